@@ -1,0 +1,26 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lab's hosts, as the inventory names them."""
+
+from __future__ import annotations
+
+GROUPS = ("controller", "network", "compute", "storage")
+
+
+def lab_hosts(groups, hostvars):
+    """Every host of the four groups, once, with its address and its segments."""
+    names = dict.fromkeys(name for group in GROUPS for name in groups.get(group, []))
+    found = []
+    for name in names:
+        item = {"name": str(name), "address": str(hostvars[name].get("ansible_host", ""))}
+        if hostvars[name].get("lab_networks"):
+            item["networks"] = list(hostvars[name]["lab_networks"])
+        found.append(item)
+    return found
+
+
+class FilterModule:
+    """The filter."""
+
+    def filters(self):
+        return {"lab_hosts": lab_hosts}

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Many hosts at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import known, states, store
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
+
+
+def lab_from(params):
+    """The lab of a module's options, with what can't work refused."""
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root on this machine: run as root, or with --become")
+    if not re.fullmatch(r"[a-z]{1,6}", params["prefix"]):
+        raise LabError("a lab's prefix has one to six small letters: names of interfaces are short")
+    return Lab(params["directory"], params["prefix"], params.get("networks") or {})
+
+
+def host_from(lab, item):
+    """A host of the list; one that exists is known by its name alone."""
+    host = Host(lab, item["name"], item["address"], tuple(item["networks"]))
+    made = store.record(host)
+    if made and not item["address"]:
+        return Host(lab, item["name"], made["address"], tuple(made["networks"]))
+    return host
+
+
+def _each(function, items):
+    """Run side by side; the answers, and what went wrong by position."""
+    answers, errors = {}, {}
+    with ThreadPoolExecutor(max_workers=max(1, min(16, len(items)))) as pool:
+        futures = {key: pool.submit(function, *arguments) for key, arguments in items.items()}
+        for key, future in futures.items():
+            try:
+                answers[key] = future.result()
+            except (LabError, OSError) as error:
+                errors[key] = str(error)
+    return answers, errors
+
+
+def twice(hosts):
+    """Addresses and names that two hosts claim."""
+    seen, faults = {}, []
+    for host in hosts:
+        for what in (f"name {host.name}", f"address {host.address}"):
+            if what in seen and host.address:
+                faults.append(f"{host.name} and {seen[what]} have the same {what}")
+            seen[what] = host.name
+    return faults
+
+
+def apply(lab, params, check_mode):
+    """Bring all hosts of the list to the state; each is answered for itself."""
+    state, snapshot = params["state"], params["snapshot"]
+    result = {"changed": False, "hosts": [], "failures": []}
+    if check_mode and not os.path.isdir(lab.directory):
+        return _run(lab, params, result, check_mode, state, snapshot)
+    with locked(lab.path("lock")):
+        return _run(lab, params, result, check_mode, state, snapshot)
+
+
+def _run(lab, params, result, check_mode, state, snapshot):
+    hosts = [host_from(lab, item) for item in params["hosts"]]
+    before, after = {}, {}
+    faults = twice(hosts)
+    for host in hosts:
+        before[host.name] = states.current(host)
+        after[host.name] = states.wanted(state, before[host.name], snapshot)
+        try:
+            states.check(host, state, before[host.name], snapshot)
+        except LabError as error:
+            faults.append(str(error))
+    if not faults and not check_mode:
+        os.makedirs(lab.path("logs"), exist_ok=True)
+        due = {host.name: (host, state, before[host.name], params) for host in hosts if before[host.name] != after[host.name]}
+        _answers, errors = _each(states.begin, due)
+        waiting = {host.name: (host, state, params) for host in hosts if host.name not in errors}
+        _answers, late = _each(states.finish, waiting)
+        faults += [*errors.values(), *late.values()]
+        known.refresh(lab)
+    for host in hosts:
+        changed = before[host.name] != after[host.name]
+        item = {"name": host.name, "address": host.address, "changed": changed}
+        result["hosts"].append({**item, "before": before[host.name], "after": after[host.name]})
+        result["changed"] |= changed
+    result["diff"] = {"before": before, "after": after}
+    result["failures"] = faults
+    gone = [name for name in after if not after[name]["exists"]]
+    made = [name for name in after if after[name]["exists"]]
+    result["remaining"] = sorted({*lab.names(), *made} - set(gone))
+    return result

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host's power: on, off, and off without a word."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import netns, process
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
+
+
+def supervisor(host):
+    return process.from_pid_file(host.path("pid"), host.path())
+
+
+def running(host):
+    """A host is on while its supervisor is, or any process of it."""
+    return supervisor(host) is not None or bool(netns.pids(host.namespace))
+
+
+def on(host, base):
+    """Switch a host on; it goes on booting after this returns."""
+    variables = {"name": host.name, "namespace": host.namespace, "prefix": host.lab.prefix, "base": base}
+    write(host.path("boot.env"), "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items()))
+    cards = (f"{nic.name} {nic.mac} {nic.outer} {nic.altname} {nic.bridge}\n" for nic in host.nics())
+    write(host.path("nics"), "".join(cards))
+    command = [host.lab.path("bin", "supervise"), host.path()]
+    if os.path.isdir("/run/systemd/system"):
+        unit = f"{host.lab.prefix}-lab-{host.name}"
+        run("systemctl", "reset-failed", unit, check=False)
+        log = f"append:{host.log}"
+        run(
+            "systemd-run", "--quiet", "--collect", f"--unit={unit}", "--setenv=LAB_DELEGATED=yes",
+            "--property=Delegate=yes", "--property=KillMode=mixed", f"--property=StandardOutput={log}",
+            f"--property=StandardError={log}", *command,
+        )
+    else:
+        process.start(command, host.log)
+
+
+def ready(host):
+    """A host is ready when its sshd speaks and lets ordinary users in."""
+    pid = netns.leader(host.namespace)
+    if pid is None or os.path.exists(f"/proc/{pid}/root/run/nologin"):
+        return False
+    try:
+        with socket.create_connection((host.address, 22), timeout=1) as connection:
+            connection.settimeout(2)
+            return connection.recv(4).startswith(b"SSH")
+    except OSError:
+        return False
+
+
+def wait_ready(host, seconds):
+    """Wait for a booting host; a supervisor that ended meanwhile is the answer, too."""
+    process.wait_until(lambda: ready(host) or not running(host), seconds, step=0.2)
+    if not ready(host):
+        tail = "\n".join(read(host.log).splitlines()[-15:])
+        raise LabError(f"{host.name} is not reachable at {host.address}:22 after {seconds} s; {host.log} ends:\n{tail}")
+
+
+def wired_up(host):
+    """Wait for the supervisor to make the network, so that what follows finds it."""
+    return process.wait_until(lambda: netns.leader(host.namespace) is not None or not running(host), 20)
+
+
+def off(host, seconds):
+    """Power off as with the button; a host that does not follow is a fault, not a reason to kill it."""
+    pid = netns.leader(host.namespace)
+    if pid is not None:
+        # systemd's own signal for poweroff.target
+        process.signal_all([pid], signal.SIGRTMIN + 4)
+    if not process.wait_until(lambda: not running(host), seconds, step=0.1):
+        raise LabError(f"{host.name} did not power off within {seconds} s (state=killed takes the power away)")
+    netns.unplug(host)
+
+
+def kill(host):
+    """Power loss. The supervisor ends by itself; what still runs after that had lost its supervisor."""
+    pid = netns.leader(host.namespace)
+    if pid is not None:
+        process.signal_all([pid], signal.SIGKILL)
+        process.wait_until(lambda: not running(host), 10)
+    left = netns.pids(host.namespace)
+    if supervisor(host) is not None:
+        left.insert(0, supervisor(host))
+    if left:
+        process.end(left, grace=0)
+    netns.unplug(host)

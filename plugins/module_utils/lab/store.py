@@ -1,0 +1,84 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host's disk: its upper tree, and the snapshots of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import sow
+
+
+def record(host):
+    """What was written down when the host was made."""
+    return json.loads(read(host.path("host.json"), "{}"))
+
+
+def _write_record(host, base):
+    text = {"name": host.name, "address": host.address, "networks": list(host.networks), "base": base}
+    write(host.path("host.json"), json.dumps(text, indent=2) + "\n")
+
+
+def check_same(host):
+    """A host that exists keeps the cards and addresses that it was made with."""
+    made = record(host)
+    differs = {key: made[key] for key in ("address", "networks") if made[key] != json.loads(json.dumps(getattr(host, key)))}
+    if differs:
+        raise LabError(f"{host.name} was made with {differs}; remove it (state=absent), then it is made as the inventory says")
+
+
+def create(host, base, user, authorized):
+    """A fresh upper tree; the record comes last, so that what was left half made is made again."""
+    discard(host)
+    for name in ("upper", "work", "root"):
+        os.makedirs(host.path(name))
+    sow(host, base, host.path("upper"), user, authorized)
+    _write_record(host, base)
+
+
+def discard(host):
+    if os.path.exists(host.path()):
+        # Not shutil: upper trees hold devices, immutable times and a million small files.
+        run("rm", "-rf", "--one-file-system", host.path(), timeout=600)
+
+
+def snapshot_path(host, name):
+    return host.lab.path("snapshots", name, host.name)
+
+
+def snapshots(host):
+    """The names of a host's snapshots."""
+    top = host.lab.path("snapshots")
+    if not os.path.isdir(top):
+        return []
+    return sorted(name for name in os.listdir(top) if os.path.exists(os.path.join(top, name, host.name, "host.json")))
+
+
+def _copy(source, target):
+    """With whiteouts, extended attributes, hard links; shared blocks where the file system can."""
+    run("cp", "-a", "--reflink=auto", source, target, timeout=1800)
+
+
+def save(host, name):
+    target = snapshot_path(host, name)
+    if os.path.exists(target):
+        run("rm", "-rf", "--one-file-system", target, timeout=600)
+    os.makedirs(target)
+    _copy(host.path("upper"), target)
+    _copy(host.path("host.json"), target)
+    write(host.path("restored"), name)
+
+
+def restore(host, name):
+    source = snapshot_path(host, name)
+    if not os.path.exists(os.path.join(source, "host.json")):
+        raise LabError(f"{host.name} has no snapshot '{name}'; it has: {', '.join(snapshots(host)) or 'none'}")
+    discard(host)
+    os.makedirs(host.path("work"))
+    os.makedirs(host.path("root"))
+    _copy(os.path.join(source, "upper"), host.path())
+    _copy(os.path.join(source, "host.json"), host.path())
+    write(host.path("restored"), name)

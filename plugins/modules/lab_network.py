@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: lab_network
+short_description: Network segments of the test hosts
+version_added: 0.1.0
+description:
+  - One Linux bridge for each segment of the lab; the machine holds the first address of the
+    management and the external network, and nothing is routed or translated.
+author: The Cairn authors (@cairn)
+options:
+  state:
+    description: Whether the bridges should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  directory:
+    description: The directory that all of the lab lives in.
+    type: path
+    required: true
+  prefix:
+    description: What the names of the bridges start with.
+    type: str
+    default: cairn
+  networks:
+    description: The network of each segment.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: Says what would be done and does nothing.
+    support: full
+  diff_mode:
+    description: Shows the bridges before and after.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Lay the segments
+  cairn.openstack.lab_network:
+    directory: /var/lib/cairn-lab
+    networks: {management: 10.203.0.0/24, tunnel: 10.203.1.0/24, external: 10.203.2.0/24}
+"""
+
+RETURN = r"""
+bridges:
+  description: The bridges of the lab.
+  returned: always
+  type: dict
+  sample: {management: {up: true, addresses: [10.203.0.1/24]}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import network
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import lab_from
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
+
+
+def apply(lab, state, check_mode):
+    before = network.current(lab)
+    after = network.wanted(lab) if state == "present" else {}
+    if state == "present":
+        network.overlaps(lab)
+    changed = before != after
+    if changed and not check_mode:
+        if state == "present":
+            network.build(lab, before)
+        else:
+            network.remove(lab, before)
+    return {"changed": changed, "bridges": after, "diff": {"before": before, "after": after}}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "directory": {"type": "path", "required": True},
+            "prefix": {"type": "str", "default": "cairn"},
+            "networks": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = apply(lab_from(module.params), module.params["state"], module.check_mode)
+    except LabError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
