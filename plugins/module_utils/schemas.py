@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schemas: which guarded commands are due, and running them."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shlex
+import subprocess
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+from ansible_collections.cairn.openstack.plugins.module_utils.alembic import revisions
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import Missing, Server, identifier, stored
+
+LAST_LINES = 20
+CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+
+
+def due(unless: dict, server: Server | None) -> tuple[dict, dict] | None:
+    """What is there and what should be, or None where a step has nothing to do.
+
+    :param unless: the step's guard.
+    :param server: None when it can't be asked (check mode): then a database that is on the disk counts as done.
+    :raises Failed: the database is newer than the installed package, or the guard itself is wrong.
+    """
+    database = unless["database"]
+    if server is None:
+        return None if stored(database) else ({}, {"done": True})
+    if unless["query"]:
+        found = _rows(server, f"USE {identifier(database)}") is not None and _rows(server, unless["query"])
+        return None if found else ({"done": False}, {"done": True})
+    known, heads = revisions(unless["alembic"])
+    table = f"{identifier(database)}.{identifier(unless['table'])}"
+    held = {row["version_num"] for row in _rows(server, f"SELECT version_num FROM {table}") or []}
+    if held - known:
+        newer = ", ".join(sorted(held - known))
+        raise Failed(
+            f"database {database} is at revision {newer}, which the installed package doesn't know: the database is "
+            "newer than the package. Install the newer package, or restore the database"
+        )
+    if held == heads:
+        return None
+    return {"revisions": sorted(held)}, {"revisions": sorted(heads)}
+
+
+def _rows(server: Server, statement: str) -> list[dict] | None:
+    """A query's rows; None while its database or table doesn't exist."""
+    try:
+        return server.rows(statement)
+    except Missing:
+        return None
+
+
+def plan(schemas: list[dict], server: Server | None, check_mode: bool) -> tuple[list[Change], list[dict]]:
+    """The steps that are due, and a report on each step, to be completed by running."""
+    changes, report = [], []
+    for schema in schemas:
+        name = schema["name"]
+        for step in schema["steps"]:
+            command = shlex.split(step["run"])
+            entry = {"schema": name, "run": shlex.join(command), "ran": False, "seconds": 0.0}
+            report.append(entry)
+            try:
+                difference = due(step["unless"], server)
+            except Failed as error:
+                # A package that is yet to be installed brings the scripts that tell the revision.
+                if not check_mode or server is not None and _installed(command[0]):
+                    raise Failed(f"schema {name}, {entry['run']}: {error}") from error
+                difference = {}, {"done": True}
+            if difference:
+                make = _runner(command, step, entry)
+                changes.append(Change(f"schema {name}", entry["run"], difference[0], difference[1], make))
+    return changes, report
+
+
+def _installed(program: str) -> bool:
+    return any(os.access(os.path.join(path, program), os.X_OK) for path in os.defpath.split(":") + ["/usr/sbin"])
+
+
+def _runner(command: list[str], step: dict, entry: dict):
+    def make() -> None:
+        start = time.monotonic()
+        try:
+            run(command, step["user"], step["environment"])
+        finally:
+            entry.update(ran=True, seconds=round(time.monotonic() - start, 2))
+
+    return make
+
+
+def run(command: list[str], user: str, environment: dict) -> None:
+    """Run a command as a user, in an environment of its own.
+
+    :raises Failed: no such user or command, or an exit code other than 0, with the last lines of its output.
+    """
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError as error:
+        raise Failed(f"the user {user} doesn't exist: is the service's package installed?") from error
+    groups = [account.pw_gid] + [group.gr_gid for group in grp.getgrall() if user in group.gr_mem]
+    variables = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": account.pw_dir,
+        "LANG": "C.UTF-8",
+        "USER": user,
+        "LOGNAME": user,
+    }
+    variables.update(environment)
+    try:
+        process = subprocess.Popen(
+            command,
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=groups,
+            cwd="/",
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise Failed(f"{error.strerror}: {command[0]}: is the service's package installed?") from error
+    with process:
+        last = deque(process.stdout, LAST_LINES)
+    if process.returncode:
+        words = CREDENTIALS.sub(r"\1***@", "".join(last).strip()) or "it printed nothing"
+        raise Failed(f"exit code {process.returncode} as user {user}. Its last lines:\n{words}")
+
+
+def perform(changes: list[Change]) -> None:
+    """Run each schema's steps in order, different schemas at the same time.
+
+    :raises Failed: with the words of every schema that failed; the others are finished first.
+    """
+    lanes = [list(lane) for _name, lane in groupby(changes, key=lambda change: change.name)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        errors = [error for error in pool.map(_lane, lanes) if error]
+    if errors:
+        raise Failed("\n".join(errors))
+
+
+def _lane(changes: list[Change]) -> str | None:
+    try:
+        for change in changes:
+            change.make()
+    except Failed as error:
+        return str(error)
+    return None

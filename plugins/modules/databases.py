@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases, their accounts and grants, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: databases
+short_description: MariaDB databases, their accounts and grants, in one call
+description:
+  - Creates databases with an account each that holds every privilege on it, and repairs what is missing or differs.
+  - Works through the server's local socket as root, so the task needs C(become). A password never reaches the server
+    in the clear, only its C(mysql_native_password) hash does.
+options:
+  databases:
+    description: The databases. Several may share an account.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      user:
+        description: Name of the account.
+        type: str
+        required: true
+      password:
+        description: The account's password. Required unless O(databases[].state=absent).
+        type: str
+      host:
+        description: Where the account may come from.
+        type: str
+        default: '%'
+      charset:
+        description: Character set of a database that is created. An existing one keeps its own, as its tables do.
+        type: str
+        choices: [utf8mb4, utf8mb3]
+        default: utf8mb4
+      state:
+        description: V(absent) drops the account, unless another entry uses it, and keeps the data.
+        type: str
+        choices: [present, absent]
+        default: present
+      drop_data:
+        description: With O(databases[].state=absent), drops the database too.
+        type: bool
+        default: false
+  login_unix_socket:
+    description: The server's socket.
+    type: path
+    default: /run/mysqld/mysqld.sock
+attributes:
+  check_mode:
+    support: full
+    description: Where no server answers, tells what would be created, except for databases that a stopped one holds.
+  diff_mode:
+    support: full
+    description: Shows one difference per object; of a password only whether it is the given one.
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+requirements: [python3-pymysql]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Databases of Nova
+  cairn.openstack.databases:
+    databases:
+      - {name: nova_api, user: nova, password: "{{ nova_password }}"}
+      - {name: nova, user: nova, password: "{{ nova_password }}"}
+      - {name: nova_cell0, user: nova, password: "{{ nova_password }}"}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per object that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["database nova: create", "account nova@%: create", "grant on nova to nova@%: create"]
+reachable:
+  description: Whether the server answered; C(false) only in check mode.
+  type: bool
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import databases
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
+
+
+def main():
+    entry = {
+        "name": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "password": {"type": "str", "no_log": True},
+        "host": {"type": "str", "default": "%"},
+        "charset": {"type": "str", "choices": ["utf8mb4", "utf8mb3"], "default": "utf8mb4"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "drop_data": {"type": "bool", "default": False},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "databases": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": entry,
+                "required_if": [("state", "present", ["password"])],
+            },
+            "login_unix_socket": {"type": "path", "default": SOCKET},
+        },
+        supports_check_mode=True,
+    )
+    items = module.params["databases"]
+    try:
+        server = reach(module)
+        state = databases.read(server) if server else databases.presume(items)
+        changes = databases.plan(items, state, server.rows if server else None)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes, reachable=server is not None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key repositories of Keystone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: keystone_keys
+short_description: Key repositories of Keystone (Fernet tokens, credentials)
+description:
+  - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
+  - A repository that holds keys keeps them, since they may have been rotated; only its modes and owners are repaired.
+options:
+  repositories:
+    description: The repositories.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Directory of the repository.
+        type: path
+        required: true
+      keys:
+        description: The keys, each 32 bytes in URL-safe base64. The first is the staged one, the last the primary.
+        type: list
+        elements: str
+        required: true
+      owner:
+        description: Owner of the directory (mode 0700) and its files (mode 0600).
+        type: str
+        default: keystone
+      group:
+        description: Group of the directory and its files.
+        type: str
+        default: keystone
+attributes:
+  check_mode:
+    support: full
+    description: An owner that doesn't exist yet is no error.
+  diff_mode:
+    support: full
+    description: Shows modes, owners and how many keys there are, never a key.
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Keys of Keystone
+  cairn.openstack.keystone_keys:
+    repositories:
+      - {path: /etc/keystone/fernet-keys, keys: "{{ fernet_keys }}"}
+      - {path: /etc/keystone/credential-keys, keys: "{{ credential_keys }}"}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per repository that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["repository /etc/keystone/fernet-keys: create"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import keystone_keys
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+
+
+def main():
+    entry = {
+        "path": {"type": "path", "required": True},
+        "keys": {"type": "list", "elements": "str", "required": True, "no_log": True},
+        "owner": {"type": "str", "default": "keystone"},
+        "group": {"type": "str", "default": "keystone"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "repositories": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": entry},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        changes = []
+        for repository in module.params["repositories"]:
+            keystone_keys.check_keys(repository)
+            changes += keystone_keys.plan(repository)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes)
+
+
+if __name__ == "__main__":
+    main()

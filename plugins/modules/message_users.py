@@ -1,0 +1,152 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RabbitMQ's virtual hosts, users and permissions, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: message_users
+short_description: RabbitMQ virtual hosts, users and permissions, in one call
+description:
+  - Creates users with every permission on a virtual host of their own and none elsewhere, and repairs what is missing
+    or differs.
+  - Virtual hosts get C(quorum) as their default queue type.
+  - Works through the management API. An administrator who can't enter (the first run, a changed password) is made or
+    repaired by C(rabbitmqctl), which needs C(become). Passwords are never on a command line.
+options:
+  admin:
+    description: The administrator, who may do everything in the virtual host C(/).
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the administrator.
+        type: str
+        required: true
+      password:
+        description: The administrator's password.
+        type: str
+        required: true
+  users:
+    description: The users.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the user.
+        type: str
+        required: true
+      password:
+        description: The user's password. Required unless O(users[].state=absent).
+        type: str
+      vhost:
+        description: The user's virtual host.
+        type: str
+        required: true
+      tags:
+        description: Tags such as C(monitoring). A user with tags keeps permissions on other virtual hosts.
+        type: list
+        elements: str
+        default: []
+      state:
+        description: V(absent) deletes the user, and its virtual host unless another entry uses it.
+        type: str
+        choices: [present, absent]
+        default: present
+  remove:
+    description: Names of users to delete.
+    type: list
+    elements: str
+    default: [guest]
+  url:
+    description: The management API.
+    type: str
+    default: http://127.0.0.1:15672
+  wait:
+    description: Seconds to wait for the management API. Check mode doesn't wait.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Where no broker answers, tells what would be created, except for what a stopped one holds.
+  diff_mode:
+    support: full
+    description: Shows one difference per object; of a password only whether it is the given one.
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Message users
+  cairn.openstack.message_users:
+    admin: {name: admin, password: "{{ rabbitmq_password }}"}
+    users:
+      - {name: nova, password: "{{ nova_password }}", vhost: nova}
+      - {name: neutron, password: "{{ neutron_password }}", vhost: neutron}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per object that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["virtual host nova: create", "user nova: create", "permissions of nova on nova: create"]
+reachable:
+  description: Whether the management API answered; C(false) only in check mode.
+  type: bool
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import message_users
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.rest import Api
+
+
+def main():
+    user = {
+        "name": {"type": "str", "required": True},
+        "password": {"type": "str", "no_log": True},
+        "vhost": {"type": "str", "required": True},
+        "tags": {"type": "list", "elements": "str", "default": []},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    admin = {"name": {"type": "str", "required": True}, "password": {"type": "str", "required": True, "no_log": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "admin": {"type": "dict", "required": True, "options": admin},
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": user,
+                "required_if": [("state", "present", ["password"])],
+            },
+            "remove": {"type": "list", "elements": "str", "default": ["guest"]},
+            "url": {"type": "str", "default": "http://127.0.0.1:15672"},
+            "wait": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    admin = {**options["admin"], "vhost": "/", "tags": ["administrator"], "state": "present"}
+    try:
+        api = Api(options["url"], basic=(admin["name"], admin["password"]))
+        try:
+            state = message_users.read(api, 0 if module.check_mode else options["wait"])
+        except Unreachable:
+            if not module.check_mode:
+                raise
+            state = message_users.presume(options["users"], admin)
+        changes = message_users.plan(admin, options["users"], options["remove"], state, api)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes, reachable=state.reachable)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings database schemas to the revision of the installed packages."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: schemas
+short_description: Database schemas at the revision of the installed packages
+description:
+  - Runs a service's schema commands, each unless its guard says that it has been done. The guards are SQL, which costs
+    milliseconds where a manage command costs seconds.
+  - The steps of one schema run in order, different schemas at the same time.
+  - Reads MariaDB through its local socket as root, so the task needs C(become).
+options:
+  schemas:
+    description: The schemas.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: What to call it, usually the service.
+        type: str
+        required: true
+      steps:
+        description: The commands, in order.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          run:
+            description: The command line, without a shell.
+            type: str
+            required: true
+          user:
+            description: The user to run it as.
+            type: str
+            required: true
+          environment:
+            description: Variables added to its environment.
+            type: dict
+            default: {}
+          unless:
+            description: The guard, with exactly one of its C(alembic) and C(query).
+            type: dict
+            required: true
+            suboptions:
+              database:
+                description: The database to ask.
+                type: str
+                required: true
+              alembic:
+                description:
+                  - Directory of the migration scripts, absolute or relative to C(/usr/lib/python3/dist-packages).
+                    The step is done when the database holds exactly the heads of these scripts.
+                  - A revision that they don't know is an error, since the database is newer than the package.
+                type: str
+              table:
+                description: The table in which Alembic keeps the revisions.
+                type: str
+                default: alembic_version
+              query:
+                description: The step is done when this query finds any row.
+                type: str
+  login_unix_socket:
+    description: The server's socket.
+    type: path
+    default: /run/mysqld/mysqld.sock
+attributes:
+  check_mode:
+    support: full
+    description: Where no server answers, every step is due, except on databases that a stopped one holds.
+  diff_mode:
+    support: full
+    description: Shows the revisions.
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+requirements: [python3-pymysql]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Schemas
+  cairn.openstack.schemas:
+    schemas:
+      - name: placement
+        steps:
+          - run: placement-manage db sync
+            user: placement
+            unless: {database: placement, alembic: placement/db/sqlalchemy/alembic/versions}
+      - name: nova
+        steps:
+          - run: nova-manage api_db sync
+            user: nova
+            unless: {database: nova_api, alembic: nova/db/api/migrations/versions}
+          - run: nova-manage cell_v2 map_cell0
+            user: nova
+            unless: {database: nova_api, query: "SELECT 1 FROM cell_mappings WHERE name = 'cell0'"}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per step that was run, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["schema nova: nova-manage api_db sync"]
+steps:
+  description: Every step, with the keys C(schema), C(run), C(ran) and C(seconds).
+  type: list
+  elements: dict
+  returned: always
+reachable:
+  description: Whether the server answered; C(false) only in check mode.
+  type: bool
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import schemas
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
+
+
+def main():
+    unless = {
+        "database": {"type": "str", "required": True},
+        "alembic": {"type": "str"},
+        "table": {"type": "str", "default": "alembic_version"},
+        "query": {"type": "str"},
+    }
+    step = {
+        "run": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "environment": {"type": "dict", "default": {}},
+        "unless": {
+            "type": "dict",
+            "required": True,
+            "options": unless,
+            "mutually_exclusive": [("alembic", "query")],
+            "required_one_of": [("alembic", "query")],
+        },
+    }
+    schema = {
+        "name": {"type": "str", "required": True},
+        "steps": {"type": "list", "elements": "dict", "required": True, "options": step},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "schemas": {"type": "list", "elements": "dict", "required": True, "options": schema},
+            "login_unix_socket": {"type": "path", "default": SOCKET},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        server = reach(module)
+        changes, steps = schemas.plan(module.params["schemas"], server, module.check_mode)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes, schemas.perform, steps=steps, reachable=server is not None)
+
+
+if __name__ == "__main__":
+    main()
