@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleFilterError
+
 GROUPS = ("controller", "network", "compute", "storage")
 
 
-def lab_hosts(groups, hostvars):
-    """Every host of the four groups, once, with its address and its segments."""
+def lab_hosts(groups, hostvars, only=None):
+    """Every host of the four groups, once, with its address and its segments; or only some of them."""
     names = dict.fromkeys(name for group in GROUPS for name in groups.get(group, []))
+    if only is not None:
+        unknown = [name for name in only if name not in names]
+        if unknown:
+            raise AnsibleFilterError(f"not in the groups {', '.join(GROUPS)} of this inventory: {', '.join(unknown)}")
+        names = only
     found = []
     for name in names:
         item = {"name": str(name), "address": str(hostvars[name].get("ansible_host", ""))}

@@ -46,8 +46,13 @@ options:
     type: str
     choices: [started, stopped, killed, cut, joined, snapshotted, restored, absent]
     default: started
+  others:
+    description: Also the hosts that the lab has and O(hosts) does not name.
+    type: bool
+    default: false
   snapshot:
-    description: The name of a snapshot.
+    description:
+      - The name of a snapshot. One that a host has already is left as it is.
     type: str
     default: ''
   directory:
@@ -135,6 +140,7 @@ def main():
                 },
             },
             "state": {"type": "str", "choices": list(STATES), "default": "started"},
+            "others": {"type": "bool", "default": False},
             "snapshot": {"type": "str", "default": ""},
             "directory": {"type": "path", "required": True},
             "prefix": {"type": "str", "default": "cairn"},

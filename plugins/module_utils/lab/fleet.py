@@ -9,7 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import known, states, store
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import SEGMENTS, Host, Lab
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
 
 
@@ -58,15 +58,20 @@ def twice(hosts):
 def apply(lab, params, check_mode):
     """Bring all hosts of the list to the state; each is answered for itself."""
     state, snapshot = params["state"], params["snapshot"]
-    result = {"changed": False, "hosts": [], "failures": []}
-    if check_mode and not os.path.isdir(lab.directory):
-        return _run(lab, params, result, check_mode, state, snapshot)
+    # Nothing is made by asking, nor by removing what never was.
+    if not os.path.isdir(lab.directory) and (check_mode or state == "absent"):
+        return _run(lab, params, check_mode, state, snapshot)
     with locked(lab.path("lock")):
-        return _run(lab, params, result, check_mode, state, snapshot)
+        return _run(lab, params, check_mode, state, snapshot)
 
 
-def _run(lab, params, result, check_mode, state, snapshot):
-    hosts = [host_from(lab, item) for item in params["hosts"]]
+def _run(lab, params, check_mode, state, snapshot):
+    result = {"changed": False, "hosts": []}
+    items = list(params["hosts"])
+    if params["others"]:
+        listed = {item["name"] for item in items}
+        items += [{"name": name, "address": "", "networks": SEGMENTS} for name in lab.names() if name not in listed]
+    hosts = [host_from(lab, item) for item in items]
     before, after = {}, {}
     faults = twice(hosts)
     for host in hosts:

@@ -40,6 +40,8 @@ def on(host, base):
         )
     else:
         process.start(command, host.log)
+    # The supervisor's first act is its pid file; without it the host would seem to be off.
+    process.wait_until(lambda: supervisor(host) is not None, 5)
 
 
 def ready(host):
@@ -50,22 +52,24 @@ def ready(host):
     try:
         with socket.create_connection((host.address, 22), timeout=1) as connection:
             connection.settimeout(2)
-            return connection.recv(4).startswith(b"SSH")
+            # All that it says: what is left unread is a reset, which sshd logs as an error.
+            return connection.recv(255).startswith(b"SSH")
     except OSError:
         return False
 
 
 def wait_ready(host, seconds):
-    """Wait for a booting host; a supervisor that ended meanwhile is the answer, too."""
-    process.wait_until(lambda: ready(host) or not running(host), seconds, step=0.2)
-    if not ready(host):
+    """Wait for a booting host; a supervisor that ended meanwhile is an answer, too."""
+    answer = {}
+
+    def settled():
+        answer["ready"] = ready(host)
+        return answer["ready"] or not running(host)
+
+    process.wait_until(settled, seconds, step=0.2)
+    if not answer["ready"]:
         tail = "\n".join(read(host.log).splitlines()[-15:])
         raise LabError(f"{host.name} is not reachable at {host.address}:22 after {seconds} s; {host.log} ends:\n{tail}")
-
-
-def wired_up(host):
-    """Wait for the supervisor to make the network, so that what follows finds it."""
-    return process.wait_until(lambda: netns.leader(host.namespace) is not None or not running(host), 20)
 
 
 def off(host, seconds):
@@ -85,9 +89,7 @@ def kill(host):
     if pid is not None:
         process.signal_all([pid], signal.SIGKILL)
         process.wait_until(lambda: not running(host), 10)
-    left = netns.pids(host.namespace)
-    if supervisor(host) is not None:
-        left.insert(0, supervisor(host))
-    if left:
-        process.end(left, grace=0)
+    # The supervisor first, or it would boot the host again.
+    for left in ([supervisor(host)], netns.pids(host.namespace)):
+        process.end([pid for pid in left if pid], grace=0)
     netns.unplug(host)

@@ -58,8 +58,10 @@ def wait_until(condition, seconds, step=0.05):
 
 
 def end(pids, grace=5):
-    """End processes: asked first, then not asked."""
+    """End processes: asked first where there is time for that, then not asked."""
     for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10)):
+        if not seconds:
+            continue
         signal_all(pids, number)
         if wait_until(lambda: not any(alive(pid) for pid in pids), seconds):
             return

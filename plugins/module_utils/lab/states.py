@@ -7,26 +7,24 @@ from __future__ import annotations
 import os
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import cgroup, netns, power, store
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, write
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, write
 
 STATES = ("started", "stopped", "killed", "cut", "joined", "snapshotted", "restored", "absent")
 
 
 def current(host):
     """What a host is now."""
-    on = power.running(host)
-    if not host.exists():
-        # A broken lab_up may leave any part of a host.
-        left = on or os.path.exists(host.path()) or os.path.exists(f"/run/netns/{host.namespace}")
-        return {"power": "on" if on else "off", "exists": False, "leftovers": left, "cable": "in", "snapshots": store.snapshots(host)}
-    restored = host.path("restored")
+    on, exists = power.running(host), host.exists()
+    # A broken lab_up may leave any part of a host.
+    left = on or os.path.exists(host.path()) or os.path.exists(f"/run/netns/{host.namespace}")
     return {
         "power": "on" if on else "off",
-        "exists": True,
-        "leftovers": False,
+        "exists": exists,
+        "leftovers": left and not exists,
         "cable": "cut" if os.path.exists(host.path("cut")) else "in",
         "snapshots": store.snapshots(host),
-        "restored": open(restored, encoding="utf-8").read() if os.path.exists(restored) else "",
+        # The snapshot that its disk is exactly, until it is booted.
+        "disk": read(host.path("disk")),
     }
 
 
@@ -36,7 +34,7 @@ def wanted(state, before, snapshot=""):
     if state == "started":
         after.update(power="on", exists=True, leftovers=False)
         if before["power"] == "off":
-            after.pop("restored", None)
+            after.update(disk="")
     elif state in ("stopped", "killed"):
         after.update(power="off")
     elif state in ("cut", "joined"):
@@ -44,11 +42,11 @@ def wanted(state, before, snapshot=""):
     elif state == "snapshotted":
         after.update(snapshots=sorted({*before["snapshots"], snapshot}))
         if after["snapshots"] != before["snapshots"]:
-            after.update(restored=snapshot)
+            after.update(disk=snapshot)
     elif state == "restored":
-        after.update(exists=True, leftovers=False, restored=snapshot, cable="in")
+        after.update(exists=True, leftovers=False, disk=snapshot, cable="in")
     elif state == "absent":
-        after = {"power": "off", "exists": False, "leftovers": False, "cable": "in", "snapshots": before["snapshots"]}
+        after.update(power="off", exists=False, leftovers=False, cable="in", disk="")
     return after
 
 
@@ -58,6 +56,8 @@ def check(host, state, before, snapshot=""):
         host.check()
         if before["exists"]:
             store.check_same(host)
+        elif before["power"] == "on":
+            raise LabError(f"{host.name} runs, but nothing says what it is: remove it (state=absent)")
     elif state == "absent":
         return
     elif state in ("snapshotted", "restored"):
@@ -71,19 +71,23 @@ def check(host, state, before, snapshot=""):
         raise LabError(f"{host.name} is no host of this lab; there are: {', '.join(host.lab.names()) or 'none'}")
 
 
+def _unlink(path):
+    if os.path.exists(path):
+        os.unlink(path)
+
+
 def begin(host, state, before, options):
     """Do it. Booting goes on after this, so that hosts boot together."""
     if state == "started" and before["power"] == "off":
         if not before["exists"]:
+            if not options["base"]:
+                raise LabError(f"{host.name} does not exist: lab_up makes it")
             store.create(host, options["base"], options["user"], options["authorized_key"])
         base = store.record(host)["base"]
         if not os.path.isdir(base):
             raise LabError(f"{host.name} stands on {base}, which is gone; remove the host (state=absent)")
-        if os.path.exists(host.path("restored")):
-            os.unlink(host.path("restored"))
+        _unlink(host.path("disk"))
         power.on(host, base)
-    elif state == "started" and not before["exists"]:
-        raise LabError(f"{host.name} runs, but nothing says what it is; remove it (state=absent)")
     elif state == "stopped":
         power.off(host, options["timeout"])
     elif state == "killed":
@@ -91,8 +95,8 @@ def begin(host, state, before, options):
     elif state in ("cut", "joined"):
         if state == "cut":
             write(host.path("cut"), "")
-        elif os.path.exists(host.path("cut")):
-            os.unlink(host.path("cut"))
+        else:
+            _unlink(host.path("cut"))
         netns.cable(host, state == "joined")
     elif state == "snapshotted":
         store.save(host, options["snapshot"])
@@ -106,5 +110,6 @@ def begin(host, state, before, options):
 
 def finish(host, state, options):
     """Wait for what `begin` left going on."""
-    if state == "started":
+    # Nobody can reach a host whose cables are out.
+    if state == "started" and not os.path.exists(host.path("cut")):
         power.wait_ready(host, options["timeout"])

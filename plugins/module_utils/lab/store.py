@@ -24,10 +24,10 @@ def _write_record(host, base):
 
 def check_same(host):
     """A host that exists keeps the cards and addresses that it was made with."""
-    made = record(host)
-    differs = {key: made[key] for key in ("address", "networks") if made[key] != json.loads(json.dumps(getattr(host, key)))}
+    made, now = record(host), {"address": host.address, "networks": list(host.networks)}
+    differs = ", ".join(f"{key} {made[key]}" for key in now if made[key] != now[key])
     if differs:
-        raise LabError(f"{host.name} was made with {differs}; remove it (state=absent), then it is made as the inventory says")
+        raise LabError(f"{host.name} was made with {differs}: remove it (state=absent), then lab_up makes it as the inventory says")
 
 
 def create(host, base, user, authorized):
@@ -35,13 +35,15 @@ def create(host, base, user, authorized):
     discard(host)
     for name in ("upper", "work", "root"):
         os.makedirs(host.path(name))
+    if os.path.exists(host.log):
+        os.unlink(host.log)
     sow(host, base, host.path("upper"), user, authorized)
     _write_record(host, base)
 
 
 def discard(host):
     if os.path.exists(host.path()):
-        # Not shutil: upper trees hold devices, immutable times and a million small files.
+        # Not shutil: an upper tree may hold a hundred thousand files.
         run("rm", "-rf", "--one-file-system", host.path(), timeout=600)
 
 
@@ -69,7 +71,7 @@ def save(host, name):
     os.makedirs(target)
     _copy(host.path("upper"), target)
     _copy(host.path("host.json"), target)
-    write(host.path("restored"), name)
+    write(host.path("disk"), name)
 
 
 def restore(host, name):
@@ -81,4 +83,4 @@ def restore(host, name):
     os.makedirs(host.path("root"))
     _copy(os.path.join(source, "upper"), host.path())
     _copy(os.path.join(source, "host.json"), host.path())
-    write(host.path("restored"), name)
+    write(host.path("disk"), name)

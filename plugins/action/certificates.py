@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cloud's certificates in the secrets folder, made and renewed. Runs on the operator's machine."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils import authority
+from ansible_collections.cairn.openstack.plugins.module_utils.secrets import Folder
+
+
+class ActionModule(ActionBase):
+    """Makes ca.key, ca.crt, front.key and front.crt where they are missing, and the last anew when it is unfit."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"folder", "cloud", "names"})
+
+    def run(self, tmp=None, task_vars=None):
+        """Compare what is there with what is asked for; in check mode stop there."""
+        result = super().run(tmp, task_vars)
+        folder = Folder(self._task.args["folder"], self._loader)
+        names = list(dict.fromkeys(self._task.args["names"]))
+        ca = folder.read("ca.crt")
+        why = authority.fault(folder.read("front.crt"), names, ca)
+        changes = [] if ca else ["ca.crt made: missing"]
+        if why:
+            changes.append(f"front.crt made: {why}")
+        result.update(changed=bool(changes), changes=changes)
+        if changes:
+            result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+        if changes and not self._task.check_mode:
+            self._make(folder, ca, names)
+        return result
+
+    def _make(self, folder, ca, names):
+        if not ca:
+            folder.write("ca.key", authority.new_key(), secret=True)
+            ca = authority.authority(self._task.args["cloud"], folder.read("ca.key"))
+            folder.write("ca.crt", ca)
+        if not folder.read("front.key"):
+            folder.write("front.key", authority.new_key(), secret=True)
+        folder.write("front.crt", authority.issue(names, folder.read("front.key"), ca, folder.read("ca.key")))

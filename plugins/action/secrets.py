@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Generates the secrets that the catalogue needs and the operator's file lacks. Runs on the operator's machine."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
+from ansible_collections.cairn.openstack.plugins.module_utils.secrets import Folder, generate
+
+
+class ActionModule(ActionBase):
+    """Adds missing secrets; an existing one is never generated again."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"folder", "catalog_extra"})
+
+    def run(self, tmp=None, task_vars=None):
+        """Return the names (never the values) of the secrets that were or would be made."""
+        result = super().run(tmp, task_vars)
+        folder = Folder(self._task.args["folder"], self._loader)
+        pages = catalogue.pages(task_vars, self._task.args.get("catalog_extra") or {})
+        have = folder.values()
+        missing = [name for name in catalogue.secret_names(pages) if name not in have]
+        result["changed"] = bool(missing)
+        result["changes"] = [f"secret {name} generated" for name in missing]
+        if missing:
+            result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in result["changes"])}
+        if missing and not self._task.check_mode:
+            folder.replace({**have, **{name: generate(name) for name in missing}})
+        return result

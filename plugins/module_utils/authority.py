@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cloud's own certificate authority: one key, one certificate for the front, renewed before it ends."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CA_DAYS, FRONT_DAYS, RENEW_DAYS = 3650, 730, 90
+_MINUTES = datetime.timedelta(minutes=10)  # hosts whose clock is a little late accept the certificate too
+
+
+def new_key() -> str:
+    """Return a new private key as PEM."""
+    return (
+        ec.generate_private_key(ec.SECP384R1())
+        .private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        .decode()
+    )
+
+
+def _load(key: str):
+    return serialization.load_pem_private_key(key.encode(), None)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _MINUTES)
+        .not_valid_after(now + datetime.timedelta(days=days))
+    )
+
+
+def _usage(**true: bool) -> x509.KeyUsage:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{name: true.get(name, False) for name in names})
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:64])])
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def authority(cloud: str, key: str) -> str:
+    """Return the self-signed certificate, as PEM, of the authority of *cloud* with the private key *key*."""
+    private = _load(key)
+    name = _name(f"{cloud} certificate authority")
+    certificate = (
+        _builder(name, name, private.public_key(), CA_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        .sign(private, hashes.SHA384())
+    )
+    return _pem(certificate)
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
+    """Return a server certificate, as PEM, for *names* (DNS names and IP addresses), signed by the authority *ca*."""
+    issuer = x509.load_pem_x509_certificate(ca.encode())
+    public, signer = _load(key).public_key(), _load(ca_key)
+    certificate = (
+        _builder(_name(names[0]), issuer.subject, public, FRONT_DAYS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA384())
+    )
+    return _pem(certificate)
+
+
+def fault(certificate: str, names: list[str], ca: str) -> str | None:
+    """Say why *certificate* has to be made anew, or None where it is fit."""
+    if not certificate:
+        return "missing"
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    left = found.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+    if left < datetime.timedelta(days=RENEW_DAYS):
+        return f"ends in {left.days} days"
+    alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    if set(alternatives) != {_alternative(name) for name in names}:
+        return "is for other names"
+    try:
+        found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca.encode()))
+    except Exception:  # cryptography raises a type of its own for each way in which a signature is wrong
+        return "is signed by another authority"
+    return None

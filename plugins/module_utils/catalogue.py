@@ -1,0 +1,302 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the catalogue's pages to one host's part of the cloud: pure functions over plain data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.cairn.openstack.plugins.module_utils import ini
+
+Page = dict[str, Any]
+TIERS = ("infrastructure", "identity", "service")
+
+# What a page's keys are when it does not name them.
+DEFAULTS: Page = {
+    "state": "present",
+    "when": True,
+    "tier": "service",
+    "packages": {},
+    "secrets": [],
+    "databases": [],
+    "schema": [],
+    "completion": [],
+    "keys": [],
+    "messaging": False,
+    "identity": {},
+    "apis": [],
+    "units": [],
+    "files": {},
+    "config": {},
+}
+
+
+def pages(variables: Mapping[str, Any], extra: Mapping[str, Page]) -> dict[str, Page]:
+    """Return the catalogue: every variable ``catalog_NAME``, and the user's own pages, with the defaults filled in."""
+    shipped = {
+        key.removeprefix("catalog_"): variables[key]
+        for key in variables
+        if key.startswith("catalog_") and key != "catalog_extra"
+    }
+    return {
+        name: {**copy.deepcopy(DEFAULTS), "name": name, "user": name, **page}
+        for name, page in sorted({**shipped, **extra}.items())
+    }
+
+
+def secret_names(catalogue: Mapping[str, Page]) -> list[str]:
+    """Return the names of all secrets that the catalogue's pages need, each to be generated once."""
+    names = {"admin", "message_admin"}
+    for name, page in catalogue.items():
+        if page["databases"]:
+            names.add(f"{name}_database")
+        if page["messaging"]:
+            names.add(f"{name}_messaging")
+        if has_account(page):
+            names.add(f"{name}_identity")
+        names.update(f"{name}_{secret}" for secret in page["secrets"])
+    return sorted(names)
+
+
+def has_account(page: Page) -> bool:
+    """Whether the service has an account of its own in Keystone."""
+    return bool(page["identity"]) and page["identity"].get("account", True)
+
+
+def groups_of(page: Page) -> set[str]:
+    """Return the node groups that have some part of *page*."""
+    named = set(page["packages"])
+    named.update(group for unit in page["units"] for group in unit.get("nodes", ["controller"]))
+    named.update(group for file in page["files"].values() for group in (file or {}).get("nodes", []))
+    return named
+
+
+def merged(base: Any, over: Any) -> Any:
+    """Return *base* with *over* laid on it, dictionaries merged at every depth; None in *over* removes an option."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return copy.deepcopy(over)
+    result = dict(base)
+    for key, value in over.items():
+        result[key] = merged(base[key], value) if key in base else copy.deepcopy(value)
+    return result
+
+
+def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the user's layers of options, general to particular: ``cloud_config``, then ``cloud_config_*`` by name."""
+    return [
+        (name, variables[name])
+        for name in sorted(variables)
+        if name == "cloud_config" or name.startswith("cloud_config_")
+    ]
+
+
+def apis(catalogue: Mapping[str, Page]) -> list[dict[str, Any]]:
+    """Return every API of the cloud with its page's name; what the load balancer, health and endpoints read."""
+    return [
+        {"front": True, "health": None, "page": name, **api}
+        for name, page in catalogue.items()
+        if page["state"] == "present" and page["when"]
+        for api in page["apis"]
+    ]
+
+
+def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the oslo sections that *file* asks for: databases, message queue, accounts, cache."""
+    name, secrets = page["name"], cloud["secrets"]
+    sections: dict[str, dict[str, Any]] = {}
+    # Only controllers reach the databases: no other node holds their passwords.
+    databases = file.get("databases") or {} if "controller" in cloud["me"]["groups"] else {}
+    for section, database in databases.items():
+        password = quote(secrets[f"{name}_database"], safe="")
+        sections[section] = {
+            "connection": f"mysql+pymysql://{name}:{password}@{cloud['database_host']}/{database}?charset=utf8mb4",
+            "max_pool_size": cloud["pool"],
+            "max_overflow": cloud["pool"] * 4,
+            "connection_recycle_time": 280,
+        }
+    if file.get("messaging"):
+        password = quote(secrets[f"{name}_messaging"], safe="")
+        nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
+        sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
+        sections["oslo_messaging_rabbit"] = {
+            "rabbit_quorum_queue": True,
+            "rabbit_transient_quorum_queue": True,
+            "rabbit_stream_fanout": True,
+            "rabbit_qos_prefetch_count": 10,
+            "use_queue_manager": True,
+            "heartbeat_in_pthread": False,
+        }
+        sections["oslo_messaging_notifications"] = {"driver": "noop"}
+    for section in file.get("auth", []):
+        sections[section] = {
+            "auth_type": "password",
+            "auth_url": cloud["keystone_url"],
+            "username": name,
+            "password": secrets[f"{name}_identity"],
+            "user_domain_name": "Default",
+            "project_name": "service",
+            "project_domain_name": "Default",
+            "region_name": cloud["region"],
+            "cafile": cloud["ca_file"],
+        }
+    if "keystone_authtoken" in sections:
+        sections["keystone_authtoken"].update(
+            {
+                "www_authenticate_uri": cloud["keystone_public_url"],
+                "memcached_servers": cloud["memcached"],
+                "memcache_security_strategy": "ENCRYPT",
+                "memcache_secret_key": secrets["memcached_encryption_key"],
+                "service_token_roles": "service",
+                "service_token_roles_required": True,
+                "service_type": page["identity"]["services"][0]["type"],
+            }
+        )
+    if "service_user" in sections:
+        sections["service_user"]["send_service_user_token"] = True
+    return sections
+
+
+def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge *layers*, the first being the most general."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        result = merged(result, layer or {})
+    return result
+
+
+def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the two files by which Debian's start scripts run a WSGI service on our address with our workers."""
+    uwsgi, unit, user = api["uwsgi"], api["name"], page["user"]
+    folder = f"/etc/{user}"
+    path = uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini")
+    options = {
+        "http-socket": f"{cloud['bind']}:{api['port']}",
+        "processes": uwsgi.get("processes", cloud["workers"]),
+        # eventlet and threads lose replies and deadlock: one thread, more processes
+        "threads": 1,
+        "enable-threads": True,
+        "master": True,
+        "lazy-apps": True,
+        "thunder-lock": True,
+        "die-on-term": True,
+        "no-orphans": True,
+        "close-on-exec": True,
+        "close-on-exec2": True,
+        "paste-logger": True,
+        "plugins": "python3",
+        "buffer-size": 65535,
+        "rem-header": "Content-Length",
+        "listen": 100,
+        "uid": user,
+        "gid": user,
+        "chdir": f"/var/lib/{user}",
+        "name": unit,
+        "wsgi-file": uwsgi["app"],
+        "logto": f"/var/log/{user}/{unit}.log",
+        **uwsgi.get("options", {}),
+    }
+    default = uwsgi.get("default", unit)
+    return [
+        {"path": path, "content": ini.render({"uwsgi": options})},
+        {
+            "path": f"/etc/default/{default}",
+            "content": f'# Written by Cairn: the address and the workers stand in the ini file.\nDAEMON_ARGS="--ini {path}"\n',
+        },
+    ]
+
+
+def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:
+    """Return the files that a host in *groups* gets from *page*, each with ``units``, the names of those that read it.
+
+    *layers* are the user's options for this page, general first.
+    """
+    result = []
+    names = dict.fromkeys([*page["config"], *page["files"], *(name for layer in layers for name in layer)])
+    for name in names:
+        attributes = page["files"].get(name) or {}
+        on = set(attributes.get("nodes") or page["packages"] or ["all"])
+        if attributes.get("when", True) is not True or not on & groups:
+            continue
+        shipped = page["config"].get(name, {})
+        if isinstance(shipped, str):
+            content = next((layer[name] for layer in reversed(layers) if name in layer), shipped)
+        else:
+            common = common_sections(page, attributes, cloud)
+            content = ini.render(ordered([common, shipped, *(layer.get(name, {}) for layer in layers)]))
+        result.append(
+            {
+                "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
+                "content": content,
+                "mode": str(attributes.get("mode", "0640")),
+                "owner": attributes.get("owner", "root"),
+                "group": attributes.get("group", page["user"]),
+                "block": attributes.get("block", False),
+                "drop": attributes.get("drop"),
+                "secret": attributes.get("secret", False),
+                "early": attributes.get("early", False),
+                "units": attributes.get("units"),
+            }
+        )
+    for api in page["apis"]:
+        if api.get("uwsgi") and "controller" in groups:
+            for file in _uwsgi_files(page, api, cloud):
+                result.append({**_PLAIN, **file, "units": [api["name"]]})
+    return result
+
+
+_PLAIN = {"mode": "0644", "owner": "root", "group": "root", "block": False, "drop": None, "secret": False, "early": False}
+
+
+def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
+    """Return the units that a host in *groups* runs of *page*, each with what it reads and its tier."""
+    result = []
+    packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
+    for unit in page["units"]:
+        if not set(unit.get("nodes", ["controller"])) & groups or unit.get("when", True) is not True:
+            continue
+        name = unit["name"]
+        reads = [file["path"] for file in host_files if file["units"] is None or name in file["units"]]
+        result.append(
+            {
+                "name": name,
+                "tier": unit.get("tier", page["tier"]),
+                "page": page["name"],
+                "reads": sorted({*reads, *unit.get("reads", [])}),
+                "packages": unit.get("packages", packages),
+                "reload": unit.get("reload", False),
+                "enabled": unit.get("enabled", True),
+                "state": unit.get("state", "started"),
+                "log": unit.get("log", f"/var/log/{page['user']}/{name}.log"),
+            }
+        )
+    return result
+
+
+def schema(page: Page, key: str = "schema") -> list[dict]:
+    """Return the page's guarded commands under *key* as the module ``schemas`` takes them."""
+    steps = [{"user": page["user"], **step} for step in page[key]]
+    return [{"name": page["name"], "steps": steps}] if steps else []
+
+
+def identity_services(page: Page, cloud: Mapping[str, Any]) -> list[dict]:
+    """Return the page's services with their endpoints, as the module ``identity`` takes them."""
+    ports = {api["name"]: api["port"] for api in page["apis"]}
+    result = []
+    for service in page["identity"].get("services", []):
+        port = ports[service["api"]] if "api" in service else next(iter(ports.values()))
+        path = service.get("path", "")
+        result.append(
+            {
+                "name": service.get("name", page["name"]),
+                "type": service["type"],
+                "description": page["description"],
+                "state": page["state"],
+                "endpoints": {
+                    "public": f"{cloud['scheme']}://{cloud['public_name']}:{port}{path}",
+                    "internal": f"{cloud['scheme']}://{cloud['internal_name']}:{port}{path}",
+                },
+            }
+        )
+    return result

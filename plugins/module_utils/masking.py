@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps the secrets of configuration files out of what is shown."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "********"
+
+# Options of the services' files whose value nobody but root and the service may see.
+_SECRET_OPTION = re.compile(
+    r"^(?P<name>[ \t]*[\w.\-]*(?:password|passwd|secret|erlang_cookie|credential|auth_key|encryption_key)"
+    r"[\w.\-]*[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(?P<start>://[^/\s:@]+:)[^@\s,]+(?=@)")
+_URL_NEXT_PASSWORD = re.compile(r"(?P<start>,[\w.\-]+:)[^@\s,]+(?=@)")  # rabbit://a:b@host,a:b@host
+_PRIVATE_KEY = re.compile(
+    r"(?P<start>-----BEGIN [A-Z ]*PRIVATE KEY-----\n).*?(?P<end>\n-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
+)
+
+
+def masked(text: str) -> str:
+    """Return *text* with the values of secret options, passwords in URLs and private keys replaced by stars.
+
+    The old value of a rotated or edited secret is unknown to everybody, so options are recognised by their
+    names and not by their values.
+    """
+    text = _PRIVATE_KEY.sub(rf"\g<start>{MASK}\g<end>", text)
+    for expression in (_URL_PASSWORD, _URL_NEXT_PASSWORD):
+        text = expression.sub(rf"\g<start>{MASK}", text)
+    return _SECRET_OPTION.sub(rf"\g<name>{MASK}", text)

@@ -1,0 +1,291 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What M(cairn.openstack.ovs_bridges) adds to `bridges_host`: files, the unit, and the trial of a risky change."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges_host, config_files
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import NOTHING, RECORD, TRIAL, UNDONE, Fault
+
+COMMAND = "/usr/local/sbin/cairn-bridges"
+UNIT = "cairn-bridges.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+NETWORKD = "/etc/systemd/network/00-cairn-{}.network"
+TRIAL_SECONDS = 30
+
+UNIT_TEXT = """\
+[Unit]
+Description=Addresses of the host on its Open vSwitch bridges
+# In user space the bridges' devices go with ovs-vswitchd: whenever it starts anew, so does this.
+PartOf=ovs-vswitchd.service
+After=ovs-vswitchd.service openvswitch-switch.service networking.service systemd-networkd.service {hotplug}
+Before=network.target network-online.target neutron-openvswitch-agent.service nova-compute.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={command} apply
+
+[Install]
+WantedBy=multi-user.target ovs-vswitchd.service
+"""
+
+# A card that networkd manages without addresses still counts for network-online.target.
+PORTS_TEXT = """\
+[Match]
+Name={}
+
+[Link]
+RequiredForOnline=carrier
+
+[Network]
+DHCP=no
+IPv6AcceptRA=no
+LinkLocalAddressing=no
+"""
+BRIDGES_TEXT = """\
+[Match]
+Name={}
+
+[Link]
+Unmanaged=yes
+"""
+
+
+def _destination(text: str) -> str:
+    """Write a route's destination as `ip` does."""
+    if text == "default":
+        return text
+    network = ipaddress.ip_network(text, strict=False)
+    if network.prefixlen == 0:
+        return "default"
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def asked(params: dict) -> dict:
+    """Return the module's parameters in the shape of a record without its cards, addresses as `ip` writes them.
+
+    :raises Fault: an address or a destination is none.
+    """
+    if params["state"] == "absent":
+        return {"datapath": params["datapath"], "bridges": []}
+    bridges = []
+    try:
+        for bridge in params["bridges"]:
+            ports = [*bridge["ports"], bridge["take_over"]] if bridge["take_over"] else bridge["ports"]
+            bridges.append(
+                {
+                    "name": bridge["name"],
+                    "ports": list(dict.fromkeys(ports)),
+                    "patches": [patch["peer"] for patch in bridge["patches"]],
+                    "addresses": [ipaddress.ip_interface(item).with_prefixlen for item in bridge["addresses"]],
+                    "routes": [
+                        {"to": _destination(route["to"]), "via": str(ipaddress.ip_address(route["via"]))}
+                        for route in bridge["routes"]
+                    ],
+                    "take_over": bridge["take_over"],
+                    "mtu": bridge["mtu"],
+                }
+            )
+    except ValueError as error:
+        raise Fault(f"{bridge['name']}: {error}") from error
+    return {"datapath": params["datapath"], "bridges": bridges}
+
+
+def files(record: dict) -> dict[str, config_files.State]:
+    """Return the files that keep *record* over a reboot; all absent where it has no bridges."""
+
+    def state(content: str, mode: int = 0o644) -> config_files.State:
+        return config_files.State(content, mode, "root", "root") if record["bridges"] else config_files.State()
+
+    nics = sorted(record["nics"])
+    hotplug = " ".join(f"ifup@{nic}.service" for nic in nics)
+    source = bridges_host.__loader__.get_source(bridges_host.__name__)
+    answer = {
+        COMMAND: state(f"#!/usr/bin/python3\n{source}", 0o755),
+        UNIT_FILE: state(UNIT_TEXT.format(command=COMMAND, hotplug=hotplug)),
+        RECORD: state(json.dumps(record, indent=2) + "\n"),
+    }
+    if os.path.isdir("/run/systemd/netif"):  # networkd runs, and would go on giving the cards their addresses
+        bridges = " ".join(bridge["name"] for bridge in record["bridges"])
+        answer[NETWORKD.format("ports")] = state(PORTS_TEXT.format(" ".join(nics)))
+        answer[NETWORKD.format("bridges")] = state(BRIDGES_TEXT.format(bridges))
+    return answer
+
+
+def unit_state() -> dict[str, str]:
+    """Return how the unit stands: {UnitFileState, ActiveState}."""
+    output = bridges_host.run("systemctl", "show", "-p", "UnitFileState,ActiveState", UNIT)
+    return dict(line.split("=", 1) for line in output.split())
+
+
+def at_stake(links: dict, names: list[str]) -> list[str]:
+    """Return those of *names* that carry the default route or Ansible's own connection."""
+    own = bridges_host.ssh_connection()[1]
+    return [
+        name
+        for name in names
+        if name in links
+        and (
+            any(address.split("/")[0] == own for address in links[name]["addresses"])
+            or any(route["to"] == "default" for route in links[name]["routes"])
+        )
+    ]
+
+
+def refuse_losses(record: dict, former: dict, links: dict) -> None:
+    """Stop before a card loses what the host is reached by.
+
+    :raises Fault: a card that becomes a port carries the default route or Ansible's connection, and no bridge gets it.
+    """
+    for bridge in record["bridges"]:
+        for nic in set(bridge["ports"]) - set(former["nics"]):
+            addresses = bridges_host.held(record, bridge["name"], "addresses")
+            kept = set(links[nic]["addresses"]) <= set(addresses)
+            if bridge["take_over"] != nic and not kept and at_stake(links, [nic]):
+                raise Fault(
+                    f"{nic} carries this host's default route or Ansible's own connection, and {bridge['name']} would "
+                    f"cut it off: set take_over: {nic} to move its addresses and routes to the bridge"
+                )
+
+
+def _write(wanted: dict[str, config_files.State]) -> bool:
+    """Write the files that differ, and say whether any did."""
+    differing = {path: state for path, state in wanted.items() if config_files.read(path) != state}
+    for path, state in differing.items():
+        config_files.write(path, state)
+    return bool(differing)
+
+
+def install(record: dict) -> None:
+    """Put the command and its unit there, so that a trial that is cut short by a reset is undone at boot."""
+    wanted = files(record)
+    if not record["bridges"]:
+        return
+    _write({path: wanted[path] for path in (COMMAND, UNIT_FILE)})
+    bridges_host.run("systemctl", "daemon-reload")
+    bridges_host.run("systemctl", "enable", UNIT)
+
+
+def keep(record: dict) -> None:
+    """Make *record*, which the host has already, what it has after a reboot too."""
+    wanted = files(record)
+    if not record["bridges"] and unit_state()["UnitFileState"]:
+        bridges_host.run("systemctl", "disable", "--now", UNIT)
+    if _write({path: state for path, state in wanted.items() if "/network/" in path}):
+        bridges_host.run("networkctl", "reload")
+    _write(wanted)
+    bridges_host.run("systemctl", "daemon-reload")
+    if record["bridges"]:
+        bridges_host.run("systemctl", "restart", UNIT)
+
+
+def arm(record: dict, former: dict, links: dict) -> None:
+    """Start the change in the background, and what leads back from it unless `confirm` is called in time."""
+    transient = ("systemd-run", "--quiet", "--collect")
+    if os.path.exists(UNDONE):
+        os.unlink(UNDONE)
+    timer = (f"--on-active={TRIAL_SECONDS}", "--timer-property=AccuracySec=1s")
+    bridges_host.run(*transient, "--unit=cairn-bridges-undo", *timer, COMMAND, "undo")
+    routes = {name: link["routes"] for name, link in links.items()}
+    trial = json.dumps({"record": record, "former": former, "routes": routes})
+    config_files.write(TRIAL, config_files.State(trial, 0o644, "root", "root"))
+    bridges_host.run(*transient, "--unit=cairn-bridges-trial", COMMAND, "trial")
+
+
+def confirm() -> dict:
+    """Keep the change on trial: that somebody calls is the proof that the host can be reached.
+
+    :returns: {pending: true} while the change, or the way back, still runs; else {pending: false}.
+    :raises Fault: it was undone, with the cause.
+    """
+    if bridges_host.run("systemctl", "show", "-P", "ActiveState", "cairn-bridges-trial.service").strip() == "active":
+        return {"pending": True}
+    claimed = f"{TRIAL}.confirmed"
+    try:
+        os.rename(TRIAL, claimed)  # whoever renames it first has decided
+    except FileNotFoundError:
+        why = bridges_host.read_file(UNDONE)
+        if why:
+            raise Fault(f"the bridges were undone, and the network is as before: {why}") from None
+        return {"pending": True}
+    bridges_host.run("systemctl", "stop", "cairn-bridges-undo.timer")
+    keep(bridges_host.read_json(claimed)["record"])
+    os.unlink(claimed)
+    return {"pending": False}
+
+
+def _reason(before: dict | None, after: dict | None) -> str:
+    if before is None:
+        return "created"
+    if after is None:
+        return "removed"
+    return ", ".join(key for key in after if before.get(key) != after[key])
+
+
+def bring(params: dict, check_mode: bool) -> dict:
+    """Compare, and unless in check mode change; return the module's result.
+
+    :raises Fault: what is asked can't be, or a command failed.
+    """
+    if os.path.exists(TRIAL):
+        raise Fault(f"an earlier change still awaits its way back: run again in {TRIAL_SECONDS} seconds")
+    result = {"warnings": [], "trial": False}
+    former = bridges_host.read_json(RECORD) or NOTHING
+    wish = asked(params)
+    links = bridges_host.read_links()
+    record = bridges_host.adopt(wish, former, links)
+    refuse_losses(record, former, links)
+    try:
+        before = bridges_host.view(bridges_host.read_host(wish, former), record, former)
+    except Fault as fault:
+        if not check_mode:
+            raise
+        result["warnings"].append(
+            f"compared with the record of the last run, for Open vSwitch does not answer: {fault}"
+        )
+        before = bridges_host.goal(former, former)
+    after = bridges_host.goal(record, former)
+    todo = bridges_host.commands(before, after, record, former) if before != after else []
+    before[UNIT] = unit_state()
+    after[UNIT] = {
+        "UnitFileState": "enabled" if record["bridges"] else "",
+        "ActiveState": "active" if record["bridges"] else "inactive",
+    }
+    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
+    result["changes"] = [{"name": name, "reason": _reason(before.get(name), after.get(name))} for name in differing]
+    result["changes"] += [
+        {"name": path, "reason": config_files.reason(*states)}
+        for path, states in stored.items()
+        if states[0] != states[1]
+    ]
+    result["commands"] = [" ".join(command) for command in todo]
+    result["changed"] = bool(result["changes"])
+    result["diff"] = [
+        {
+            "before_header": name,
+            "after_header": name,
+            "before": before.get(name, ""),
+            "after": after.get(name, ""),
+        }
+        for name in differing
+    ]
+    result["diff"] += [
+        shown
+        for path, states in stored.items()
+        if path != COMMAND and (shown := config_files.difference(path, *states, secret=False))
+    ]
+    if check_mode or not result["changed"]:
+        return result
+    install(record)
+    if todo and at_stake(links, differing):
+        arm(record, former, links)
+        result["trial"] = True
+    else:
+        bridges_host.converge(record, former)
+        keep(record)
+    return result

@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All of a node's packages in one transaction, with services kept from starting until they are configured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+_POLICY = "/usr/sbin/policy-rc.d"
+_MARK = "# cairn: services wait for their configuration"
+# It forbids starts while the process that wrote it lives, and afterwards takes itself away: a run that was killed
+# leaves nothing behind that would keep a service from starting.
+_SCRIPT = """#!/bin/sh
+{mark}
+if [ -d /proc/{pid} ] && [ "$(cut -d' ' -f22 /proc/{pid}/stat)" = "{start}" ]; then exit 101; fi
+rm -f {path}
+exit 0
+"""
+_LISTS = "/var/lib/apt/lists"
+_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
+
+
+class PackageError(Exception):
+    """apt or dpkg refused; the message is theirs."""
+
+
+def status() -> tuple[set[str], list[str]]:
+    """Return the installed packages' names, and those that dpkg left half done."""
+    said = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n"], capture_output=True, text=True, check=False
+    ).stdout
+    installed, half = set(), []
+    for line in said.splitlines():
+        name, _, state = line.partition(" ")
+        if state.startswith("ii") or state.startswith("hi"):
+            installed.add(name)
+        elif state[1:2] in "UFHtW":
+            half.append(name)
+    return installed, sorted(half)
+
+
+def lists_outdated() -> bool:
+    """Whether the package lists are missing or older than what names their sources."""
+    stamps = [os.stat(os.path.join(_LISTS, name)).st_ctime for name in os.listdir(_LISTS) if "_dists_" in name]
+    if not stamps:
+        return True
+    newest = 0.0
+    for source in _SOURCES:
+        if os.path.isdir(source):
+            newest = max([newest, *(os.stat(os.path.join(source, name)).st_ctime for name in os.listdir(source))])
+        elif os.path.exists(source):
+            newest = max(newest, os.stat(source).st_ctime)
+    return newest > max(stamps)
+
+
+def unknown(names: list[str]) -> list[str]:
+    """Return those of *names* that no package source offers."""
+    said = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True, check=False).stdout
+    offered = set(re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (?!\(none\))", said, re.MULTILINE))
+    return sorted(set(names) - offered)
+
+
+@contextlib.contextmanager
+def services_held() -> Iterator[None]:
+    """Keep packages from starting services; a policy of the host's own is left as it is."""
+    own = not os.path.exists(_POLICY)
+    if not own:
+        with open(_POLICY, encoding="utf-8", errors="replace") as file:
+            own = _MARK in file.read()
+    if own:
+        pid = os.getpid()
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            start = file.read().rsplit(")", 1)[1].split()[19]
+        with open(_POLICY, "w", encoding="ascii") as file:
+            file.write(_SCRIPT.format(mark=_MARK, pid=pid, start=start, path=_POLICY))
+        os.chmod(_POLICY, 0o755)
+    try:
+        yield
+    finally:
+        if own:
+            os.unlink(_POLICY)
+
+
+def apt(*arguments: str) -> float:
+    """Run a package command without questions and return the seconds it took.
+
+    :raises PackageError: it failed; the message carries its last lines.
+    """
+    began = time.monotonic()
+    done = subprocess.run(
+        arguments,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"},
+    )
+    if done.returncode:
+        words = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise PackageError(f"{' '.join(arguments[:6])} …:\n" + "\n".join(words[-25:]))
+    return round(time.monotonic() - began, 1)
+
+
+def install(names: list[str], half: list[str]) -> dict[str, float]:
+    """Finish what was left half done, then install *names* in one transaction; return each step's seconds.
+
+    :raises PackageError: a package is unknown to every source, or apt or dpkg failed.
+    """
+    seconds = {}
+    with services_held():
+        if half:
+            seconds["repair"] = apt("dpkg", "--configure", "-a", "--force-confold", "--force-confdef")
+            seconds["repair"] += apt("apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", "-f", "install")
+        if not names:
+            return seconds
+        if lists_outdated() or unknown(names):
+            seconds["lists"] = apt("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "update")
+            if absent := unknown(names):
+                raise PackageError(
+                    f"No package source offers: {', '.join(absent)}. Is the release right, and is every source that "
+                    "the cloud needs in cloud_package_sources?"
+                )
+        options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+        keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
+        seconds["download"] = apt("apt-get", "install", *options, "--download-only", *names)
+        seconds["install"] = apt("apt-get", "install", *options, *keep, "--no-download", *names)
+    return seconds

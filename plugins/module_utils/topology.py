@@ -1,0 +1,24 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who is what, at which address: derived from the inventory alone, so that --limit and an empty cache change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NODE_GROUPS = ("controller", "network", "compute", "storage")
+
+
+def address(name: str, variables: Mapping[str, Any]) -> str:
+    """Return a host's management address: ``cloud_address``, else what Ansible connects to."""
+    return str(variables.get("cloud_address") or variables.get("ansible_host") or name)
+
+
+def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return each of the cloud's hosts with its name, management address and node groups, in the inventory's order."""
+    hosts: dict[str, dict[str, Any]] = {}
+    for group in NODE_GROUPS:
+        for name in groups.get(group, []):
+            host = hosts.setdefault(name, {"name": name, "address": address(name, hostvars[name]), "groups": []})
+            host["groups"].append(group)
+    return hosts

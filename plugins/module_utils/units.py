@@ -1,0 +1,216 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""systemd units, and whether the invocation that runs has read what lies on the disk.
+
+A stamp records, for the invocation that was started last, a digest of everything that the unit reads: its files with
+modes and owners, and its packages' versions. So a run that died between writing and restarting is repaired by the
+next one, and a jumped clock fools nobody.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+
+STAMPS = "/var/lib/cairn/units.json"
+
+_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "UnitFileState",
+    "InvocationID",
+    "NeedDaemonReload",
+    "ActiveEnterTimestamp",
+    "Result",
+)
+
+
+def systemctl(*arguments: str) -> subprocess.CompletedProcess:
+    """Run systemctl and return what it said; the caller judges the exit code."""
+    return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+
+
+def show(names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the properties of the units *names*, asked for in one call, by the name that was asked for."""
+    if not names:
+        return {}
+    said = systemctl("show", "--timestamp=unix", "--property=" + ",".join(_PROPERTIES), *names).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in said.strip().split("\n\n")]
+    return dict(zip(names, blocks, strict=True))
+
+
+def _fingerprint(path: str) -> str:
+    found = os.stat(path)
+    with open(path, "rb") as file:
+        digest = hashlib.sha256(file.read())
+    digest.update(f"{found.st_mode:o} {found.st_uid} {found.st_gid}".encode())
+    return digest.hexdigest()
+
+
+def _files(pattern: str) -> list[str]:
+    found = []
+    for path in glob.glob(pattern) or [pattern]:
+        if os.path.isdir(path):
+            found += [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+        else:
+            found.append(path)
+    return sorted(found)
+
+
+def package_versions(names: set[str]) -> dict[str, str]:
+    """Return the installed versions of the packages *names*; what is not installed is left out."""
+    if not names:
+        return {}
+    said = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *sorted(names)],
+        capture_output=True,
+        text=True,
+        check=False,  # it exits 1 when one of the names is unknown, and still lists the others
+    ).stdout
+    rows = (line.split() for line in said.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
+
+
+def reads(unit: dict, versions: dict[str, str]) -> dict[str, str]:
+    """Return what *unit* reads, each thing with its fingerprint; a missing file's is empty."""
+    found = {}
+    for pattern in unit["reads"]:
+        for path in _files(pattern):
+            try:
+                found[path] = _fingerprint(path)
+            except FileNotFoundError:
+                found[path] = ""
+    found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
+    return found
+
+
+def load_stamps(path: str = STAMPS) -> dict[str, dict]:
+    """Return the stamps that earlier runs left on this host."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):  # a stamp cut short by a power loss is no stamp
+        return {}
+
+
+def save_stamps(stamps: dict[str, dict], path: str = STAMPS) -> None:
+    """Write the stamps, in one rename."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(stamps, file, indent=1, sort_keys=True)
+    os.replace(path + ".new", path)
+
+
+def boot_id() -> str:
+    """Return the identity of this boot of the machine."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        # In a container the kernel's id is the machine's own; the init's start tells its boots apart.
+        kernel = file.read().strip()
+    with open("/proc/1/stat", encoding="ascii") as file:
+        return f"{kernel}-{file.read().rsplit(')', 1)[1].split()[19]}"
+
+
+@dataclass
+class Unit:
+    """One unit: what is asked of it, what is, and what follows from both."""
+
+    asked: dict
+    found: dict[str, str]
+    reads: dict[str, str]
+    stamp: dict | None
+    boot: str
+    will_change: set[str] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The unit's name as the page writes it."""
+        return self.asked["name"]
+
+    @property
+    def missing(self) -> bool:
+        """No package has brought the unit yet."""
+        return self.found.get("LoadState") == "not-found"
+
+    @property
+    def masked(self) -> bool:
+        """Somebody made it impossible to start."""
+        return self.found.get("LoadState") == "masked"
+
+    @property
+    def running(self) -> bool:
+        """It runs, or has done its one task."""
+        return self.found.get("ActiveState") in ("active", "reloading")
+
+    @property
+    def enable(self) -> bool:
+        """It should start at boot and would not."""
+        state = self.found.get("UnitFileState")
+        return self.asked["enabled"] is True and state in ("disabled", "masked", "masked-runtime", "")
+
+    @property
+    def disable(self) -> bool:
+        """It starts at boot and should not."""
+        return self.asked["enabled"] is False and self.found.get("UnitFileState") == "enabled"
+
+    @property
+    def start(self) -> bool:
+        """It should run and does not."""
+        return self.asked["state"] == "started" and not self.running
+
+    @property
+    def stop(self) -> bool:
+        """It runs and should not."""
+        return self.asked["state"] == "stopped" and (
+            self.running or self.found.get("ActiveState") in ("activating", "failed") and not self.missing
+        )
+
+    def stale(self) -> list[str]:
+        """Return why the invocation that runs does not have what lies on the disk; empty where it has."""
+        if self.asked["state"] != "started" or not self.running:
+            return []
+        later = sorted(path for path in self.reads if path in self.will_change)
+        if later:
+            return later
+        stamp = self.stamp
+        if stamp and stamp["invocation"] == self.found["InvocationID"]:
+            return self._differing(stamp)
+        if stamp and stamp["boot"] != self.boot:
+            # Started by the boot. If nothing differs from what the last run saw, this invocation read the same.
+            return self._differing(stamp)
+        return self._newer_than_start()
+
+    def _differing(self, stamp: dict) -> list[str]:
+        old = stamp["reads"]
+        return sorted(what for what in {*old, *self.reads} if old.get(what) != self.reads.get(what))
+
+    def _newer_than_start(self) -> list[str]:
+        started = float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
+        newer = []
+        for path in self.reads:
+            try:
+                # A second's grace: systemd rounds the start down to seconds.
+                if os.stat(path).st_ctime > started + 1:
+                    newer.append(path)
+            except FileNotFoundError:
+                continue
+        return sorted(newer)
+
+
+def last_words(name: str, log: str | None, lines: int = 12) -> str:
+    """Return the unit's own last lines: its journal, and its log file's errors where it has one."""
+    words = subprocess.run(
+        ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    if log and os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as file:
+            tail = file.readlines()[-400:]
+        errors = [line for line in tail if " ERROR " in line or " CRITICAL " in line or "Error" in line] or tail
+        words += f"\n{log}:\n" + "".join(errors[-lines:])
+    return words.strip()

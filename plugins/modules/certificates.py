@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificates
+short_description: The cloud's certificate authority and the certificate of its front
+version_added: 0.1.0
+description:
+  - Runs on the operator's machine. Makes an authority once, and a certificate for the cloud's names, which is made
+    anew 90 days before it ends and when the names change.
+  - Keys have mode 0600 and are encrypted by ansible-vault when a vault password is configured.
+  - In check mode nothing is written.
+author: The Cairn authors (@cairn)
+options:
+  folder:
+    description: The folder of the secrets, made with mode 0700.
+    type: path
+    required: true
+  cloud:
+    description: The cloud's name, which the authority carries.
+    type: str
+    required: true
+  names:
+    description: DNS names and IP addresses that the certificate is for.
+    type: list
+    elements: str
+    required: true
+requirements: [cryptography]
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would change.
+    support: full
+  diff_mode:
+    description: Says what it changes, as a diff.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Certificates
+  cairn.openstack.certificates:
+    folder: "{{ cloud_secrets_dir }}"
+    cloud: cairn
+    names: [cairn.example.org, 192.0.2.10]
+"""
+
+RETURN = r"""
+changes:
+  description: The certificates that were made, with the reasons.
+  type: list
+  elements: str
+  returned: always
+"""

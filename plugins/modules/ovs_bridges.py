@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ovs_bridges
+short_description: Open vSwitch bridges that hold the host's addresses
+version_added: 0.1.0
+description:
+  - Brings Open vSwitch's bridges, their cards, addresses and routes to what is asked, and keeps them so over reboots and
+    restarts of Open vSwitch, however the host's network is configured.
+  - What others put on the bridges (Neutron's ports, a virtual address) is left alone. Bridges of an earlier call that are
+    no longer listed are removed, and their cards get back what they held.
+  - A change of the interface that carries the default route or Ansible's own connection is on trial. If no new connection
+    reaches the host within 30 seconds, it undoes the change by itself and the task fails.
+author: The Cairn authors (@cairn)
+options:
+  datapath:
+    description: V(system) is in the kernel, V(netdev) in user space, for kernels without openvswitch (needs C(ethtool)).
+    type: str
+    choices: [system, netdev]
+    default: system
+  bridges:
+    description: All bridges of this host that this module shall manage.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the bridge and of its internal port.
+        type: str
+        required: true
+      ports:
+        description: Network cards that become ports. They lose their addresses.
+        type: list
+        elements: str
+        default: []
+      patches:
+        description: Bridges to be joined to this one, which must be listed before it.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          peer:
+            description: The other bridge.
+            type: str
+            required: true
+      addresses:
+        description: Addresses with prefix length of the bridge itself.
+        type: list
+        elements: str
+        default: []
+      routes:
+        description: Routes through the bridge.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          to:
+            description: V(default) or a network.
+            type: str
+            required: true
+          via:
+            description: Gateway's address.
+            type: str
+            required: true
+      take_over:
+        description: A card that becomes a port, and whose present addresses and routes move to the bridge.
+        type: str
+      mtu:
+        description: MTU of the bridge and its cards, left alone by default.
+        type: int
+  state:
+    description: V(absent) removes every bridge that this module made and gives the cards back what they held.
+    type: str
+    choices: [present, absent]
+    default: present
+  confirm:
+    description: Keep the change on trial. The action plugin of the same name does it; no playbook needs to.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would change, on a host without Open vSwitch too.
+    support: full
+  diff_mode:
+    description: Says what it changes, as a diff.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: A host with one card, and one with a tunnel's card in user space that VLANs share
+  cairn.openstack.ovs_bridges:
+    datapath: netdev
+    bridges:
+      - {name: br-ex, take_over: eth0}
+      - {name: br-tep, ports: [eth1], addresses: [10.1.0.13/24], mtu: 1500}
+      - {name: br-vlan, patches: [{peer: br-tep}]}
+"""
+
+RETURN = r"""
+changes:
+  description: What differs (bridges, cards, files, the unit), and in what.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{name: br-tep, reason: "addresses, mtu"}]
+commands:
+  description: The commands that lead there.
+  type: list
+  elements: str
+  returned: always
+  sample: [ip address replace 10.1.0.13/24 dev br-tep]
+trial:
+  description: Whether the change was undone unless confirmed.
+  type: bool
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import Fault
+
+BRIDGE = {
+    "name": {"type": "str", "required": True},
+    "ports": {"type": "list", "elements": "str", "default": []},
+    "patches": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"peer": {"type": "str", "required": True}},
+    },
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "routes": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"to": {"type": "str", "required": True}, "via": {"type": "str", "required": True}},
+    },
+    "take_over": {"type": "str"},
+    "mtu": {"type": "int"},
+}
+
+
+def main() -> None:
+    """Compare, and unless in check mode change; or confirm a change."""
+    module = AnsibleModule(
+        argument_spec={
+            "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
+            "bridges": {"type": "list", "elements": "dict", "default": [], "options": BRIDGE},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "confirm": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        if module.params["confirm"]:
+            module.exit_json(**ovs_bridges.confirm())
+        module.exit_json(**ovs_bridges.bring(module.params, module.check_mode))
+    except Fault as fault:
+        module.fail_json(msg=str(fault))
+
+
+if __name__ == "__main__":
+    main()

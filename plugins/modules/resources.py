@@ -1,0 +1,125 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cloud shall hold, brought about in one session."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: resources
+short_description: What a cloud shall hold, declared in lists and brought about in one session
+description:
+  - Creates and updates projects, users, flavors, aggregates, images, networks and routers.
+  - Only what is declared is touched, and of that only the fields that are given. Nothing is deleted unless an entry
+    says C(state=absent).
+  - What can't be changed in place is told before anything is touched.
+options:
+  cloud:
+    description: The entry of the host's C(clouds.yaml) to work as.
+    type: str
+    required: true
+  staged:
+    description: The host's copies of image files by the path on the control machine. Filled in by the action plugin.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+    description: Where no cloud is configured yet, tells what would be created.
+  diff_mode:
+    support: full
+    description: Shows one difference per object; passwords are never in it.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - cairn.openstack.resources
+requirements: [python3-openstacksdk]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: A project with a network of its own
+  cairn.openstack.resources:
+    cloud: cairn
+    projects:
+      - {name: demo, quota: {compute: {cores: 8, ram: 16384}}}
+    users:
+      - {name: alice, password: "{{ alice_password }}", project: demo, roles: [member]}
+    networks:
+      - name: demo
+        project: demo
+        subnets: [{name: demo, cidr: 192.168.10.0/24}]
+    routers:
+      - {name: demo, project: demo, external_network: public, subnets: [demo]}
+  become: true
+
+- name: An image from the control machine, and one flavor less
+  cairn.openstack.resources:
+    cloud: cairn
+    images:
+      - {name: debian-13, file: images/debian-13.qcow2, visibility: public}
+    flavors:
+      - {name: m1.tiny, state: absent}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per object that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["project demo: create", "network public: mtu 1450 -> 1500"]
+reachable:
+  description: Whether there is a cloud to ask; C(false) only in check mode.
+  type: bool
+  returned: always
+files:
+  description: Image files that are needed here first; nothing was changed.
+  type: list
+  elements: str
+  returned: when a planned change sends a file that is not on the host
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import sdk
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
+from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "cloud": {"type": "str", "required": True},
+            "staged": {"type": "dict", "default": {}},
+            **SPEC,
+        },
+        supports_check_mode=True,
+    )
+    try:
+        conn = sdk.connect(module.params["cloud"])
+    except sdk.NotConfigured as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        conn = None
+    cloud = Cloud(conn, module.params, module.tmpdir)
+    try:
+        changes = cloud.plan()
+    except sdk.Unreachable as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error))
+        module.warn(f"what the cloud holds can't be compared: {error}")
+        changes = []
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    if not module.check_mode:
+        staged = module.params["staged"]
+        missing = [file for file in cloud.image.files if not os.path.exists(staged.get(file, file))]
+        if missing:
+            module.exit_json(changed=False, changes=[], files=missing)
+    settle(module, changes, reachable=conn is not None)
+
+
+if __name__ == "__main__":
+    main()

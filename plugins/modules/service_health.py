@@ -1,0 +1,98 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_health
+short_description: Wait until services answer
+version_added: 0.1.0
+description:
+  - Asks every service's health URL at once until all answer or the time is up; on failure shows the unit's own last
+    lines.
+  - In check mode it asks nothing, since what is not deployed yet can't answer.
+author: The Cairn authors (@cairn)
+options:
+  services:
+    description: The services.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The service's name.
+        type: str
+        required: true
+      url:
+        description: What to ask; any status below 400 is an answer.
+        type: str
+        required: true
+      unit:
+        description: The systemd unit whose lines are shown.
+        type: str
+        required: true
+      log:
+        description: The unit's log file.
+        type: path
+  wait:
+    description: Seconds to wait at most.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would change.
+    support: full
+  diff_mode:
+    description: Says what it changes, as a diff.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Glance answers
+  cairn.openstack.service_health:
+    services:
+      - {name: glance-api, unit: glance-api, url: "http://127.0.0.1:9292/healthcheck"}
+"""
+
+RETURN = r"""
+silent:
+  description: The services that did not answer, with the reason.
+  type: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils.service_health import poll
+from ansible_collections.cairn.openstack.plugins.module_utils.units import last_words
+
+SERVICE = {
+    "name": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "unit": {"type": "str", "required": True},
+    "log": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Poll, and fail with the services' own words."""
+    module = AnsibleModule(
+        argument_spec={
+            "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
+            "wait": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, silent={})
+    silent = poll(module.params["services"], module.params["wait"])
+    reasons = {name: why for name, (_service, why) in silent.items()}
+    if silent:
+        words = [
+            f"{name} does not answer at {service['url']}: {why}\n{last_words(service['unit'], service['log'])}"
+            for name, (service, why) in silent.items()
+        ]
+        module.fail_json(msg="\n\n".join(words), silent=reasons)
+    module.exit_json(changed=False, silent={})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: units
+short_description: systemd units enabled, started, and restarted when what they read has changed
+version_added: 0.1.0
+description:
+  - Enables and starts (or stops and disables) units, and finds those whose running invocation has not read what lies
+    on the disk, by a digest of the files and package versions that a unit reads.
+  - Such a unit is restarted when O(restart) is true, and named in RV(owed) otherwise.
+author: The Cairn authors (@cairn)
+options:
+  units:
+    description: The units, in the order in which they are started.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The unit's name.
+        type: str
+        required: true
+      state:
+        description: Whether it shall run. V(any) leaves that alone.
+        type: str
+        choices: [started, stopped, any]
+        default: started
+      enabled:
+        description: Whether it starts at boot; left alone when not given.
+        type: bool
+      reads:
+        description: The files (or folders, or patterns) that it reads when it starts.
+        type: list
+        elements: str
+        default: []
+      packages:
+        description: The packages whose versions it runs.
+        type: list
+        elements: str
+        default: []
+      reload:
+        description: The unit takes a reload where others need a restart.
+        type: bool
+        default: false
+      log:
+        description: Its log file, shown when it does not start.
+        type: path
+  restart:
+    description: Restart what is stale instead of naming it.
+    type: bool
+    default: false
+  will_change:
+    description: In check mode, the paths that the run would write, so that the restarts they cause are foreseen.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would change.
+    support: full
+  diff_mode:
+    description: Says what it changes, as a diff.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Glance's API
+  cairn.openstack.units:
+    units:
+      - name: glance-api.service
+        enabled: true
+        reads: [/etc/glance/glance-api.conf]
+        packages: [glance-api]
+    restart: true
+"""
+
+RETURN = r"""
+changes:
+  description: A line for each unit and step.
+  type: list
+  elements: str
+  returned: always
+  sample: ["glance-api.service restarted: /etc/glance/glance-api.conf"]
+owed:
+  description: Units that should be restarted and were not, with the reasons.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{name: glance-api.service, why: [/etc/glance/glance-api.conf]}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import units as u
+
+UNIT = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
+    "enabled": {"type": "bool"},
+    "reads": {"type": "list", "elements": "str", "default": []},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "reload": {"type": "bool", "default": False},
+    "log": {"type": "path"},
+}
+
+
+def survey(params: dict) -> list[u.Unit]:
+    """Return every unit that was asked for, beside what is."""
+    asked = params["units"]
+    found = u.show([unit["name"] for unit in asked])
+    versions = u.package_versions({package for unit in asked for package in unit["packages"]})
+    stamps, boot = u.load_stamps(), u.boot_id()
+    will_change = set(params["will_change"])
+    return [
+        u.Unit(unit, found[unit["name"]], u.reads(unit, versions), stamps.get(unit["name"]), boot, will_change)
+        for unit in asked
+    ]
+
+
+def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
+    """Return the systemctl verbs that are due, in order, each with its units."""
+    stale = [unit for unit in units if restart and unit.stale()]
+    due = [
+        ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
+        ("disable", [unit for unit in units if unit.disable]),
+        ("enable", [unit for unit in units if unit.enable]),
+        ("stop", [unit for unit in units if unit.stop]),
+        ("start", [unit for unit in units if unit.start]),
+        ("reload", [unit for unit in stale if unit.asked["reload"]]),
+        ("restart", [unit for unit in stale if not unit.asked["reload"]]),
+    ]
+    return [(verb, names) for verb, names in due if names]
+
+
+def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
+    """Say each step in a line."""
+    past = {"stop": "stopped", "unmask": "unmasked"}
+    said = []
+    for verb, names in due:
+        word = past.get(verb, verb.removesuffix("e") + "ed")
+        for unit in names:
+            why = ": " + ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else ""
+            said.append(f"{unit.name} {word}{why}")
+    return said
+
+
+def stamp(units: list[u.Unit], acted: set[str]) -> None:
+    """Record which invocation read what: of the units in *acted* just now, of the others what was found fresh."""
+    stamps, boot = u.load_stamps(), u.boot_id()
+    found = u.show([unit.name for unit in units])
+    new = dict(stamps)
+    for unit in units:
+        fresh = unit.name in acted or not unit.stale()
+        if found[unit.name]["ActiveState"] == "active" and fresh:
+            new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": unit.reads}
+    if new != stamps:
+        u.save_stamps(new)
+
+
+def main() -> None:
+    """Survey, and unless in check mode take the steps."""
+    module = AnsibleModule(
+        argument_spec={
+            "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
+            "restart": {"type": "bool", "default": False},
+            "will_change": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    units = survey(module.params)
+    restart = module.params["restart"]
+    due = steps(units, restart)
+    changes = sentences(due)
+    owed = [] if restart else [{"name": unit.name, "why": unit.stale()} for unit in units if unit.stale()]
+    result = {"changed": bool(due), "changes": changes, "owed": owed}
+    if changes:
+        result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+    if module.check_mode:
+        module.exit_json(**result)
+
+    if missing := [unit.name for unit in units if unit.missing and unit.asked["state"] == "started"]:
+        module.fail_json(msg=f"No installed package brings these units: {', '.join(missing)}", **result)
+    if any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
+        u.systemctl("daemon-reload")
+    for verb, names in due:
+        said = u.systemctl(verb, *[unit.name for unit in names])
+        if said.returncode:
+            state = u.show([unit.name for unit in names])
+            broken = [unit for unit in names if state[unit.name]["ActiveState"] != "active"] or names
+            words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
+            module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
+    # What has just been started has read what was surveyed before.
+    stamp(units, {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names})
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
