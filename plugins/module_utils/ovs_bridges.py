@@ -19,8 +19,10 @@ TRIAL_SECONDS = 30
 UNIT_TEXT = """\
 [Unit]
 Description=Addresses of the host on its Open vSwitch bridges
-# In user space the bridges' devices go with ovs-vswitchd: whenever it starts anew, so does this.
-PartOf=ovs-vswitchd.service
+# In user space the bridges' devices go with ovs-vswitchd, and networking.service gives the cards their addresses back:
+# whenever these start anew, so does this.
+PartOf=ovs-vswitchd.service networking.service
+ReloadPropagatedFrom=ovs-vswitchd.service
 After=ovs-vswitchd.service openvswitch-switch.service networking.service systemd-networkd.service {hotplug}
 Before=network.target network-online.target neutron-openvswitch-agent.service nova-compute.service
 
@@ -28,6 +30,7 @@ Before=network.target network-online.target neutron-openvswitch-agent.service no
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={command} apply
+ExecReload={command} apply
 
 [Install]
 WantedBy=multi-user.target ovs-vswitchd.service
@@ -109,7 +112,7 @@ def files(record: dict) -> dict[str, config_files.State]:
         UNIT_FILE: state(UNIT_TEXT.format(command=COMMAND, hotplug=hotplug)),
         RECORD: state(json.dumps(record, indent=2) + "\n"),
     }
-    if os.path.isdir("/run/systemd/netif"):  # networkd runs, and would go on giving the cards their addresses
+    if os.path.exists("/run/systemd/netif/state"):  # networkd runs, and would go on giving the cards their addresses
         bridges = " ".join(bridge["name"] for bridge in record["bridges"])
         answer[NETWORKD.format("ports")] = state(PORTS_TEXT.format(" ".join(nics)))
         answer[NETWORKD.format("bridges")] = state(BRIDGES_TEXT.format(bridges))
@@ -255,7 +258,7 @@ def bring(params: dict, check_mode: bool) -> dict:
         "UnitFileState": "enabled" if record["bridges"] else "",
         "ActiveState": "active" if record["bridges"] else "inactive",
     }
-    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    differing = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
     result["changes"] = [{"name": name, "reason": _reason(before.get(name), after.get(name))} for name in differing]
     result["changes"] += [

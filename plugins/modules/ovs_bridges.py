@@ -26,50 +26,26 @@ options:
     elements: dict
     default: []
     suboptions:
-      name:
-        description: Name of the bridge and of its internal port.
-        type: str
-        required: true
-      ports:
-        description: Network cards that become ports. They lose their addresses.
-        type: list
-        elements: str
-        default: []
+      name: {description: Name of the bridge and of its internal port., type: str, required: true}
+      ports: {description: Network cards that become ports. They lose their addresses., type: list, elements: str, default: []}
       patches:
         description: Bridges to be joined to this one, which must be listed before it.
         type: list
         elements: dict
         default: []
         suboptions:
-          peer:
-            description: The other bridge.
-            type: str
-            required: true
-      addresses:
-        description: Addresses with prefix length of the bridge itself.
-        type: list
-        elements: str
-        default: []
+          peer: {description: The other bridge., type: str, required: true}
+      addresses: {description: "Addresses of the bridge itself, with prefix length.", type: list, elements: str, default: []}
       routes:
         description: Routes through the bridge.
         type: list
         elements: dict
         default: []
         suboptions:
-          to:
-            description: V(default) or a network.
-            type: str
-            required: true
-          via:
-            description: Gateway's address.
-            type: str
-            required: true
-      take_over:
-        description: A card that becomes a port, and whose present addresses and routes move to the bridge.
-        type: str
-      mtu:
-        description: MTU of the bridge and its cards, left alone by default.
-        type: int
+          to: {description: V(default) or a network., type: str, required: true}
+          via: {description: Gateway's address., type: str, required: true}
+      take_over: {description: A card that becomes a port and whose addresses and routes move to the bridge., type: str}
+      mtu: {description: MTU of the bridge and its cards. Left alone by default., type: int}
   state:
     description: V(absent) removes every bridge that this module made and gives the cards back what they held.
     type: str
@@ -156,9 +132,12 @@ def main() -> None:
     try:
         if module.params["confirm"]:
             module.exit_json(**ovs_bridges.confirm())
-        module.exit_json(**ovs_bridges.bring(module.params, module.check_mode))
+        result = ovs_bridges.bring(module.params, module.check_mode)
     except Fault as fault:
         module.fail_json(msg=str(fault))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
