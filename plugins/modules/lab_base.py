@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -14,6 +13,13 @@ description:
     and no snapshot stands on.
 author: The Cairn authors (@cairn)
 options:
+  state:
+    description:
+      - V(present) makes the tree. V(absent) ends a build that a killed run left behind, and removes half made
+        trees; whole ones stay.
+    type: str
+    choices: [present, absent]
+    default: present
   directory:
     description: The directory that all of the lab lives in.
     type: path
@@ -30,11 +36,11 @@ options:
     description: What it has besides Debian's essential packages and apt.
     type: list
     elements: str
-    required: true
+    default: []
   proxy:
     description: The proxy that apt goes through, while it is built and on every host.
     type: str
-    required: true
+    default: ''
   user:
     description: The ordinary user, who may use sudo without a password.
     type: str
@@ -59,7 +65,7 @@ EXAMPLES = r"""
 RETURN = r"""
 path:
   description: The tree of this recipe.
-  returned: always
+  returned: O(state=present)
   type: str
   sample: /var/lib/cairn-lab/base/trixie-0123456789ab
 """
@@ -72,9 +78,18 @@ from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import l
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
 
 
+def remove(lab, check_mode):
+    trees, files = base.broken(lab)
+    if not check_mode:
+        base.stop(trees, files)
+    return {"changed": bool(trees or files), "diff": {"before": trees, "after": []}}
+
+
 def apply(lab, params, check_mode):
     made_of = base.recipe(params["suite"], params["packages"], params["proxy"], params["user"])
     tree = base.path(lab, made_of)
+    if not check_mode:
+        base.stop(*base.broken(lab))
     missing = not os.path.isdir(tree)
     useless = base.unused(lab, keep=tree)
     before = sorted({*useless, *([] if missing else [tree])})
@@ -88,18 +103,22 @@ def apply(lab, params, check_mode):
 def main():
     module = AnsibleModule(
         argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "directory": {"type": "path", "required": True},
             "prefix": {"type": "str", "default": "cairn"},
             "suite": {"type": "str", "default": "trixie"},
-            "packages": {"type": "list", "elements": "str", "required": True},
-            "proxy": {"type": "str", "required": True},
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "proxy": {"type": "str", "default": ""},
             "user": {"type": "str", "default": "cairn"},
         },
+        required_if=[("state", "present", ("packages", "proxy"))],
         supports_check_mode=True,
     )
     try:
         lab = lab_from(module.params)
-        if module.check_mode:
+        if module.params["state"] == "absent":
+            result = remove(lab, module.check_mode)
+        elif module.check_mode:
             result = apply(lab, module.params, True)
         else:
             with locked(lab.path("base.lock")):

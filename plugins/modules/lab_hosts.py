@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
@@ -75,8 +74,8 @@ options:
     description: The ordinary user that new hosts let in.
     type: str
     default: cairn
-  authorized_key:
-    description: The public ssh key of that user.
+  supervise:
+    description: The program that keeps a host running, as text. Needed to make hosts.
     type: str
     default: ''
   timeout:
@@ -147,7 +146,7 @@ def main():
             "networks": {"type": "dict", "required": True},
             "base": {"type": "path", "default": ""},
             "user": {"type": "str", "default": "cairn"},
-            "authorized_key": {"type": "str", "default": "", "no_log": False},
+            "supervise": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 90},
         },
         supports_check_mode=True,

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 

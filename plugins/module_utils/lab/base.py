@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import process
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import run
 
 # What mmdebstrap runs in the finished tree, which is $1.
@@ -46,20 +47,57 @@ def build(lab, made_of):
     os.makedirs(lab.path("base"), exist_ok=True)
     partial = f"{target}.partial"
     _remove(partial)
-    # Namespaces of its own: what it mounts and starts ends with it, however it ends.
+    # Namespaces of its own: what it mounts and starts ends with it, however it ends. The shell writes
+    # its pid, so that a build whose Ansible run was killed can be found.
     command = [
-        "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
+        "sh",
+        "-c",
+        'echo $$ >"$1.pid"; shift; exec "$@"',
+        "sh",
+        partial,
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=minbase",
+        "--format=directory",
         f"--include={','.join(made_of['packages'])}",
         # Both stay in the tree: the proxy as in a site's own image, the other for speed (no power is ever lost).
         f'--aptopt=Acquire::http::Proxy "{made_of["proxy"]}"',
         "--dpkgopt=force-unsafe-io",
         f"--customize-hook={CUSTOMIZE}",
-        made_of["suite"], partial,
+        made_of["suite"],
+        partial,
     ]
     run(*command, timeout=1800, env={**os.environ, "LAB_USER": made_of["user"]})
     os.rename(partial, target)
+    os.unlink(f"{partial}.pid")
     return target
+
+
+def broken(lab):
+    """Half made trees, and the builds that still go on."""
+    top = lab.path("base")
+    names = sorted(os.listdir(top)) if os.path.isdir(top) else []
+    trees = [os.path.join(top, name) for name in names if name.endswith(".partial")]
+    files = [os.path.join(top, name) for name in names if name.endswith(".partial.pid")]
+    return trees, files
+
+
+def stop(trees, files):
+    """End builds, and remove what they had made."""
+    for path in files:
+        pid = process.from_pid_file(path, path.removesuffix(".pid"))
+        if pid is not None:
+            process.end([pid], grace=0)
+        os.unlink(path)
+    prune(trees)
 
 
 def unused(lab, keep):

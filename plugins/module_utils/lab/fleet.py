@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import known, states, store
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import SEGMENTS, Host, Lab
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked, write
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import lab_key
 
 
 def lab_from(params):
@@ -55,6 +56,14 @@ def twice(hosts):
     return faults
 
 
+def prepare(lab, supervise):
+    """What all hosts share; keys are made one after the other, before hosts are made side by side."""
+    os.makedirs(lab.path("logs"), exist_ok=True)
+    if supervise:
+        write(lab.path("supervise"), supervise, 0o755)
+        lab_key(lab)
+
+
 def apply(lab, params, check_mode):
     """Bring all hosts of the list to the state; each is answered for itself."""
     state, snapshot = params["state"], params["snapshot"]
@@ -81,9 +90,15 @@ def _run(lab, params, check_mode, state, snapshot):
             states.check(host, state, before[host.name], snapshot)
         except LabError as error:
             faults.append(str(error))
-    if not faults and not check_mode:
-        os.makedirs(lab.path("logs"), exist_ok=True)
-        due = {host.name: (host, state, before[host.name], params) for host in hosts if before[host.name] != after[host.name]}
+    refused = bool(faults)
+    if not refused and not check_mode:
+        due = {
+            host.name: (host, state, before[host.name], params)
+            for host in hosts
+            if before[host.name] != after[host.name]
+        }
+        if due:
+            prepare(lab, params["supervise"])
         _answers, errors = _each(states.begin, due)
         waiting = {host.name: (host, state, params) for host in hosts if host.name not in errors}
         _answers, late = _each(states.finish, waiting)
@@ -93,7 +108,7 @@ def _run(lab, params, check_mode, state, snapshot):
         changed = before[host.name] != after[host.name]
         item = {"name": host.name, "address": host.address, "changed": changed}
         result["hosts"].append({**item, "before": before[host.name], "after": after[host.name]})
-        result["changed"] |= changed
+        result["changed"] |= changed and not refused
     result["diff"] = {"before": before, "after": after}
     result["failures"] = faults
     gone = [name for name in after if not after[name]["exists"]]

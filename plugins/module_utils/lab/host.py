@@ -104,7 +104,9 @@ class Host:
         try:
             fits = ipaddress.ip_address(self.address) in self.lab.network(first)
         except ValueError as error:
-            raise LabError(f"{self.name}: ansible_host has to be an address in {first}, not '{self.address}'") from error
+            raise LabError(
+                f"{self.name}: ansible_host has to be an address in {first}, not '{self.address}'"
+            ) from error
         if not fits or self.address == self.lab.gateway(first):
             raise LabError(
                 f"{self.name}: ansible_host {self.address} has to be in {self.lab.network(first)}"
@@ -126,16 +128,18 @@ class Host:
         found = []
         for number, segment in enumerate(self.networks):
             address = self.address_on(segment)
-            found.append(Nic(
-                name=f"eth{number}",
-                segment=segment,
-                # Fixed, else neighbours need seconds to find a host that was rebooted.
-                mac="02:" + ":".join(digest[i:i + 2] for i in range(0, 8, 2)) + f":{number:02x}",
-                # An interface's name has 15 characters, a host's has 63: the whole name is the altname.
-                outer=f"{self.lab.prefix}-{digest[:7]}{number}"[:15],
-                altname=f"{self.lab.prefix}-{self.name}-eth{number}",
-                bridge=self.lab.bridge(segment),
-                address=f"{address}/{self.lab.network(segment).prefixlen}" if address else None,
-                gateway=self.lab.gateway(segment) if number == 0 else None,
-            ))
+            found.append(
+                Nic(
+                    name=f"eth{number}",
+                    segment=segment,
+                    # Fixed, else neighbours need seconds to find a host that was rebooted.
+                    mac="02:" + ":".join(digest[i : i + 2] for i in range(0, 8, 2)) + f":{number:02x}",
+                    # An interface's name has 15 characters, a host's has 63: the whole name is the altname.
+                    outer=f"{self.lab.prefix}-{digest[:7]}{number}"[:15],
+                    altname=f"{self.lab.prefix}-{self.name}-eth{number}",
+                    bridge=self.lab.bridge(segment),
+                    address=f"{address}/{self.lab.network(segment).prefixlen}" if address else None,
+                    gateway=self.lab.gateway(segment) if number == 0 else None,
+                )
+            )
         return found

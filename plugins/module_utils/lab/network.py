@@ -69,9 +69,22 @@ def build(lab, before):
     for segment, bridge in ((segment, lab.bridge(segment)) for segment in SEGMENTS):
         if segment not in before:
             digest = hashlib.sha256(bridge.encode()).hexdigest()
-            mac = "02:" + ":".join(digest[i:i + 2] for i in range(0, 10, 2))
+            mac = "02:" + ":".join(digest[i : i + 2] for i in range(0, 10, 2))
             # A fixed address, else it changes with every host that comes and goes.
-            run("ip", "link", "add", bridge, "address", mac, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+            run(
+                "ip",
+                "link",
+                "add",
+                bridge,
+                "address",
+                mac,
+                "type",
+                "bridge",
+                "forward_delay",
+                "0",
+                "mcast_snooping",
+                "0",
+            )
         # Hosts may announce and forward what they like: the machine does not listen.
         _setting(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding", "0")
         _setting(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6", "1")

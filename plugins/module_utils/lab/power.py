@@ -28,15 +28,22 @@ def on(host, base):
     write(host.path("boot.env"), "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items()))
     cards = (f"{nic.name} {nic.mac} {nic.outer} {nic.altname} {nic.bridge}\n" for nic in host.nics())
     write(host.path("nics"), "".join(cards))
-    command = [host.lab.path("bin", "supervise"), host.path()]
+    command = [host.lab.path("supervise"), host.path()]
     if os.path.isdir("/run/systemd/system"):
         unit = f"{host.lab.prefix}-lab-{host.name}"
         run("systemctl", "reset-failed", unit, check=False)
         log = f"append:{host.log}"
         run(
-            "systemd-run", "--quiet", "--collect", f"--unit={unit}", "--setenv=LAB_DELEGATED=yes",
-            "--property=Delegate=yes", "--property=KillMode=mixed", f"--property=StandardOutput={log}",
-            f"--property=StandardError={log}", *command,
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            f"--unit={unit}",
+            "--setenv=LAB_DELEGATED=yes",
+            "--property=Delegate=yes",
+            "--property=KillMode=mixed",
+            f"--property=StandardOutput={log}",
+            f"--property=StandardError={log}",
+            *command,
         )
     else:
         process.start(command, host.log)

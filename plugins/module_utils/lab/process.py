@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,8 +32,15 @@ def start(argv, log, user=None, group=None):
     with open(log, "ab") as stream:
         try:
             return subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd="/",
-                start_new_session=True, user=user, group=group, extra_groups=[] if user else None,
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                cwd="/",
+                start_new_session=True,
+                user=user,
+                group=group,
+                extra_groups=[] if user else None,
             )
         except FileNotFoundError as error:
             raise LabError(f"{argv[0]} is not installed on this machine") from error
@@ -40,10 +48,8 @@ def start(argv, log, user=None, group=None):
 
 def signal_all(pids, number):
     for pid in pids:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def wait_until(condition, seconds, step=0.05):

@@ -14,6 +14,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import rea
 DEVICES = ("/dev/kvm", "/dev/net/tun", "/dev/fuse", "/dev/vhost-net")
 
 
+# Hosts have the machine's clock: several daemons that steer it would fight over it.
+CHRONY = "[Service]\nExecStart=\nExecStart=!/usr/sbin/chronyd -x $DAEMON_OPTS\n"
+
+
 class Tree:
     """A host's upper tree over its base."""
 
@@ -72,6 +76,15 @@ def account(base, user):
     raise KeyError(user)
 
 
+def lab_key(lab):
+    """The public key that opens all hosts; made with the first of them."""
+    path = lab.path("ssh", "id_ed25519")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{lab.prefix}-lab", "-f", path)
+    return read(f"{path}.pub")
+
+
 def host_key(host):
     """A host keeps its ssh key when it is made anew, as long as the lab is."""
     if not os.path.exists(host.key()):
@@ -80,7 +93,7 @@ def host_key(host):
     return read(host.key()), read(host.key(".pub"))
 
 
-def sow(host, base, upper, user, authorized):
+def sow(host, base, upper, user):
     """Write everything that differs from host to host."""
     tree = Tree(base, upper)
     if os.path.isdir(base) and not os.listdir(upper):
@@ -93,6 +106,7 @@ def sow(host, base, upper, user, authorized):
     tree.place("/etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     tree.place("/etc/network/interfaces", interfaces(host.nics()))
     tree.place("/etc/tmpfiles.d/lab-devices.conf", devices())
+    tree.place("/etc/systemd/system/chrony.service.d/lab.conf", CHRONY)
     tree.place("/etc/ssh/ssh_host_ed25519_key", private, 0o600)
     tree.place("/etc/ssh/ssh_host_ed25519_key.pub", public)
-    tree.place(f"/home/{user}/.ssh/authorized_keys", authorized, 0o600, owner, group)
+    tree.place(f"/home/{user}/.ssh/authorized_keys", lab_key(host.lab), 0o600, owner, group)

@@ -66,7 +66,9 @@ def check(host, state, before, snapshot=""):
         if before["power"] == "on":
             raise LabError(f"{host.name} has to be powered off for that (state=stopped, or killed)")
         if state == "restored" and snapshot not in before["snapshots"]:
-            raise LabError(f"{host.name} has no snapshot '{snapshot}'; it has: {', '.join(before['snapshots']) or 'none'}")
+            raise LabError(
+                f"{host.name} has no snapshot '{snapshot}'; it has: {', '.join(before['snapshots']) or 'none'}"
+            )
     if state not in ("started", "restored") and not before["exists"]:
         raise LabError(f"{host.name} is no host of this lab; there are: {', '.join(host.lab.names()) or 'none'}")
 
@@ -82,7 +84,7 @@ def begin(host, state, before, options):
         if not before["exists"]:
             if not options["base"]:
                 raise LabError(f"{host.name} does not exist: lab_up makes it")
-            store.create(host, options["base"], options["user"], options["authorized_key"])
+            store.create(host, options["base"], options["user"])
         base = store.record(host)["base"]
         if not os.path.isdir(base):
             raise LabError(f"{host.name} stands on {base}, which is gone; remove the host (state=absent)")

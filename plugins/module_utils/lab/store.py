@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import sow
@@ -27,17 +26,19 @@ def check_same(host):
     made, now = record(host), {"address": host.address, "networks": list(host.networks)}
     differs = ", ".join(f"{key} {made[key]}" for key in now if made[key] != now[key])
     if differs:
-        raise LabError(f"{host.name} was made with {differs}: remove it (state=absent), then lab_up makes it as the inventory says")
+        raise LabError(
+            f"{host.name} was made with {differs}: remove it (state=absent), then lab_up makes it as the inventory says"
+        )
 
 
-def create(host, base, user, authorized):
+def create(host, base, user):
     """A fresh upper tree; the record comes last, so that what was left half made is made again."""
     discard(host)
     for name in ("upper", "work", "root"):
         os.makedirs(host.path(name))
     if os.path.exists(host.log):
         os.unlink(host.log)
-    sow(host, base, host.path("upper"), user, authorized)
+    sow(host, base, host.path("upper"), user)
     _write_record(host, base)
 
 
