@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
 
 PACKAGES = "/usr/lib/python3/dist-packages"
 ASSIGNMENT = re.compile(
@@ -27,7 +27,8 @@ def revisions(directory: str) -> tuple[set[str], set[str]]:
     A head is what nothing else builds or depends on: exactly what Alembic writes into its version table.
 
     :param directory: absolute, or relative to Debian's Python packages; searched recursively.
-    :raises Failed: no such directory, no revisions in it, or a script that can't be understood.
+    :raises Unreachable: no such directory, or no revisions in it.
+    :raises Failed: a script that can't be understood.
     """
     path = os.path.join(PACKAGES, directory)
     known: set[str] = set()
@@ -44,7 +45,7 @@ def revisions(directory: str) -> tuple[set[str], set[str]]:
         known |= values["revision"]
         built_on |= values.get("down_revision", set()) | values.get("depends_on", set())
     if not known:
-        raise Failed(f"no migration scripts in {path}: is the package installed?")
+        raise Unreachable(f"no migration scripts in {path}: is the package installed?")
     return known, known - built_on
 
 

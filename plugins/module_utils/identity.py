@@ -177,7 +177,7 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
             raise
     if holds_catalogue():
         return changes, False
-    return [bootstrap] + Plan(keystone, fresh(auth), options).changes, False
+    return [bootstrap, *Plan(keystone, fresh(auth), options).changes], False
 
 
 def holds_catalogue() -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 
@@ -45,7 +46,8 @@ class Server:
                     connect_timeout=10,
                     cursorclass=pymysql.cursors.DictCursor,
                 )
-                self.rows("SELECT 1")
+                # Else the server logs each call as an aborted connection.
+                atexit.register(self._connection.close)
                 return
             except pymysql.MySQLError as error:
                 code, text = _cause(error)

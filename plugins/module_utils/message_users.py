@@ -117,7 +117,6 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
             )
         )
         state.users[admin["name"]] = _stored(admin)
-        state.permissions[admin["name"], admin["vhost"]] = dict(EVERYTHING)
     present = [admin] + [item for item in items if item["state"] == "present"]
     for vhost in dict.fromkeys(item["vhost"] for item in present):
         changes += _vhost(vhost, state, api)
@@ -218,12 +217,15 @@ def _stored(item: dict) -> dict:
 
 def _definitions() -> tuple[list, list, list]:
     """Users, virtual hosts and permissions by rabbitmqctl, in one call of about two seconds."""
-    data = json.loads(_rabbitmqctl("export_definitions", "-", "--format", "json"))
+    data = json.loads(_rabbitmqctl("--quiet", "export_definitions", "-", "--format", "json"))
     return data["users"], data["vhosts"], data["permissions"]
 
 
 def let_in(admin: dict) -> None:
-    """Make or repair the administrator without the API. The password goes by stdin, never by a command line."""
+    """Make or repair the administrator without the API. The password goes by stdin, never by a command line.
+
+    rabbitmqctl reads stdin only if nothing but the command and the name are given: with --quiet it would hang.
+    """
     name, secret = admin["name"], admin["password"] + "\n"
     try:
         _rabbitmqctl("add_user", name, stdin=secret)
@@ -232,14 +234,13 @@ def let_in(admin: dict) -> None:
             raise
         _rabbitmqctl("change_password", name, stdin=secret)
     _rabbitmqctl("set_user_tags", name, *admin["tags"])
-    _rabbitmqctl("set_permissions", "-p", admin["vhost"], name, *EVERYTHING.values())
 
 
 def _rabbitmqctl(*arguments: str, stdin: str = "") -> str:
     """Its output; Unreachable when the node isn't there, Failed with its own words for all else."""
     try:
         done = subprocess.run(
-            ["rabbitmqctl", "--quiet", *arguments],
+            ["rabbitmqctl", *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -253,6 +254,6 @@ def _rabbitmqctl(*arguments: str, stdin: str = "") -> str:
     if done.returncode == 0:
         return done.stdout
     words = " ".join((done.stderr or done.stdout).split())[:500]
-    # 69 is sysexits' EX_UNAVAILABLE.
-    kind = Unreachable if done.returncode == 69 or "unable to perform an operation on node" in words else Failed
-    raise kind(f"rabbitmqctl {arguments[0]}: {words}")
+    # sysexits' EX_UNAVAILABLE, or a node whose broker is still starting.
+    absent = done.returncode == 69 or "app to be running" in words
+    raise (Unreachable if absent else Failed)(f"{' '.join(arguments)}: {words}")

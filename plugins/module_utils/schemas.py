@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from ansible_collections.cairn.openstack.plugins.module_utils.alembic import revisions
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import Missing, Server, identifier, stored
 
 LAST_LINES = 20
@@ -69,19 +69,17 @@ def plan(schemas: list[dict], server: Server | None, check_mode: bool) -> tuple[
             report.append(entry)
             try:
                 difference = due(step["unless"], server)
-            except Failed as error:
-                # A package that is yet to be installed brings the scripts that tell the revision.
-                if not check_mode or server is not None and _installed(command[0]):
-                    raise Failed(f"schema {name}, {entry['run']}: {error}") from error
+            except Unreachable:
+                # The package that brings the scripts is yet to be installed.
+                if not check_mode:
+                    raise
                 difference = {}, {"done": True}
+            except Failed as error:
+                raise Failed(f"schema {name}, {entry['run']}: {error}") from error
             if difference:
                 make = _runner(command, step, entry)
                 changes.append(Change(f"schema {name}", entry["run"], difference[0], difference[1], make))
     return changes, report
-
-
-def _installed(program: str) -> bool:
-    return any(os.access(os.path.join(path, program), os.X_OK) for path in os.defpath.split(":") + ["/usr/sbin"])
 
 
 def _runner(command: list[str], step: dict, entry: dict):
@@ -142,6 +140,8 @@ def perform(changes: list[Change]) -> None:
     :raises Failed: with the words of every schema that failed; the others are finished first.
     """
     lanes = [list(lane) for _name, lane in groupby(changes, key=lambda change: change.name)]
+    # The one with the most to do decides when all is done.
+    lanes.sort(key=len, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         errors = [error for error in pool.map(_lane, lanes) if error]
     if errors:
