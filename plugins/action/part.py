@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
@@ -33,8 +35,8 @@ class ActionModule(ActionBase):
             if "controller" in groups or not page["packages"] or catalogue.groups_of(page) & groups
         }
         cloud = self.cloud(pages, hosts, me)
+        cloud["apis"] = catalogue.apis(pages, cloud["scheme"])
         templated = self.templated(mine, cloud)
-        cloud["apis"] = catalogue.apis(templated)
         layers = [self._templar.template(value) for _name, value in catalogue.overrides(task_vars)]
         self.refuse_unknown(pages, layers)
         result["ansible_facts"] = {"cairn": self.verbs(templated, groups, cloud, layers)}
@@ -60,21 +62,17 @@ class ActionModule(ActionBase):
         # keep to the loopback, since two can't listen on one address and port.
         fronted = me["address"] in (internal, public)
         internal_name, public_name = self.setting("cloud_internal_name"), self.setting("cloud_public_name")
+        tunnel, external = self.setting("cloud_tunnel_interface"), self.setting("cloud_external_interface")
         plan = bridges.plan_bridges(
             probe,
             {
-                "datapath": probe["ovs_datapath"]["type"],
-                "tunnel_interface": self.setting("cloud_tunnel_interface"),
+                "network_or_compute": bool({"network", "compute"} & set(me["groups"])),
+                "tunnel_interface": tunnel,
                 "tunnel_address": self.setting("cloud_tunnel_address"),
                 "management_address": me["address"],
-                "external_interface": self.setting("cloud_external_interface"),
-                "external_bridge": "br-ex",
+                "external_interface": external if "network" in me["groups"] else None,
                 "vlan_interface": self.setting("cloud_vlan_interface"),
-                "vlan_bridge": "br-vlan",
-                "mtu": self.setting("cloud_mtu"),
             },
-            network="network" in me["groups"],
-            compute="compute" in me["groups"],
         )
         return {
             "name": self.setting("cloud_name"),
@@ -84,11 +82,11 @@ class ActionModule(ActionBase):
             "computes": [host for host in hosts.values() if "compute" in host["groups"]],
             "me": me,
             "probe": probe,
-            "datapath": probe["ovs_datapath"]["type"],
+            "datapath": plan["datapath"],
             "hypervisor": probe["hypervisor"]["type"],
             "bridges": plan["bridges"],
-            "bridge_mappings": plan["bridge_mappings"],
-            "tunnel_address": plan["tunnel_address"],
+            "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
+            "tunnel_address": self.tunnel_address(probe, tunnel, me),
             "secrets": values,
             "scheme": scheme,
             "tls": scheme == "https",
@@ -99,6 +97,8 @@ class ActionModule(ActionBase):
             "vip": internal not in addresses,
             "bind": "127.0.0.1" if fronted and "controller" in me["groups"] else me["address"],
             "fronted": fronted,
+            "vip_interface": self.setting("cloud_vip_interface") or self.interface_with(probe, me["address"]),
+            "vip_router_id": self.setting("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
             "database_host": internal_name,
             "memcached": ",".join(f"{host['address']}:11211" for host in controllers),
             "keystone_url": f"{scheme}://{internal_name}:5000/v3",
@@ -106,9 +106,24 @@ class ActionModule(ActionBase):
             "ca_file": "/etc/cairn/ca.crt" if scheme == "https" else None,
             "workers": self.setting("cloud_workers") or max(2, min(8, probe["cpus"] // 2)),
             "pool": 5,
+            "operator_ca": self.setting("cloud_tls_ca") or f"{folder.path}/ca.crt",
             "ca": ca or f"{_UNMADE}\n",
             "front": front or f"{_UNMADE}\n",
         }
+
+    def tunnel_address(self, probe, interface, me):
+        """Return where other nodes' tunnels end: the setting, else the interface's address, else the management one."""
+        asked = self.setting("cloud_tunnel_address")
+        names = (interface, bridges.TUNNEL_BRIDGE) if interface else ()
+        found = [one for name in names for one in probe["interfaces"].get(name, {}).get("addresses", [])]
+        return (asked or next((one for one in found if "." in one), me["address"])).split("/")[0]
+
+    def interface_with(self, probe, address):
+        """Return the name of the interface that holds *address*, or None."""
+        for name, interface in probe["interfaces"].items():
+            if address in [one.split("/")[0] for one in interface["addresses"]]:
+                return name
+        return None
 
     def certificates(self, folder):
         """Return the authority's certificate and the front's with its key, as PEM: the user's own, or ours."""
@@ -122,9 +137,8 @@ class ActionModule(ActionBase):
         return folder.read("ca.crt"), folder.read("front.crt") + folder.read("front.key")
 
     def templated(self, pages, cloud):
-        """Return *pages* templated for this host; pages of the whole cloud's APIs see those of the others."""
-        apis = {name: {**page, "when": True} for name, page in pages.items()}
-        variables = {**self.task_vars, "cloud": {**cloud, "apis": catalogue.apis(apis)}}
+        """Return *pages* templated for this host, without those whose condition does not hold."""
+        variables = {**self.task_vars, "cloud": cloud}
         result = {}
         with self._templar.set_temporary_context(available_variables=variables):
             for name, page in pages.items():
@@ -152,6 +166,7 @@ class ActionModule(ActionBase):
             "datapath": cloud["datapath"],
             "packages": [],
             "early": [],
+            "operator": [],
             "files": [],
             "units": {tier: [] for tier in catalogue.TIERS},
             "removed": [],
@@ -182,9 +197,10 @@ class ActionModule(ActionBase):
                 part["files"] += [{**file, "state": "absent"} for file in host_files]
                 part["removed"] += [{**unit, "state": "stopped", "enabled": False} for unit in units]
             if controller:
+                part["operator"] += catalogue.files(page, {"operator"}, cloud, [])
                 self.controller_verbs(part, name, page, cloud)
         part["packages"] = sorted(set(part["packages"]))
-        for list_name in ("early", "files"):
+        for list_name in ("early", "files", "operator"):
             keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret")
             part[list_name] = [{key: file[key] for key in keys if key in file} for file in part[list_name]]
         for tier in part["units"]:
@@ -228,7 +244,7 @@ class ActionModule(ActionBase):
             {
                 "name": api["name"],
                 "url": f"http://{cloud['bind']}:{api['port']}{api['health']}",
-                "unit": api["name"],
+                "unit": api.get("unit", api["name"]),
                 "log": f"/var/log/{page['user']}/{api['name']}.log",
             }
             for api in page["apis"]

@@ -92,12 +92,15 @@ def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def apis(catalogue: Mapping[str, Page]) -> list[dict[str, Any]]:
-    """Return every API of the cloud with its page's name; what the load balancer, health and endpoints read."""
+def apis(catalogue: Mapping[str, Page], scheme: str) -> list[dict[str, Any]]:
+    """Return every API of the cloud with its page's name; what the load balancer, health and endpoints read.
+
+    ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*.
+    """
     return [
-        {"front": True, "health": None, "page": name, **api}
+        {"front": True, "health": None, "page": name, **api, "front_port": api.get("front_port", {}).get(scheme, api["port"])}
         for name, page in catalogue.items()
-        if page["state"] == "present" and page["when"]
+        if page["state"] == "present"
         for api in page["apis"]
     ]
 
@@ -229,6 +232,7 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
             {
                 "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
                 "content": content,
+                "state": attributes.get("state", "present"),
                 "mode": str(attributes.get("mode", "0640")),
                 "owner": attributes.get("owner", "root"),
                 "group": attributes.get("group", page["user"]),

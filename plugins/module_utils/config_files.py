@@ -71,7 +71,9 @@ def wanted(file: dict, before: State) -> State:
     content = file["content"] or ""
     if file["block"]:
         content = with_block(before.content or "", content, file["drop"])
-    return State(content, int(file["mode"], 8), file["owner"], file["group"])
+    owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
+    group = file["group"] or before.group or _name(grp.getgrgid, os.getegid())
+    return State(content, int(file["mode"], 8), owner, group)
 
 
 def difference(path: str, before: State, after: State, secret: bool) -> dict | None:

@@ -29,11 +29,11 @@ options:
         type: str
         default: "0644"
       owner:
-        description: Owner's name. In check mode it need not exist yet.
+        description: Owner's name; empty leaves it alone. In check mode it need not exist yet.
         type: str
         default: root
       group:
-        description: Group's name.
+        description: Group's name; empty leaves it alone.
         type: str
         default: root
       state:
