@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import authority
-from ansible_collections.cairn.openstack.plugins.module_utils.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.plugin_utils import authority
+from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
 
 
 class ActionModule(ActionBase):
@@ -17,6 +18,8 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Compare what is there with what is asked for; in check mode stop there."""
         result = super().run(tmp, task_vars)
+        if authority.MISSING:
+            raise AnsibleError(f"Certificates need the Python library cryptography beside Ansible: {authority.MISSING}")
         folder = Folder(self._task.args["folder"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = folder.read("ca.crt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
-from ansible_collections.cairn.openstack.plugins.module_utils.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
 
 class ActionModule(ActionBase):

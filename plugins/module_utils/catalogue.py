@@ -98,7 +98,13 @@ def apis(catalogue: Mapping[str, Page], scheme: str) -> list[dict[str, Any]]:
     ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*.
     """
     return [
-        {"front": True, "health": None, "page": name, **api, "front_port": api.get("front_port", {}).get(scheme, api["port"])}
+        {
+            "front": True,
+            "health": None,
+            "page": name,
+            **api,
+            "front_port": api.get("front_port", {}).get(scheme, api["port"]),
+        }
         for name, page in catalogue.items()
         if page["state"] == "present"
         for api in page["apis"]
@@ -205,7 +211,8 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         {"path": path, "content": ini.render({"uwsgi": options})},
         {
             "path": f"/etc/default/{default}",
-            "content": f'# Written by Cairn: the address and the workers stand in the ini file.\nDAEMON_ARGS="--ini {path}"\n',
+            "content": "# Written by Cairn: the address and the workers stand in the ini file.\n"
+            f'DAEMON_ARGS="--ini {path}"\n',
         },
     ]
 
@@ -245,12 +252,19 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
         )
     for api in page["apis"]:
         if api.get("uwsgi") and "controller" in groups:
-            for file in _uwsgi_files(page, api, cloud):
-                result.append({**_PLAIN, **file, "units": [api["name"]]})
+            result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
     return result
 
 
-_PLAIN = {"mode": "0644", "owner": "root", "group": "root", "block": False, "drop": None, "secret": False, "early": False}
+_PLAIN = {
+    "mode": "0644",
+    "owner": "root",
+    "group": "root",
+    "block": False,
+    "drop": None,
+    "secret": False,
+    "early": False,
+}
 
 
 def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:

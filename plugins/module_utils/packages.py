@@ -35,8 +35,8 @@ def status() -> tuple[set[str], list[str]]:
     ).stdout
     installed, half = set(), []
     for line in said.splitlines():
-        name, _, state = line.partition(" ")
-        if state.startswith("ii") or state.startswith("hi"):
+        name, _space, state = line.partition(" ")
+        if state.startswith(("ii", "hi")):
             installed.add(name)
         elif state[1:2] in "UFHtW":
             half.append(name)

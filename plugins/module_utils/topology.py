@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is what, at which address: derived from the inventory alone, so that --limit and an empty cache change nothing."""
+"""Who is what, at which address: from the inventory alone, so that --limit and an empty cache change nothing."""
 
 from __future__ import annotations
 

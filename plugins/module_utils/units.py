@@ -55,7 +55,7 @@ def _files(pattern: str) -> list[str]:
     found = []
     for path in glob.glob(pattern) or [pattern]:
         if os.path.isdir(path):
-            found += [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+            found += [os.path.join(folder, name) for folder, _folders, names in os.walk(path) for name in names]
         else:
             found.append(path)
     return sorted(found)
@@ -165,7 +165,7 @@ class Unit:
     def stop(self) -> bool:
         """It runs and should not."""
         return self.asked["state"] == "stopped" and (
-            self.running or self.found.get("ActiveState") in ("activating", "failed") and not self.missing
+            self.running or (self.found.get("ActiveState") in ("activating", "failed") and not self.missing)
         )
 
     def stale(self) -> list[str]:

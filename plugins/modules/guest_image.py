@@ -19,7 +19,8 @@ options:
   files:
     description:
       - Directory of files that are added.
-      - C(root/) goes on top of the root file system, C(initramfs/init) starts it, C(boot/syslinux.cfg) configures the boot loader.
+      - C(root/) goes on top of the root file system, C(initramfs/init) starts it, C(boot/syslinux.cfg) configures the
+        boot loader.
     type: path
     required: true
   suite:
@@ -32,7 +33,7 @@ options:
     elements: str
     required: true
   contents:
-    description: Paths to take out of the packages; the libraries that programs need come along. Busybox is always there.
+    description: Paths to take out of the packages. Libraries come along; busybox is always there.
     type: list
     elements: str
     required: true

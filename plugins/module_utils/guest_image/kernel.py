@@ -91,9 +91,10 @@ def vmlinuz(tree: str) -> str:
 def initramfs(tree: str, modules: list[str], files: str) -> bytes:
     """The first file system: busybox, the drivers numbered in the order of loading, and a short init."""
     version = os.path.basename(vmlinuz(tree)).removeprefix("vmlinuz-")
-    entries: dict[str, tuple[int, bytes]] = {
-        name: (stat.S_IFDIR | 0o755, b"") for name in ("bin", "dev", "modules", "proc", "root", "sys")
-    }
+    entries: dict[str, tuple[int, bytes]] = dict.fromkeys(
+        ("bin", "dev", "modules", "proc", "root", "sys"), (stat.S_IFDIR | 0o755, b"")
+    )
+    entries["bin/sh"] = (stat.S_IFLNK | 0o777, b"busybox")
     for name, path in (("bin/busybox", f"{tree}{BUSYBOX}"), ("init", f"{files}/initramfs/init")):
         with open(path, "rb") as stream:
             entries[name] = (stat.S_IFREG | 0o755, stream.read())

@@ -6,10 +6,15 @@ from __future__ import annotations
 import datetime
 import ipaddress
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
 
 CA_DAYS, FRONT_DAYS, RENEW_DAYS = 3650, 730, 90
 _MINUTES = datetime.timedelta(minutes=10)  # hosts whose clock is a little late accept the certificate too
@@ -31,7 +36,7 @@ def _load(key: str):
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -108,7 +113,7 @@ def fault(certificate: str, names: list[str], ca: str) -> str | None:
     if not certificate:
         return "missing"
     found = x509.load_pem_x509_certificate(certificate.encode())
-    left = found.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
+    left = found.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     if left < datetime.timedelta(days=RENEW_DAYS):
         return f"ends in {left.days} days"
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

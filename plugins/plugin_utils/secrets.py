@@ -20,7 +20,7 @@ def generate(name: str) -> str:
     """Return a new secret for *name*: a Fernet key where the name says so, 40 letters and digits otherwise."""
     if name.endswith("_fernet"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return "".join(secrets.choice(_ALPHABET) for _ in range(40))
+    return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 
 class Folder:
