@@ -126,7 +126,7 @@ options:
           - If its content has changed, a new image takes the name, and the old one is hidden under another.
         type: str
       url:
-        description: Where the host fetches the image if the cloud has none of that name and no O(images[].file) is given.
+        description: Where the host fetches the image, without O(images[].file), if the cloud has none of that name.
         type: str
       sha512:
         description: Digest of the content. With O(images[].file) it is computed.

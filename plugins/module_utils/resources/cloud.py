@@ -44,8 +44,7 @@ class Cloud:
         """The administrator's own project, as (domain, name)."""
         if not self.conn:
             return "Default", "admin"
-        with told():
-            mine = self.conn.current_project_id
+        mine = self.conn.current_project_id
         return next(key for key, project in self.project.existing.items() if project.id == mine)
 
     def owner(self, item: dict) -> tuple[str, str]:
@@ -63,13 +62,14 @@ class Cloud:
             *(self.network, self.subnet, self.router, self.interface),
         ]
         coming, going, faults = [], [], []
-        for kind in kinds:
-            # Nothing is listed that nobody asks for.
-            if kind.items(self.params):
-                changes, impossible = kind.plan(self.params)
-                coming += [change for change in changes if change.after]
-                going.append([change for change in changes if not change.after])
-                faults += impossible
+        with told():
+            for kind in kinds:
+                # Nothing is listed that nobody asks for.
+                if kind.items(self.params):
+                    changes, impossible = kind.plan(self.params)
+                    coming += [change for change in changes if change.after]
+                    going.append([change for change in changes if not change.after])
+                    faults += impossible
         if faults:
             raise Failed("\n".join(faults))
         return [change for changes in reversed(going) for change in changes] + coming

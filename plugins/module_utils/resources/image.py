@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
@@ -137,12 +136,10 @@ class Image(Kind):
             return open(path, "rb")
         if not item["url"]:
             raise Failed("it is not there, and neither a file nor a URL is given")
-        target = tempfile.TemporaryFile(dir=self.cloud.tmpdir)
+        path = os.path.join(self.cloud.tmpdir, "image")
         try:
-            with open_url(item["url"], timeout=DOWNLOAD_TIMEOUT) as source:
+            with open_url(item["url"], timeout=DOWNLOAD_TIMEOUT) as source, open(path, "wb") as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:
-            target.close()
             raise Failed(f"can't fetch {item['url']}: {error}") from error
-        target.seek(0)
-        return target
+        return open(path, "rb")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import ClassVar
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.kind import Kind
@@ -36,7 +37,7 @@ class Network(Owned):
     name = "network"
     fixed = frozenset({"network_type", "physical_network", "segment"})
     # By the declared name: the SDK's.
-    attributes = {
+    attributes: ClassVar = {
         "external": "is_router_external",
         "shared": "is_shared",
         "mtu": "mtu",
@@ -73,7 +74,7 @@ class Network(Owned):
 class Subnet(Kind):
     name = "subnet"
     fixed = frozenset({"cidr"})
-    attributes = {
+    attributes: ClassVar = {
         "cidr": "cidr",
         "gateway": "gateway_ip",
         "pools": "allocation_pools",

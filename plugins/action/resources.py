@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hands image files of the control machine to the module, if and when the cloud lacks them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+MODULE = "cairn.openstack.resources"
+BLOCK = 1 << 20
+
+
+def sha512(path: str) -> str:
+    """Return the digest of a file's content in hexadecimal form."""
+    digest = hashlib.sha512()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class ActionModule(ActionBase):
+    """Runs the module once; a second time with the files that it asked for."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Return the module's result."""
+        super().run(tmp, task_vars)
+        args = {**self._task.args, "images": [self.digested(image) for image in self._task.args.get("images") or []]}
+        try:
+            result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
+            files = result.pop("files", None)
+            if files:
+                folder = self._connection._shell.tmpdir or self._make_tmp_path()
+                args["staged"] = {
+                    file: self._transfer_file(self.local(file), self._connection._shell.join_path(folder, str(number)))
+                    for number, file in enumerate(files)
+                }
+                result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def digested(self, image):
+        """Return an image's entry with the digest of its file."""
+        if not image.get("file") or image.get("state") == "absent":
+            return image
+        path = self.local(image["file"])
+        if not os.path.exists(path):
+            raise AnsibleError(f"image {image.get('name')}: there is no file {path} on the control machine")
+        return {**image, "sha512": sha512(path)}
+
+    def local(self, file):
+        """Return a file's full path on the control machine; relative ones begin where the playbook is."""
+        return self._loader.path_dwim(os.path.expanduser(file))

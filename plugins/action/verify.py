@@ -1,0 +1,202 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proves a cloud by using it: on a controller by its APIs, and from where a user is by ping and ssh."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import subprocess
+import tempfile
+import time
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import FAILED, NOT_RUN, PASSED, NotRun
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import CHECK_PREFIX, KEPT_PREFIX
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT
+from ansible_collections.cairn.openstack.plugins.plugin_utils.verify_spec import SPEC
+
+MODULE = "cairn.openstack.cloud_verify"
+# How long a router may take to answer the control machine, in seconds, before the controller is asked instead.
+ROUTE_TIMEOUT = 10
+# Hosts of one group whose logs are read when nothing says which.
+SUSPECTS = 3
+KEY_FILE = "machine.key"
+
+
+class ActionModule(ActionBase):
+    """Runs the checks and returns their results; whether they are good enough is for C(verify_report) to say."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Return results, seconds, suspects and the kept machine."""
+        result = super().run(tmp, task_vars)
+        if self._task.check_mode:
+            return {**result, "skipped": True, "msg": "proving a cloud takes using it, which check mode doesn't"}
+        _, options = self.validate_argument_spec(SPEC)
+        if options["keep"] and not options["output_dir"]:
+            raise AnsibleActionFail("keep needs output_dir, for the machine's key")
+        start = time.monotonic()
+        self.task_vars, self.options = task_vars, options
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+        self.name = f"{KEPT_PREFIX if options['keep'] else CHECK_PREFIX}{stamp}-{secrets.token_hex(2)}"
+        private, public = new_key(self.name)
+        self.kept = False
+        try:
+            results, made = self.use(public)
+            outcomes = {check["name"]: check["outcome"] for check in results}
+            vantage = self.vantage(made)
+            results += self.probe(vantage, private, made, outcomes)
+            usable = any(check["name"] == "ssh" and check["outcome"] == PASSED for check in results)
+            self.kept = options["keep"] and usable
+        except BaseException:
+            self.clean([], [])
+            raise
+        results += self.clean(results, made["machines"])
+        result.update(
+            results=results,
+            seconds=round(time.monotonic() - start, 1),
+            failed_checks=[check["name"] for check in results if check["outcome"] == FAILED],
+            suspects=suspects(results, task_vars["groups"]),
+        )
+        if self.kept:
+            result["machine"] = self.keep(vantage, private, made)
+        return result
+
+    def module(self, phase, **args):
+        """Run one phase on the controller and return its result."""
+        args.update(phase=phase, cloud=self.options["cloud"], run=self.name, options=self.options)
+        result = self._execute_module(MODULE, module_args=args, task_vars=self.task_vars)
+        if result.get("failed") or "module_stderr" in result:
+            raise AnsibleActionFail(f"{phase}: {result.get('msg', 'the module failed')}", result=result)
+        return result
+
+    def use(self, public):
+        """Use the APIs; return the results and what was made."""
+        file = self.options["image_file"]
+        args = {"public_key": public, "image_offered": bool(file and os.path.exists(file))}
+        answer = self.module("use", **args)
+        if answer.get("image_wanted"):
+            folder = self._connection._shell.tmpdir or self._make_tmp_path()
+            copy = self._transfer_file(file, self._connection._shell.join_path(folder, "image"))
+            answer = self.module("use", image_file=copy, **args)
+        return answer["results"], answer["made"]
+
+    def vantage(self, made):
+        """Return where the machines are used from: ``control``, ``controller`` or ``none``."""
+        wanted = self.options["from"]
+        if wanted != "auto" or not made["router_address"]:
+            return wanted
+        try:
+            return "control" if probe.ping(made["router_address"], ROUTE_TIMEOUT) else "controller"
+        except NotRun:
+            return "controller"
+
+    def probe(self, vantage, private, made, outcomes):
+        """Use the machines; return the results."""
+        if vantage == "none":
+            checks = probe.Probe("", made, self.options).checks()
+            why = "verify_from is none"
+            return [{"name": check.name, "outcome": NOT_RUN, "seconds": 0.0, "detail": why} for check in checks]
+        if vantage == "controller":
+            results = self.module("probe", private_key=private, made=made, outcomes=outcomes)["results"]
+        else:
+            results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes)]
+        where = "the control machine" if vantage == "control" else self.task_vars["inventory_hostname"]
+        for check in results:
+            if check["name"] in ("ping", "ssh") and check["outcome"] != NOT_RUN:
+                check["detail"] += f", from {where}"
+        return results
+
+    def clean(self, results, machines):
+        """Remove what was made; return the result, and put the ends of consoles into the results of failed checks."""
+        failed = [check for check in results if check["outcome"] == FAILED]
+        wanted = [machine["id"] for machine in machines if any(machine["id"] in check["ids"] for check in failed)]
+        answer = self.module("clean", keep=self.kept, consoles=wanted)
+        for check in failed:
+            for server in set(wanted) & set(check["ids"]):
+                if "\n" not in check["detail"]:
+                    check["detail"] += f"; the machine's console ends so:\n{answer['consoles'][server]}"
+        return answer["results"]
+
+    def keep(self, vantage, private, made):
+        """Write the kept machine's key and return how to log in."""
+        folder = os.path.expanduser(self.options["output_dir"])
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        key = os.path.join(folder, KEY_FILE)
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(private)
+        machine = next(machine for machine in made["machines"] if machine["network"] == TENANT)
+        command = [
+            *("ssh", "-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+            *("-o", "LogLevel=ERROR"),
+            *(["-o", f"ProxyCommand={self.by_controller()}"] if vantage == "controller" else []),
+            f"{self.options['user']}@{made['floating_address']}",
+        ]
+        return {
+            "name": machine["name"],
+            "address": made["floating_address"],
+            "user": self.options["user"],
+            "key": key,
+            "ssh": shlex.join(command),
+        }
+
+    def by_controller(self):
+        """Return the command that makes a way through the controller, as Ansible reaches it."""
+        variable = self.task_vars.get
+        key = variable("ansible_ssh_private_key_file")
+        user = variable("ansible_user")
+        host = variable("ansible_host", self.task_vars["inventory_hostname"])
+        return shlex.join(
+            [
+                "ssh",
+                *shlex.split(variable("ansible_ssh_common_args", "")),
+                *(["-i", key] if key else []),
+                *("-p", str(variable("ansible_port") or 22), "-W", "%h:%p"),
+                f"{user}@{host}" if user else host,
+            ]
+        )
+
+
+def new_key(comment):
+    """Return a new key pair as text: private, public."""
+    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as folder:
+        path = os.path.join(folder, "key")
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise AnsibleActionFail(f"ssh-keygen on the control machine: {error}") from error
+        with open(path, encoding="ascii") as private, open(f"{path}.pub", encoding="ascii") as public:
+            return private.read(), public.read().strip()
+
+
+def suspects(results, groups):
+    """Return the hosts whose logs may tell why checks failed, each with services and ids to look for."""
+    found = {}
+    for check in results:
+        if check["outcome"] != FAILED:
+            continue
+        names = set()
+        for group in check["groups"]:
+            members = groups.get(group, [])
+            known = [name for name in members if any(alike(name, host) for host in check["hosts"])]
+            names.update(known if group == "compute" and known else members[:SUSPECTS])
+        for name in names:
+            host = found.setdefault(name, {"services": set(), "ids": set()})
+            host["services"].update(check["services"])
+            host["ids"].update(check["ids"])
+    return [
+        {"host": name, "services": sorted(host["services"]), "ids": sorted(host["ids"])}
+        for name, host in sorted(found.items())
+    ]
+
+
+def alike(name, host):
+    """Return whether Nova's name of a host is that of an inventory's host."""
+    return name.split(".")[0] == host.split(".")[0]

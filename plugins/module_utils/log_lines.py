@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few lines of a host's logs that tell why something failed."""
+
+from __future__ import annotations
+
+import datetime
+import glob
+import json
+import os
+import re
+
+# The end of a file that is read, in bytes; what is older is not of this failure.
+TAIL = 4 << 20
+# A line's length, in characters, beyond which nobody reads it.
+WIDTH = 400
+GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|Traceback \(most recent call last\)")
+TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+# syslog's "error" and worse.
+ERROR = 3
+
+
+def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[str]:
+    """Return the lines worth reading, in their order.
+
+    :param lines: each with whether it is grave by other signs than its text.
+    :param ids: what the failed objects and requests are called; grave lines that name one come first.
+    :param limit: how many are wanted; of equal ones the latest.
+    """
+    ranked = []
+    for number, (line, serious) in enumerate(lines):
+        named = any(name in line for name in ids)
+        grave = serious or bool(GRAVE.search(line))
+        if named or grave:
+            ranked.append((named and grave, grave, number))
+    best = sorted(ranked, reverse=True)[:limit]
+    return [lines[number][0].rstrip()[:WIDTH] for _, _, number in sorted(best, key=lambda entry: entry[2])]
+
+
+def recent(text: str, since: str) -> list[tuple[str, bool]]:
+    """Return a log file's lines from that time on.
+
+    :param since: local time as the services write it, such as C(2026-01-01 12:00:00).
+    """
+    late, lines = False, []
+    for line in text.splitlines():
+        stamp = TIME.match(line)
+        # A line without a time belongs to the one before it.
+        late = stamp.group(0).replace("T", " ") >= since if stamp else late
+        if late:
+            lines.append((line, False))
+    return lines
+
+
+def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, list[tuple[str, bool]]]:
+    """Return the recent lines of every log file of the services.
+
+    :param services: folders in C(root).
+    :param age: in seconds, how far to look back.
+    """
+    begin = datetime.datetime.now() - datetime.timedelta(seconds=age)
+    found = {}
+    for service in services:
+        for path in sorted(glob.glob(os.path.join(root, service, "**", "*.log"), recursive=True)):
+            if os.stat(path).st_mtime < begin.timestamp():
+                continue
+            with open(path, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+                found[path] = recent(file.read().decode(errors="replace"), begin.strftime("%Y-%m-%d %H:%M:%S"))
+    return found
+
+
+def journal_command(services: list[str], age: float) -> list[str]:
+    """Return the command that reads the services' units from the journal."""
+    units = [argument for service in services for argument in ("-u", f"{service}*")]
+    return ["journalctl", "--quiet", "--no-pager", "--output=json", f"--since=-{int(age)}s", *units]
+
+
+def journal(text: str) -> dict[str, list[tuple[str, bool]]]:
+    """Return the lines by unit of what that command printed."""
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for entry in map(json.loads, text.splitlines()):
+        message = entry.get("MESSAGE")
+        # systemd's own words on a unit are in the journal under the unit's other name.
+        unit = entry.get("UNIT") or entry.get("_SYSTEMD_UNIT") or "journal"
+        if isinstance(message, str):
+            lines = found.setdefault(unit, [])
+            lines += [(line, int(entry.get("PRIORITY", 6)) <= ERROR) for line in message.splitlines()]
+    return found

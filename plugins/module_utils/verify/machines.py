@@ -1,0 +1,178 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Machines: the first as any user boots one, the others each on a host of its own."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import network
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Bad, NotRun, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT, VLAN, Machine, Run
+
+# VLAN machines: enough to talk to each other.
+VLAN_MACHINES = 2
+# The end of a console's log, in lines, that is worth reading after a failure.
+CONSOLE_LINES = 15
+
+
+def key_pair(run: Run) -> str:
+    """Give Nova the run's public key, for the user and for the administrator, who chooses hosts."""
+    for conn in (run.user, run.admin_there):
+        conn.compute.create_keypair(name=run.name, public_key=run.options["public_key"], type="ssh")
+    return run.options["public_key"].split()[0]
+
+
+def first(run: Run) -> str:
+    """Boot a machine as the project's user, wherever the scheduler puts it."""
+    try:
+        machine = create(run, run.user, "1", run.network)
+        run.first_host = scheduled(run, machine)
+    finally:
+        run.scheduled.set()
+    return active(run, [machine])
+
+
+def others(run: Run) -> str:
+    """Boot machines on the other compute hosts, until there are enough to talk to each other."""
+    run.scheduled.wait(run.options["boot_timeout"])
+    mine = run.first_host
+    if not mine:
+        raise NotRun("the first machine got no host")
+    services = [service for service in run.admin.compute.services(binary="nova-compute") if service.status == "enabled"]
+    down = [service.host for service in services if service.state != "up"]
+    if down:
+        raise Bad(f"nova-compute is down on: {', '.join(sorted(down))}", hosts=tuple(down))
+    hosts = sorted(service.host for service in services if service.host != mine)[: run.options["machines_max"] - 1]
+    hosts += [mine] * (run.options["machines_min"] - 1 - len(hosts))
+    if not hosts:
+        raise NotRun("there is no other compute host")
+    made = [create(run, run.admin_there, str(2 + n), run.network, host=host) for n, host in enumerate(hosts)]
+    return active(run, made)
+
+
+def on_vlan(run: Run) -> str:
+    """Boot machines on a VLAN network, on hosts that reach the physical network."""
+    physical = run.options["vlan_network"]
+    hosts = vlan_hosts(run.admin, physical)
+    if not hosts:
+        raise NotRun(f"no compute host has a physical network {physical}")
+    try:
+        made = network.vlan(run, physical)
+    except Exception as error:
+        if not run.options["vlan_segment"] and "network is available" in str(error):
+            raise NotRun(
+                f"the physical network {physical} has no VLAN to give, and verify_vlan_segment is 0"
+            ) from error
+        raise
+    machines = [
+        create(run, run.admin_there, f"{VLAN}-{number}", made, host=host, kind=VLAN)
+        for number, host in enumerate(hosts[:VLAN_MACHINES])
+    ]
+    active(run, machines)
+    leases(run, machines)
+    seen = run.admin.network.get_network(made.id)
+    return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
+
+
+def vlan_hosts(admin, physical: str) -> list[str]:
+    """Return the compute hosts that are up and have a bridge for the physical network."""
+    mapped = {
+        agent.host
+        for agent in admin.network.agents()
+        if physical in ((agent.configuration or {}).get("bridge_mappings") or {}) and agent.is_alive
+    }
+    services = admin.compute.services(binary="nova-compute")
+    return sorted(s.host for s in services if s.host in mapped and s.status == "enabled" and s.state == "up")
+
+
+def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Machine:
+    """Ask for a machine with a port of its own; it is not there yet.
+
+    :param conn: who asks; a host can be asked for by the administrator only.
+    """
+    name = f"{run.name}-{suffix}"
+    port = conn.network.create_port(name=name, network_id=net.id, security_group_ids=[run.group.id])
+    made = conn.compute.create_server(
+        name=name,
+        image_id=run.image,
+        flavor_id=run.flavor.id,
+        key_name=run.name,
+        networks=[{"port": port.id}],
+        **({"host": host} if host else {}),
+    )
+    machine = Machine(name, made.id, kind, port.id, port.fixed_ips[0]["ip_address"], host)
+    run.machines.append(machine)
+    return machine
+
+
+def scheduled(run: Run, machine: Machine) -> str:
+    """Wait until the scheduler has chosen a host and return it, or until it has given up."""
+
+    def look():
+        server = run.admin.compute.get_server(machine.id)
+        return server if server.compute_host or server.status == "ERROR" else None
+
+    server = poll(look, run.options["boot_timeout"])
+    return (server and server.compute_host) or ""
+
+
+def active(run: Run, machines: list[Machine]) -> str:
+    """Wait until all are ACTIVE and return where they are.
+
+    :raises Bad: one is not; with Nova's own words.
+    """
+    end = time.monotonic() + run.options["boot_timeout"]
+    for machine in machines:
+        server = poll(lambda m=machine: _ended(run.admin.compute.get_server(m.id)), max(0, end - time.monotonic()))
+        if server is None:
+            server = run.admin.compute.get_server(machine.id)
+            state = f"still {server.status} ({server.task_state}) after {run.options['boot_timeout']} s"
+        else:
+            state = (server.fault or {}).get("message", server.status)
+        machine.host = server.compute_host or machine.host
+        if server.status != "ACTIVE":
+            where = f" on {machine.host}" if machine.host else ""
+            raise Bad(f"{machine.name}{where}: {state}", (machine.id,), (machine.host,) if machine.host else ())
+        machine.active = True
+    return placed(machines)
+
+
+def _ended(server):
+    return server if server.status in ("ACTIVE", "ERROR") else None
+
+
+def placed(machines: list[Machine]) -> str:
+    """Return which machines are where."""
+    return ", ".join(f"{machine.address} on {machine.host}" for machine in machines)
+
+
+def dhcp(run: Run) -> str:
+    """Read on the consoles of the project's machines that they got their address."""
+    return leases(run, run.on(TENANT))
+
+
+def leases(run: Run, machines: list[Machine]) -> str:
+    """Wait until every machine says its own address on its console."""
+    end = time.monotonic() + run.options["ready_timeout"]
+    for machine in machines:
+        line = run.options["ready_line"].format(address=machine.address)
+        if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
+            raise Bad(
+                f"the console of {machine.name} on {machine.host} does not say {line!r} after "
+                f"{run.options['ready_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}",
+                (machine.id, machine.port),
+                (machine.host,),
+            )
+    return ", ".join(machine.address for machine in machines)
+
+
+def console(admin, server: str) -> str:
+    """Return a machine's console log."""
+    return admin.compute.get_server_console_output(server).get("output") or ""
+
+
+def tail(admin, server: str) -> str:
+    """Return the end of a machine's console log."""
+    lines = [line.rstrip() for line in console(admin, server).splitlines()]
+    return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"

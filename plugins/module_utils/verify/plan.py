@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which checks there are, what each needs, and whose logs tell why it failed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
+    account,
+    clean,
+    console,
+    image,
+    machines,
+    network,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
+
+NODES = ("controller", "network", "compute")
+NETWORKING = ("neutron", "openvswitch")
+BOOT = ("nova", "placement", "neutron", "glance", "libvirt")
+TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
+
+
+def checks(run: Run) -> list[Check]:
+    """Return the checks that use the cloud's APIs, in the table's order."""
+
+    def check(name, function, needs=(), services=(), **options):
+        return Check(name, partial(function, run), needs, services=services, **options)
+
+    delete_timeout = run.options["delete_timeout"]
+    able = ("token",)
+    found = [
+        check("project and user", account.project_and_user, (), ("keystone",)),
+        check("token", account.token, ("project and user",), ("keystone",)),
+        check("catalogue", account.catalogue, able, ("keystone", "haproxy")),
+        Check(
+            "leftovers",
+            partial(clean.sweep_earlier, run.admin, run.name, delete_timeout),
+            ("project and user",),
+            services=("nova", "neutron"),
+            groups=("controller", "compute"),
+        ),
+        check("image upload", image.round_trip, able, ("glance",)),
+        check("guest image", image.guest, able, ("glance",)),
+        check("flavor", account.flavor, able, ("nova",)),
+        check("network", network.tenant, able, ("neutron",)),
+        check("router", network.router, ("network",), ("neutron",), groups=("controller", "network")),
+        check("security group", network.security_group, able, ("neutron",)),
+        check("key pair", machines.key_pair, able, ("nova",)),
+        check("machine", machines.first, TO_BOOT, BOOT, after=("router", "leftovers"), groups=NODES),
+        check("other machines", machines.others, TO_BOOT, BOOT, after=("router", "leftovers"), groups=NODES),
+        check("address by DHCP", machines.dhcp, ("machine",), NETWORKING, after=("other machines",), groups=NODES),
+        check("floating IP", network.floating_ip, ("machine", "router"), NETWORKING, groups=("controller", "network")),
+        check("VLAN machines", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
+        check("console", console.novnc, ("machine",), ("nova",), groups=("controller", "compute")),
+    ]
+    if run.options["snapshot"]:
+        needs = ("machine", "address by DHCP")
+        found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
+    return found

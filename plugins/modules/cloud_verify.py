@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One part of a run of the role verify."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloud_verify
+short_description: Uses a cloud as an unprivileged user does
+description:
+  - The part of the action P(cairn.openstack.verify#module) that works on a controller. Use that one.
+options:
+  phase:
+    description:
+      - V(use) makes a project and a user and, as that user, everything up to machines that run.
+      - V(probe) uses the machines from this host.
+      - V(clean) removes all that the run made.
+    type: str
+    choices: [use, probe, clean]
+    required: true
+  cloud:
+    description: The entry of the host's C(clouds.yaml) of the administrator.
+    type: str
+    required: true
+  run:
+    description: What the run's objects are called, or begin with.
+    type: str
+    required: true
+  options:
+    description: The action's options.
+    type: dict
+    required: true
+  public_key:
+    description: The public ssh key for the machines.
+    type: str
+  private_key:
+    description: The private key, for O(phase=probe).
+    type: str
+  image_file:
+    description: A copy on this host of the image to upload if the cloud has none.
+    type: path
+  image_offered:
+    description: Whether such a copy can be had, so that it is worth asking.
+    type: bool
+    default: false
+  made:
+    description: What O(phase=use) made.
+    type: dict
+    default: {}
+  outcomes:
+    description: The outcomes so far, by check.
+    type: dict
+    default: {}
+  keep:
+    description: With O(phase=clean), spare the first machine and what it needs.
+    type: bool
+    default: false
+  consoles:
+    description: With O(phase=clean), the ids of machines whose console logs' ends are wanted first.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: none
+  diff_mode:
+    support: none
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+requirements: [python3-openstacksdk, ssh]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Remove what a run has made
+  cairn.openstack.cloud_verify:
+    phase: clean
+    cloud: cairn
+    run: cairn-verify-20260101120000-0a1b
+    options: {delete_timeout: 60}
+  become: true
+"""
+
+RETURN = r"""
+results:
+  description: Every check's name, outcome, seconds and detail, and where to look for the cause of a failure.
+  type: list
+  elements: dict
+  returned: always, except when an image is wanted
+made:
+  description: The machines and addresses, for the phase C(probe).
+  type: dict
+  returned: for the phase C(use)
+image_wanted:
+  description: The cloud has no such image, so run this again with O(image_file).
+  type: bool
+  returned: when the image was offered and is missing
+consoles:
+  description: Ends of console logs by machine's id.
+  type: dict
+  returned: for the phase C(clean)
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import sdk
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import machines, plan, probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check, perform, perform_all
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import Sweep
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
+
+
+def use(params: dict, admin) -> dict:
+    """Run the checks that make things."""
+    options = {**params["options"], "public_key": params["public_key"], "image_file": params["image_file"]}
+    if params["image_offered"] and not params["image_file"] and lacking(admin, options["image"]):
+        return {"image_wanted": True}
+    run = Run(params["run"], admin, options)
+    results = perform_all(plan.checks(run))
+    return {"results": [result.as_dict() for result in results], "made": run.made()}
+
+
+def lacking(admin, image: str) -> bool:
+    """Return whether the cloud has no such image; if it can't say, the checks will tell why."""
+    try:
+        with sdk.told():
+            return not list(admin.image.images(name=image))
+    except Failed:
+        return False
+
+
+def probed(params: dict, admin) -> dict:
+    """Use the machines."""
+    results = probe.perform(params["private_key"], params["made"], params["options"], params["outcomes"])
+    return {"results": [result.as_dict() for result in results]}
+
+
+def clean(params: dict, admin) -> dict:
+    """Remove everything."""
+    consoles = {}
+    for server in params["consoles"]:
+        try:
+            with sdk.told():
+                consoles[server] = machines.tail(admin, server)
+        except Failed as error:
+            consoles[server] = f"the console can't be read: {error}"
+    sweep = Sweep(admin, params["run"], params["options"]["delete_timeout"], params["keep"])
+    services, groups = ("nova", "neutron", "keystone"), ("controller", "compute")
+    check = Check("clean-up", lambda: f"{sweep.all()} objects removed", services=services, groups=groups)
+    return {"results": [perform(check).as_dict()], "consoles": consoles}
+
+
+PHASES = {"use": use, "probe": probed, "clean": clean}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "phase": {"type": "str", "choices": list(PHASES), "required": True},
+            "cloud": {"type": "str", "required": True},
+            "run": {"type": "str", "required": True},
+            "options": {"type": "dict", "required": True},
+            "public_key": {"type": "str", "no_log": False},
+            "private_key": {"type": "str", "no_log": True},
+            "image_file": {"type": "path"},
+            "image_offered": {"type": "bool", "default": False},
+            "made": {"type": "dict", "default": {}},
+            "outcomes": {"type": "dict", "default": {}},
+            "keep": {"type": "bool", "default": False},
+            "consoles": {"type": "list", "elements": "str", "default": []},
+        },
+    )
+    try:
+        admin = sdk.connect(module.params["cloud"])
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **PHASES[module.params["phase"]](module.params, admin))
+
+
+if __name__ == "__main__":
+    main()

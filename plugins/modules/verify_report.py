@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action. The code is in plugins/action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify_report
+short_description: Shows how a cloud was proven, and fails if a check did
+description:
+  - Prints the services' log lines and a table (check, result, seconds, detail), and writes JUnit XML.
+options:
+  outcome:
+    description: The result of M(cairn.openstack.verify).
+    type: dict
+    required: true
+  logs:
+    description: The results of M(cairn.openstack.log_lines), looped over the outcome's suspects.
+    type: list
+    elements: dict
+    default: []
+  junit:
+    description: The file on the control machine for JUnit XML.
+    type: path
+attributes:
+  check_mode:
+    support: none
+  diff_mode:
+    support: none
+extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Say how it went
+  cairn.openstack.verify_report:
+    outcome: "{{ outcome }}"
+    junit: verify.xml
+"""
+
+RETURN = r"""
+msg:
+  description: How many checks passed, failed and were not run.
+  type: str
+  returned: always
+"""

@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a run, as the action ``verify`` takes them."""
+
+from __future__ import annotations
+
+SPEC = {
+    "cloud": {"type": "str", "required": True},
+    "image": {"type": "str", "default": "cairn-guest"},
+    "image_file": {"type": "path"},
+    "image_properties": {"type": "dict", "default": {}},
+    "user": {"type": "str", "default": "cairn"},
+    "ready_line": {"type": "str", "default": "cairn-guest ready: {address}"},
+    "memory": {"type": "int", "default": 192},
+    "disk": {"type": "int", "default": 1},
+    "cidr": {"type": "str", "default": "198.18.0.0/24"},
+    "external_network": {"type": "str", "default": ""},
+    "vlan_network": {"type": "str", "default": "vlan"},
+    "vlan_segment": {"type": "int", "default": 0},
+    "vlan_cidr": {"type": "str", "default": "198.18.1.0/24"},
+    "machines_min": {"type": "int", "default": 2},
+    "machines_max": {"type": "int", "default": 8},
+    "from": {"type": "str", "choices": ["auto", "control", "controller", "none"], "default": "auto"},
+    "world_url": {"type": "str", "default": ""},
+    "snapshot": {"type": "bool", "default": False},
+    "keep": {"type": "bool", "default": False},
+    "output_dir": {"type": "path"},
+    "api_timeout": {"type": "int", "default": 60},
+    "boot_timeout": {"type": "int", "default": 300},
+    "ready_timeout": {"type": "int", "default": 300},
+    "ping_timeout": {"type": "int", "default": 90},
+    "ssh_timeout": {"type": "int", "default": 180},
+    "delete_timeout": {"type": "int", "default": 120},
+}

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The few lines of a log that tell why something failed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+
+from ansible_collections.cairn.openstack.plugins.module_utils import log_lines
+
+OLD = "2026-01-01 10:00:00.1 7 ERROR nova old"
+WARNING = "2026-01-01 12:00:01.1 7 WARNING nova uuid-1 slow"
+PLAIN = "2026-01-01 12:00:02.1 7 ERROR nova something else"
+NAMED = "2026-01-01 12:00:03.1 7 ERROR nova uuid-1 no space"
+
+
+def plain(*lines):
+    return [(line, False) for line in lines]
+
+
+def test_only_lines_that_matter_in_their_order():
+    lines = plain("2026-01-01 12:00:00 7 INFO nova fine", WARNING, PLAIN, NAMED)
+    assert log_lines.chosen(lines, ["uuid-1"], 9) == [WARNING, PLAIN, NAMED]
+
+
+def test_grave_lines_that_name_the_object_come_first():
+    assert log_lines.chosen(plain(NAMED, WARNING, PLAIN), ["uuid-1"], 1) == [NAMED]
+    assert log_lines.chosen(plain(WARNING, PLAIN, NAMED), ["uuid-1"], 2) == [PLAIN, NAMED]
+
+
+def test_a_priority_makes_a_line_grave():
+    assert log_lines.chosen([("it died", True), ("it lives", False)], [], 9) == ["it died"]
+
+
+def test_lines_without_a_time_belong_to_the_one_before():
+    text = f"{OLD}\n  old trace\n{PLAIN}\n  new trace"
+    assert log_lines.recent(text, "2026-01-01 12:00:00") == plain(PLAIN, "  new trace")
+
+
+def test_files_of_the_services_only(tmp_path):
+    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+    for service, line in (("nova", f"{now}.1 ERROR new"), ("cinder", f"{now}.1 ERROR other")):
+        (tmp_path / service).mkdir()
+        (tmp_path / service / "a.log").write_text(line)
+    quiet = tmp_path / "nova" / "quiet.log"
+    quiet.write_text(f"{now}.1 ERROR untouched for long")
+    os.utime(quiet, (1, 1))
+    assert log_lines.files(["nova", "glance"], 60, str(tmp_path)) == {
+        str(tmp_path / "nova" / "a.log"): plain(f"{now}.1 ERROR new")
+    }
+
+
+def test_journal_by_unit_with_its_priorities():
+    entries = [
+        {"_SYSTEMD_UNIT": "nova-api.service", "MESSAGE": "one\ntwo", "PRIORITY": "6"},
+        {"_SYSTEMD_UNIT": "init.scope", "UNIT": "nova-api.service", "MESSAGE": "Failed", "PRIORITY": "3"},
+        {"_SYSTEMD_UNIT": "nova-api.service", "MESSAGE": [1, 2]},
+    ]
+    assert log_lines.journal("\n".join(map(json.dumps, entries))) == {
+        "nova-api.service": [("one", False), ("two", False), ("Failed", True)]
+    }

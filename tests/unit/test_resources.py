@@ -1,0 +1,250 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is declared beside what is there, without a cloud."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.cairn.openstack.plugins.filter import resources as filters
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
+from ansible_collections.cairn.openstack.plugins.module_utils.resources.kind import differing, flat, part, texts
+from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
+
+
+class Thing:
+    """Any object of the SDK: what it was made with."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+    def __getitem__(self, name):
+        return self.__dict__[name]
+
+    def to_dict(self, original_names=False):
+        return dict(self.__dict__)
+
+
+class Service:
+    """A proxy of the SDK: the lists that it was given, and a record of every other call."""
+
+    def __init__(self, said, **lists):
+        self.said = said
+        self.lists = lists
+
+    def __getattr__(self, name):
+        if name in self.lists:
+            return lambda **query: iter(self.lists[name])
+
+        def call(*args, **options):
+            self.said.append((name, args, options))
+            return Thing(id=f"id of {options.get('name', name)}", **options)
+
+        return call
+
+
+class Connection:
+    current_project_id = "p0"
+
+    def __init__(self, identity=None, compute=None, network=None):
+        self.said = []
+        own = {"projects": [Thing(id="p0", name="admin", domain_id="d0")]}
+        domains = {"domains": [Thing(id="d0", name="Default")], "users": [], "role_assignments": []}
+        self.identity = Service(self.said, **{**own, **domains, **(identity or {})})
+        self.compute = Service(self.said, **{"flavors": [], "aggregates": [], "services": [], **(compute or {})})
+        lists = {"networks": [], "subnets": [], "routers": [], "ports": [], **(network or {})}
+        self.network = Service(self.said, **lists)
+
+
+def declared(**lists):
+    """The module's parameters."""
+    result = ArgumentSpecValidator(SPEC).validate(lists)
+    assert not result.error_messages
+    return result.validated_parameters
+
+
+def cloud(conn=None, **lists):
+    return Cloud(conn or Connection(), declared(**lists))
+
+
+def lines(changes):
+    return [str(change) for change in changes]
+
+
+def test_flat_fields():
+    assert flat({"a": {"b": {"c": 1}}, "d": 2}) == {"a.b.c": 1, "d": 2}
+    assert part({"a.b": 1, "ab": 2}, "a") == {"b": 1}
+    assert texts({"x": True, "y": 3, "z": None}) == {"x": "true", "y": "3", "z": None}
+    assert differing({"a": 1}, {"a": 1, "b": None, "c": 2}) == {"c": 2}
+
+
+def test_nothing_declared_asks_nothing():
+    conn = Connection()
+    assert cloud(conn).plan() == []
+    assert conn.said == []
+
+
+def test_a_cloud_that_is_not_there_gets_everything():
+    changes = Cloud(
+        None,
+        declared(
+            projects=[{"name": "demo", "quota": {"compute": {"cores": 4}}}],
+            users=[{"name": "alice", "password": "x", "project": "demo", "roles": ["member"]}],
+            networks=[{"name": "n", "subnets": [{"name": "s", "cidr": "10.0.0.0/24"}]}],
+            routers=[{"name": "r", "subnets": ["s"]}],
+        ),
+    ).plan()
+    assert lines(changes) == [
+        "project demo: create",
+        "quota of project demo: create",
+        "user alice: create",
+        "user alice: role member on project demo: create",
+        "network n: create",
+        "subnet s: create",
+        "router r: create",
+        "router r: interface in subnet s: create",
+    ]
+    assert "x" not in str([change.after for change in changes])
+
+
+def test_flavor_as_declared_changes_nothing():
+    there = Thing(id="f", name="f", ram=1, vcpus=1, disk=0, is_public=True, extra_specs={"hw:a": "true", "other": "1"})
+    conn = Connection(compute={"flavors": [there]})
+    same = {"name": "f", "ram": 1, "vcpus": 1, "disk": 0, "extra_specs": {"hw:a": True}}
+    assert cloud(conn, flavors=[same]).plan() == []
+
+
+def test_flavor_specs_are_set_and_removed():
+    there = Thing(id="f", name="f", ram=1, vcpus=1, disk=0, is_public=True, extra_specs={"a": "1", "b": "2"})
+    conn = Connection(compute={"flavors": [there]})
+    (change,) = cloud(conn, flavors=[{"name": "f", "extra_specs": {"a": 5, "b": None}}]).plan()
+    assert str(change) == "flavor f: extra_specs.a 1 -> 5, extra_specs.b 2 -> None"
+    change.make()
+    assert [(name, args[1:]) for name, args, _ in conn.said] == [
+        ("create_flavor_extra_specs", ({"a": "5"},)),
+        ("delete_flavor_extra_specs_property", ("b",)),
+    ]
+
+
+def test_every_impossible_change_is_told_before_anything_is_touched():
+    there = [Thing(id=name, name=name, ram=1, vcpus=1, disk=0, is_public=True, extra_specs={}) for name in "fg"]
+    conn = Connection(compute={"flavors": there})
+    with pytest.raises(Failed) as error:
+        cloud(conn, flavors=[{"name": "f", "ram": 2}, {"name": "g", "disk": 9}, {"name": "h"}]).plan()
+    assert "flavor f: ram can't be changed" in str(error.value)
+    assert "flavor g: disk can't be changed" in str(error.value)
+    assert conn.said == []
+
+
+def test_a_new_flavor_without_sizes_says_which():
+    (change,) = cloud(flavors=[{"name": "f", "ram": 2}]).plan()
+    with pytest.raises(Failed, match="flavor f: create: vcpus, disk not given"):
+        change.make()
+
+
+def test_what_goes_goes_first_and_its_users_before_it():
+    network = Thing(id="n", name="n", project_id="p0")
+    router = Thing(id="r", name="r", project_id="p0", external_gateway_info=None)
+    conn = Connection(network={"networks": [network], "routers": [router]})
+    changes = cloud(
+        conn,
+        networks=[{"name": "n", "state": "absent"}, {"name": "m"}],
+        routers=[{"name": "r", "state": "absent"}],
+    ).plan()
+    assert lines(changes) == ["router r: delete", "network n: delete", "network m: create"]
+
+
+def test_external_network_and_its_subnet_are_made_in_neutrons_words():
+    conn = Connection()
+    networks = filters.external_network("192.0.2.0/24")
+    for change in cloud(conn, networks=networks).plan():
+        change.make()
+    (_, _, network), (_, _, subnet) = conn.said
+    assert network["is_router_external"] is True
+    assert network["provider_physical_network"] == "external"
+    assert subnet["network_id"] == "id of public"
+    assert subnet["allocation_pools"] == [{"start": "192.0.2.128", "end": "192.0.2.254"}]
+    assert subnet["is_dhcp_enabled"] is False
+
+
+def test_a_router_finds_its_network_and_subnet_by_name():
+    network = Thing(id="n", name="public", project_id="p0", is_router_external=True)
+    subnet = Thing(id="s", name="inside", network_id="n", project_id="p0")
+    conn = Connection(network={"networks": [network], "subnets": [subnet]})
+    for change in cloud(conn, routers=[{"name": "r", "external_network": "public", "subnets": ["inside"]}]).plan():
+        change.make()
+    (_, _, router), (_, args, interface) = conn.said
+    assert router["external_gateway_info"] == {"network_id": "n"}
+    assert args == ("id of r",)
+    assert interface == {"subnet_id": "s"}
+
+
+def test_a_name_that_is_not_there_is_named():
+    changes = cloud(routers=[{"name": "r", "external_network": "public"}]).plan()
+    with pytest.raises(Failed, match="router r: create: there are 0 external networks of the name public"):
+        changes[0].make()
+
+
+def test_a_host_leaves_its_zone_before_it_joins_another():
+    services = [Thing(host="c1.example"), Thing(host="c2.example")]
+    old = Thing(id="1", name="old", availability_zone="old", hosts=["c1.example"], metadata={})
+    conn = Connection(compute={"aggregates": [old], "services": services})
+    changes = cloud(conn, aggregates=[{"name": "new", "zone": "new", "hosts": ["c1", "c2"]}]).plan()
+    assert lines(changes) == [
+        "aggregate old: host c1.example: delete",
+        "aggregate new: create",
+        "aggregate new: host c1.example: create",
+        "aggregate new: host c2.example: create",
+    ]
+
+
+def test_hosts_that_are_not_declared_stay_unless_a_list_is_given():
+    there = Thing(id="1", name="a", availability_zone=None, hosts=["c1", "c2"], metadata={"availability_zone": "x"})
+    conn = Connection(compute={"aggregates": [there], "services": [Thing(host="c1"), Thing(host="c2")]})
+    assert cloud(conn, aggregates=[{"name": "a"}]).plan() == []
+    assert lines(cloud(conn, aggregates=[{"name": "a", "hosts": ["c2"]}]).plan()) == ["aggregate a: host c1: delete"]
+
+
+def test_declared_entries_change_shipped_ones():
+    shipped = {"flavors": [{"name": "a", "ram": 1}, {"name": "b", "ram": 2}], "users": []}
+    merged = filters.resources(shipped, {"flavors": [{"name": "b", "ram": 3}, {"name": "c", "ram": 4}]})
+    assert merged["flavors"] == [{"name": "a", "ram": 1}, {"name": "b", "ram": 3}, {"name": "c", "ram": 4}]
+    with pytest.raises(AnsibleFilterError, match="flavours"):
+        filters.resources(shipped, {"flavours": []})
+
+
+@pytest.mark.parametrize(
+    ("args", "gateway", "pool"),
+    [
+        (("10.0.0.0/24",), "10.0.0.1", "10.0.0.128-10.0.0.254"),
+        (("10.0.0.0/29", "10.0.0.6"), "10.0.0.6", "10.0.0.4-10.0.0.6"),
+        (("10.0.0.0/24", "", "10.0.0.9-10.0.0.11"), "10.0.0.1", "10.0.0.9-10.0.0.11"),
+    ],
+)
+def test_external_network(args, gateway, pool):
+    (network,) = filters.external_network(*args)
+    assert network["subnets"][0]["gateway"] == gateway
+    assert network["subnets"][0]["pools"] == [pool]
+
+
+def test_no_external_network_without_addresses():
+    assert filters.external_network("") == []
+    with pytest.raises(AnsibleFilterError, match="cloud_external_network"):
+        filters.external_network("10.0.0.1/24")
+
+
+def test_zones_and_aggregates_of_hosts():
+    hostvars = {
+        "c1": {"cloud_availability_zone": "east", "cloud_aggregates": ["ssd"]},
+        "c2": {"cloud_availability_zone": "east"},
+        "c3": {"cloud_availability_zone": "nova"},
+    }
+    assert filters.host_aggregates(["c1", "c2", "c3"], hostvars) == [
+        {"name": "east", "hosts": ["c1", "c2"], "zone": "east"},
+        {"name": "ssd", "hosts": ["c1"]},
+    ]

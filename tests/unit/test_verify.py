@@ -1,0 +1,383 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The checks' order, what they leave, and how their results are told, without a cloud."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.action import verify as action
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import clean, console, machines, plan, probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
+    FAILED,
+    NOT_RUN,
+    PASSED,
+    Bad,
+    Check,
+    NotRun,
+    perform_all,
+    poll,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT, VLAN, Machine, Run
+from ansible_collections.cairn.openstack.plugins.plugin_utils import verify_report as report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.verify_spec import SPEC
+
+RUN = "cairn-verify-20260102000000-0a0b"
+OPTIONS = {name: option.get("default") for name, option in SPEC.items()}
+
+
+def fail(error):
+    raise error
+
+
+def outcomes(results):
+    return {result.name: result.outcome for result in results}
+
+
+def test_independent_checks_run_at_the_same_time():
+    both = threading.Barrier(2, timeout=5)
+    results = perform_all([Check("a", lambda: str(both.wait())), Check("b", lambda: str(both.wait()))])
+    assert outcomes(results) == {"a": PASSED, "b": PASSED}
+
+
+def test_results_keep_the_tables_order():
+    checks = [Check("late", lambda: time.sleep(0.05)), Check("early", lambda: None), Check("last", str, ("late",))]
+    assert [result.name for result in perform_all(checks)] == ["late", "early", "last"]
+
+
+def test_what_lacks_its_input_is_not_run_and_says_why():
+    checks = [
+        Check("c", str, needs=("b",)),
+        Check("b", str, needs=("a",)),
+        Check("a", lambda: fail(Bad("no"))),
+        Check("d", str, after=("a",)),
+    ]
+    results = perform_all(checks)
+    assert outcomes(results) == {"c": NOT_RUN, "b": NOT_RUN, "a": FAILED, "d": PASSED}
+    assert results[0].detail == "it needs: b"
+
+
+def test_what_cannot_run_never_passes():
+    (result, dependent) = perform_all([Check("a", lambda: fail(NotRun("no way"))), Check("b", str, ("a",))])
+    assert (result.outcome, result.detail) == (NOT_RUN, "no way")
+    assert dependent.outcome == NOT_RUN
+
+
+def test_a_failure_tells_where_to_look():
+    error = Bad("broken", ("u1",), ("compute1",))
+    error.request_id = "req-1"
+    check = Check("a", lambda: fail(error), services=("nova",), groups=("compute",))
+    (result,) = perform_all([check])
+    assert result.as_dict()["ids"] == ["u1", "req-1"]
+    assert (result.hosts, result.services, result.groups) == (["compute1"], ["nova"], ["compute"])
+
+
+def test_earlier_outcomes_count():
+    (result,) = perform_all([Check("b", str, ("a",))], {"a": FAILED})
+    assert result.outcome == NOT_RUN
+
+
+def test_a_need_that_nobody_runs_is_an_error():
+    with pytest.raises(ValueError, match="b"):
+        perform_all([Check("b", str, ("a",))])
+
+
+def test_poll_returns_the_first_true_answer_or_the_last():
+    answers = iter([0, 0, 7])
+    assert poll(lambda: next(answers), 5, 0) == 7
+    assert poll(lambda: 0, 0) == 0
+
+
+def test_every_check_can_be_reached_and_knows_its_services():
+    checks = plan.checks(Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True}))
+    made = {"machines": []}
+    checks += probe.Probe("", made, OPTIONS).checks()
+    names = {check.name for check in checks}
+    assert len(names) == len(checks)
+    for check in checks:
+        assert set(check.needs) | set(check.after) <= names
+        assert check.services
+
+
+def test_only_runs_that_began_earlier_are_leftovers():
+    names = [
+        "cairn-verify-20260101000000-1111",
+        "cairn-verify-20260101000000-1111-2",
+        "cairn-verify-20260103000000-2222",
+        "cairn-kept-20260101000000-3333",
+        "cairn-verify-notes",
+        RUN,
+    ]
+    assert clean.earlier(names, RUN) == ["cairn-verify-20260101000000-1111"]
+    kept = RUN.replace("verify", "kept")
+    assert clean.earlier(names, kept) == ["cairn-kept-20260101000000-3333", "cairn-verify-20260101000000-1111"]
+
+
+class Cloud:
+    """An administrator's connection to a cloud that holds one run's objects, and deletes them."""
+
+    def __init__(self, stuck=()):
+        def thing(name, **more):
+            return SimpleNamespace(id=f"id-{name}", name=name, **more)
+
+        self.stuck = stuck
+        ports = [
+            thing("in", device_id="id-" + RUN, device_owner="network:router_interface", network_id="id-" + RUN),
+            thing("vlan", device_id="id-" + RUN, device_owner="network:router_interface", network_id=f"id-{RUN}-vlan"),
+            thing(f"{RUN}-1", device_id="", device_owner="compute:nova", network_id="id-" + RUN),
+        ]
+        self.things = {
+            "projects": [thing(RUN)],
+            "users": [thing(RUN)],
+            "flavors": [thing(RUN), thing("m1.tiny")],
+            "keypairs": [thing(RUN), thing("mine")],
+            "servers": [thing(f"{RUN}-{n}", task_state="deleting", status="ACTIVE") for n in (1, 2)],
+            "ips": [thing("192.0.2.1")],
+            "networks": [thing(RUN), thing(f"{RUN}-vlan")],
+            "routers": [thing(RUN)],
+            "ports": ports,
+            "security_groups": [thing(RUN), thing("default")],
+            "images": [thing(f"{RUN}-sample")],
+        }
+        self.identity = self.compute = self.network = self.image = self
+
+    def __getattr__(self, name):
+        kind = name.removeprefix("delete_") + "s"
+        if name == "remove_interface_from_router":
+            return lambda router, port_id: self.things["ports"].remove(self.find("ports", port_id))
+        if name.startswith("delete_"):
+            return lambda thing, **more: thing.name in self.stuck or self.things[kind].remove(thing)
+        # Only key pairs are asked for without a name or project to choose by: the user's and the administrator's.
+        return lambda **query: [thing for thing in self.things[name] if "user_id" not in query or thing.name == RUN]
+
+    def find(self, kind, identifier):
+        return next(thing for thing in self.things[kind] if thing.id == identifier)
+
+    def names(self, *kinds):
+        return {kind: [thing.name for thing in self.things[kind]] for kind in kinds or self.things}
+
+
+def test_everything_that_a_run_made_goes_and_nothing_else():
+    cloud = Cloud()
+    clean.Sweep(cloud, RUN, 0).all()
+    left = {kind: names for kind, names in cloud.names().items() if names}
+    assert left == {"flavors": ["m1.tiny"], "keypairs": ["mine"]}
+
+
+def test_a_machine_that_does_not_go_is_named_and_the_project_stays_to_find_it_by():
+    cloud = Cloud(stuck=(f"{RUN}-2",))
+    with pytest.raises(Bad, match=f"machine {RUN}-2"):
+        clean.Sweep(cloud, RUN, 0).all()
+    assert cloud.names("projects") == {"projects": [RUN]}
+
+
+def test_a_kept_machine_keeps_what_it_needs():
+    cloud = Cloud()
+    clean.Sweep(cloud, RUN, 0, keep=True).all()
+    assert cloud.names("servers", "networks", "routers", "ips", "flavors", "security_groups", "projects", "images") == {
+        "servers": [f"{RUN}-1"],
+        "networks": [RUN],
+        "routers": [RUN],
+        "ips": ["192.0.2.1"],
+        "flavors": [RUN, "m1.tiny"],
+        "security_groups": [RUN, "default"],
+        "projects": [RUN],
+        "images": [],
+    }
+    assert "vlan" not in cloud.names("ports")["ports"]
+
+
+def test_vlan_needs_an_agent_and_a_living_nova_compute():
+    agents = [
+        SimpleNamespace(host="c1", configuration={"bridge_mappings": {"vlan": "br-vlan"}}, is_alive=True),
+        SimpleNamespace(host="c2", configuration={"bridge_mappings": {}}, is_alive=True),
+        SimpleNamespace(host="c3", configuration={"bridge_mappings": {"vlan": "br-vlan"}}, is_alive=True),
+        SimpleNamespace(host="n1", configuration=None, is_alive=True),
+    ]
+    services = [SimpleNamespace(host=f"c{n}", status="enabled", state="up" if n < 3 else "down") for n in (1, 2, 3)]
+    admin = SimpleNamespace(
+        network=SimpleNamespace(agents=lambda: agents),
+        compute=SimpleNamespace(services=lambda binary: services),
+    )
+    assert machines.vlan_hosts(admin, "vlan") == ["c1"]
+
+
+def test_a_down_compute_host_is_a_failure_that_names_it():
+    services = [
+        SimpleNamespace(host="c1", status="enabled", state="up"),
+        SimpleNamespace(host="c2", status="enabled", state="down"),
+        SimpleNamespace(host="c3", status="disabled", state="down"),
+    ]
+    admin = SimpleNamespace(compute=SimpleNamespace(services=lambda binary: services))
+    run = Run(RUN, admin, OPTIONS, first_host="c1")
+    run.scheduled.set()
+    with pytest.raises(Bad, match=r"down on: c2$") as error:
+        machines.others(run)
+    assert error.value.hosts == ("c2",)
+
+
+def test_a_machine_in_error_says_novas_words():
+    server = SimpleNamespace(status="ERROR", fault={"message": "No valid host"}, compute_host=None, task_state=None)
+    run = Run(RUN, SimpleNamespace(compute=SimpleNamespace(get_server=lambda _: server)), OPTIONS)
+    machine = Machine("m", "u1")
+    run.machines.append(machine)
+    with pytest.raises(Bad, match="m: No valid host") as error:
+        machines.active(run, [machine])
+    assert error.value.ids == ("u1",)
+    assert run.on(TENANT) == []
+
+
+def test_no_lease_shows_the_consoles_end():
+    said = {"output": "one\n\ntwo\n"}
+    compute = SimpleNamespace(get_server_console_output=lambda _: said)
+    run = Run(RUN, SimpleNamespace(compute=compute), {**OPTIONS, "ready_timeout": 0})
+    machine = Machine("m", "u1", address="198.18.0.7", host="c1")
+    with pytest.raises(Bad, match=r"198\.18\.0\.7.*\none\ntwo$"):
+        machines.leases(run, [machine])
+    said["output"] += "cairn-guest ready: 198.18.0.7\n"
+    assert machines.leases(run, [machine]) == "198.18.0.7"
+
+
+def test_the_console_is_read_as_a_browser_does():
+    url = "https://cloud:6080/vnc_auto.html?path=%3Ftoken%3Dabc"
+    assert console.socket_path(url) == "/?token=abc"
+    assert "abc" not in console.page(url)
+
+
+class Stream:
+    def __init__(self, *pieces):
+        self.pieces = list(pieces)
+
+    def recv(self, size):
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+def test_only_a_screen_behind_the_websocket_is_a_console():
+    switch = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    assert console.greeting(Stream(switch, b"\x82\x0cRFB 00", b"3.008\n")) == "RFB 003.008"
+    with pytest.raises(Bad, match="403"):
+        console.greeting(Stream(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
+    with pytest.raises(Bad, match="no screen"):
+        console.greeting(Stream(switch))
+
+
+def test_ssh_goes_by_the_first_machine_to_the_others():
+    command = probe.ssh("/k", "cairn", "198.18.0.9", "192.0.2.1")
+    proxy = next(option for option in command if option.startswith("ProxyCommand="))
+    inner = shlex.split(proxy.removeprefix("ProxyCommand="))
+    assert inner[-3:] == ["-W", "[198.18.0.9]:22", "cairn@192.0.2.1"]
+    assert command[-1] == "cairn@198.18.0.9"
+    assert probe.ssh("/k", "cairn", "a")[:3] == ["ssh", "-i", "/k"]
+
+
+def machine(number, network=TENANT):
+    return Machine(
+        f"m{number}", f"u{number}", network, f"p{number}", f"198.18.0.{number}", f"c{number}", True
+    ).as_dict()
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """A probe of two machines and one on a VLAN whose commands are recorded, and answered by a function."""
+    made = {
+        "machines": [machine(1), machine(2), machine(3, VLAN)],
+        "floating_address": "192.0.2.1",
+        "gateway": "192.0.2.254",
+    }
+    found = probe.Probe("/k", made, {**OPTIONS, "ssh_timeout": 0, "ping_timeout": 0})
+    found.said = []
+    found.answer = lambda command: (0, "")
+
+    def run(command, seconds):
+        found.said.append(command)
+        code, out = found.answer(command)
+        return SimpleNamespace(returncode=code, stdout=out, stderr="" if code == 0 else "lost")
+
+    monkeypatch.setattr(probe, "run", run)
+    monkeypatch.setattr(probe.shutil, "which", lambda name: name)
+    return found
+
+
+def test_snat_is_tried_from_a_machine_without_a_floating_ip(probed):
+    assert probed.world() == "c2 -> the external gateway"
+    assert probed.said[0][-2] == "cairn@198.18.0.2"
+    assert "192.0.2.254" in probed.said[0][-1]
+
+
+def test_a_single_machine_leaves_checks_not_run(probed):
+    probed.neighbours = []
+    for check in (probed.world, probed.neighbourly):
+        with pytest.raises(NotRun):
+            check()
+
+
+def test_metadata_must_be_the_machines_own(probed):
+    probed.answer = lambda command: (0, "m1" if command[-1] == "hostname" else '{"uuid": "u1"}')
+    assert probed.metadata() == "m1"
+    probed.answer = lambda command: (0, '{"uuid": "u2"}')
+    with pytest.raises(Bad, match="u2"):
+        probed.metadata()
+
+
+def test_no_log_in_says_what_ssh_said(probed):
+    probed.answer = lambda command: (255, "")
+    with pytest.raises(Bad, match="lost") as error:
+        probed.logged_in()
+    assert error.value.hosts == ("c1",)
+
+
+def test_nothing_is_probed_without_a_floating_ip(probed):
+    earlier = {"floating IP": FAILED, "other machines": PASSED, "VLAN machines": NOT_RUN}
+    results = probe.perform("key", probed.made, probed.options, earlier)
+    assert {result.outcome for result in results} == {NOT_RUN}
+    assert probed.said == []
+
+
+def test_suspects_are_the_hosts_of_the_failed_checks_groups():
+    groups = {"controller": ["ctl"], "network": ["net"], "compute": ["c1", "c2", "c3", "c4", "c5"]}
+    failed = {"outcome": FAILED, "ids": ["u1"], "services": ["nova"]}
+    known = {**failed, "groups": ["controller", "compute"], "hosts": ["c4.example"]}
+    unknown = {**failed, "groups": ["compute"], "hosts": [], "ids": [], "services": ["libvirt"]}
+    assert action.suspects([known, {"outcome": PASSED}], groups) == [
+        {"host": "c4", "services": ["nova"], "ids": ["u1"]},
+        {"host": "ctl", "services": ["nova"], "ids": ["u1"]},
+    ]
+    assert [host["host"] for host in action.suspects([unknown], groups)] == ["c1", "c2", "c3"]
+
+
+RESULTS = [
+    {"name": "token", "outcome": PASSED, "seconds": 0.3, "detail": "roles: member"},
+    {"name": "machine", "outcome": FAILED, "seconds": 12.0, "detail": "No valid host\nsecond \x00line"},
+    {"name": "ssh", "outcome": NOT_RUN, "seconds": 0.0, "detail": "it needs: machine"},
+]
+
+
+def test_the_table():
+    assert [row for row, _ in report.rows(RESULTS)] == [
+        "token    passed      0.3  roles: member",
+        "machine  failed     12.0  No valid host",
+        "         second \x00line",
+        "ssh      not run: it needs: machine",
+    ]
+    assert report.counts(RESULTS, 13.2) == "1 passed, 1 failed, 1 not run, 13 seconds"
+
+
+def test_junit():
+    suite = ElementTree.fromstring(report.junit(RESULTS, 13.2, ["ctl: a", "\x1b[0m"]))
+    assert {name: suite.get(name) for name in ("tests", "failures", "skipped")} == {
+        "tests": "3",
+        "failures": "1",
+        "skipped": "1",
+    }
+    assert suite.find("testcase[@name='machine']/failure").get("message") == "No valid host"
+    assert suite.find("testcase[@name='ssh']/skipped").get("message") == "it needs: machine"
+    assert suite.find("system-err").text == "ctl: a\n?[0m"
+
+
+def test_log_lines_under_headings():
+    found = [{"host": "c1", "lines": {"/var/log/x.log": ["ERROR a"]}}, {"host": "c2", "msg": "no route"}]
+    assert report.logs(found) == ["c1: /var/log/x.log", "  ERROR a", "", "c2: the logs can't be read: no route", ""]
