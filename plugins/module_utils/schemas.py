@@ -111,12 +111,12 @@ def run(command: list[str], user: str, environment: dict) -> None:
         "LOGNAME": user,
     }
     variables.update(environment)
+    # Only root may become somebody else, but anybody may stay.
+    switch = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
     try:
         process = subprocess.Popen(
             command,
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=groups,
+            **(switch if account.pw_uid != os.getuid() else {}),
             cwd="/",
             env=variables,
             stdin=subprocess.DEVNULL,

@@ -206,7 +206,8 @@ def main():
         changes, reachable = identity.compute(keystone, module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, identity.perform, reachable=reachable)
+    users = module.params["users"]
+    settle(module, changes, lambda due: identity.perform(due, users), reachable=reachable)
 
 
 if __name__ == "__main__":

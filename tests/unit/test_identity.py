@@ -1,0 +1,257 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The identity catalogue, beside a Keystone in memory."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.cairn.openstack.plugins.module_utils import identity
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
+from ansible_collections.cairn.openstack.plugins.module_utils.rest import Denied
+from ansible_collections.cairn.openstack.plugins.modules.identity import spec
+
+URL = "http://cloud:9292"
+WANTED = {
+    "auth": {"url": "http://cloud:5000", "password": "secret-admin"},
+    "region": "One",
+    "domains": [{"name": "heat", "description": "Stacks"}],
+    "projects": [{"name": "service"}],
+    "roles": ["creator"],
+    "users": [
+        {"name": "glance", "password": "secret-g", "project": "service", "roles": ["service"]},
+        {"name": "stacker", "password": "secret-s", "domain": "heat", "roles": ["admin"], "system_roles": ["reader"]},
+    ],
+    "services": [{"name": "glance", "type": "image", "endpoints": {"public": URL, "internal": URL}}],
+}
+LINES = [
+    "region One: create",
+    "domain heat: create",
+    "role creator: create",
+    "project service: create",
+    "user glance: create",
+    "user stacker in heat: create",
+    "role service of glance on project service: grant",
+    "role admin of stacker on domain heat: grant",
+    "role reader of stacker on system: grant",
+    "service glance (image): create",
+    "endpoint glance public: create",
+    "endpoint glance internal: create",
+]
+
+
+def options(**changed):
+    checked = ArgumentSpecValidator(spec()).validate({**copy.deepcopy(WANTED), **changed})
+    assert checked.error_messages == []
+    return checked.validated_parameters
+
+
+class Cloud(identity.Keystone):
+    """Keystone's objects by kind, as after its bootstrap."""
+
+    def __init__(self, admin=True):
+        self.number = itertools.count()
+        self.admin = admin
+        self.log = []
+        self.passwords = {}
+        self.objects = {kind: [] for kind in ("regions", "services", "endpoints", "role_assignments")}
+        self.objects["domains"] = [{"id": "default", "name": "Default", "enabled": True}]
+        self.objects["roles"] = [{"id": f"r-{name}", "name": name} for name in identity.BOOTSTRAPPED_ROLES]
+        self.objects["projects"] = [{"id": "p", "name": "admin", "domain_id": "default", "enabled": True}]
+        self.objects["users"] = [{"id": "u", "name": "admin", "domain_id": "default", "enabled": True}]
+
+    def wait(self, path, seconds):
+        pass
+
+    def enter(self):
+        if not self.admin:
+            raise Denied("401")
+
+    def bootstrap(self):
+        self.admin = True
+
+    def accepts(self, user):
+        self.log.append(("TRY", user["name"]))
+        return self.passwords[user["name"]] == user["password"]
+
+    def call(self, method, path, body=None):
+        kind, *rest = path.lstrip("/").split("?")[0].split("/")
+        if method == "GET":
+            objects = self.objects[kind]
+            if "domain_id=" in path:
+                objects = [found for found in objects if found["domain_id"] == path.split("=")[1]]
+            return {}, {kind: objects}
+        self.log.append((method, path))
+        if method == "PUT":
+            user, role = path.split("/")[-3], path.split("/")[-1]
+            scope = {"system": {"all": True}} if kind == "system" else {kind[:-1]: {"id": rest[0]}}
+            grant = {"user": {"id": user}, "role": {"id": role}, "scope": scope}
+            return {}, self.objects["role_assignments"].append(grant)
+        if method == "DELETE":
+            return {}, self.objects.update({kind: [one for one in self.objects[kind] if one["id"] != rest[0]]})
+        sent = dict(next(iter(body.values())))
+        if kind == "users" and "password" in sent:
+            name = sent.get("name") or next(one["name"] for one in self.objects[kind] if one["id"] == rest[0])
+            self.passwords[name] = sent.pop("password")
+        if method == "POST":
+            self.objects[kind].append({"id": f"{kind}-{next(self.number)}", **sent})
+            return {}, {kind[:-1]: self.objects[kind][-1]}
+        next(one for one in self.objects[kind] if one["id"] == rest[0]).update(sent)
+        return {}, None
+
+    def one(self, kind, **fields):
+        return next(one for one in self.objects[kind] if fields.items() <= one.items())
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """No database on this host; memory in a scratch file."""
+    monkeypatch.setattr(identity, "holds_catalogue", lambda: False)
+    monkeypatch.setattr(identity, "SOCKET", str(tmp_path / "socket"))
+    monkeypatch.setattr(identity, "MEMORY", str(tmp_path / "cairn" / "identity.json"))
+
+
+@pytest.fixture
+def cloud():
+    made = Cloud()
+    settle(made)
+    made.log.clear()
+    return made
+
+
+def plan(cloud, **changed):
+    return identity.compute(cloud, options(**changed), True)[0]
+
+
+def settle(cloud, **changed):
+    wanted = options(**changed)
+    changes, _reachable = identity.compute(cloud, wanted, False)
+    identity.perform(changes, wanted["users"])
+    return [str(change) for change in changes]
+
+
+def test_everything_and_then_nothing():
+    cloud = Cloud()
+    assert settle(cloud) == LINES
+    assert settle(cloud) == []
+    assert cloud.one("users", name="stacker")["domain_id"] == cloud.one("domains", name="heat")["id"]
+    assert len(cloud.objects["role_assignments"]) == 3
+
+
+def test_bootstrap_first_and_the_plan_says_so():
+    cloud = Cloud(admin=False)
+    expected = ["administrator admin: bootstrap", *LINES]
+    assert [str(change) for change in plan(cloud)] == expected
+    assert cloud.log == []
+    assert settle(cloud) == expected
+    assert settle(cloud) == []
+
+
+def test_a_refused_administrator_without_bootstrap():
+    with pytest.raises(Failed, match="administrator admin is refused, and bootstrap is off"):
+        plan(Cloud(admin=False), bootstrap=False)
+
+
+def test_nobody_there(monkeypatch):
+    def refuse(self):
+        raise Unreachable("refused")
+
+    monkeypatch.setattr(Cloud, "enter", refuse)
+    changes, reachable = identity.compute(Cloud(), options(), True)
+    assert [str(change) for change in changes] == ["administrator admin: bootstrap", *LINES]
+    assert not reachable
+    with pytest.raises(Unreachable, match="Keystone: refused"):
+        identity.compute(Cloud(), options(), False)
+    monkeypatch.setattr(identity, "holds_catalogue", lambda: True)
+    assert identity.compute(Cloud(), options(), True) == ([], False)
+
+
+def test_a_lost_administrator_is_all_there_is_to_do(cloud, monkeypatch):
+    monkeypatch.setattr(identity, "holds_catalogue", lambda: True)
+    cloud.admin = False
+    assert [str(change) for change in plan(cloud)] == ["administrator admin: bootstrap"]
+    assert settle(cloud) == ["administrator admin: bootstrap"]
+
+
+def test_drift(cloud):
+    cloud.passwords["glance"] = "another"
+    cloud.one("users", name="stacker")["enabled"] = False
+    cloud.one("services", type="image").update(name="other", enabled=False)
+    cloud.one("endpoints", interface="public")["url"] = "http://wrong"
+    twin = {**cloud.one("endpoints", interface="internal"), "id": "twin", "url": "http://twin"}
+    cloud.objects["endpoints"].insert(0, twin)
+    cloud.objects["endpoints"].append({**twin, "id": "elsewhere", "region_id": "Two"})
+    cloud.objects["role_assignments"].pop()
+    assert settle(cloud) == [
+        "user glance: set password",
+        "user stacker in heat: set enabled",
+        "role reader of stacker on system: grant",
+        "service glance (image): set name, enabled",
+        "endpoint glance public: set url",
+        "endpoint glance internal, a duplicate: delete",
+    ]
+    assert ("DELETE", "/endpoints/twin") in cloud.log
+    assert settle(cloud) == []
+
+
+def test_absent(cloud):
+    gone = {
+        "users": [{"name": "glance", "state": "absent"}],
+        "projects": [{"name": "service", "state": "absent"}],
+        "services": [
+            {"name": "glance", "type": "image", "state": "absent"},
+            {"name": "mine", "type": "image", "state": "absent"},
+        ],
+    }
+    lines = ["user glance: delete", "service glance (image): delete", "project service: delete"]
+    assert sorted(settle(cloud, **gone)) == sorted(lines)
+    assert settle(cloud, **gone) == []
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"project": "nope", "roles": ["admin"]}, "no project nope in domain Default"),
+        ({"project": "service", "roles": ["nope"]}, "no role nope"),
+        ({"domain": "nope"}, "no domain nope"),
+    ],
+)
+def test_references_are_checked_before_anything_is_made(cloud, user, words):
+    with pytest.raises(Failed, match=words):
+        plan(cloud, users=[{"name": "x", "password": "secret-x", **user}])
+    assert not any(method != "TRY" for method, _path in cloud.log)
+
+
+def test_passwords_are_tried_unless_proven(cloud, monkeypatch):
+    assert settle(cloud) == []
+    assert [name for kind, name in cloud.log if kind == "TRY"] == ["glance", "stacker"]
+    stored = {"Default": {"glance": "$2b$1"}, "heat": {"stacker": "$2b$2"}}
+
+    class Server:
+        """The database of Keystone."""
+
+        def __init__(self, socket):
+            pass
+
+        def rows(self, statement):
+            users = [(domain, name, text) for domain, names in stored.items() for name, text in names.items()]
+            return [dict(zip(("domain", "name", "stored"), user, strict=True)) for user in users]
+
+    monkeypatch.setattr(identity, "Server", Server)
+    settle(cloud)
+    cloud.log.clear()
+    settle(cloud)
+    assert cloud.log == []
+    stored["heat"]["stacker"] = "$2b$3"
+    settle(cloud)
+    assert cloud.log == [("TRY", "stacker")]
+    with open(identity.MEMORY) as file:
+        assert "secret" not in file.read()
+
+
+def test_no_secret_is_shown():
+    cloud = Cloud()
+    shown = [(str(change), change.before, change.after) for change in plan(cloud)]
+    assert "secret-" not in repr(shown)
