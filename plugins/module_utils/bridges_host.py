@@ -8,7 +8,7 @@ A *record* says what was asked and what the network cards held before they becam
 
     {"datapath": "netdev",
      "bridges": [{"name", "ports", "patches", "addresses", "routes", "take_over", "mtu"}, ...],
-     "nics": {"eth0": {"mac", "mtu", "addresses", "routes"}}}
+     "nics": {"eth0": {"mac", "mtu", "tx_checksums", "addresses", "routes"}}}
 
 Usage: cairn-bridges apply|trial|undo
 """
@@ -26,6 +26,8 @@ import time
 RECORD = "/etc/cairn/bridges.json"
 TRIAL = "/etc/cairn/bridges.trial.json"
 UNDONE = "/run/cairn-bridges-undone"
+# First in order: whatever else networkd finds for these interfaces does not count.
+NETWORKD = "/etc/systemd/network/00-cairn-{}.network"
 NOTHING = {"datapath": "system", "bridges": [], "nics": {}}
 
 # The kernel sees a port's packets too when Open vSwitch runs in user space. Without these it would answer ARP, take
@@ -33,21 +35,21 @@ NOTHING = {"datapath": "system", "bridges": [], "nics": {}}
 PORT_SYSCTLS = {"net/ipv4/conf/{}/arp_ignore": 8, "net/ipv4/conf/{}/rp_filter": 1, "net/ipv6/conf/{}/disable_ipv6": 1}
 
 
-class Fault(Exception):
+class BridgesError(Exception):
     """A command failed, or did not do what it was for; the text is for the operator."""
 
 
 def run(*command: str) -> str:
     """Run *command* and return what it prints.
 
-    :raises Fault: it is missing, fails, or says that Open vSwitch could not set a port up.
+    :raises BridgesError: it is missing, fails, or says that Open vSwitch could not set a port up.
     """
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise Fault(f"{command[0]}: {error}") from error
+        raise BridgesError(f"{command[0]}: {error}") from error
     if done.returncode or "Error detected while setting up" in done.stderr:
-        raise Fault(f"{' '.join(command)}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        raise BridgesError(f"{' '.join(command)}: {done.stderr.strip() or f'exit code {done.returncode}'}")
     return done.stdout
 
 
@@ -66,18 +68,18 @@ def read_json(path: str) -> dict | None:
     return json.loads(content) if content else None
 
 
-def ssh_connection() -> tuple[str, str]:
-    """Return the client's and this host's address of the ssh connection that led to this process, or empty words.
+def ssh_address() -> str:
+    """Return this host's address in the ssh connection that led to this process, empty without one.
 
     Sudo drops the variable, so it is looked for in the parents' environments.
     """
     pid = os.getpid()
     while pid > 1:
-        words = re.search(r"(?:^|\0)SSH_CONNECTION=(\S+) \S+ (\S+) ", read_file(f"/proc/{pid}/environ"))
+        words = re.search(r"(?:^|\0)SSH_CONNECTION=\S+ \S+ (\S+) ", read_file(f"/proc/{pid}/environ"))
         if words:
-            return words.group(1), words.group(2)
+            return words.group(1)
         pid = int(read_file(f"/proc/{pid}/stat", ") 0 0").rpartition(")")[2].split()[1])
-    return "", ""
+    return ""
 
 
 # What is ------------------------------------------------------------------------------------------------------------
@@ -133,7 +135,7 @@ def parse_ovs(output: str) -> dict[str, dict]:
     tables = []
     for line in output.splitlines():
         table = json.loads(line)
-        tables.append([dict(zip(table["headings"], row)) for row in table["data"]])
+        tables.append([dict(zip(table["headings"], row, strict=True)) for row in table["data"]])
     bridges, ports, interfaces = tables
     peers = {_plain(one["_uuid"]): dict(_plain(one["options"])).get("peer", "") for one in interfaces}
     by_id = {_plain(one["_uuid"]): one for one in ports}
@@ -152,7 +154,7 @@ def parse_ovs(output: str) -> dict[str, dict]:
 def read_ovs() -> dict[str, dict]:
     """Return Open vSwitch's bridges, none on a host that does not have it yet.
 
-    :raises Fault: Open vSwitch is installed and does not answer.
+    :raises BridgesError: Open vSwitch is installed and does not answer.
     """
     if not shutil.which("ovs-vsctl"):
         return {}
@@ -165,25 +167,21 @@ def read_ovs() -> dict[str, dict]:
     return parse_ovs(run("ovs-vsctl", "--timeout=10", "--format=json", *words))
 
 
-def read_host(*records: dict, stubborn: bool = False) -> dict:
-    """Return links, bridges, and of what *records* name: tx checksums (netdev), silence of cards, and flows.
-
-    :raises Fault: see `read_ovs`; a *stubborn* call takes it that there are no bridges.
-    """
-    host = {"links": read_links(), "bridges": {}, "tx": {}, "silent": {}}
+def read_host(*records: dict) -> dict:
+    """Return links and bridges, more closely those that *records* name; `fault` says why the bridges are not known."""
+    host = {"links": read_links(), "bridges": {}, "fault": ""}
     try:
         host["bridges"] = read_ovs()
-    except Fault:
-        if not stubborn:
-            raise
-    nics = {nic for record in records for bridge in record["bridges"] for nic in bridge["ports"]}
+    except BridgesError as error:
+        host["fault"] = str(error)
     bridges = {bridge["name"] for record in records for bridge in record["bridges"]}
-    if any(record["datapath"] == "netdev" for record in records) and shutil.which("ethtool"):
-        for name in (nics | bridges) & set(host["links"]):
-            host["tx"][name] = bool(re.search(r"^tx-checksumming: on$", run("ethtool", "-k", name), re.MULTILINE))
-    for nic in nics:
+    nics = {nic for record in records for bridge in record["bridges"] for nic in bridge["ports"]}
+    for name in (bridges | nics) & set(host["links"]):
+        link = host["links"][name]
+        features = run("ethtool", "-k", name) if shutil.which("ethtool") else ""
+        link["tx_checksums"] = not features or bool(re.search(r"^tx-checksumming: on$", features, re.MULTILINE))
         # Any value but 0 does it on a card without addresses; a kernel without IPv6 lacks one of the files.
-        host["silent"][nic] = all(read_file(f"/proc/sys/{key.format(nic)}").strip() != "0" for key in PORT_SYSCTLS)
+        link["silent"] = all(read_file(f"/proc/sys/{key.format(name)}").strip() != "0" for key in PORT_SYSCTLS)
     for name in bridges & set(host["bridges"]):
         bridge = host["bridges"][name]
         # Neutron's agent makes its bridges secure: with no flow, nothing passes until the agent runs again.
@@ -197,7 +195,7 @@ def read_host(*records: dict, stubborn: bool = False) -> dict:
 def adopt(asked: dict, former: dict, links: dict) -> dict:
     """Return *asked* ({datapath, bridges}) as a record: with what its ports hold now, or held when *former* took them.
 
-    :raises Fault: a port does not exist, or belongs to another kind of bridge.
+    :raises BridgesError: a port does not exist, or belongs to another kind of bridge.
     """
     nics = {}
     for bridge in asked["bridges"]:
@@ -206,11 +204,11 @@ def adopt(asked: dict, former: dict, links: dict) -> dict:
                 nics[nic] = former["nics"][nic]
                 continue
             if nic not in links:
-                raise Fault(f"{bridge['name']}: there is no interface {nic} on this host ({', '.join(links)})")
+                raise BridgesError(f"{bridge['name']}: there is no interface {nic} on this host ({', '.join(links)})")
             link = links[nic]
             if link["master"] not in ("", "ovs-system"):
-                raise Fault(f"{bridge['name']}: {nic} belongs to {link['master']} already")
-            found = {key: link[key] for key in ("mac", "mtu", "addresses", "routes")}
+                raise BridgesError(f"{bridge['name']}: {nic} belongs to {link['master']} already")
+            found = {key: link[key] for key in ("mac", "mtu", "tx_checksums", "addresses", "routes")}
             if nic == bridge["take_over"] and bridge["name"] in links:  # taken over already, but the record is lost
                 for key in ("addresses", "routes"):
                     found[key] = found[key] + [one for one in links[bridge["name"]][key] if one not in found[key]]
@@ -253,7 +251,8 @@ def goal(record: dict, former: dict) -> dict[str, dict]:
             after[nic] = {"addresses": [], "silent": True, **shared}
     for nic, found in former["nics"].items():
         if nic not in record["nics"]:
-            after[nic] = {key: found[key] for key in ("addresses", "routes", "mtu")} | {"silent": False, "up": True}
+            keys = ("addresses", "routes", "mtu", "tx_checksums")
+            after[nic] = {key: found[key] for key in keys} | {"silent": False, "up": True}
     return after
 
 
@@ -281,7 +280,6 @@ def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
                 peer for here, peer in patches if here == name and ports.get(patch_port(name, peer)) is not None
             ),
             "forwards": bridge["forwards"],
-            "tx_checksums": host["tx"].get(name, True),
         }
         for key in ("addresses", "routes"):
             ours = held(record, name, key)
@@ -292,7 +290,7 @@ def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
         if nic not in host["links"] or nic not in after:
             continue
         link = host["links"][nic]
-        found = {**link, "silent": host["silent"][nic], "tx_checksums": host["tx"].get(nic, True)}
+        found = {**link}
         if not after[nic]["silent"]:  # given back: others may have added to it since
             for key in ("addresses", "routes"):
                 found[key] = [item for item in after[nic][key] if item in link[key]]
@@ -347,14 +345,15 @@ def _switch(before: dict, after: dict, record: dict, former: dict) -> list[str]:
 
 
 def commands(before: dict, after: dict, record: dict, former: dict) -> list[list[str]]:
-    """Return the commands that lead from *before* to *after*, in the order that cuts a connection for the least time."""
+    """Return the commands from *before* to *after*, in the order that cuts a connection for the least time."""
     switch = _switch(before, after, record, former)
     todo = [switch] if switch else []
     differing = {name: shall for name, shall in after.items() if before.get(name) != shall}
     for name, shall in differing.items():
-        if not shall.get("tx_checksums", True):
-            todo.append(["ethtool", "-K", name, "tx", "off"])
-        if "forwards" in shall and not before.get(name, {}).get("forwards", True):
+        was = before.get(name, {})
+        if "tx_checksums" in shall and shall["tx_checksums"] != was.get("tx_checksums"):
+            todo.append(["ethtool", "-K", name, "tx", "on" if shall["tx_checksums"] else "off"])
+        if not was.get("forwards", True):
             todo.append(["ovs-ofctl", "add-flow", name, "priority=0,actions=NORMAL"])
         todo.append(["ip", "link", "set", name, "up"])
     for name, shall in differing.items():
@@ -380,36 +379,66 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
     return todo
 
 
+def networkd_files(record: dict) -> dict[str, str | None]:
+    """Return what keeps systemd-networkd from giving the ports their addresses back: path → text, None for no file."""
+    bridges = " ".join(bridge["name"] for bridge in record["bridges"])
+    cards = " ".join(sorted(record["nics"]))
+    # A card that networkd manages without addresses still counts for network-online.target.
+    ports = "RequiredForOnline=carrier\n\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=no"
+    return {
+        NETWORKD.format(kind): f"[Match]\nName={names}\n\n[Link]\n{text}\n" if names else None
+        for kind, names, text in (("bridges", bridges, "Unmanaged=yes"), ("ports", cards, ports))
+    }
+
+
+def tell_networkd(record: dict) -> None:
+    """Write or remove those files; a networkd that runs reads them at once."""
+    differing = {path: text for path, text in networkd_files(record).items() if read_file(path) != (text or "")}
+    for path, text in differing.items():
+        if text is None:
+            os.unlink(path)
+            continue
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    if differing and os.path.exists("/run/systemd/netif/state"):
+        run("networkctl", "reload")
+
+
 def execute(todo: list[list[str]], stubborn: bool = False) -> None:
     """Run the commands in turn; a *stubborn* run reports faults and goes on.
 
-    :raises Fault: one failed.
+    :raises BridgesError: one failed.
     """
     for command in todo:
         try:
             run(*command)
-        except Fault as fault:
+        except BridgesError as error:
             if command[0] == "pkill":  # nothing to stop
                 continue
             if not stubborn:
                 raise
-            print(fault, file=sys.stderr)
+            print(error, file=sys.stderr)
 
 
 def converge(record: dict, former: dict, stubborn: bool = False) -> None:
     """Bring the host from wherever it is to *record*; *former* says what else is ours to change.
 
-    :raises Fault: a command failed, or the host is still not as it shall be.
+    :raises BridgesError: a command failed, or the host is still not as it shall be.
     """
     after = goal(record, former)
-    before = view(read_host(record, former, stubborn=stubborn), record, former)
+    host = read_host(record, former)
+    if host["fault"] and not stubborn:
+        raise BridgesError(host["fault"])
+    before = view(host, record, former)
     todo = commands(before, after, record, former)
     execute(todo, stubborn)
+    tell_networkd(record)
     if todo and not stubborn:
         before = view(read_host(record, former), record, former)
         left = {name: (before.get(name), after[name]) for name in after if before.get(name) != after[name]}
         if left:
-            raise Fault(f"after every command succeeded, these still differ (is, shall be): {json.dumps(left)}")
+            raise BridgesError(f"after every command succeeded, these still differ (is, shall be): {json.dumps(left)}")
 
 
 def undo(why: str) -> None:
@@ -444,11 +473,11 @@ def main() -> None:
         trial = read_json(TRIAL)
         try:
             converge(trial["record"], trial["former"])
-        except Fault as fault:
-            undo(str(fault))
-            sys.exit(str(fault))
+        except BridgesError as error:
+            undo(str(error))
+            sys.exit(str(error))
     elif verb == "undo" or os.path.exists(TRIAL):  # the host was reset in the middle of a trial
-        undo("nobody confirmed that the host can still be reached")
+        undo("no new connection reached the host in time")
     else:
         converge(record, record)
 

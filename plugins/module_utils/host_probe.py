@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import threading
 
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_connection
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
 
 LISTEN = "0A"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
@@ -38,10 +39,8 @@ def fqdn(limit: float = 1.0) -> str:
     answer = []
 
     def ask() -> None:
-        try:
+        with contextlib.suppress(OSError):
             answer.append(socket.getaddrinfo(socket.gethostname(), None, flags=socket.AI_CANONNAME)[0][3])
-        except OSError:
-            pass
 
     # A resolver that does not answer would cost half a minute, and getaddrinfo knows no time-out.
     thread = threading.Thread(target=ask, daemon=True)
@@ -194,7 +193,7 @@ def probe(now: float) -> dict:
         "interfaces": interfaces(),
         "default_interface": device,
         "default_gateway": gateway,
-        "connection_address": ssh_connection()[1],
+        "connection_address": ssh_address(),
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),

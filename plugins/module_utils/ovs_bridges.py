@@ -8,12 +8,17 @@ import json
 import os
 
 from ansible_collections.cairn.openstack.plugins.module_utils import bridges_host, config_files
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import NOTHING, RECORD, TRIAL, UNDONE, Fault
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import (
+    NOTHING,
+    RECORD,
+    TRIAL,
+    UNDONE,
+    BridgesError,
+)
 
 COMMAND = "/usr/local/sbin/cairn-bridges"
 UNIT = "cairn-bridges.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-NETWORKD = "/etc/systemd/network/00-cairn-{}.network"
 TRIAL_SECONDS = 30
 
 UNIT_TEXT = """\
@@ -36,27 +41,6 @@ ExecReload={command} apply
 WantedBy=multi-user.target ovs-vswitchd.service
 """
 
-# A card that networkd manages without addresses still counts for network-online.target.
-PORTS_TEXT = """\
-[Match]
-Name={}
-
-[Link]
-RequiredForOnline=carrier
-
-[Network]
-DHCP=no
-IPv6AcceptRA=no
-LinkLocalAddressing=no
-"""
-BRIDGES_TEXT = """\
-[Match]
-Name={}
-
-[Link]
-Unmanaged=yes
-"""
-
 
 def _destination(text: str) -> str:
     """Write a route's destination as `ip` does."""
@@ -71,7 +55,7 @@ def _destination(text: str) -> str:
 def asked(params: dict) -> dict:
     """Return the module's parameters in the shape of a record without its cards, addresses as `ip` writes them.
 
-    :raises Fault: an address or a destination is none.
+    :raises BridgesError: an address or a destination is none.
     """
     if params["state"] == "absent":
         return {"datapath": params["datapath"], "bridges": []}
@@ -94,7 +78,7 @@ def asked(params: dict) -> dict:
                 }
             )
     except ValueError as error:
-        raise Fault(f"{bridge['name']}: {error}") from error
+        raise BridgesError(f"{bridge['name']}: {error}") from error
     return {"datapath": params["datapath"], "bridges": bridges}
 
 
@@ -102,21 +86,17 @@ def files(record: dict) -> dict[str, config_files.State]:
     """Return the files that keep *record* over a reboot; all absent where it has no bridges."""
 
     def state(content: str, mode: int = 0o644) -> config_files.State:
-        return config_files.State(content, mode, "root", "root") if record["bridges"] else config_files.State()
+        there = record["bridges"] and content
+        return config_files.State(content, mode, "root", "root") if there else config_files.State()
 
-    nics = sorted(record["nics"])
-    hotplug = " ".join(f"ifup@{nic}.service" for nic in nics)
+    hotplug = " ".join(f"ifup@{nic}.service" for nic in sorted(record["nics"]))
     source = bridges_host.__loader__.get_source(bridges_host.__name__)
-    answer = {
+    return {
         COMMAND: state(f"#!/usr/bin/python3\n{source}", 0o755),
         UNIT_FILE: state(UNIT_TEXT.format(command=COMMAND, hotplug=hotplug)),
         RECORD: state(json.dumps(record, indent=2) + "\n"),
+        **{path: state(text or "") for path, text in bridges_host.networkd_files(record).items()},
     }
-    if os.path.exists("/run/systemd/netif/state"):  # networkd runs, and would go on giving the cards their addresses
-        bridges = " ".join(bridge["name"] for bridge in record["bridges"])
-        answer[NETWORKD.format("ports")] = state(PORTS_TEXT.format(" ".join(nics)))
-        answer[NETWORKD.format("bridges")] = state(BRIDGES_TEXT.format(bridges))
-    return answer
 
 
 def unit_state() -> dict[str, str]:
@@ -127,7 +107,7 @@ def unit_state() -> dict[str, str]:
 
 def at_stake(links: dict, names: list[str]) -> list[str]:
     """Return those of *names* that carry the default route or Ansible's own connection."""
-    own = bridges_host.ssh_connection()[1]
+    own = bridges_host.ssh_address()
     return [
         name
         for name in names
@@ -142,25 +122,27 @@ def at_stake(links: dict, names: list[str]) -> list[str]:
 def refuse_losses(record: dict, former: dict, links: dict) -> None:
     """Stop before a card loses what the host is reached by.
 
-    :raises Fault: a card that becomes a port carries the default route or Ansible's connection, and no bridge gets it.
+    :raises BridgesError: a card that carries the default route or Ansible's connection would only become a port.
     """
     for bridge in record["bridges"]:
         for nic in set(bridge["ports"]) - set(former["nics"]):
-            addresses = bridges_host.held(record, bridge["name"], "addresses")
-            kept = set(links[nic]["addresses"]) <= set(addresses)
-            if bridge["take_over"] != nic and not kept and at_stake(links, [nic]):
-                raise Fault(
+            lost = [
+                item
+                for key in ("addresses", "routes")
+                for item in links[nic][key]
+                if item not in bridges_host.held(record, bridge["name"], key)
+            ]
+            if lost and at_stake(links, [nic]):
+                raise BridgesError(
                     f"{nic} carries this host's default route or Ansible's own connection, and {bridge['name']} would "
                     f"cut it off: set take_over: {nic} to move its addresses and routes to the bridge"
                 )
 
 
-def _write(wanted: dict[str, config_files.State]) -> bool:
-    """Write the files that differ, and say whether any did."""
-    differing = {path: state for path, state in wanted.items() if config_files.read(path) != state}
-    for path, state in differing.items():
-        config_files.write(path, state)
-    return bool(differing)
+def _write(wanted: dict[str, config_files.State]) -> None:
+    for path, state in wanted.items():
+        if config_files.read(path) != state:
+            config_files.write(path, state)
 
 
 def install(record: dict) -> None:
@@ -175,12 +157,9 @@ def install(record: dict) -> None:
 
 def keep(record: dict) -> None:
     """Make *record*, which the host has already, what it has after a reboot too."""
-    wanted = files(record)
     if not record["bridges"] and unit_state()["UnitFileState"]:
         bridges_host.run("systemctl", "disable", "--now", UNIT)
-    if _write({path: state for path, state in wanted.items() if "/network/" in path}):
-        bridges_host.run("networkctl", "reload")
-    _write(wanted)
+    _write(files(record))
     bridges_host.run("systemctl", "daemon-reload")
     if record["bridges"]:
         bridges_host.run("systemctl", "restart", UNIT)
@@ -203,7 +182,7 @@ def confirm() -> dict:
     """Keep the change on trial: that somebody calls is the proof that the host can be reached.
 
     :returns: {pending: true} while the change, or the way back, still runs; else {pending: false}.
-    :raises Fault: it was undone, with the cause.
+    :raises BridgesError: it was undone, with the cause.
     """
     if bridges_host.run("systemctl", "show", "-P", "ActiveState", "cairn-bridges-trial.service").strip() == "active":
         return {"pending": True}
@@ -213,7 +192,7 @@ def confirm() -> dict:
     except FileNotFoundError:
         why = bridges_host.read_file(UNDONE)
         if why:
-            raise Fault(f"the bridges were undone, and the network is as before: {why}") from None
+            raise BridgesError(f"{why}, so it undid the change: its network is as before") from None
         return {"pending": True}
     bridges_host.run("systemctl", "stop", "cairn-bridges-undo.timer")
     keep(bridges_host.read_json(claimed)["record"])
@@ -229,64 +208,56 @@ def _reason(before: dict | None, after: dict | None) -> str:
     return ", ".join(key for key in after if before.get(key) != after[key])
 
 
-def bring(params: dict, check_mode: bool) -> dict:
-    """Compare, and unless in check mode change; return the module's result.
+def compare(before: dict, after: dict, record: dict) -> dict:
+    """Return what the module says of the step from *before* to *after* and of the files of *record*."""
+    names = [name for name in {**after, **before} if before.get(name) != after.get(name)]
+    stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
+    stored = {path: states for path, states in stored.items() if states[0] != states[1]}
+    changes = [{"name": name, "reason": _reason(before.get(name), after.get(name))} for name in names]
+    changes += [{"name": path, "reason": config_files.reason(*states)} for path, states in stored.items()]
+    diffs = [
+        {"before_header": name, "after_header": name, "before": before.get(name, ""), "after": after.get(name, "")}
+        for name in names
+    ]
+    diffs += [
+        config_files.difference(path, *states, secret=False) for path, states in stored.items() if path != COMMAND
+    ]
+    return {"changed": bool(changes), "changes": changes, "diff": diffs}
 
-    :raises Fault: what is asked can't be, or a command failed.
+
+def bring(params: dict, check_mode: bool) -> dict:
+    """Compare, and unless in check mode change; return the module's result and a list of `warnings`.
+
+    :raises BridgesError: what is asked can't be, or a command failed.
     """
     if os.path.exists(TRIAL):
-        raise Fault(f"an earlier change still awaits its way back: run again in {TRIAL_SECONDS} seconds")
-    result = {"warnings": [], "trial": False}
+        raise BridgesError(f"an earlier change still awaits its way back: run again in {TRIAL_SECONDS} seconds")
+    warnings = []
     former = bridges_host.read_json(RECORD) or NOTHING
     wish = asked(params)
-    links = bridges_host.read_links()
-    record = bridges_host.adopt(wish, former, links)
-    refuse_losses(record, former, links)
-    try:
-        before = bridges_host.view(bridges_host.read_host(wish, former), record, former)
-    except Fault as fault:
-        if not check_mode:
-            raise
-        result["warnings"].append(
-            f"compared with the record of the last run, for Open vSwitch does not answer: {fault}"
-        )
-        before = bridges_host.goal(former, former)
+    host = bridges_host.read_host(wish, former)
+    record = bridges_host.adopt(wish, former, host["links"])
+    refuse_losses(record, former, host["links"])
     after = bridges_host.goal(record, former)
+    if not host["fault"]:
+        before = bridges_host.view(host, record, former)
+    elif check_mode:
+        warnings.append(f"Open vSwitch does not answer, so its record is compared: {host['fault']}")
+        before = bridges_host.goal(former, former)
+    else:
+        raise BridgesError(host["fault"])
     todo = bridges_host.commands(before, after, record, former) if before != after else []
+    risky = at_stake(host["links"], [name for name in {**after, **before} if before.get(name) != after.get(name)])
+    present = bool(record["bridges"])
     before[UNIT] = unit_state()
-    after[UNIT] = {
-        "UnitFileState": "enabled" if record["bridges"] else "",
-        "ActiveState": "active" if record["bridges"] else "inactive",
-    }
-    differing = [name for name in {**after, **before} if before.get(name) != after.get(name)]
-    stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
-    result["changes"] = [{"name": name, "reason": _reason(before.get(name), after.get(name))} for name in differing]
-    result["changes"] += [
-        {"name": path, "reason": config_files.reason(*states)}
-        for path, states in stored.items()
-        if states[0] != states[1]
-    ]
-    result["commands"] = [" ".join(command) for command in todo]
-    result["changed"] = bool(result["changes"])
-    result["diff"] = [
-        {
-            "before_header": name,
-            "after_header": name,
-            "before": before.get(name, ""),
-            "after": after.get(name, ""),
-        }
-        for name in differing
-    ]
-    result["diff"] += [
-        shown
-        for path, states in stored.items()
-        if path != COMMAND and (shown := config_files.difference(path, *states, secret=False))
-    ]
+    after[UNIT] = {"UnitFileState": "enabled" if present else "", "ActiveState": "active" if present else "inactive"}
+    result = compare(before, after, record)
+    result |= {"commands": [" ".join(command) for command in todo], "trial": False, "warnings": warnings}
     if check_mode or not result["changed"]:
         return result
     install(record)
-    if todo and at_stake(links, differing):
-        arm(record, former, links)
+    if risky:
+        arm(record, former, host["links"])
         result["trial"] = True
     else:
         bridges_host.converge(record, former)

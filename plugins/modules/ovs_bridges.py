@@ -7,16 +7,16 @@ module: ovs_bridges
 short_description: Open vSwitch bridges that hold the host's addresses
 version_added: 0.1.0
 description:
-  - Brings Open vSwitch's bridges, their cards, addresses and routes to what is asked, and keeps them so over reboots and
-    restarts of Open vSwitch, however the host's network is configured.
-  - What others put on the bridges (Neutron's ports, a virtual address) is left alone. Bridges of an earlier call that are
-    no longer listed are removed, and their cards get back what they held.
-  - A change of the interface that carries the default route or Ansible's own connection is on trial. If no new connection
-    reaches the host within 30 seconds, it undoes the change by itself and the task fails.
+  - Brings Open vSwitch's bridges, their cards, addresses and routes to what is asked, and keeps them so over reboots
+    and restarts of Open vSwitch, however the host's network is configured.
+  - What others put on the bridges (Neutron's ports, a virtual address) is left alone. Bridges of an earlier call that
+    are no longer listed are removed, and their cards get back what they held.
+  - A change of the interface that carries the default route or Ansible's own connection is on trial. If no new
+    connection reaches the host within 30 seconds, it undoes the change by itself and the task fails.
 author: The Cairn authors (@cairn)
 options:
   datapath:
-    description: V(system) is in the kernel, V(netdev) in user space, for kernels without openvswitch (needs C(ethtool)).
+    description: V(system) is in the kernel, V(netdev) in user space, for kernels without it (needs C(ethtool)).
     type: str
     choices: [system, netdev]
     default: system
@@ -27,7 +27,7 @@ options:
     default: []
     suboptions:
       name: {description: Name of the bridge and of its internal port., type: str, required: true}
-      ports: {description: Network cards that become ports. They lose their addresses., type: list, elements: str, default: []}
+      ports: {description: Cards that become ports and lose their addresses., type: list, elements: str, default: []}
       patches:
         description: Bridges to be joined to this one, which must be listed before it.
         type: list
@@ -35,7 +35,7 @@ options:
         default: []
         suboptions:
           peer: {description: The other bridge., type: str, required: true}
-      addresses: {description: "Addresses of the bridge itself, with prefix length.", type: list, elements: str, default: []}
+      addresses: {description: Addresses with prefix length of the bridge., type: list, elements: str, default: []}
       routes:
         description: Routes through the bridge.
         type: list
@@ -95,7 +95,7 @@ trial:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import Fault
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
 
 BRIDGE = {
     "name": {"type": "str", "required": True},
@@ -133,8 +133,8 @@ def main() -> None:
         if module.params["confirm"]:
             module.exit_json(**ovs_bridges.confirm())
         result = ovs_bridges.bring(module.params, module.check_mode)
-    except Fault as fault:
-        module.fail_json(msg=str(fault))
+    except BridgesError as error:
+        module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)
