@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
 
-# What a load balancer says while the service behind it starts.
-STARTING = {502, 503, 504}
+# What a service says without its database, and a load balancer without its service.
+AILING = {500, 502, 503, 504}
 
 
 class Denied(Failed):
@@ -57,7 +57,7 @@ class Api:
     def call(self, method: str, path: str, body: dict | None = None) -> tuple[dict, dict | list | None]:
         """One request: the answer's headers and its decoded body.
 
-        :raises Unreachable: nobody answers, or a load balancer has nobody to ask.
+        :raises Unreachable: nobody answers, or somebody who lacks what it needs itself.
         :raises Denied: 401 or 403.
         :raises Failed: any other answer that is no success.
         """
@@ -65,7 +65,7 @@ class Api:
             method, self._prefix + path, json.dumps(body) if body is not None else None
         )
         what = f"{method} {self.url}{path}: {status}"
-        if status in STARTING:
+        if status in AILING:
             raise Unreachable(f"{what} {_words(text)}")
         if status in (401, 403):
             raise Denied(f"{what} {_words(text)}")

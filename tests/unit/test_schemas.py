@@ -16,7 +16,7 @@ SCRIPTS = {
     "a_init.py": 'revision = "a"\ndown_revision = None\nbranch_labels = None\n',
     "expand/b.py": "revision: str = 'b'\ndown_revision: str | None = 'a'\nbranch_labels = ('expand',)\n",
     "contract/c.py": "revision = 'c'\ndown_revision = 'a'\ndepends_on = None\n",
-    "expand/d.py": "# revision = 'no'\nrevision = 'd'\ndown_revision = (\n    'b',\n)\n\n\ndef f():\n    revision = 1\n",
+    "expand/d.py": "# revision = ''\nrevision = 'd'\ndown_revision = (\n    'b',\n)\n\n\ndef f():\n    revision = 1\n",
     "contract/e.py": "revision = 'e'\ndown_revision = 'c'\ndepends_on = ('b',)\n",
     "env.py": "import alembic\n",
     "__pycache__/z.py": "revision = 'z'\ndown_revision = 'd'\n",
