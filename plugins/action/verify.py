@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         if self._task.check_mode:
             return {**result, "skipped": True, "msg": "proving a cloud takes using it, which check mode doesn't"}
-        _, options = self.validate_argument_spec(SPEC)
+        options = self.validate_argument_spec(SPEC)[1]
         if options["keep"] and not options["output_dir"]:
             raise AnsibleActionFail("keep needs output_dir, for the machine's key")
         start = time.monotonic()
@@ -54,7 +55,9 @@ class ActionModule(ActionBase):
             usable = any(check["name"] == "ssh" and check["outcome"] == PASSED for check in results)
             self.kept = options["keep"] and usable
         except BaseException:
-            self.clean([], [])
+            # The first error is the one to be told.
+            with contextlib.suppress(AnsibleActionFail):
+                self.clean([], [])
             raise
         results += self.clean(results, made["machines"])
         result.update(

@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Return the counts; failed if a check failed."""
         result = super().run(tmp, task_vars)
-        _, args = self.validate_argument_spec(SPEC)
+        args = self.validate_argument_spec(SPEC)[1]
         results, seconds = args["outcome"]["results"], args["outcome"]["seconds"]
         logs = report.logs([{"host": host["item"]["host"], **host} for host in args["logs"]])
         counts = report.counts(results, seconds)

@@ -34,7 +34,7 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
         if named or grave:
             ranked.append((named and grave, grave, number))
     best = sorted(ranked, reverse=True)[:limit]
-    return [lines[number][0].rstrip()[:WIDTH] for _, _, number in sorted(best, key=lambda entry: entry[2])]
+    return [lines[number][0].rstrip()[:WIDTH] for number in sorted(entry[2] for entry in best)]
 
 
 def recent(text: str, since: str) -> list[tuple[str, bool]]:

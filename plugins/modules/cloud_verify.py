@@ -65,6 +65,8 @@ attributes:
     support: none
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 requirements: [python3-openstacksdk, ssh]
 author: The Cairn authors (@cairn)

@@ -28,6 +28,8 @@ attributes:
   diff_mode:
     support: full
     description: Shows one difference per object; passwords are never in it.
+  platform:
+    platforms: posix
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - cairn.openstack.resources

@@ -125,6 +125,8 @@ attributes:
     support: none
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 requirements: ["python3-openstacksdk on the controller", "ssh, ssh-keygen and ping on the control machine"]
 author: The Cairn authors (@cairn)

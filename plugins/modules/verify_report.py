@@ -27,6 +27,8 @@ attributes:
     support: none
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 author: The Cairn authors (@cairn)
 """

@@ -164,7 +164,7 @@ def test_external_network_and_its_subnet_are_made_in_neutrons_words():
     networks = filters.external_network("192.0.2.0/24")
     for change in cloud(conn, networks=networks).plan():
         change.make()
-    (_, _, network), (_, _, subnet) = conn.said
+    network, subnet = (options for *call, options in conn.said)
     assert network["is_router_external"] is True
     assert network["provider_physical_network"] == "external"
     assert subnet["network_id"] == "id of public"
@@ -178,10 +178,9 @@ def test_a_router_finds_its_network_and_subnet_by_name():
     conn = Connection(network={"networks": [network], "subnets": [subnet]})
     for change in cloud(conn, routers=[{"name": "r", "external_network": "public", "subnets": ["inside"]}]).plan():
         change.make()
-    (_, _, router), (_, args, interface) = conn.said
-    assert router["external_gateway_info"] == {"network_id": "n"}
-    assert args == ("id of r",)
-    assert interface == {"subnet_id": "s"}
+    made, joined = conn.said
+    assert made[2]["external_gateway_info"] == {"network_id": "n"}
+    assert joined == ("add_interface_to_router", ("id of r",), {"subnet_id": "s"})
 
 
 def test_a_name_that_is_not_there_is_named():

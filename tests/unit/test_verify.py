@@ -222,7 +222,7 @@ def test_a_down_compute_host_is_a_failure_that_names_it():
 
 def test_a_machine_in_error_says_novas_words():
     server = SimpleNamespace(status="ERROR", fault={"message": "No valid host"}, compute_host=None, task_state=None)
-    run = Run(RUN, SimpleNamespace(compute=SimpleNamespace(get_server=lambda _: server)), OPTIONS)
+    run = Run(RUN, SimpleNamespace(compute=SimpleNamespace(get_server=lambda server_id: server)), OPTIONS)
     machine = Machine("m", "u1")
     run.machines.append(machine)
     with pytest.raises(Bad, match="m: No valid host") as error:
@@ -233,7 +233,7 @@ def test_a_machine_in_error_says_novas_words():
 
 def test_no_lease_shows_the_consoles_end():
     said = {"output": "one\n\ntwo\n"}
-    compute = SimpleNamespace(get_server_console_output=lambda _: said)
+    compute = SimpleNamespace(get_server_console_output=lambda server_id: said)
     run = Run(RUN, SimpleNamespace(compute=compute), {**OPTIONS, "ready_timeout": 0})
     machine = Machine("m", "u1", address="198.18.0.7", host="c1")
     with pytest.raises(Bad, match=r"198\.18\.0\.7.*\none\ntwo$"):
@@ -357,7 +357,7 @@ RESULTS = [
 
 
 def test_the_table():
-    assert [row for row, _ in report.rows(RESULTS)] == [
+    assert [row[0] for row in report.rows(RESULTS)] == [
         "token    passed      0.3  roles: member",
         "machine  failed     12.0  No valid host",
         "         second \x00line",

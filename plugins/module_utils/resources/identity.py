@@ -111,10 +111,10 @@ class Quota(InDomain):
         return thing
 
     def update(self, thing, fields, item):
-        for service, (_, tell) in self.services().items():
+        for service, calls in self.services().items():
             limits = part(fields, service)
             if limits:
-                tell(thing[0], **limits)
+                calls[1](thing[0], **limits)
 
 
 class User(InDomain):
@@ -164,8 +164,8 @@ class Grant(Kind):
         return (item["domain"], item["name"]), self.cloud.owner(item), item["role"]
 
     def title(self, key):
-        (_, user), (_, project), role = key
-        return f"user {user}: role {role} on project {project}"
+        user, project, role = key
+        return f"user {user[1]}: role {role} on project {project[1]}"
 
     def found(self):
         for grant in self.cloud.conn.identity.role_assignments(include_names=True):

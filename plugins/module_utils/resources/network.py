@@ -139,7 +139,7 @@ class Router(Owned):
 
     def facts(self, thing):
         gateway = (thing.external_gateway_info or {}).get("network_id")
-        names = [name for (_, name), network in self.cloud.network.existing.items() if network.id == gateway]
+        names = [key[1] for key, network in self.cloud.network.existing.items() if network.id == gateway]
         return {"external_network": names[0] if names else None}
 
     def wanted(self, item):
@@ -160,8 +160,8 @@ class Router(Owned):
             return {}
         ids = [
             network.id
-            for (_, known), network in self.cloud.network.existing.items()
-            if known == name and network.is_router_external
+            for key, network in self.cloud.network.existing.items()
+            if key[1] == name and network.is_router_external
         ]
         if len(ids) != 1:
             raise Failed(f"there are {len(ids)} external networks of the name {name}")
@@ -192,11 +192,10 @@ class Interface(Kind):
         return self.cloud.router.key(item), item["subnet"]
 
     def title(self, key):
-        (_, router), subnet = key
-        return f"router {router}: interface in subnet {subnet}"
+        return f"router {key[0][1]}: interface in subnet {key[1]}"
 
     def found(self):
-        subnets = {subnet.id: name for (_, name), subnet in self.cloud.subnet.existing.items()}
+        subnets = {subnet.id: key[1] for key, subnet in self.cloud.subnet.existing.items()}
         routers = {router.id: key for key, router in self.cloud.router.existing.items()}
         for owner in INTERFACES:
             for port in self.cloud.conn.network.ports(device_owner=owner):
@@ -204,13 +203,12 @@ class Interface(Kind):
                     yield (routers.get(port.device_id), subnets.get(address["subnet_id"])), port
 
     def create(self, item, fields):
-        owner, _ = self.cloud.router.key(item)
+        router = self.cloud.router.key(item)
         named = {key: subnet for key, subnet in self.cloud.subnet.existing.items() if key[1] == item["subnet"]}
         # The router's project may have one of a name that others use too.
-        own = [subnet for ((project, _), _), subnet in named.items() if project == owner]
+        own = [subnet for key, subnet in named.items() if key[0][0] == router[0]]
         subnets = own or list(named.values())
         if len(subnets) != 1:
             raise Failed(f"there are {len(subnets)} subnets of that name")
-        router = self.cloud.router.id(self.cloud.router.key(item))
-        self.cloud.conn.network.add_interface_to_router(router, subnet_id=subnets[0].id)
-        return router
+        self.cloud.conn.network.add_interface_to_router(self.cloud.router.id(router), subnet_id=subnets[0].id)
+        return subnets[0]

@@ -109,8 +109,7 @@ def perform_all(checks: list[Check], earlier: dict[str, str] | None = None) -> l
                     outcomes[check.name] = NOT_RUN
                 else:
                     running[pool.submit(perform, check)] = check
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future).name
                 results[name] = future.result()
                 outcomes[name] = results[name].outcome

@@ -45,7 +45,9 @@ def ping(address: str, seconds: float) -> bool:
 def run(command: list[str], seconds: float) -> subprocess.CompletedProcess:
     """Run a command; one that takes longer ends with 124, as with timeout(1)."""
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+        return subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+        )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, "", f"no end after {seconds} s")
 
