@@ -135,7 +135,6 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
             "rabbit_stream_fanout": True,
             "rabbit_qos_prefetch_count": 10,
             "use_queue_manager": True,
-            "heartbeat_in_pthread": False,
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
     for section in file.get("auth", []):

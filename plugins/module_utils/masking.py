@@ -7,13 +7,15 @@ import re
 
 MASK = "********"
 
-# Options of the services' files whose value nobody but root and the service may see.
+# Options whose value nobody but root and the service may see: in ini, YAML, JSON, Python and shell alike.
 _SECRET_OPTION = re.compile(
-    r"^(?P<name>[ \t]*[\w.\-]*(?:password|passwd|secret|erlang_cookie|credential|auth_key|encryption_key)"
-    r"[\w.\-]*[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
+    r"(?P<name>[\w.\-]*(?:password|passwd|_pass\b|secret|erlang_cookie|credential|auth_key|encryption_key)"
+    r"[\w.\-]*[\"']?[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
     re.MULTILINE | re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?P<start>://[^/\s:@]+:)[^@\s,]+(?=@)")
+# keepalived, redis
+_SECRET_WORD = re.compile(r"^(?P<name>[ \t]*(?:auth_pass|requirepass|masterauth)[ \t]+)\S.*$", re.MULTILINE)
+_URL_PASSWORD = re.compile(r"(?P<start>://[^/\s:@]*:)[^@\s,]+(?=@)")
 _URL_NEXT_PASSWORD = re.compile(r"(?P<start>,[\w.\-]+:)[^@\s,]+(?=@)")  # rabbit://a:b@host,a:b@host
 _PRIVATE_KEY = re.compile(
     r"(?P<start>-----BEGIN [A-Z ]*PRIVATE KEY-----\n).*?(?P<end>\n-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
@@ -29,4 +31,5 @@ def masked(text: str) -> str:
     text = _PRIVATE_KEY.sub(rf"\g<start>{MASK}\g<end>", text)
     for expression in (_URL_PASSWORD, _URL_NEXT_PASSWORD):
         text = expression.sub(rf"\g<start>{MASK}", text)
+    text = _SECRET_WORD.sub(rf"\g<name>{MASK}", text)
     return _SECRET_OPTION.sub(rf"\g<name>{MASK}", text)

@@ -199,8 +199,9 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[str]:
     """Find the names in *page* that nothing in it bears."""
     names = {key: [item["name"] for item in _items(page.get(key))] for key in ("units", "apis", "databases")}
     wanted = [("apis", "units", api.get("unit", api["name"])) for api in _items(page.get("apis"))]
-    for service in _items((page.get("identity") or {}).get("services")):
-        wanted.append(("identity.services", "apis", service.get("api", next(iter(names["apis"]), None))))
+    first = next(iter(names["apis"]), None)
+    services = _items((page.get("identity") or {}).get("services"))
+    wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
     for name, file in (page.get("files") or {}).items():
         for key, of in (("units", lambda units: units), ("databases", lambda sections: sections.values())):
             value = (file or {}).get(key) or {}

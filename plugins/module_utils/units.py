@@ -25,7 +25,7 @@ _PROPERTIES = (
     "InvocationID",
     "NeedDaemonReload",
     "ActiveEnterTimestamp",
-    "Result",
+    "Triggers",
 )
 
 
@@ -162,6 +162,12 @@ class Unit:
         return self.asked["state"] == "started" and not self.running
 
     @property
+    def waits_for(self) -> str:
+        """The service that has to stop before this socket can start, empty for none."""
+        service = self.found.get("Triggers", "") if self.start and self.name.endswith(".socket") else ""
+        return service if service and show([service])[service]["ActiveState"] == "active" else ""
+
+    @property
     def stop(self) -> bool:
         """It runs and should not."""
         return self.asked["state"] == "stopped" and (
@@ -185,7 +191,9 @@ class Unit:
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
-        return sorted(what for what in {*old, *self.reads} if old.get(what) != self.reads.get(what))
+        # What a page names no longer is no reason, unless it has gone from the disk.
+        gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
+        return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]})
 
     def _newer_than_start(self) -> list[str]:
         started = float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)

@@ -121,7 +121,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows one difference per object; of a password only whether it is the given one.
-extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 author: The Cairn authors (@cairn)
 """
 

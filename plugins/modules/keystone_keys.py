@@ -41,7 +41,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows modes, owners and how many keys there are, never a key.
-extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 author: The Cairn authors (@cairn)
 """
 

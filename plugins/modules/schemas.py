@@ -74,7 +74,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows the revisions.
-extends_documentation_fragment: [ansible.builtin.action_common_attributes]
 requirements: [python3-pymysql]
 author: The Cairn authors (@cairn)
 """

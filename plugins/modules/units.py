@@ -41,7 +41,7 @@ options:
         elements: str
         default: []
       reload:
-        description: The unit takes a reload where others need a restart.
+        description: The unit takes a reload where others need a restart, and gets it at once.
         type: bool
         default: false
       log:
@@ -105,13 +105,12 @@ UNIT = {
 }
 
 
-def survey(params: dict) -> list[u.Unit]:
-    """Return every unit that was asked for, beside what is."""
+def survey(params: dict, will_change: set[str]) -> list[u.Unit]:
+    """Return every unit that was asked for, beside what is; *will_change* are the paths that the run would write."""
     asked = params["units"]
     found = u.show([unit["name"] for unit in asked])
     versions = u.package_versions({package for unit in asked for package in unit["packages"]})
     stamps, boot = u.load_stamps(), u.boot_id()
-    will_change = set(params["will_change"])
     return [
         u.Unit(unit, found[unit["name"]], u.reads(unit, versions), stamps.get(unit["name"]), boot, will_change)
         for unit in asked
@@ -120,13 +119,16 @@ def survey(params: dict) -> list[u.Unit]:
 
 def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     """Return the systemctl verbs that are due, in order, each with its units."""
-    stale = [unit for unit in units if restart and unit.stale()]
+    # A socket can't start while its service runs without it.
+    services = {unit.waits_for.removesuffix(".service") for unit in units}
+    blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
+    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.asked["reload"])]
     due = [
         ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
-        ("stop", [unit for unit in units if unit.stop]),
-        ("start", [unit for unit in units if unit.start]),
+        ("stop", [unit for unit in units if unit.stop] + blocked),
+        ("start", [unit for unit in units if unit.start or unit in blocked]),
         ("reload", [unit for unit in stale if unit.asked["reload"]]),
         ("restart", [unit for unit in stale if not unit.asked["reload"]]),
     ]
@@ -168,11 +170,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    units = survey(module.params)
+    # When the run is real they have been written already, and their fingerprints tell.
+    units = survey(module.params, set(module.params["will_change"]) if module.check_mode else set())
     restart = module.params["restart"]
     due = steps(units, restart)
     changes = sentences(due)
-    owed = [] if restart else [{"name": unit.name, "why": unit.stale()} for unit in units if unit.stale()]
+    acted = {unit.name for _verb, names in due for unit in names}
+    owed = [{"name": unit.name, "why": unit.stale()} for unit in units if unit.stale() and unit.name not in acted]
     result = {"changed": bool(due), "changes": changes, "owed": owed}
     if changes:
         result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}

@@ -128,7 +128,7 @@ attributes:
   platform:
     platforms: posix
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
-requirements: ["python3-openstacksdk on the controller", "ssh, ssh-keygen and ping on the control machine"]
+requirements: ["python3-openstacksdk on the controller", "ssh and ssh-keygen on the control machine"]
 author: The Cairn authors (@cairn)
 """
 

@@ -36,6 +36,7 @@ def _boot_files(tree: str, recipe: Recipe, work: str) -> list[str]:
 def build(image: str, recipe: Recipe, proxy: str) -> dict[str, float]:
     """Build the image and put it in place whole."""
     watch = Stopwatch()
+    os.makedirs(os.path.dirname(image), mode=0o755, exist_ok=True)
     # Beside the image, so that it can be moved into place at once, and because /tmp may be small.
     with tempfile.TemporaryDirectory(prefix=".guest-image-", dir=os.path.dirname(image)) as work:
         os.chmod(work, 0o755)  # apt fetches as a user of its own

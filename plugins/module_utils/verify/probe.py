@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import icmp
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
     Bad,
     Check,
@@ -34,12 +35,12 @@ OPTIONS = (
 def ping(address: str, seconds: float) -> bool:
     """Return whether an address answers within that time.
 
-    :raises NotRun: there is no ping here.
+    :raises NotRun: this user may not ping.
     """
-    if not shutil.which("ping"):
-        raise NotRun("there is no ping on this machine")
-    command = ["ping", "-n", "-q", "-c", "1", "-W", str(PING), address]
-    return bool(poll(lambda: run(command, PING + 5).returncode == 0, seconds))
+    try:
+        return bool(poll(lambda: icmp.ping(address, PING), seconds, 0))
+    except PermissionError as error:
+        raise NotRun("this user may not ping on this machine") from error
 
 
 def run(command: list[str], seconds: float) -> subprocess.CompletedProcess:
