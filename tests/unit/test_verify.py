@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.action import verify as action
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import clean, console, machines, plan, probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import clean, console, icmp, machines, plan, probe
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
     FAILED,
     NOT_RUN,
@@ -381,3 +381,14 @@ def test_junit():
 def test_log_lines_under_headings():
     found = [{"host": "c1", "lines": {"/var/log/x.log": ["ERROR a"]}}, {"host": "c2", "msg": "no route"}]
     assert report.logs(found) == ["c1: /var/log/x.log", "  ERROR a", "", "c2: the logs can't be read: no route", ""]
+
+
+def test_ping_knows_its_own_reply_from_others():
+    payload = bytes(range(32))
+    sent = icmp.request(payload)
+    assert icmp.checksum(sent) == 0
+    reply = bytes([icmp.REPLY]) + sent[1:]
+    assert icmp.answers(reply, payload, raw=False)
+    assert icmp.answers(bytes([0x45]) + bytes(19) + reply, payload, raw=True)
+    assert not icmp.answers(sent, payload, raw=False)
+    assert not icmp.answers(reply, payload[::-1], raw=False)
