@@ -83,10 +83,12 @@ def presume(items: list[dict], admin: dict) -> State:
     for path in glob.glob(os.path.join(DATADIR, "*", "msg_stores", "vhosts", "*", ".vhost")):
         with open(path, encoding="utf-8") as file:
             names.add(file.read())
+    # Every broker has it, so it proves nothing.
+    names.discard("/")
     # A fresh one makes these.
     state = State({"guest": {"name": "guest"}}, {"/": None}, admin_enters=False, reachable=False)
     for item in items:
-        if item["vhost"] in names and item["state"] == "present":
+        if item["state"] == "present" and (item["vhost"] in names or (item["vhost"] == "/" and names)):
             state.admin_enters = True
             state.users.pop("guest", None)
             for entry in (item, admin):

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: databases
 short_description: MariaDB databases, their accounts and grants, in one call
+version_added: 0.1.0
 description:
   - Creates databases with an account each that holds every privilege on it, and repairs what is missing or differs.
   - Works through the server's local socket as root, so the task needs C(become). A password never reaches the server

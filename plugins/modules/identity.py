@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: identity
 short_description: A whole identity catalogue in one session
+version_added: 0.1.0
 description:
   - Creates and repairs domains, projects, roles, users, their grants, services and endpoints. Lists everything once and
     makes only the differences. What is not named is left alone.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: keystone_keys
 short_description: Key repositories of Keystone (Fernet tokens, credentials)
+version_added: 0.1.0
 description:
   - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
   - A repository that holds keys keeps them, since they may have been rotated; only its modes and owners are repaired.

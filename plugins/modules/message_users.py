@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: message_users
 short_description: RabbitMQ virtual hosts, users and permissions, in one call
+version_added: 0.1.0
 description:
   - Creates users with every permission on a virtual host of their own and none elsewhere, and repairs what is missing
     or differs.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: schemas
 short_description: Database schemas at the revision of the installed packages
+version_added: 0.1.0
 description:
   - Runs a service's schema commands, each unless its guard says that it has been done. The guards are SQL, which costs
     milliseconds where a manage command costs seconds.
