@@ -9,7 +9,7 @@ MASK = "********"
 
 # Options whose value nobody but root and the service may see: in ini, YAML, JSON, Python and shell alike.
 _SECRET_OPTION = re.compile(
-    r"(?P<name>[\w.\-]*(?:password|passwd|_pass\b|secret|erlang_cookie|credential|auth_key|encryption_key)"
+    r"(?P<name>(?:password|passwd|_pass\b|secret|erlang_cookie|credential|auth_key|encryption_key)"
     r"[\w.\-]*[\"']?[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
     re.MULTILINE | re.IGNORECASE,
 )
