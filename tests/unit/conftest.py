@@ -1,12 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The checkout as the package ansible_collections.cairn.openstack."""
+"""The checkout as the package ansible_collections.cairn.openstack, and what several tests need."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # `make` links the checkout there.
@@ -17,3 +19,26 @@ sys.path.insert(0, str(ROOT / ".venv" / "collections"))
 def root():
     """The checkout's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def pages():
+    """The shipped catalogue pages by name, as they are written."""
+    found = {}
+    for path in sorted((ROOT / "roles/catalog/defaults/main").glob("*.yml")):
+        found.update(yaml.safe_load(path.read_text()))
+    found.pop("catalog_extra", None)
+    return {name.removeprefix("catalog_"): page for name, page in found.items()}
+
+
+@pytest.fixture
+def run_module(capsys):
+    """Run a module's main() with arguments as Ansible hands them over; returns its result."""
+    from ansible.module_utils.testing import patch_module_args
+
+    def run(module, args, check=False):
+        with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
