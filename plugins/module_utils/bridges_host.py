@@ -368,14 +368,13 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
                 todo.append(["sysctl", "-q", "-e", "-w", f"{key.format(name)}={value}"])
             todo.append(["ip", "link", "set", name, "mtu", str(shall["mtu"])])
     for name, shall in differing.items():
-        was = before.get(name, {})
-        for key, make in (
-            ("addresses", lambda verb, item, name: ["ip", "address", verb, item, "dev", name]),
-            ("routes", _route),
-        ):
-            gone = [item for item in was.get(key, []) if item not in shall.get(key, []) and "datapath" in shall]
-            todo += [make("del", item, name) for item in gone]
-            todo += [make("replace", item, name) for item in shall.get(key, [])]
+        was = before.get(name, {}) if "datapath" in shall else {}  # a card was flushed already
+        gone = {key: [item for item in was[key] if item not in shall[key]] for key in ("addresses", "routes") if was}
+        # Routes go before the addresses that they would vanish with, and come after those that they need.
+        todo += [_route("del", route, name) for route in gone.get("routes", [])]
+        todo += [["ip", "address", "del", address, "dev", name] for address in gone.get("addresses", [])]
+        todo += [["ip", "address", "replace", address, "dev", name] for address in shall["addresses"]]
+        todo += [_route("replace", route, name) for route in shall.get("routes", [])]
     return todo
 
 

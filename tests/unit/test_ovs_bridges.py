@@ -111,14 +111,16 @@ def test_the_way_back():
 
 
 def test_an_address_is_replaced():
-    """The old one goes, for it was ours; a virtual address stays."""
-    former = bridges_host.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.1/24"]}), NOTHING, {})
+    """The old one goes, for it was ours, and its route before it; a virtual address stays."""
+    route = {"to": "10.9.0.0/16", "via": "10.1.0.9"}
+    former = bridges_host.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.1/24"], "routes": [route]}), NOTHING, {})
     record = bridges_host.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.2/24"]}), former, {})
     differing, commands = step(made(former), record, former)
     assert differing == ["br-tep"]
-    assert [command[1:] for command in commands if command[:2] == ["ip", "address"]] == [
-        ["address", "del", "10.1.0.1/24", "dev", "br-tep"],
-        ["address", "replace", "10.1.0.2/24", "dev", "br-tep"],
+    assert [" ".join(command) for command in commands[-3:]] == [
+        "ip -4 route del 10.9.0.0/16 via 10.1.0.9 dev br-tep onlink",
+        "ip address del 10.1.0.1/24 dev br-tep",
+        "ip address replace 10.1.0.2/24 dev br-tep",
     ]
 
 
