@@ -44,10 +44,7 @@ class Api:
             self.headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
         self._prefix = parts.path.rstrip("/")
         self._where = (parts.hostname, parts.port)
-        try:
-            self._tls = ssl.create_default_context(cafile=cafile) if parts.scheme == "https" else None
-        except OSError as error:
-            raise Failed(f"can't read the CA bundle {cafile}: {error.strerror or error}") from error
+        self._encrypted, self._cafile = parts.scheme == "https", cafile
         self._local = threading.local()
 
     def get(self, path: str):
@@ -103,8 +100,6 @@ class Api:
                 return response.status, dict(response.getheaders()), response.read().decode()
             except (OSError, http.client.HTTPException) as error:
                 self._local.connection = None
-                if isinstance(error, ssl.SSLCertVerificationError):
-                    raise Failed(f"{self.url}: the certificate is not trusted: {error.verify_message}") from error
                 # A request that may have been carried out is not sent twice.
                 closed = kept and isinstance(
                     error, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
@@ -114,9 +109,14 @@ class Api:
         raise AssertionError("not reached")
 
     def _connect(self) -> http.client.HTTPConnection:
-        if self._tls:
-            return http.client.HTTPSConnection(*self._where, timeout=60, context=self._tls)
-        return http.client.HTTPConnection(*self._where, timeout=60)
+        if not self._encrypted:
+            return http.client.HTTPConnection(*self._where, timeout=60)
+        try:
+            tls = ssl.create_default_context(cafile=self._cafile)
+        except OSError as error:
+            # A plan may come before the CA.
+            raise Unreachable(f"can't read the CA bundle {self._cafile}: {error.strerror or error}") from error
+        return http.client.HTTPSConnection(*self._where, timeout=60, context=tls)
 
 
 def _words(text: str) -> str:
