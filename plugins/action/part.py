@@ -62,17 +62,17 @@ class ActionModule(ActionBase):
         # keep to the loopback, since two can't listen on one address and port.
         fronted = me["address"] in (internal, public)
         internal_name, public_name = self.setting("cloud_internal_name"), self.setting("cloud_public_name")
-        tunnel, external = self.setting("cloud_tunnel_interface"), self.setting("cloud_external_interface")
         plan = bridges.plan_bridges(
             probe,
             {
-                "network_or_compute": bool({"network", "compute"} & set(me["groups"])),
-                "tunnel_interface": tunnel,
+                "tunnel_interface": self.setting("cloud_tunnel_interface"),
                 "tunnel_address": self.setting("cloud_tunnel_address"),
                 "management_address": me["address"],
-                "external_interface": external if "network" in me["groups"] else None,
+                "external_interface": self.setting("cloud_external_interface"),
                 "vlan_interface": self.setting("cloud_vlan_interface"),
             },
+            network="network" in me["groups"],
+            compute="compute" in me["groups"],
         )
         return {
             "name": self.setting("cloud_name"),
@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
             "hypervisor": probe["hypervisor"]["type"],
             "bridges": plan["bridges"],
             "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
-            "tunnel_address": self.tunnel_address(probe, tunnel, me),
+            "tunnel_address": plan["tunnel_address"],
             "secrets": values,
             "scheme": scheme,
             "tls": scheme == "https",
@@ -97,7 +97,7 @@ class ActionModule(ActionBase):
             "vip": internal not in addresses,
             "bind": "127.0.0.1" if fronted and "controller" in me["groups"] else me["address"],
             "fronted": fronted,
-            "vip_interface": self.setting("cloud_vip_interface") or self.interface_with(probe, me["address"]),
+            "vip_interface": self.setting("cloud_vip_interface") or topology.interface_with(probe, me["address"]),
             "vip_router_id": self.setting("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
             "database_host": internal_name,
             "memcached": ",".join(f"{host['address']}:11211" for host in controllers),
@@ -110,20 +110,6 @@ class ActionModule(ActionBase):
             "ca": ca or f"{_UNMADE}\n",
             "front": front or f"{_UNMADE}\n",
         }
-
-    def tunnel_address(self, probe, interface, me):
-        """Return where other nodes' tunnels end: the setting, else the interface's address, else the management one."""
-        asked = self.setting("cloud_tunnel_address")
-        names = (interface, bridges.TUNNEL_BRIDGE) if interface else ()
-        found = [one for name in names for one in probe["interfaces"].get(name, {}).get("addresses", [])]
-        return (asked or next((one for one in found if "." in one), me["address"])).split("/")[0]
-
-    def interface_with(self, probe, address):
-        """Return the name of the interface that holds *address*, or None."""
-        for name, interface in probe["interfaces"].items():
-            if address in [one.split("/")[0] for one in interface["addresses"]]:
-                return name
-        return None
 
     def certificates(self, folder):
         """Return the authority's certificate and the front's with its key, as PEM: the user's own, or ours."""

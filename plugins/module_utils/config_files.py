@@ -141,6 +141,8 @@ def write(path: str, after: State) -> None:
             if error.errno != 16:
                 raise
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                os.fchown(file.fileno(), uid, gid)
+                os.fchmod(file.fileno(), after.mode)
                 file.write(after.content)
     finally:
         if os.path.exists(temporary):

@@ -22,3 +22,11 @@ def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str
             host = hosts.setdefault(name, {"name": name, "address": address(name, hostvars[name]), "groups": []})
             host["groups"].append(group)
     return hosts
+
+
+def interface_with(probe: Mapping[str, Any], address: str) -> str | None:
+    """Return the name of the interface that holds *address* on the host that *probe* describes, or None."""
+    for name, interface in probe["interfaces"].items():
+        if address in [one.split("/")[0] for one in interface["addresses"]]:
+            return name
+    return None

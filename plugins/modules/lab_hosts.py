@@ -75,7 +75,7 @@ options:
     type: str
     default: cairn
   supervise:
-    description: The program that keeps a host running, as text. Needed to make hosts.
+    description: The program that keeps a host running, as text. Needed for O(state=started).
     type: str
     default: ''
   timeout:
@@ -149,6 +149,7 @@ def main():
             "supervise": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 90},
         },
+        required_if=[("state", "started", ("supervise",))],
         supports_check_mode=True,
     )
     try:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import known, states, store
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import SEGMENTS, Host, Lab
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked, write
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import lab_key
 
 
@@ -56,12 +56,10 @@ def twice(hosts):
     return faults
 
 
-def prepare(lab, supervise):
+def prepare(lab):
     """What all hosts share; keys are made one after the other, before hosts are made side by side."""
     os.makedirs(lab.path("logs"), exist_ok=True)
-    if supervise:
-        write(lab.path("supervise"), supervise, 0o755)
-        lab_key(lab)
+    lab_key(lab)
 
 
 def apply(lab, params, check_mode):
@@ -97,8 +95,8 @@ def _run(lab, params, check_mode, state, snapshot):
             for host in hosts
             if before[host.name] != after[host.name]
         }
-        if due:
-            prepare(lab, params["supervise"])
+        if due and state == "started":
+            prepare(lab)
         _answers, errors = _each(states.begin, due)
         waiting = {host.name: (host, state, params) for host in hosts if host.name not in errors}
         _answers, late = _each(states.finish, waiting)

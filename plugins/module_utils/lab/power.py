@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import socket
 
@@ -22,13 +21,13 @@ def running(host):
     return supervisor(host) is not None or bool(netns.pids(host.namespace))
 
 
-def on(host, base):
+def on(host, base, supervise):
     """Switch a host on; it goes on booting after this returns."""
-    variables = {"name": host.name, "namespace": host.namespace, "prefix": host.lab.prefix, "base": base}
-    write(host.path("boot.env"), "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items()))
     cards = (f"{nic.name} {nic.mac} {nic.outer} {nic.altname} {nic.bridge}\n" for nic in host.nics())
     write(host.path("nics"), "".join(cards))
-    command = [host.lab.path("supervise"), host.path()]
+    # A copy of the host's own: another version would not understand a supervisor that runs already.
+    write(host.path("supervise"), supervise, 0o755)
+    command = [host.path("supervise"), host.path(), host.lab.prefix, host.name, base]
     if os.path.isdir("/run/systemd/system"):
         unit = f"{host.lab.prefix}-lab-{host.name}"
         run("systemctl", "reset-failed", unit, check=False)

@@ -89,7 +89,7 @@ def begin(host, state, before, options):
         if not os.path.isdir(base):
             raise LabError(f"{host.name} stands on {base}, which is gone; remove the host (state=absent)")
         _unlink(host.path("disk"))
-        power.on(host, base)
+        power.on(host, base, options["supervise"])
     elif state == "stopped":
         power.off(host, options["timeout"])
     elif state == "killed":
