@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files are whose they should be."""
+
+from __future__ import annotations
+
+import stat
+
+DAEMONS_MAY_OWN = {"/var/lib/rabbitmq/.erlang.cookie"}
+
+
+def stats(machine, paths):
+    """Return mode, owner and group of each path."""
+    said = machine.check_output("stat --dereference --format='%%a %%U %%G %%n'" + " %s" * len(paths), *paths)
+    rows = (line.split(" ", 3) for line in said.splitlines())
+    return {path: (int(mode, 8), owner, group) for mode, owner, group, path in rows}
+
+
+def test_modes_and_owners(machine, part):
+    """Each file of the host's part has the mode, owner and group that its page names."""
+    files = {file["path"]: file for file in part["cairn"]["early"] + part["cairn"]["files"]}
+    found = stats(machine, list(files))
+    assert set(found) == set(files)
+    differing = {
+        path: found[path]
+        for path, file in files.items()
+        if found[path] != (int(file["mode"], 8), file["owner"], file["group"])
+    }
+    assert differing == {}
+
+
+def test_services_can_not_write_their_configuration(machine, part):
+    """No configuration file is writable by the service that reads it, or by others."""
+    files = [file["path"] for file in part["cairn"]["early"] + part["cairn"]["files"]]
+    writable = {
+        path: f"{mode:o} {owner}"
+        for path, (mode, owner, _group) in stats(machine, files).items()
+        if (mode & (stat.S_IWGRP | stat.S_IWOTH) or owner != "root") and path not in DAEMONS_MAY_OWN
+    }
+    assert writable == {}
+
+
+def test_files_with_secrets_are_not_for_everybody(machine, part):
+    """A configuration file that holds one of the cloud's secrets is not readable by everybody."""
+    secrets = [value for value in part["cairn"]["secrets"].values() if len(value) >= 8]
+    holding = [
+        file["path"]
+        for file in part["cairn"]["early"] + part["cairn"]["files"]
+        if any(secret in str(file["content"]) for secret in secrets)
+    ]
+    assert holding, "no file of this host holds a secret: the test would prove nothing"
+    open_ones = [path for path, (mode, _o, _g) in stats(machine, holding).items() if mode & stat.S_IROTH]
+    assert open_ones == []
+
+
+def test_no_policy_keeps_services_from_starting(machine):
+    """No run has left its policy-rc.d behind."""
+    assert not machine.file("/usr/sbin/policy-rc.d").exists

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Everything that a host should run runs, and would run after a reboot."""
+
+from __future__ import annotations
+
+STARTS_AT_BOOT = {"enabled", "enabled-runtime", "static", "indirect", "generated", "alias"}
+
+
+def shown(machine, names):
+    """Return systemd's properties of the units, by the name that was asked for."""
+    properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+    said = machine.check_output("systemctl show --property=" + properties + " %s" * len(names), *names)
+    blocks = said.strip().split("\n\n")
+    assert len(blocks) == len(names)
+    return {
+        name: dict(line.split("=", 1) for line in block.splitlines()) for name, block in zip(names, blocks, strict=True)
+    }
+
+
+def wanted(part):
+    """Return the units of all tiers that should run."""
+    units = [unit for tier in part["cairn"]["units"].values() for unit in tier]
+    assert units, "the host has no part in the cloud"
+    return [unit for unit in units if unit["state"] == "started"]
+
+
+def test_units_are_up(machine, part):
+    """Each unit of the host's part is active."""
+    found = shown(machine, [unit["name"] for unit in wanted(part)])
+    assert {name: unit["ActiveState"] for name, unit in found.items() if unit["ActiveState"] != "active"} == {}
+
+
+def test_units_start_at_boot(machine, part):
+    """Each unit that should starts at boot."""
+    found = shown(machine, [unit["name"] for unit in wanted(part) if unit["enabled"]])
+    assert {
+        name: unit["UnitFileState"] for name, unit in found.items() if unit["UnitFileState"] not in STARTS_AT_BOOT
+    } == {}
+
+
+def test_systemd_has_read_the_files(machine, part):
+    """No unit file is newer than what systemd has read of it."""
+    found = shown(machine, [unit["name"] for unit in wanted(part)])
+    assert [name for name, unit in found.items() if unit["NeedDaemonReload"] != "no"] == []
+
+
+def test_no_unit_has_failed(machine):
+    """systemd knows of no failed unit, ours or not."""
+    assert machine.check_output("systemctl list-units --failed --plain --no-legend") == ""
+
+
+def test_no_unit_is_being_restarted(machine, part):
+    """No service of ours dies and is started again and again: none has been restarted by systemd lately."""
+    names = [unit["name"] for unit in wanted(part) if "." not in unit["name"]]
+    first = counts(machine, names)
+    machine.run("sleep 5")
+    assert counts(machine, names) == first
+
+
+def counts(machine, names):
+    """Return how often systemd has restarted each service by itself."""
+    return machine.check_output("systemctl show --property=Id,NRestarts" + " %s" * len(names), *names)

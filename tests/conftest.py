@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Options of the tests that need hosts: tests/cloud looks at any cloud, tests/lifecycle breaks and changes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import Playbooks, Witness, node_groups
+
+
+def pytest_addoption(parser):
+    """Add the options."""
+    group = parser.getgroup("cloud")
+    group.addoption("--inventory", type=Path, help="the cloud's inventory, for example inventories/lab")
+    group.addoption("--scenario", type=Path, help="a molecule scenario's directory, with secrets and what was heard")
+
+
+@pytest.fixture(scope="session")
+def playbooks(request):
+    """Playbooks against the cloud."""
+    inventory, scenario = request.config.getoption("inventory"), request.config.getoption("scenario")
+    if inventory is None:
+        pytest.skip("not run: no --inventory was given")
+    return Playbooks(inventory.resolve(), scenario.resolve() if scenario else None)
+
+
+@pytest.fixture
+def witness(playbooks, tmp_path):
+    """The independent witness of what hosts are."""
+    return Witness(playbooks, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def groups(playbooks):
+    """Return the inventory's node groups with their hosts, and all of them as `all`."""
+    return node_groups(playbooks)

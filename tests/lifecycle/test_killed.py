@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A run that dies leaves nothing that the next one can't mend.
+
+On bare hosts: the runs are killed one after the other on their way, and what follows (molecule's converge, verify and
+the witness) is the proof.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("task", "after"),
+    [
+        pytest.param("Packages", 45, id="packages"),
+        pytest.param("Configuration files", 0.3, id="files"),
+        pytest.param("Schemas", 4, id="schemas"),
+        pytest.param("Accounts, grants, services and endpoints", 2, id="identity"),
+        pytest.param("Units", 3, id="starts"),
+    ],
+)
+def test_killed_in(playbooks, task, after):
+    """The run gets as far as *task*, over what the one before has left, and is killed there."""
+    assert playbooks.killed(task, after), f"site.yml ended before it could be killed in {task!r}"
+
+
+def test_the_next_run_repairs(playbooks):
+    """A run after all that converges, and services may be started by their packages again."""
+    playbooks.must("playbooks/site.yml")
+    left = playbooks.must("tests/lifecycle/left_behind.yml")
+    assert left.changes == []
+
+
+def test_killed_in_restarts(playbooks, witness):
+    """A run that dies between a changed file and the restart owes the restart, and the next run pays it."""
+    option = '--extra-vars={"cloud_config_zz_test": {"glance": {"glance-api.conf": {"DEFAULT": {"workers": 3}}}}}'
+    assert playbooks.killed("Restart what runs on older files", 0, option)
+    paid = playbooks.must("playbooks/site.yml", option)
+    assert any("glance-api" in line for line in paid.changes), paid.changes
+    witness.look("paid")
+    again = playbooks.must("playbooks/site.yml", option)
+    assert again.changes == []
+    assert witness.differences("paid") == []

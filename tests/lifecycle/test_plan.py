@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A dry run can be believed: it names what it would do, does nothing, and fails nowhere that a real run would not."""
+
+from __future__ import annotations
+
+
+def test_bare(playbooks, witness):
+    """On bare hosts a plan ends without an error, names packages and files, and touches nothing."""
+    witness.look("bare")
+    plan = playbooks.must("playbooks/site.yml", "--check", "--diff")
+    assert any("Packages" in line for line in plan.changes), plan.changes
+    assert any("Configuration files" in line for line in plan.changes), plan.changes
+    assert witness.differences("bare") == []
+    secrets = playbooks.scenario / "secrets" if playbooks.scenario else playbooks.inventory / ".secrets"
+    assert not (secrets / "secrets.yml").exists(), "a plan has generated secrets"
+
+
+def test_nothing_to_do(playbooks, witness):
+    """On a finished cloud a plan has nothing to say, and touches nothing."""
+    witness.look("finished")
+    plan = playbooks.must("playbooks/site.yml", "--check", "--diff")
+    assert plan.changes == []
+    assert witness.differences("finished") == []

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts reboot under a guest that is logged into once a second; it answers again without anybody's hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+from support import ask, host
+
+LIMIT = 180
+
+
+class Loop(threading.Thread):
+    """Logs into the guest again and again, and remembers when that worked."""
+
+    def __init__(self, command):
+        super().__init__(daemon=True)
+        self.command = command
+        self.answers = []
+        self.done = threading.Event()
+
+    def run(self):
+        """Go on until told to stop."""
+        while not self.done.is_set():
+            began = time.monotonic()
+            said = subprocess.run(self.command, capture_output=True, timeout=60, check=False)
+            if said.returncode == 0:
+                # Only an attempt that began after the reboot counts as an answer after it.
+                self.answers.append(began)
+            self.done.wait(max(0.2, 1 - (time.monotonic() - began)))
+
+    def stop(self):
+        """Stop and wait."""
+        self.done.set()
+        self.join()
+
+    def answered_after(self, moment, limit):
+        """Wait for an answer after *moment* and return when it came, or None."""
+        while time.monotonic() < moment + limit:
+            later = [answer for answer in self.answers if answer > moment]
+            if later:
+                return later[0]
+            time.sleep(0.5)
+        return None
+
+
+@pytest.fixture(scope="module")
+def guest(playbooks):
+    """Return a guest of verify's that stays, as the action verify describes it."""
+    options = ["verify_keep=true", "verify_machines_min=1", "verify_machines_max=1"]
+    run = playbooks.must("playbooks/verify.yml", *(f"--extra-vars={option}" for option in options))
+    return next(iter(run.of("Use the cloud as an unprivileged user does").values()))["machine"]
+
+
+def started(playbooks, name):
+    """Return what tells one boot of a host from the next, or None while it is away."""
+    try:
+        said = host(playbooks, name).run("stat --format=%%Y /proc/1")
+    except RuntimeError:
+        return None
+    return said.stdout.strip() if said.rc == 0 else None
+
+
+def reboot(playbooks, name):
+    """Reboot a host and wait until it is gone and back."""
+    before = started(playbooks, name)
+    host(playbooks, name).run("systemd-run --on-active=1 systemctl reboot")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        time.sleep(2)
+        if started(playbooks, name) not in (None, before):
+            return
+    pytest.fail(f"{name} did not come back within 120 s")
+
+
+@pytest.mark.parametrize("kind", ["compute", "network"])
+def test_guest_answers_again(playbooks, guest, groups, kind, capsys):
+    """The guest's floating IP answers within the limit after its compute node, or the network node, is rebooted."""
+    controller = host(playbooks, groups["controller"][0])
+    name = ask(controller, "cloud/scripts/where.py", guest["name"]) if kind == "compute" else groups["network"][0]
+    if name in groups["controller"] and len(groups["all"]) > 1:
+        pytest.skip(f"not run: {name} is a controller, too")
+    loop = Loop(["sh", "-c", guest["ssh"] + " -o ConnectTimeout=3 -o ServerAliveInterval=3 true"])
+    loop.start()
+    try:
+        assert loop.answered_after(time.monotonic(), 60), f"no answer before the reboot: {json.dumps(guest)}"
+        began = time.monotonic()
+        reboot(playbooks, name)
+        back = time.monotonic()
+        # An answer from before the host went down proves nothing: its ssh was gone in between.
+        answer = loop.answered_after(back, LIMIT - (back - began))
+    finally:
+        loop.stop()
+    assert answer, f"no answer within {LIMIT} s after {name} was rebooted"
+    gaps = [b - a for a, b in zip(loop.answers, loop.answers[1:], strict=False)]
+    with capsys.disabled():
+        print(f"\n{kind} node {name} back after {back - began:.0f} s; the guest's longest gap {max(gaps):.0f} s")
+    assert max(gaps) <= LIMIT

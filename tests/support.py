@@ -1,0 +1,176 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running playbooks from tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import testinfra
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class Run:
+    """What a playbook did: its exit code, its words, what changed or would, and every task's result."""
+
+    code: int
+    words: str
+    changes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    results: list[tuple[str, str, dict]] = field(default_factory=list)
+
+    def of(self, task: str) -> dict[str, dict]:
+        """Return what *task* said, by host."""
+        return {host: said for host, name, said in self.results if name == task}
+
+
+@dataclass
+class Playbooks:
+    """Playbooks against one inventory, with the scenario's secrets."""
+
+    inventory: Path
+    scenario: Path | None = None
+
+    def command(self, playbook: str, *arguments: str) -> list[str]:
+        """Return the command line that runs *playbook*."""
+        words = ["ansible-playbook", f"--inventory={self.inventory}", playbook]
+        if self.scenario:
+            words += [f"--extra-vars=cloud_secrets_dir={self.scenario}/secrets"]
+            words += [f"--extra-vars=scenario_dir={self.scenario}"]
+        return [*words, *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment that playbooks run in."""
+        return {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            **more,
+        }
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        """Run *playbook* and return what each task said, whatever came of it."""
+        done = subprocess.run(
+            self.command(playbook, *arguments),
+            cwd=ROOT,
+            env=self.environment(ANSIBLE_STDOUT_CALLBACK="ansible.posix.json"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        run = Run(done.returncode, done.stdout[-6000:] + done.stderr[-6000:])
+        if "{" not in done.stdout:
+            return run
+        told = json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{") :])[0]
+        for play in told["plays"]:
+            for task in play["tasks"]:
+                for host, said in task["hosts"].items():
+                    name = task["task"]["name"].rsplit(" : ", 1)[-1]
+                    run.results.append((host, name, said))
+                    what = f"{host}: {name}: {said.get('changes') or said.get('msg') or ''}"
+                    if said.get("failed") or said.get("unreachable"):
+                        run.failures.append(what)
+                    elif said.get("changed"):
+                        run.changes.append(what)
+        return run
+
+    def must(self, playbook: str, *arguments: str) -> Run:
+        """Run *playbook*, and fail the test with its failures if it fails."""
+        run = self.run(playbook, *arguments)
+        assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *run.failures, run.words[-3000:]])
+        return run
+
+    def killed(self, task: str, after: float, *arguments: str, limit: float = 900) -> bool:
+        """Run site.yml and kill it with its children *after* seconds in *task*; False if it never got there.
+
+        What it started on the hosts goes on there, as it does when an operator's machine dies.
+        """
+        process = subprocess.Popen(
+            ["stdbuf", "-oL", *self.command("playbooks/site.yml", *arguments)],
+            cwd=ROOT,
+            env=self.environment(
+                ANSIBLE_STDOUT_CALLBACK="default",
+                ANSIBLE_DISPLAY_OK_HOSTS="1",
+                ANSIBLE_DISPLAY_SKIPPED_HOSTS="1",
+                PYTHONUNBUFFERED="1",
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + limit
+        reached = False
+        words = []
+        for line in process.stdout:
+            words.append(line)
+            if line.startswith("TASK") and f": {task}]" in line:
+                reached = True
+                time.sleep(after)
+            if reached or time.monotonic() > deadline:
+                break
+        ended = process.poll() is not None
+        if not ended:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait()
+        print("".join(words[-40:]))
+        return reached and not ended
+
+
+def node_groups(playbooks: Playbooks) -> dict[str, list[str]]:
+    """Return the hosts of the four node groups, and all of them as ``all``."""
+    said = subprocess.run(
+        ["ansible-inventory", f"--inventory={playbooks.inventory}", "--list"],
+        env=playbooks.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(said.stdout)
+    found = {name: told.get(name, {}).get("hosts", []) for name in ("controller", "network", "compute", "storage")}
+    return {**found, "all": list(dict.fromkeys(name for names in found.values() for name in names))}
+
+
+def host(playbooks: Playbooks, name: str) -> testinfra.host.Host:
+    """Return the host *name* of the inventory, entered as root."""
+    return testinfra.get_host(f"ansible://{name}?ansible_inventory={playbooks.inventory}&sudo=true")
+
+
+def ask(where: testinfra.host.Host, script: str, *arguments: str) -> Any:
+    """Run the Python *script* on a host and return the JSON that it prints."""
+    text = (ROOT / "tests" / script).read_text(encoding="utf-8")
+    done = where.run("python3 -c %s" + " %s" * len(arguments), text, *arguments)
+    assert done.rc == 0, f"{script} on {where.backend.get_hostname()}:\n{done.stderr[-3000:]}"
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Witness:
+    """Snapshots of hosts, and what differs between two times."""
+
+    playbooks: Playbooks
+    directory: Path
+
+    def look(self, name: str, *arguments: str) -> None:
+        """Keep what the hosts are now under *name*."""
+        self.playbooks.must("molecule/shared/witness.yml", *self._variables(name), *arguments)
+
+    def differences(self, name: str, *arguments: str) -> list[str]:
+        """Return what differs from *name* now, each line with its host."""
+        run = self.playbooks.run("molecule/shared/witness_same.yml", *self._variables(name), *arguments)
+        found = run.of("Compare with what was seen")
+        assert found, run.words  # a witness that says nothing has seen nothing
+        return [f"{host}: {line}" for host, said in found.items() for line in said["ansible_facts"]["witness_changes"]]
+
+    def _variables(self, name: str) -> list[str]:
+        return [f"--extra-vars=witness_dir={self.directory}", f"--extra-vars=witness_name={name}"]
