@@ -9,7 +9,7 @@ import pwd
 import re
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.cairn.openstack.plugins.module_utils.masking import masked
 
@@ -50,13 +50,15 @@ def read(path: str) -> State:
     )
 
 
-def with_block(old: str, block: str, drop: str | None) -> str:
+def with_block(old: str, block: str | None, drop: str | None) -> str:
     """Return *old* with *block* between Cairn's marks, and without the lines that match the expression *drop*.
 
-    For files that belong to the host's owner too, such as /etc/hosts.
+    For files that belong to the host's owner too, such as /etc/hosts. None takes the block away.
     """
     begin, end = _BLOCK.format("BEGIN"), _BLOCK.format("END")
     rest = re.sub(rf"{re.escape(begin)}\n.*?{re.escape(end)}\n", "", old, flags=re.DOTALL)
+    if block is None:
+        return rest
     if drop:
         rest = "".join(line for line in rest.splitlines(keepends=True) if not re.search(drop, line))
     if rest and not rest.endswith("\n"):
@@ -67,6 +69,8 @@ def with_block(old: str, block: str, drop: str | None) -> str:
 def wanted(file: dict, before: State) -> State:
     """Return the state that *file*, an item of the module's option ``files``, asks for."""
     if file["state"] == "absent":
+        if file["block"] and before.content is not None:
+            return replace(before, content=with_block(before.content, None, None))
         return State()
     content = file["content"] or ""
     if file["block"]:

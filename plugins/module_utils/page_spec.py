@@ -190,9 +190,14 @@ def _keys(where: str, value: Mapping[str, Any], options: Mapping[str, Any]) -> I
             yield f"{where}: {key!r} is missing"
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return the dictionary *value*, an empty one where it is absent or yet to be templated."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _items(value: Any) -> list[Mapping[str, Any]]:
-    """Return the dictionaries in the list *value*; none where it is yet to be templated."""
-    return [] if is_template(value) else [item for item in value or [] if isinstance(item, Mapping)]
+    """Return the dictionaries in the list *value*, none where it is absent or yet to be templated."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def _references(where: str, page: Mapping[str, Any]) -> Iterator[str]:
@@ -200,19 +205,21 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[str]:
     names = {key: [item["name"] for item in _items(page.get(key))] for key in ("units", "apis", "databases")}
     wanted = [("apis", "units", api.get("unit", api["name"])) for api in _items(page.get("apis"))]
     first = next(iter(names["apis"]), None)
-    services = _items((page.get("identity") or {}).get("services"))
+    services = _items(_mapping(page.get("identity")).get("services"))
     wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
-    for name, file in (page.get("files") or {}).items():
-        for key, of in (("units", lambda units: units), ("databases", lambda sections: sections.values())):
-            value = (file or {}).get(key) or {}
-            wanted += [(f"files.{name}", key, one) for one in (() if is_template(value) else of(value))]
+    for name, file in _mapping(page.get("files")).items():
+        units, databases = _mapping(file).get("units"), _mapping(file).get("databases")
+        wanted += [(f"files.{name}", "units", unit) for unit in (units if isinstance(units, list) else ())]
+        wanted += [(f"files.{name}", "databases", database) for database in _mapping(databases).values()]
     for at, key, name in wanted:
-        if name not in names[key] and not is_template(name):
+        if name not in names[key] and not is_template(name) and not is_template(page.get(key)):
             near = difflib.get_close_matches(str(name), names[key], 1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names[key]) or 'none'}"
             yield f"{where}.{at}: the page's {key} lack {name!r}; {hint}"
-    guarded = {step["unless"]["database"] for step in _items(page.get("schema"))}
-    yield from (f"{where}.databases: no schema step for {name!r}" for name in names["databases"] if name not in guarded)
+    if not is_template(page.get("schema")):
+        done = {step["unless"]["database"] for step in _items(page.get("schema"))}
+        bare = [name for name in names["databases"] if name not in done]
+        yield from (f"{where}.databases: no schema step for {name!r}" for name in bare)
 
 
 def faults(name: str, page: Any) -> list[str]:
@@ -228,6 +235,6 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the ports that more than one API of *pages* listens on, as sentences."""
     users: dict[int, list[str]] = {}
     for name, page in pages.items():
-        for api in page.get("apis", []):
+        for api in _items(page.get("apis")):
             users.setdefault(api["port"], []).append(f"{name}'s {api['name']}")
     return [f"port {port}: {' and '.join(names)}" for port, names in sorted(users.items()) if len(names) > 1]

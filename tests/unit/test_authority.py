@@ -49,7 +49,9 @@ def test_another_authority(front):
     assert authority.fault(front, NAMES, other) == "is signed by another authority"
 
 
-@pytest.mark.parametrize(("days", "fit"), [(authority.RENEW_DAYS + 2, True), (authority.RENEW_DAYS - 2, False), (-1, False)])
+@pytest.mark.parametrize(
+    ("days", "fit"), [(authority.RENEW_DAYS + 2, True), (authority.RENEW_DAYS - 2, False), (-1, False)]
+)
 def test_renewed_before_it_ends(ca, monkeypatch, days, fit):
     monkeypatch.setattr(authority, "FRONT_DAYS", days)
     monkeypatch.setattr(authority, "_MINUTES", datetime.timedelta(days=2))

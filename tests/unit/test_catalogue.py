@@ -120,9 +120,7 @@ def test_passwords_are_quoted_in_urls(lamp):
     assert conf["database"]["connection"] == (
         "mysql+pymysql://lamp:p%40ss%2Fword@inside.example.org/lamp?charset=utf8mb4"
     )
-    assert conf["DEFAULT"]["transport_url"] == (
-        "rabbit://lamp:m%3Aq@192.0.2.11:5672,lamp:m%3Aq@192.0.2.12:5672/lamp"
-    )
+    assert conf["DEFAULT"]["transport_url"] == ("rabbit://lamp:m%3Aq@192.0.2.11:5672,lamp:m%3Aq@192.0.2.12:5672/lamp")
     assert conf["keystone_authtoken"]["service_type"] == "light"
 
 

@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What apt and dpkg are asked, and that a killed run leaves nothing that holds services back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils import packages
+from ansible_collections.cairn.openstack.plugins.modules import packages as module
+
+
+@pytest.fixture
+def dpkg(monkeypatch):
+    """Let dpkg-query and apt-cache say what the test wants."""
+
+    def say(text):
+        monkeypatch.setattr(packages.subprocess, "run", lambda *_args, **_options: SimpleNamespace(stdout=text))
+
+    return say
+
+
+def test_status(dpkg):
+    dpkg("good ii \nheld hi \nremoved rc \nunpacked iU \nhalf iF \nbroken iHR\ntrigger iW \npending it \nnot un \n")
+    installed, half = packages.status()
+    assert installed == {"good", "held"}
+    assert half == ["broken", "half", "pending", "trigger", "unpacked"]
+
+
+POLICY = """\
+known:
+  Installed: (none)
+  Candidate: 1.0
+  Version table:
+     1.0 500
+virtual:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+installed:
+  Installed: 1.0
+  Candidate: 1.0
+  Version table:
+"""
+
+
+def test_unknown(dpkg):
+    dpkg(POLICY)
+    assert packages.unknown(["known", "installed", "virtual", "typo"]) == ["typo", "virtual"]
+
+
+def test_lists(tmp_path, monkeypatch):
+    lists, sources = tmp_path / "lists", tmp_path / "sources.list.d"
+    lists.mkdir()
+    sources.mkdir()
+    monkeypatch.setattr(packages, "_LISTS", str(lists))
+    monkeypatch.setattr(packages, "_SOURCES", (str(sources), str(tmp_path / "missing")))
+    assert packages.lists_outdated()
+    (lists / "partial").mkdir()
+    assert packages.lists_outdated()
+    (lists / "example_dists_stable_InRelease").write_text("")
+    assert not packages.lists_outdated()
+    while (sources / "new").exists() is False or not packages.lists_outdated():
+        (sources / "new").write_text("")  # until the clock's next tick
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    path = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(packages, "_POLICY", str(path))
+    return path
+
+
+def test_services_are_held_and_let_go(policy):
+    with packages.services_held():
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+
+
+def test_let_go_after_an_error(policy):
+    with pytest.raises(ValueError, match="apt"), packages.services_held():
+        raise ValueError("apt")
+    assert not policy.exists()
+
+
+def test_a_policy_of_the_hosts_own_stays(policy):
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    with packages.services_held():
+        assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert policy.exists()
+
+
+def test_a_killed_run_holds_nothing_back(policy):
+    script = f"""
+        import sys, time
+        sys.path[:0] = {sys.path!r}
+        from ansible_collections.cairn.openstack.plugins.module_utils import packages
+        packages._POLICY = {str(policy)!r}
+        with packages.services_held():
+            print("held", flush=True)
+            time.sleep(60)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"held\n"
+        assert subprocess.run([policy], check=False).returncode == 101
+        os.kill(run.pid, signal.SIGKILL)
+    assert subprocess.run([policy], check=False).returncode == 0
+    assert not policy.exists()
+
+
+def test_what_a_killed_run_left_is_taken_over(policy):
+    policy.write_text(packages._SCRIPT.format(mark=packages._MARK, pid=1, start=0, path=policy))
+    policy.chmod(0o755)
+    with packages.services_held():
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+
+
+def test_an_error_carries_the_last_lines():
+    with pytest.raises(packages.PackageError, match="no such thing"):
+        packages.apt("sh", "-c", "echo no such thing >&2; exit 3")
+
+
+@pytest.fixture
+def host(monkeypatch, policy):
+    """A host with its packages; what is installed on it is recorded."""
+    found = SimpleNamespace(installed={"old"}, half=[], known={"new", "old"}, ran=[])
+
+    def apt(*arguments):
+        found.ran.append([word for word in arguments if not word.startswith("-")])
+        return 1.0
+
+    monkeypatch.setattr(packages, "status", lambda: (found.installed, found.half))
+    monkeypatch.setattr(packages, "unknown", lambda names: sorted(set(names) - found.known))
+    monkeypatch.setattr(packages, "lists_outdated", lambda: False)
+    monkeypatch.setattr(packages, "apt", apt)
+    return found
+
+
+def test_nothing_to_do(host, run_module):
+    result = run_module(module, {"names": ["old", "old"]})
+    assert (result["changed"], host.ran) == (False, [])
+
+
+def test_check_mode_names_what_no_list_knows_yet(host, run_module):
+    result = run_module(module, {"names": ["old", "unheard-of"]}, check=True)
+    assert result["changes"] == ["unheard-of installed"]
+    assert host.ran == []
+
+
+def test_one_transaction(host, run_module):
+    host.known |= {"newer"}
+    result = run_module(module, {"names": ["new", "newer", "old"]})
+    assert result["changes"] == ["new installed", "newer installed"]
+    installs = [command for command in host.ran if command[:1] == ["apt-get"]]
+    assert all({"new", "newer"} <= set(command) and "old" not in command for command in installs)
+
+
+def test_a_name_that_nobody_offers(host, run_module):
+    result = run_module(module, {"names": ["typo"]})
+    assert result["failed"]
+    assert "typo" in result["msg"]
+
+
+def test_what_was_left_half_done_is_repaired_first(host, run_module):
+    host.half = ["broken"]
+    result = run_module(module, {"names": ["new"]})
+    assert result["changes"] == ["new installed", "broken configured"]
+    assert host.ran[0][0] == "dpkg"

@@ -1,0 +1,313 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a unit owes, by what it reads and what its invocation has read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils import units
+from ansible_collections.cairn.openstack.plugins.modules import units as module
+
+ASKED = {
+    "name": "lamp",
+    "state": "started",
+    "enabled": True,
+    "reads": [],
+    "packages": [],
+    "reload": False,
+    "log": None,
+}
+FOUND = {
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "UnitFileState": "enabled",
+    "InvocationID": "now",
+    "ActiveEnterTimestamp": "@9000000000",
+}
+
+
+GONE = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
+
+
+def unit(asked=None, found=None, reads=None, stamp=None, will_change=()):
+    return units.Unit(
+        {**ASKED, **(asked or {})}, {**FOUND, **(found or {})}, reads or {}, stamp, "this boot", set(will_change)
+    )
+
+
+def stamp(reads, invocation="now", boot="this boot"):
+    return {"invocation": invocation, "boot": boot, "reads": reads}
+
+
+class TestStale:
+    def test_nothing_differs(self):
+        assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"})).stale() == []
+
+    def test_a_file_differs(self):
+        assert unit(reads={"/c": "2", "/d": "1"}, stamp=stamp({"/c": "1", "/d": "1"})).stale() == ["/c"]
+
+    def test_a_file_is_new(self):
+        assert unit(reads={"/c": "1", "/new": "1"}, stamp=stamp({"/c": "1"})).stale() == ["/new"]
+
+    def test_a_file_has_gone_from_the_disk(self):
+        assert unit(reads={}, stamp=stamp({"/no/such/file": "1"})).stale() == ["/no/such/file"]
+
+    def test_a_file_was_deleted(self):
+        assert unit(reads={"/c": ""}, stamp=stamp({"/c": "1"})).stale() == ["/c"]
+
+    def test_a_page_that_names_less_is_no_reason(self, tmp_path):
+        (tmp_path / "c").write_text("x")
+        assert unit(reads={}, stamp=stamp({str(tmp_path / "c"): "1", "package x": "1"})).stale() == []
+
+    def test_a_package_was_upgraded(self):
+        assert unit(reads={"package x": "2"}, stamp=stamp({"package x": "1"})).stale() == ["package x"]
+
+    def test_the_boot_started_it_with_what_was_there(self):
+        assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"}, "before", "other boot")).stale() == []
+
+    def test_the_boot_started_it_and_something_differs(self):
+        assert unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}, "before", "other boot")).stale() == ["/c"]
+
+    def test_somebody_restarted_it_after_the_file_was_written(self, tmp_path):
+        (tmp_path / "c").write_text("x")
+        reads = {str(tmp_path / "c"): "2"}
+        assert unit(reads=reads, stamp=stamp({str(tmp_path / "c"): "1"}, "before")).stale() == []
+
+    @pytest.mark.parametrize("old", [None, stamp({}, "before")])
+    def test_a_file_newer_than_an_unknown_start(self, tmp_path, old):
+        path = tmp_path / "c"
+        path.write_text("x")
+        started = int(path.stat().st_ctime) - 10
+        found = {"ActiveEnterTimestamp": f"@{started}"}
+        assert unit(found=found, reads={str(path): "1"}, stamp=old).stale() == [str(path)]
+
+    def test_what_the_run_would_write(self):
+        assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"}), will_change=["/c", "/other"]).stale() == ["/c"]
+
+    @pytest.mark.parametrize("found", [{"ActiveState": "inactive"}, {"ActiveState": "failed"}])
+    def test_what_does_not_run_is_started_and_not_restarted(self, found):
+        one = unit(found=found, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert (one.stale(), one.start) == ([], True)
+
+    def test_what_shall_not_run_is_not_restarted(self):
+        assert unit(asked={"state": "any"}, reads={"/c": "2"}, stamp=stamp({"/c": "1"})).stale() == []
+
+
+class TestDigest:
+    def reads(self, path):
+        return units.reads({"reads": [str(path)], "packages": []}, {})
+
+    def test_content_mode_and_owner_count(self, tmp_path):
+        path = tmp_path / "c"
+        path.write_text("x")
+        path.chmod(0o600)
+        first = self.reads(path)
+        assert self.reads(path) == first
+        path.chmod(0o640)
+        second = self.reads(path)
+        path.write_text("y")
+        assert len({str(digest) for digest in (first, second, self.reads(path))}) == 3
+
+    def test_times_do_not_count(self, tmp_path):
+        path = tmp_path / "c"
+        path.write_text("x")
+        first = self.reads(path)
+        os.utime(path, (0, 0))
+        assert self.reads(path) == first
+
+    def test_a_missing_file(self, tmp_path):
+        assert self.reads(tmp_path / "c") == {str(tmp_path / "c"): ""}
+
+    def test_a_folder_and_a_pattern(self, tmp_path):
+        (tmp_path / "d" / "e").mkdir(parents=True)
+        (tmp_path / "d" / "a.conf").write_text("x")
+        (tmp_path / "d" / "e" / "b.conf").write_text("x")
+        assert sorted(self.reads(tmp_path / "d")) == [str(tmp_path / "d/a.conf"), str(tmp_path / "d/e/b.conf")]
+        assert list(self.reads(tmp_path / "d" / "*.conf")) == [str(tmp_path / "d/a.conf")]
+
+    def test_packages(self):
+        asked = {"reads": [], "packages": ["a", "b"]}
+        assert units.reads(asked, {"a": "1.0"}) == {"package a": "1.0", "package b": ""}
+
+
+class TestStamps:
+    def test_kept(self, tmp_path):
+        path = str(tmp_path / "new" / "units.json")
+        units.save_stamps({"lamp": stamp({"/c": "1"})}, path)
+        assert units.load_stamps(path) == {"lamp": stamp({"/c": "1"})}
+        assert os.listdir(tmp_path / "new") == ["units.json"]
+
+    @pytest.mark.parametrize("text", ["", '{"lamp": {"invoc', "\0\0\0"])
+    def test_a_broken_file_is_no_stamp(self, tmp_path, text):
+        (tmp_path / "units.json").write_text(text)
+        assert units.load_stamps(str(tmp_path / "units.json")) == {}
+        assert units.load_stamps(str(tmp_path / "none.json")) == {}
+
+
+class TestSteps:
+    @pytest.mark.parametrize(
+        ("asked", "found", "verbs"),
+        [
+            ({}, {}, []),
+            ({}, {"ActiveState": "inactive"}, ["start"]),
+            ({}, {"ActiveState": "failed"}, ["start"]),
+            ({}, {"ActiveState": "inactive", "UnitFileState": "disabled"}, ["enable", "start"]),
+            (
+                {},
+                {"LoadState": "masked", "ActiveState": "inactive", "UnitFileState": "masked"},
+                ["unmask", "enable", "start"],
+            ),
+            ({"enabled": None}, {"UnitFileState": "disabled"}, []),
+            ({"enabled": True}, {"UnitFileState": "static"}, []),
+            ({"enabled": False}, {}, ["disable"]),
+            ({"state": "stopped", "enabled": False}, {}, ["disable", "stop"]),
+            ({"state": "stopped"}, {"ActiveState": "activating"}, ["stop"]),
+            ({"state": "stopped"}, {"ActiveState": "inactive"}, []),
+            ({"state": "stopped", "enabled": False}, GONE, []),
+            ({"state": "any"}, {"ActiveState": "inactive"}, []),
+        ],
+    )
+    def test_verbs(self, asked, found, verbs):
+        assert [verb for verb, _units in module.steps([unit(asked, found)], False)] == verbs
+
+    def test_a_restart_only_when_asked(self):
+        stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert module.steps([stale], False) == []
+        assert [verb for verb, _units in module.steps([stale], True)] == ["restart"]
+
+    def test_a_reload_is_no_restart_and_waits_for_nobody(self):
+        stale = unit({"reload": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert [verb for verb, _units in module.steps([stale], False)] == ["reload"]
+
+    def test_the_cause_is_said(self):
+        stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert module.sentences(module.steps([stale], True)) == ["lamp restarted: /c"]
+
+
+SYSTEMCTL = """#!/usr/bin/env python3
+# A systemctl that keeps its units in a file.
+import json, os, sys
+path = os.environ["UNITS"]
+units = json.load(open(path))
+verb, *names = [word for word in sys.argv[1:] if not word.startswith("-")]
+open(path + ".log", "a").write(" ".join([verb, *names]) + chr(10))
+for name in names:
+    unit = units[name]
+    if verb == "show":
+        print("".join(f"{key}={value}" + chr(10) for key, value in unit.items()))
+        continue
+    if unit.get("Broken"):
+        sys.exit("Job for " + name + " failed")
+    unit.update({"start": {"ActiveState": "active"}, "restart": {}, "stop": {"ActiveState": "inactive"}}.get(verb, {}))
+    if verb in ("start", "restart"):
+        unit["InvocationID"] += "'"
+    if verb in ("enable", "disable"):
+        unit["UnitFileState"] = verb + "d"
+json.dump(units, open(path, "w"))
+"""
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch, run_module):
+    """A host with the unit lamp, which reads one file; calling it runs the module."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "systemctl").write_text(SYSTEMCTL)
+    (tools / "systemctl").chmod(0o755)
+    state = tmp_path / "units"
+    state.write_text(json.dumps({"lamp": {**FOUND, "ActiveState": "inactive", "UnitFileState": "disabled"}}))
+    (tmp_path / "lamp.conf").write_text("a\n")
+    monkeypatch.setenv("UNITS", str(state))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    stamps = str(tmp_path / "stamps.json")
+    monkeypatch.setattr(units.load_stamps, "__defaults__", (stamps,))
+    monkeypatch.setattr(units.save_stamps, "__defaults__", (stamps,))
+
+    class Host:
+        conf = tmp_path / "lamp.conf"
+
+        def __init__(self):
+            self.unit = {"name": "lamp", "enabled": True, "reads": [str(self.conf)]}
+
+        def __call__(self, check=False, **options):
+            return run_module(module, {"units": [self.unit], **options}, check=check)
+
+        def told(self):
+            """What systemctl was told to do since the last question."""
+            path = tmp_path / "units.log"
+            lines = [line for line in path.read_text().splitlines() if not line.startswith("show")]
+            path.unlink()
+            return lines
+
+        def set(self, **properties):
+            found = json.loads(state.read_text())
+            found["lamp"].update(properties)
+            state.write_text(json.dumps(found))
+
+    return Host()
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="no Debian")
+class TestModule:
+    def test_first_run(self, host):
+        result = host()
+        assert result["changes"] == ["lamp enabled", "lamp started"]
+        assert host.told() == ["enable lamp", "start lamp"]
+
+    def test_second_run(self, host):
+        host()
+        host.told()
+        result = host()
+        assert (result["changed"], result["owed"], host.told()) == (False, [], [])
+
+    def test_check_mode_tells_systemctl_nothing(self, host):
+        assert host(check=True)["changes"] == ["lamp enabled", "lamp started"]
+        assert host.told() == []
+
+    def test_a_changed_file_is_owed_then_restarted_once(self, host):
+        host()
+        host.conf.write_text("b\n")
+        host.told()
+        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert host.told() == []
+        assert host(restart=True)["changes"] == [f"lamp restarted: {host.conf}"]
+        assert host.told() == ["restart lamp"]
+        assert not host(restart=True)["changed"]
+
+    def test_a_debt_outlives_a_run_that_died(self, host):
+        host()
+        host.conf.chmod(0o600)
+        host()
+        host()
+        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+
+    def test_check_mode_foresees_the_restart(self, host):
+        host()
+        result = host(check=True, restart=True, will_change=[str(host.conf)])
+        assert result["changes"] == [f"lamp restarted: {host.conf}"]
+
+    def test_what_has_been_written_does_not_restart_twice(self, host):
+        host()
+        assert not host(restart=True, will_change=[str(host.conf)])["changed"]
+
+    def test_a_start_that_fails_says_why(self, host, tmp_path):
+        host.set(Broken="yes")
+        host.unit = {**host.unit, "log": str(tmp_path / "lamp.log")}
+        (tmp_path / "lamp.log").write_text("fine\n2026 ERROR no oil\n")
+        result = host()
+        assert result["failed"]
+        assert "no oil" in result["msg"]
+        assert "fine" not in result["msg"]
+
+    def test_a_unit_that_no_package_brought(self, host):
+        host.set(LoadState="not-found", UnitFileState="", ActiveState="inactive")
+        assert host(check=True)["changed"]
+        assert "lamp" in host()["msg"]
+
+    def test_units_files_that_changed_are_read_first(self, host):
+        host.set(NeedDaemonReload="yes")
+        host()
+        assert host.told()[0] == "daemon-reload"
