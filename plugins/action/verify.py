@@ -91,13 +91,17 @@ class ActionModule(ActionBase):
 
     def vantage(self, made):
         """Return where the machines are used from: ``control``, ``controller`` or ``none``."""
-        wanted = self.options["from"]
-        if wanted != "auto" or not made["router_address"]:
+        wanted, router = self.options["from"], made["router_address"]
+        if wanted != "auto" or not router:
             return wanted
         try:
-            return "control" if probe.ping(made["router_address"], ROUTE_TIMEOUT) else "controller"
+            if probe.ping(router, ROUTE_TIMEOUT):
+                return "control"
         except NotRun:
             return "controller"
+        # If neither gets an answer, it is no question of the way.
+        reached = self.module("reach", address=router, seconds=ROUTE_TIMEOUT)["reached"]
+        return "controller" if reached else "control"
 
     def probe(self, vantage, private, made, outcomes):
         """Use the machines; return the results."""
@@ -121,9 +125,10 @@ class ActionModule(ActionBase):
         wanted = [machine["id"] for machine in machines if any(machine["id"] in check["ids"] for check in failed)]
         answer = self.module("clean", keep=self.kept, consoles=wanted)
         for check in failed:
-            for server in set(wanted) & set(check["ids"]):
+            for server in set(answer["consoles"]) & set(check["ids"]):
+                text = answer["consoles"].pop(server)
                 if "\n" not in check["detail"]:
-                    check["detail"] += f"; the machine's console ends so:\n{answer['consoles'][server]}"
+                    check["detail"] += f"; the machine's console ends so:\n{text}"
         return answer["results"]
 
     def keep(self, vantage, private, made):

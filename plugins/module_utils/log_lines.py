@@ -13,8 +13,14 @@ import re
 # The end of a file that is read, in bytes; what is older is not of this failure.
 TAIL = 4 << 20
 # A line's length, in characters, beyond which nobody reads it.
-WIDTH = 400
-GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|Traceback \(most recent call last\)")
+WIDTH = 300
+# Errors in the services' words, and the last line of a traceback.
+GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b")
+WARNING = re.compile(r"\bWARN(ING)?\b")
+# The inner lines of a traceback that oslo.log wrote, each with its own prefix.
+INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
+# What differs between two reports of the same: times, numbers, ids.
+VARYING = re.compile(r"[0-9a-f-]{8,}|\d+")
 TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 # syslog's "error" and worse.
 ERROR = 3
@@ -24,16 +30,17 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
     """Return the lines worth reading, in their order.
 
     :param lines: each with whether it is grave by other signs than its text.
-    :param ids: what the failed objects and requests are called; grave lines that name one come first.
+    :param ids: what the failed objects and requests are called; grave lines that name one come first, then other
+        grave lines, then warnings that name one.
     :param limit: how many are wanted; of equal ones the latest.
     """
-    ranked = []
+    ranked = {}
     for number, (line, serious) in enumerate(lines):
         named = any(name in line for name in ids)
         grave = serious or bool(GRAVE.search(line))
-        if named or grave:
-            ranked.append((named and grave, grave, number))
-    best = sorted(ranked, reverse=True)[:limit]
+        if (grave and not INNER.search(line)) or (named and WARNING.search(line)):
+            ranked[VARYING.sub("", line)] = (named and grave, grave, number)
+    best = sorted(ranked.values(), reverse=True)[:limit]
     return [lines[number][0].rstrip()[:WIDTH] for number in sorted(entry[2] for entry in best)]
 
 

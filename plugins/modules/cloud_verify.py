@@ -13,10 +13,11 @@ options:
   phase:
     description:
       - V(use) makes a project and a user and, as that user, everything up to machines that run.
+      - V(reach) pings an address from this host.
       - V(probe) uses the machines from this host.
       - V(clean) removes all that the run made.
     type: str
-    choices: [use, probe, clean]
+    choices: [use, reach, probe, clean]
     required: true
   cloud:
     description: The entry of the host's C(clouds.yaml) of the administrator.
@@ -43,6 +44,13 @@ options:
     description: Whether such a copy can be had, so that it is worth asking.
     type: bool
     default: false
+  address:
+    description: The address for O(phase=reach).
+    type: str
+  seconds:
+    description: How long to try.
+    type: int
+    default: 10
   made:
     description: What O(phase=use) made.
     type: dict
@@ -87,7 +95,7 @@ results:
   description: Every check's name, outcome, seconds and detail, and where to look for the cause of a failure.
   type: list
   elements: dict
-  returned: always, except when an image is wanted
+  returned: for all phases but C(reach), except when an image is wanted
 made:
   description: The machines and addresses, for the phase C(probe).
   type: dict
@@ -96,6 +104,10 @@ image_wanted:
   description: The cloud has no such image, so run this again with O(image_file).
   type: bool
   returned: when the image was offered and is missing
+reached:
+  description: Whether the address answered.
+  type: bool
+  returned: for the phase C(reach)
 consoles:
   description: Ends of console logs by machine's id.
   type: dict
@@ -130,6 +142,11 @@ def lacking(admin, image: str) -> bool:
         return False
 
 
+def reach(params: dict, admin) -> dict:
+    """Ping an address."""
+    return {"reached": probe.ping(params["address"], params["seconds"])}
+
+
 def probed(params: dict, admin) -> dict:
     """Use the machines."""
     results = probe.perform(params["private_key"], params["made"], params["options"], params["outcomes"])
@@ -151,7 +168,7 @@ def clean(params: dict, admin) -> dict:
     return {"results": [perform(check).as_dict()], "consoles": consoles}
 
 
-PHASES = {"use": use, "probe": probed, "clean": clean}
+PHASES = {"use": use, "reach": reach, "probe": probed, "clean": clean}
 
 
 def main():
@@ -165,6 +182,8 @@ def main():
             "private_key": {"type": "str", "no_log": True},
             "image_file": {"type": "path"},
             "image_offered": {"type": "bool", "default": False},
+            "address": {"type": "str"},
+            "seconds": {"type": "int", "default": 10},
             "made": {"type": "dict", "default": {}},
             "outcomes": {"type": "dict", "default": {}},
             "keep": {"type": "bool", "default": False},

@@ -9,7 +9,8 @@ module: log_lines
 short_description: The log lines of services that tell why something failed
 description:
   - Reads the services' units in the journal and their files in C(/var/log), and returns of each source the lines that
-    report an error or name one of the given ids; those that do both come first.
+    report an error, and warnings that name one of the given ids. Errors that name one come first. Of reports of the
+    same, the last is returned, and of tracebacks the end.
 options:
   services:
     description: Folders in C(/var/log), and beginnings of units' names.
@@ -28,7 +29,7 @@ options:
   limit:
     description: The number of lines of one source.
     type: int
-    default: 8
+    default: 6
 attributes:
   check_mode:
     support: full
@@ -66,7 +67,7 @@ def main():
             "services": {"type": "list", "elements": "str", "required": True},
             "ids": {"type": "list", "elements": "str", "default": []},
             "age": {"type": "int", "default": 600},
-            "limit": {"type": "int", "default": 8},
+            "limit": {"type": "int", "default": 6},
         },
         supports_check_mode=True,
     )

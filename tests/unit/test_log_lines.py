@@ -29,6 +29,23 @@ def test_grave_lines_that_name_the_object_come_first():
     assert log_lines.chosen(plain(WARNING, PLAIN, NAMED), ["uuid-1"], 2) == [PLAIN, NAMED]
 
 
+def test_of_a_traceback_only_its_ends():
+    start = "2026-01-01 12:00:00.1 7 ERROR nova.manager [None req-1 - -] [instance: u] Failed to build"
+    inner = "2026-01-01 12:00:00.1 7 ERROR nova.manager [instance: u] Traceback (most recent call last):"
+    frame = '2026-01-01 12:00:00.1 7 ERROR nova.manager [instance: u]   File "/usr/lib/x.py", line 7, in x'
+    end = "2026-01-01 12:00:00.1 7 ERROR nova.manager [instance: u] nova.exception.NoSpace: full"
+    assert log_lines.chosen(plain(start, inner, frame, end), ["u"], 9) == [start, end]
+    words = plain(
+        "Traceback (most recent call last):", '  File "/usr/lib/x.py", line 7, in x', "nova.NoSpaceError: full"
+    )
+    assert log_lines.chosen(words, [], 9) == ["nova.NoSpaceError: full"]
+
+
+def test_the_same_report_once():
+    again = NAMED.replace("12:00:03.1 7", "12:00:04.2 8")
+    assert log_lines.chosen(plain(NAMED, again), ["uuid-1"], 9) == [again]
+
+
 def test_a_priority_makes_a_line_grave():
     assert log_lines.chosen([("it died", True), ("it lives", False)], [], 9) == ["it died"]
 

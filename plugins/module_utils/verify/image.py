@@ -14,13 +14,13 @@ SAMPLE_BYTES = 256 * 1024
 BINARY = {"Content-Type": "application/octet-stream", "Accept": ""}
 
 
-def upload(run: Run, name: str, data) -> str:
+def upload(run: Run, name: str, data, disk_format: str) -> str:
     """Make a private image as the user and return its id.
 
     :param data: bytes, or an open file.
     """
     image = run.user.image
-    body = {"name": name, "disk_format": "qcow2", "container_format": "bare", "visibility": "private"}
+    body = {"name": name, "disk_format": disk_format, "container_format": "bare", "visibility": "private"}
     body.update({key: str(value) for key, value in run.options["image_properties"].items()})
     made = rest(image, "POST", "/images", json=body).json()["id"]
     rest(image, "PUT", f"/images/{made}/file", data=data, headers=BINARY)
@@ -30,7 +30,7 @@ def upload(run: Run, name: str, data) -> str:
 def round_trip(run: Run) -> str:
     """Upload random bytes and read the same again."""
     sample = secrets.token_bytes(SAMPLE_BYTES)
-    made = upload(run, f"{run.name}-sample", sample)
+    made = upload(run, f"{run.name}-sample", sample, "raw")
     back = rest(run.user.image, "GET", f"/images/{made}/file", headers={"Accept": ""}).content
     if back != sample:
         raise Bad(f"{len(sample)} bytes were sent, and {len(back)} others came back", (made,))
@@ -48,7 +48,7 @@ def guest(run: Run) -> str:
     if not file:
         raise Bad(f"there is no image {name}: playbooks/resources.yml uploads it once it was built or fetched")
     with open(file, "rb") as data:
-        run.image = upload(run, f"{run.name}-image", data)
+        run.image = upload(run, f"{run.name}-image", data, "qcow2")
     return f"{name} uploaded"
 
 
