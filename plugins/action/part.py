@@ -24,9 +24,10 @@ class ActionModule(ActionBase):
         """Template the pages that concern this host, and sort what they say by verb."""
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
-        extra = self.setting("catalog_extra")
-        pages = catalogue.pages(task_vars, extra)
+        pages = catalogue.pages(task_vars, catalogue.extra_pages(task_vars, self._templar.template))
         hosts = topology.topology(task_vars["groups"], task_vars["hostvars"])
+        if faults := topology.faults(hosts):
+            raise AnsibleError("The inventory is no cloud yet:\n" + "\n".join(faults))
         me = hosts[task_vars["inventory_hostname"]]
         groups = {*me["groups"], "all"}
         mine = {
@@ -55,6 +56,11 @@ class ActionModule(ActionBase):
         values = folder.values()
         values = {name: values.get(name, _UNMADE) for name in catalogue.secret_names(pages)}
         internal, public = self.setting("cloud_internal_address"), self.setting("cloud_public_address")
+        if not internal:
+            raise AnsibleError(
+                f"There are {len(controllers)} controllers, and no address that moves between them: set "
+                "cloud_internal_address to a free address of the management network."
+            )
         scheme = "https" if self.setting("cloud_tls") else "http"
         ca, front = self.certificates(folder)
         addresses = {host["address"] for host in controllers}

@@ -12,13 +12,13 @@ class ActionModule(ActionBase):
     """Adds missing secrets; an existing one is never generated again."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"folder", "catalog_extra"})
+    _VALID_ARGS = frozenset({"folder"})
 
     def run(self, tmp=None, task_vars=None):
         """Return the names (never the values) of the secrets that were or would be made."""
         result = super().run(tmp, task_vars)
         folder = Folder(self._task.args["folder"], self._loader)
-        pages = catalogue.pages(task_vars, self._task.args.get("catalog_extra") or {})
+        pages = catalogue.pages(task_vars, catalogue.extra_pages(task_vars, self._templar.template))
         have = folder.values()
         missing = [name for name in catalogue.secret_names(pages) if name not in have]
         result["changed"] = bool(missing)

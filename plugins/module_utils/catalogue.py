@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +44,12 @@ def pages(variables: Mapping[str, Any], extra: Mapping[str, Page]) -> dict[str, 
         name: {**copy.deepcopy(DEFAULTS), "name": name, "user": name, **page}
         for name, page in sorted({**shipped, **extra}.items())
     }
+
+
+def extra_pages(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Mapping[str, Page]:
+    """Return the user's own pages, as they are written: what they say of ``cloud`` is templated later."""
+    extra = variables.get("catalog_extra") or {}
+    return extra if isinstance(extra, Mapping) else template(extra)
 
 
 def secret_names(catalogue: Mapping[str, Page]) -> list[str]:

@@ -17,10 +17,6 @@ options:
     description: The folder of the secrets, made with mode 0700.
     type: path
     required: true
-  catalog_extra:
-    description: The user's own catalogue pages.
-    type: dict
-    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and say what it would change.

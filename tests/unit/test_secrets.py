@@ -29,10 +29,10 @@ def action(tmp_path, loader):
     """Run the action on a folder; returns its result."""
 
     def run(check=False, variables=None):
-        args = {"folder": str(tmp_path / "secrets"), "catalog_extra": {}}
+        args = {"folder": str(tmp_path / "secrets")}
         task = SimpleNamespace(args=args, check_mode=check, async_val=0, diff=False, environment=None)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
-        module = ActionModule(task, connection, None, loader, None, None)
+        module = ActionModule(task, connection, None, loader, SimpleNamespace(template=None), None)
         return module.run(task_vars={"catalog_lamp": PAGE} if variables is None else variables)
 
     return run

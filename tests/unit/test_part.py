@@ -1,0 +1,179 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Each host's part of the cloud, computed by Ansible itself from the shipped inventories."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+
+# A page of the user's own: what it knows of the cloud is templated late.
+LAMP = {
+    "description": "Light service",
+    "packages": {"controller": ["lamp-api"]},
+    "databases": [{"name": "lamp"}],
+    "identity": {"services": [{"type": "light"}]},
+    "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
+    "units": [{"name": "lamp-api"}],
+    "files": {"lamp.conf": {"databases": {"database": "lamp"}}},
+    "config": {"lamp.conf": {"DEFAULT": {"bind_host": "{{ cloud.bind }}", "color": "red", "shape": "round"}}},
+}
+OPTIONS = {
+    "catalog_extra": {"lamp": LAMP},
+    "cloud_config": {"lamp": {"lamp.conf": {"DEFAULT": {"color": "green", "size": 1}}}},
+    "cloud_config_site": {"lamp": {"lamp.conf": {"DEFAULT": {"color": "blue", "shape": None}}}},
+}
+
+
+def probe():
+    """What host_probe would find on each host: three cards, the first with the management address."""
+    interfaces = {
+        name: {"mac": f"52:54:00:00:00:0{number}", "mtu": 1500, "up": True, "addresses": [], "kind": "physical"}
+        for number, name in enumerate(("eth0", "eth1", "eth2"))
+    }
+    interfaces["eth0"]["addresses"] = ["{{ ansible_host }}/24"]
+    interfaces["eth1"]["addresses"] = ["198.51.100.{{ ansible_host.split('.') | last }}/24"]
+    return {
+        "cpus": 4,
+        "memory_mb": 8000,
+        "hostname": "{{ inventory_hostname }}",
+        "interfaces": interfaces,
+        "default_interface": "eth0",
+        "connection_address": "{{ ansible_host }}",
+        "hypervisor": {"type": "qemu", "why": "a test"},
+        "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "bridges": None,
+    }
+
+
+def parts(root, folder, inventory, options=None, limit="all"):
+    """Run the playbook; returns every host's part by name."""
+    variables = {
+        "results": str(folder),
+        "cloud_secrets_dir": str(folder / "secrets"),
+        "found": probe(),
+        **(options or {}),
+    }
+    (folder / "variables.yml").write_text(yaml.safe_dump(variables))
+    command = ["ansible-playbook", "-i", root / "inventories" / inventory, HERE / "files" / "part.yml"]
+    said = subprocess.run(
+        [*command, "-e", f"@{folder}/variables.yml", "--limit", limit],
+        cwd=root,
+        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode"])
+def shipped(request, root, tmp_path_factory):
+    return parts(root, tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.fixture(scope="module")
+def lab(root, tmp_path_factory):
+    """The lab's four hosts with a page and options of the user's."""
+    return parts(root, tmp_path_factory.mktemp("options"), "lab", OPTIONS)
+
+
+def kinds(found):
+    """Return one part for each kind of host."""
+    return {
+        "controller": next(part for part in found.values() if part["databases"]),
+        "compute": next(part for part in found.values() if "nova-compute" in names(part)),
+        "network": next(part for part in found.values() if "neutron-l3-agent" in names(part)),
+    }
+
+
+def names(part):
+    return [unit["name"] for tier in part["units"].values() for unit in tier]
+
+
+def file(part, path):
+    return next(item["content"] for item in part["files"] if item["path"] == path)
+
+
+class TestShipped:
+    def test_every_kind_of_host_is_there(self, shipped):
+        assert set(kinds(shipped)) == {"controller", "network", "compute"}
+
+    def test_no_template_is_left(self, shipped):
+        for part in shipped.values():
+            for item in part["files"] + part["early"]:
+                assert "{{" not in item["content"], item["path"]
+                assert "{%" not in item["content"], item["path"]
+
+    def test_no_path_twice(self, shipped):
+        for part in shipped.values():
+            paths = [item["path"] for item in part["files"] + part["early"]]
+            assert sorted(set(paths)) == sorted(paths)
+
+    def test_no_unit_twice(self, shipped):
+        for part in shipped.values():
+            assert sorted(set(names(part))) == sorted(names(part))
+
+    def test_units_read_only_what_is_written_or_shipped(self, shipped):
+        for part in shipped.values():
+            written = {item["path"] for item in part["files"] + part["early"]}
+            for tier in part["units"].values():
+                for unit in tier:
+                    stray = [path for path in unit["reads"] if path.startswith("/etc/") and path not in written]
+                    assert stray == [], unit["name"]
+
+    def test_secrets_stay_where_they_belong(self, shipped):
+        """No file that others may read holds one; only controllers hold those of databases."""
+        for part in shipped.values():
+            for item in part["files"] + part["early"]:
+                held = [name for name, value in part["secrets"].items() if value in item["content"]]
+                if int(item["mode"], 8) & 0o004:
+                    assert held == [], item["path"]
+                if not part["databases"]:
+                    assert [name for name in held if name.endswith("_database")] == [], item["path"]
+
+    def test_health_is_asked_where_the_service_listens(self, shipped):
+        controller = kinds(shipped)["controller"]
+        assert controller["health"]
+        assert all(item["url"].startswith(f"http://{controller['bind']}:") for item in controller["health"])
+
+
+class TestOptions:
+    def test_layers(self, lab):
+        text = file(kinds(lab)["controller"], "/etc/lamp/lamp.conf")
+        assert "color = blue\n" in text  # the more particular layer wins
+        assert "size = 1\n" in text  # and leaves the other's options
+        assert "shape" not in text  # null removes
+
+    def test_a_page_of_the_users_own(self, lab):
+        controller = kinds(lab)["controller"]
+        assert f"bind_host = {controller['bind']}\n" in file(controller, "/etc/lamp/lamp.conf")
+        assert "lamp-api" in controller["packages"]
+        assert "lamp" in [database["name"] for database in controller["databases"]]
+        assert "lamp" in [user["name"] for user in controller["identity"]["users"]]
+        assert "lamp_database" in controller["secrets"]
+        assert "9999" in file(controller, "/etc/haproxy/haproxy.cfg")
+
+    def test_it_concerns_its_nodes_alone(self, lab):
+        assert "lamp-api" not in kinds(lab)["compute"]["packages"]
+
+
+def test_limit_changes_nothing(root, tmp_path, lab):
+    """A host's part is the same when the others are left out, but for the secrets, which differ with the folder."""
+    (only,) = parts(root, tmp_path, "lab", OPTIONS, limit="compute1").values()
+    assert [item["path"] for item in only["files"]] == [item["path"] for item in lab["compute1"]["files"]]
+    assert only["units"] == lab["compute1"]["units"]
+    assert only["packages"] == lab["compute1"]["packages"]
+
+
+def test_an_unknown_service_is_named(root, tmp_path):
+    options = {"cloud_config": {"glanse": {"glance-api.conf": {}}}}
+    with pytest.raises(AssertionError, match="glanse"):
+        parts(root, tmp_path, "lab_aio", options)
