@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,27 @@ def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str
             host = hosts.setdefault(name, {"name": name, "address": address(name, hostvars[name]), "groups": []})
             host["groups"].append(group)
     return hosts
+
+
+def faults(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say what of the inventory can't be a cloud: every fault, each with what to do."""
+    found = []
+    if not any("controller" in host["groups"] for host in hosts.values()):
+        found.append("The group controller is empty: name at least one host in it.")
+    owners: dict[str, str] = {}
+    for name, host in hosts.items():
+        address = host["address"]
+        try:
+            version = ipaddress.ip_address(address).version
+        except ValueError:
+            found.append(f"Host {name}: {address!r} is no address. Set ansible_host or cloud_address to its IPv4 address.")
+            continue
+        if version != 4:
+            found.append(f"Host {name}: {address} is IPv6, and the control plane is IPv4 only. Set cloud_address.")
+        if address in owners:
+            found.append(f"Hosts {owners[address]} and {name} have the same address {address}.")
+        owners.setdefault(address, name)
+    return found
 
 
 def interface_with(probe: Mapping[str, Any], address: str) -> str | None:

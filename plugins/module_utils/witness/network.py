@@ -12,8 +12,8 @@ Objects = dict[str, dict[str, str]]
 
 # Interfaces of guests, routers and tunnels: Neutron and libvirt make and remove them while users work.
 PASSING = re.compile(r"(tap|qbr|qvb|qvo|qr-|qg-|sg-|fg-|rfp-|fpr-|ha-|vnet|vxlan-|vxlan_sys|gre-|geneve-|ovs-)")
-# Keys of Open vSwitch's Open_vSwitch table that tell what runs rather than what is set.
-_RUNTIME = ("cur_cfg", "next_cfg", "statistics")
+# Bridges whose MTU follows the smallest of the tenants' networks.
+_OF_NEUTRON = ("br-int", "br-tun")
 
 
 def addresses() -> Objects:
@@ -27,7 +27,7 @@ def addresses() -> Objects:
         result[name] = {
             "addresses": " ".join(sorted(found)),
             "mac": link.get("address", ""),
-            "mtu": str(link.get("mtu", "")),
+            "mtu": "" if name in _OF_NEUTRON else str(link.get("mtu", "")),
             "up": str("UP" in link.get("flags", [])),
         }
     return result
