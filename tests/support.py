@@ -86,7 +86,7 @@ class Playbooks:
     def must(self, playbook: str, *arguments: str) -> Run:
         """Run *playbook*, and fail the test with its failures if it fails."""
         run = self.run(playbook, *arguments)
-        assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *run.failures, run.words[-3000:]])
+        assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *(run.failures or [run.words[-3000:]])])
         return run
 
     def killed(self, task: str, after: float, *arguments: str, limit: float = 900) -> bool:

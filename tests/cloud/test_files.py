@@ -8,6 +8,12 @@ import stat
 DAEMONS_MAY_OWN = {"/var/lib/rabbitmq/.erlang.cookie"}
 
 
+def wanted(part):
+    """Return the files that the host's part wants to be there, by path."""
+    files = part["cairn"]["early"] + part["cairn"]["files"]
+    return {file["path"]: file for file in files if file.get("state", "present") == "present"}
+
+
 def stats(machine, paths):
     """Return mode, owner and group of each path."""
     said = machine.check_output("stat --dereference --format='%%a %%U %%G %%n'" + " %s" * len(paths), *paths)
@@ -17,7 +23,7 @@ def stats(machine, paths):
 
 def test_modes_and_owners(machine, part):
     """Each file of the host's part has the mode, owner and group that its page names."""
-    files = {file["path"]: file for file in part["cairn"]["early"] + part["cairn"]["files"]}
+    files = wanted(part)
     found = stats(machine, list(files))
     assert set(found) == set(files)
     differing = {
@@ -30,10 +36,9 @@ def test_modes_and_owners(machine, part):
 
 def test_services_can_not_write_their_configuration(machine, part):
     """No configuration file is writable by the service that reads it, or by others."""
-    files = [file["path"] for file in part["cairn"]["early"] + part["cairn"]["files"]]
     writable = {
         path: f"{mode:o} {owner}"
-        for path, (mode, owner, _group) in stats(machine, files).items()
+        for path, (mode, owner, _group) in stats(machine, list(wanted(part))).items()
         if (mode & (stat.S_IWGRP | stat.S_IWOTH) or owner != "root") and path not in DAEMONS_MAY_OWN
     }
     assert writable == {}
@@ -42,14 +47,17 @@ def test_services_can_not_write_their_configuration(machine, part):
 def test_files_with_secrets_are_not_for_everybody(machine, part):
     """A configuration file that holds one of the cloud's secrets is not readable by everybody."""
     secrets = [value for value in part["cairn"]["secrets"].values() if len(value) >= 8]
-    holding = [
-        file["path"]
-        for file in part["cairn"]["early"] + part["cairn"]["files"]
-        if any(secret in str(file["content"]) for secret in secrets)
-    ]
+    holding = [path for path, file in wanted(part).items() if any(secret in str(file["content"]) for secret in secrets)]
     assert holding, "no file of this host holds a secret: the test would prove nothing"
     open_ones = [path for path, (mode, _o, _g) in stats(machine, holding).items() if mode & stat.S_IROTH]
     assert open_ones == []
+
+
+def test_files_that_should_not_be_there(machine, part):
+    """What the host's part wants to be gone is gone."""
+    files = part["cairn"]["early"] + part["cairn"]["files"]
+    gone = [file["path"] for file in files if file.get("state") == "absent"]
+    assert [path for path in gone if machine.file(path).exists] == []
 
 
 def test_no_policy_keeps_services_from_starting(machine):
