@@ -77,6 +77,30 @@ def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, 
     return found
 
 
+def enabled_command(services: list[str]) -> list[str]:
+    """Return the command that lists the services' units that start by themselves."""
+    units = [f"{service}*" for service in services]
+    return ["systemctl", "list-unit-files", "--no-legend", "--type=service", "--state=enabled", *units]
+
+
+def state_command(listed: str) -> list[str]:
+    """Return the command that tells the state of the units that the first one listed."""
+    units = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    return ["systemctl", "show", "--property=Id,Type,ActiveState,SubState,Result", *units] if units else []
+
+
+def idle(shown: str) -> list[str]:
+    """Return a line for each unit that does not run, of what the second command printed."""
+    found = []
+    for block in shown.strip().split("\n\n"):
+        unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        # Those that have done their work are expected to be gone.
+        if unit and unit["ActiveState"] != "active" and (unit["Type"] != "oneshot" or unit["ActiveState"] == "failed"):
+            result = "" if unit["Result"] == "success" else f", {unit['Result']}"
+            found.append(f"{unit['Id']} is {unit['ActiveState']} ({unit['SubState']}{result})")
+    return found
+
+
 def journal_command(services: list[str], age: float) -> list[str]:
     """Return the command that reads the services' units from the journal."""
     units = [argument for service in services for argument in ("-u", f"{service}*")]

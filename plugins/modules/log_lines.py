@@ -11,6 +11,7 @@ description:
   - Reads the services' units in the journal and their files in C(/var/log), and returns of each source the lines that
     report an error, and warnings that name one of the given ids. Errors that name one come first. Of reports of the
     same, the last is returned, and of tracebacks the end.
+  - Also tells which of the units don't run.
 options:
   services:
     description: Folders in C(/var/log), and beginnings of units' names.
@@ -50,6 +51,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+idle:
+  description: Units of the services that are enabled and don't run.
+  type: list
+  elements: str
+  returned: always
+  sample: [nova-compute.service is inactive (dead)]
 lines:
   description: Lines by source, a file or a unit.
   type: dict
@@ -72,6 +79,9 @@ def main():
         supports_check_mode=True,
     )
     services, age = module.params["services"], module.params["age"]
+    listed = module.run_command(log_lines.enabled_command(services))[1]
+    state = log_lines.state_command(listed)
+    idle = log_lines.idle(module.run_command(state)[1]) if state else []
     # No journal is no error: the files remain.
     text = module.run_command(log_lines.journal_command(services, age))[1]
     sources = {**log_lines.journal(text), **log_lines.files(services, age)}
@@ -79,7 +89,7 @@ def main():
         source: log_lines.chosen(lines, module.params["ids"], module.params["limit"])
         for source, lines in sources.items()
     }
-    module.exit_json(changed=False, lines={source: lines for source, lines in chosen.items() if lines})
+    module.exit_json(changed=False, idle=idle, lines={source: lines for source, lines in chosen.items() if lines})
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ def logs(found: list[dict]) -> list[str]:
     for host in found:
         if "lines" not in host:
             shown += [f"{host['host']}: the logs can't be read: {host.get('msg', 'no answer')}", ""]
+        if host.get("idle"):
+            shown += [*(f"{host['host']}: {line}" for line in host["idle"]), ""]
         for source, lines in sorted(host.get("lines", {}).items()):
             shown += [f"{host['host']}: {source}", *(f"  {line}" for line in lines), ""]
     return shown

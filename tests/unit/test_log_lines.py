@@ -68,6 +68,23 @@ def test_files_of_the_services_only(tmp_path):
     }
 
 
+def test_units_that_do_not_run():
+    listed = "nova-api.service enabled enabled\nnova-compute.service enabled enabled\n"
+    assert log_lines.state_command(listed)[-2:] == ["nova-api.service", "nova-compute.service"]
+    assert log_lines.state_command("") == []
+    blocks = [
+        "Type=simple\nResult=success\nId=a.service\nActiveState=active\nSubState=running",
+        "Type=simple\nResult=success\nId=b.service\nActiveState=inactive\nSubState=dead",
+        "Type=oneshot\nResult=success\nId=c.service\nActiveState=inactive\nSubState=dead",
+        "Type=oneshot\nResult=exit-code\nId=d.service\nActiveState=failed\nSubState=failed",
+    ]
+    assert log_lines.idle("\n\n".join(blocks)) == [
+        "b.service is inactive (dead)",
+        "d.service is failed (failed, exit-code)",
+    ]
+    assert log_lines.idle("") == []
+
+
 def test_journal_by_unit_with_its_priorities():
     entries = [
         {"_SYSTEMD_UNIT": "nova-api.service", "MESSAGE": "one\ntwo", "PRIORITY": "6"},

@@ -379,8 +379,15 @@ def test_junit():
 
 
 def test_log_lines_under_headings():
-    found = [{"host": "c1", "lines": {"/var/log/x.log": ["ERROR a"]}}, {"host": "c2", "msg": "no route"}]
-    assert report.logs(found) == ["c1: /var/log/x.log", "  ERROR a", "", "c2: the logs can't be read: no route", ""]
+    found = [
+        {"host": "c1", "lines": {"/var/log/x.log": ["ERROR a"]}, "idle": ["b.service is inactive"]},
+        {"host": "c2", "msg": "no route"},
+    ]
+    assert report.logs(found) == [
+        *("c1: b.service is inactive", ""),
+        *("c1: /var/log/x.log", "  ERROR a", ""),
+        *("c2: the logs can't be read: no route", ""),
+    ]
 
 
 def test_ping_knows_its_own_reply_from_others():

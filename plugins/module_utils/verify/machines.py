@@ -25,12 +25,19 @@ def key_pair(run: Run) -> str:
 
 def first(run: Run) -> str:
     """Boot a machine as the project's user, wherever the scheduler puts it."""
+    end = time.monotonic() + run.options["boot_timeout"]
     try:
         machine = create(run, run.user, "1", run.network)
         run.first_host = scheduled(run, machine)
     finally:
         run.scheduled.set()
-    return active(run, [machine])
+    try:
+        return active(run, [machine], end)
+    except Bad as error:
+        down = down_hosts(run.admin)
+        if not down:
+            raise
+        raise Bad(f"{error}; nova-compute is down on: {', '.join(down)}", error.ids, (*error.hosts, *down)) from error
 
 
 def others(run: Run) -> str:
@@ -39,11 +46,10 @@ def others(run: Run) -> str:
     mine = run.first_host
     if not mine:
         raise NotRun("the first machine got no host")
-    services = [service for service in run.admin.compute.services(binary="nova-compute") if service.status == "enabled"]
-    down = [service.host for service in services if service.state != "up"]
+    down = down_hosts(run.admin)
     if down:
-        raise Bad(f"nova-compute is down on: {', '.join(sorted(down))}", hosts=tuple(down))
-    hosts = sorted(service.host for service in services if service.host != mine)[: run.options["machines_max"] - 1]
+        raise Bad(f"nova-compute is down on: {', '.join(down)}", hosts=tuple(down))
+    hosts = [host for host in up_hosts(run.admin) if host != mine][: run.options["machines_max"] - 1]
     hosts += [mine] * (run.options["machines_min"] - 1 - len(hosts))
     if not hosts:
         raise NotRun("there is no other compute host")
@@ -75,6 +81,18 @@ def on_vlan(run: Run) -> str:
     return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
 
 
+def down_hosts(admin) -> list[str]:
+    """Return the compute hosts that should take machines and don't answer."""
+    services = admin.compute.services(binary="nova-compute")
+    return sorted(service.host for service in services if service.status == "enabled" and service.state != "up")
+
+
+def up_hosts(admin) -> list[str]:
+    """Return the compute hosts that take machines."""
+    services = admin.compute.services(binary="nova-compute")
+    return sorted(service.host for service in services if service.status == "enabled" and service.state == "up")
+
+
 def vlan_hosts(admin, physical: str) -> list[str]:
     """Return the compute hosts that are up and have a bridge for the physical network."""
     mapped = {
@@ -82,8 +100,7 @@ def vlan_hosts(admin, physical: str) -> list[str]:
         for agent in admin.network.agents()
         if physical in ((agent.configuration or {}).get("bridge_mappings") or {}) and agent.is_alive
     }
-    services = admin.compute.services(binary="nova-compute")
-    return sorted(s.host for s in services if s.host in mapped and s.status == "enabled" and s.state == "up")
+    return [host for host in up_hosts(admin) if host in mapped]
 
 
 def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Machine:
@@ -117,12 +134,13 @@ def scheduled(run: Run, machine: Machine) -> str:
     return (server and server.compute_host) or ""
 
 
-def active(run: Run, machines: list[Machine]) -> str:
+def active(run: Run, machines: list[Machine], end: float | None = None) -> str:
     """Wait until all are ACTIVE and return where they are.
 
+    :param end: until when to wait, by the monotonic clock; the option's time from now by default.
     :raises Bad: one is not; with Nova's own words.
     """
-    end = time.monotonic() + run.options["boot_timeout"]
+    end = end or time.monotonic() + run.options["boot_timeout"]
     for machine in machines:
         server = poll(lambda m=machine: _ended(run.admin.compute.get_server(m.id)), max(0, end - time.monotonic()))
         if server is None:
