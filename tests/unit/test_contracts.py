@@ -1,0 +1,242 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What holds for every page, role, setting and inventory, whoever adds one."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils import page_spec
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+# Ports of infrastructure on controllers: MariaDB, epmd, Galera, RabbitMQ with its clustering, Memcached, management.
+TAKEN = {3306, 4369, 4444, 4567, 4568, 5672, 11211, 15672, 25672}
+
+
+def load(path):
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def texts(folder, suffixes=None):
+    """Return every text file below *folder* with its text."""
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts and (suffixes is None or path.suffix in suffixes):
+            try:
+                yield path.relative_to(ROOT), path.read_text()
+            except UnicodeDecodeError:
+                continue
+
+
+class TestPages:
+    def test_each_is_right(self, pages):
+        assert [fault for name, page in pages.items() for fault in page_spec.faults(name, page)] == []
+
+    def test_each_file_holds_the_page_of_its_name(self):
+        for path in (ROOT / "roles/catalog/defaults/main").glob("*.yml"):
+            assert list(load(path)) == [f"catalog_{path.stem}"]
+
+    def test_no_port_twice(self, pages):
+        assert page_spec.clashes(pages) == []
+
+    def test_no_port_of_the_infrastructure(self, pages):
+        ports = {api["port"] for page in pages.values() for api in page.get("apis", [])}
+        assert ports & TAKEN == set()
+
+    def test_no_two_services_on_one_port_of_the_front(self, pages):
+        for scheme in ("http", "https"):
+            ports = [
+                api.get("front_port", {}).get(scheme, api["port"])
+                for page in pages.values()
+                for api in page.get("apis", [])
+                if api.get("front", True)
+            ]
+            assert sorted(set(ports)) == sorted(ports)
+
+    def test_every_database_has_one_owner(self, pages):
+        names = [database["name"] for page in pages.values() for database in page.get("databases", [])]
+        assert sorted(set(names)) == sorted(names)
+
+    def test_every_unit_has_one_owner(self, pages):
+        names = [unit["name"] for page in pages.values() for unit in page.get("units", [])]
+        assert sorted(set(names)) == sorted(names)
+
+    def test_whoever_has_an_endpoint_has_an_api(self, pages):
+        for name, page in pages.items():
+            if page.get("identity", {}).get("services"):
+                assert page.get("apis"), name
+
+    def test_every_file_has_its_text(self, pages):
+        for name, page in pages.items():
+            bare = {path for path, file in page.get("files", {}).items() if (file or {}).get("state") != "absent"}
+            assert bare - set(page.get("config", {})) == set(), name
+
+
+# Option and value as they stand in ini, YAML, JSON, shell and Python.
+LITERAL = re.compile(
+    r"""(?P<name>[\w.-]*(?:password|(?<!no)passwd|_pass|secret|_token|erlang_cookie|encryption_key|auth_key)[\w.-]*)["']?\s*[:=]\s*"""
+    r"""["']?(?P<value>[^\s"'#,}]+)""",
+    re.IGNORECASE,
+)
+# Where a value tells how a secret is kept, and is none itself.
+HARMLESS = {"true", "false", "null", "none", "[", "{", "str", "secret", "password", ">-", "|", "encrypt"}
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("folder", ["roles", "playbooks", "inventories"])
+    def test_none_is_written_down(self, folder):
+        found = []
+        for path, text in texts(folder, {".yml", ".j2", ".conf", ".cfg", ".sh", ".py", ""}):
+            if "argument_specs" in path.name or any(part.startswith(".") for part in path.parts):
+                continue
+            for number, line in enumerate(text.splitlines(), 1):
+                match = LITERAL.search(line.split(" #")[0])
+                value = match["value"] if match else ""
+                if value and value.lower() not in HARMLESS and not value.startswith(("{", "[", "/", "$", "@")):
+                    found.append(f"{path}:{number}: {line.strip()}")
+        assert found == []
+
+    def test_no_key_is_written_down(self):
+        found = [
+            path
+            for folder in ("roles", "playbooks", "inventories", "plugins")
+            for path, text in texts(folder)
+            if "PRIVATE KEY-----\n" in text and ".secrets" not in path.parts
+        ]
+        assert found == []
+
+    def test_every_secret_that_a_page_uses_is_made(self, pages):
+        from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
+
+        made = set(
+            catalogue.secret_names(catalogue.pages({f"catalog_{name}": page for name, page in pages.items()}, {}))
+        )
+        for path, text in texts("roles"):
+            used = set(re.findall(r"cloud\.secrets\.(\w+)", text))
+            assert used <= made, path
+
+
+class TestRoles:
+    # Argument specs would template pages before what they speak of is known: they have a check of their own.
+    @pytest.mark.parametrize("role", [role for role in ROLES if role != "catalog"])
+    def test_argument_specs_are_the_defaults(self, role):
+        """Whoever reads the documentation reads what happens."""
+        path = ROOT / "roles" / role
+        defaults = load(path / "defaults/main.yml") if (path / "defaults/main.yml").exists() else {}
+        specs = path / "meta/argument_specs.yml"
+        assert specs.exists() or not defaults, "the role has defaults and no argument_specs"
+        entries = load(specs)["argument_specs"] if specs.exists() else {}
+        for name, entry in entries.items():
+            options = entry.get("options") or {}
+            assert {key: option.get("default") for key, option in options.items()} == defaults, name
+            assert all(option.get("description") and option.get("type") for option in options.values()), name
+
+    def test_no_left_overs(self):
+        odd = [path for path, _text in texts("roles") if path.suffix in (".bak", ".orig", ".rej", ".swp")]
+        assert odd == []
+
+
+class TestSettings:
+    NAMES = tuple(load(ROOT / "roles/cloud/defaults/main.yml"))
+    # Nobody reads these yet.
+    IDLE = ("cloud_package_mirror", "cloud_package_pins")
+
+    def uses(self):
+        """Return who uses which names that look like a setting."""
+        found = {}
+        for folder in ("roles", "plugins", "playbooks"):
+            for path, text in texts(folder):
+                if path.parts[:2] != ("roles", "cloud"):
+                    for name in re.findall(r"\bcloud_[a-z0-9_]+", text):
+                        found.setdefault(name, set()).add(str(path))
+        return found
+
+    def test_each_that_is_used_is_defined(self):
+        other = {*MODULES, "cloud_config_"}
+        stray = {
+            name: sorted(paths)
+            for name, paths in self.uses().items()
+            if name not in self.NAMES
+            and name not in other
+            and not (name.endswith("_") and any(known.startswith(name) for known in self.NAMES))
+        }
+        assert stray == {}
+
+    def test_each_that_is_defined_is_used(self):
+        used = self.uses()
+        own = (ROOT / "roles/cloud/defaults/main.yml").read_text()
+        prefixes = tuple(name for name in used if name.endswith("_") and name != "cloud_")
+        idle = [
+            name
+            for name in self.NAMES
+            if name not in used and not name.startswith(prefixes) and not re.search(rf"\b{name}\b(?!:)", own)
+        ]
+        assert tuple(idle) == self.IDLE
+
+    def test_each_is_named_after_its_role(self):
+        assert [name for name in self.NAMES if not name.startswith("cloud_")] == []
+
+
+class TestModules:
+    @pytest.mark.parametrize("name", MODULES)
+    def test_it_is_documented(self, name):
+        module = importlib.import_module(f"ansible_collections.cairn.openstack.plugins.modules.{name}")
+        document = yaml.safe_load(module.DOCUMENTATION)
+        assert document["module"] == name
+        assert document["short_description"]
+        assert yaml.safe_load(module.EXAMPLES)
+
+    @pytest.mark.parametrize("name", MODULES)
+    def test_its_entry_file_is_short(self, name):
+        text = (ROOT / f"plugins/modules/{name}.py").read_text()
+        code = re.sub(r'^(DOCUMENTATION|EXAMPLES|RETURN) = r?""".*?^"""$', "", text, flags=re.DOTALL | re.MULTILINE)
+        assert len(code.splitlines()) <= 150
+
+
+class TestInventories:
+    SHIPPED = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
+
+    @pytest.mark.parametrize("name", SHIPPED)
+    def test_ten_lines(self, name):
+        lines = [
+            line
+            for path in (ROOT / "inventories" / name).rglob("*.yml")
+            if ".secrets" not in path.parts
+            for line in path.read_text().splitlines()
+            if line.strip() and not line.lstrip().startswith("#") and line != "---"
+        ]
+        assert len(lines) <= 10
+
+    @pytest.mark.parametrize(("own", "lab"), [("multinode", "lab"), ("aio", "lab_aio")])
+    def test_the_lab_has_the_shape_of_real_hosts(self, own, lab):
+        """The same groups with as many hosts, and no setting that only the lab knows but how Ansible enters."""
+
+        def shape(name):
+            hosts = load(ROOT / "inventories" / name / "hosts.yml")
+            return {group: len(members["hosts"]) for group, members in hosts.items()}
+
+        def settings(name):
+            found = load(ROOT / "inventories" / name / "group_vars/all.yml")
+            return {key for key in found if not key.startswith("ansible_")}
+
+        assert shape(own) == shape(lab)
+        assert settings(lab) <= settings(own)
+
+    @pytest.mark.parametrize("name", ["aio", "multinode"])
+    def test_addresses_are_those_of_documentation(self, name):
+        text = "".join(path.read_text() for path in (ROOT / "inventories" / name).rglob("*.yml"))
+        found = re.findall(r"\d+\.\d+\.\d+\.(?:\d+|x)", text)
+        assert found
+        assert all(address.startswith(("192.0.2.", "198.51.100.", "203.0.113.")) for address in found)
+
+
+class TestPlaybooks:
+    @pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.name)
+    def test_roles_and_modules_are_called_by_their_full_names(self, path):
+        for play in load(path):
+            for role in play.get("roles", []):
+                assert (role["role"] if isinstance(role, dict) else role).startswith("cairn.openstack.")
