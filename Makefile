@@ -58,6 +58,10 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 build: $(VENV)/.ready ## The artefact, in build/
 	ansible-galaxy collection build --force --output-path build
 
+.PHONY: changelog
+changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments and the plugins' documentation
+	antsibull-changelog release --version $$(awk '/^version:/ {print $$2}' galaxy.yml) --update-existing --reload-plugins
+
 .PHONY: venv
 venv: $(VENV)/.ready-test ## The Python environment with all locked requirements
 

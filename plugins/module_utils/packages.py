@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 _POLICY = "/usr/sbin/policy-rc.d"
 _MARK = "# cairn: services wait for their configuration"
-# It forbids starts while the process that wrote it lives, and afterwards takes itself away: a run that was killed
-# leaves nothing behind that would keep a service from starting.
+_HELD = "CAIRN_HOLDS_SERVICES"
+# It forbids starts to what our own apt runs, which inherits the variable even when it outlives a killed run, and to
+# nobody else; when the run is over it takes itself away.
 _SCRIPT = """#!/bin/sh
 {mark}
-if [ -d /proc/{pid} ] && [ "$(cut -d' ' -f22 /proc/{pid}/stat)" = "{start}" ]; then exit 101; fi
-rm -f {path}
+if [ "${variable}" = yes ]; then exit 101; fi
+if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
 exit 0
 """
 _LISTS = "/var/lib/apt/lists"
@@ -72,11 +73,8 @@ def services_held() -> Iterator[None]:
         with open(_POLICY, encoding="utf-8", errors="replace") as file:
             own = _MARK in file.read()
     if own:
-        pid = os.getpid()
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            start = file.read().rsplit(")", 1)[1].split()[19]
         with open(_POLICY, "w", encoding="ascii") as file:
-            file.write(_SCRIPT.format(mark=_MARK, pid=pid, start=start, path=_POLICY))
+            file.write(_SCRIPT.format(mark=_MARK, variable=_HELD, pid=os.getpid(), path=_POLICY))
         os.chmod(_POLICY, 0o755)
     try:
         yield
@@ -96,7 +94,13 @@ def apt(*arguments: str) -> float:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "NEEDRESTART_SUSPEND": "1"},
+        env={
+            **os.environ,
+            "DEBIAN_FRONTEND": "noninteractive",
+            "LC_ALL": "C.UTF-8",
+            "NEEDRESTART_SUSPEND": "1",
+            _HELD: "yes",
+        },
     )
     if done.returncode:
         words = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

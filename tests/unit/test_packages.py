@@ -76,10 +76,25 @@ def policy(tmp_path, monkeypatch):
     return path
 
 
+def asked_by_apt(policy):
+    """Run the policy as our own apt's maintainer scripts do."""
+    return subprocess.run([policy], check=False, env={**os.environ, packages._HELD: "yes"}).returncode
+
+
 def test_services_are_held_and_let_go(policy):
     with packages.services_held():
-        assert subprocess.run([policy], check=False).returncode == 101
+        assert asked_by_apt(policy) == 101
     assert not policy.exists()
+
+
+def test_others_are_not_held(policy):
+    with packages.services_held():
+        assert subprocess.run([policy], check=False).returncode == 0
+        assert policy.exists()
+
+
+def test_apt_says_that_it_is_ours():
+    packages.apt("sh", "-c", f'[ "${packages._HELD}" = yes ]')
 
 
 def test_let_go_after_an_error(policy):
@@ -107,17 +122,17 @@ def test_a_killed_run_holds_nothing_back(policy):
     """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as run:
         assert run.stdout.readline() == b"held\n"
-        assert subprocess.run([policy], check=False).returncode == 101
         os.kill(run.pid, signal.SIGKILL)
+    assert asked_by_apt(policy) == 101  # an apt that outlives the run
     assert subprocess.run([policy], check=False).returncode == 0
     assert not policy.exists()
 
 
 def test_what_a_killed_run_left_is_taken_over(policy):
-    policy.write_text(packages._SCRIPT.format(mark=packages._MARK, pid=1, start=0, path=policy))
+    policy.write_text(packages._SCRIPT.format(mark=packages._MARK, variable=packages._HELD, pid=1, path=policy))
     policy.chmod(0o755)
     with packages.services_held():
-        assert subprocess.run([policy], check=False).returncode == 101
+        assert asked_by_apt(policy) == 101
     assert not policy.exists()
 
 
