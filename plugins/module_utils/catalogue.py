@@ -288,6 +288,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "page": page["name"],
                 "reads": sorted({*reads, *unit.get("reads", [])}),
                 "packages": unit.get("packages", packages),
+                "at_once": unit.get("at_once", False),
                 "reload": unit.get("reload", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),

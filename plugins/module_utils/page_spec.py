@@ -106,6 +106,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "state": {"type": "str", "choices": ["started", "stopped", "any"]},
                 # null leaves it as it is
                 "enabled": FLAG,
+                "at_once": FLAG,
                 "reload": FLAG,
                 "reads": TEXTS,
                 "packages": TEXTS,

@@ -41,7 +41,11 @@ options:
         elements: str
         default: []
       reload:
-        description: The unit takes a reload where others need a restart, and gets it at once.
+        description: The unit takes a reload where others need a restart.
+        type: bool
+        default: false
+      at_once:
+        description: Nothing waits for the unit and nothing is lost by it, so that it need not wait for O(restart).
         type: bool
         default: false
       log:
@@ -101,6 +105,7 @@ UNIT = {
     "reads": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "reload": {"type": "bool", "default": False},
+    "at_once": {"type": "bool", "default": False},
     "log": {"type": "path"},
 }
 
@@ -122,7 +127,7 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     # A socket can't start while its service runs without it.
     services = {unit.waits_for.removesuffix(".service") for unit in units}
     blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
-    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.asked["reload"])]
+    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.asked["at_once"])]
     due = [
         ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
         ("disable", [unit for unit in units if unit.disable]),

@@ -18,6 +18,7 @@ ASKED = {
     "reads": [],
     "packages": [],
     "reload": False,
+    "at_once": False,
     "log": None,
 }
 FOUND = {
@@ -178,8 +179,8 @@ class TestSteps:
         assert module.steps([stale], False) == []
         assert [verb for verb, _units in module.steps([stale], True)] == ["restart"]
 
-    def test_a_reload_is_no_restart_and_waits_for_nobody(self):
-        stale = unit({"reload": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+    def test_what_disturbs_nothing_waits_for_nobody(self):
+        stale = unit({"reload": True, "at_once": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert [verb for verb, _units in module.steps([stale], False)] == ["reload"]
 
     def test_the_cause_is_said(self):
