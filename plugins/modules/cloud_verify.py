@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: cloud_verify
 short_description: Uses a cloud as an unprivileged user does
+version_added: 0.1.0
 description:
   - The part of the action P(cairn.openstack.verify#module) that works on a controller. Use that one.
 options:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: log_lines
 short_description: The log lines of services that tell why something failed
+version_added: 0.1.0
 description:
   - Reads the services' units in the journal and their files in C(/var/log), and returns of each source the lines that
     report an error, and warnings that name one of the given ids. Errors that name one come first. Of reports of the

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: resources
 short_description: What a cloud shall hold, declared in lists and brought about in one session
+version_added: 0.1.0
 description:
   - Creates and updates projects, users, flavors, aggregates, images, networks and routers.
   - Only what is declared is touched, and of that only the fields that are given. Nothing is deleted unless an entry

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: verify
 short_description: Proves a cloud by using it as an unprivileged user does
+version_added: 0.1.0
 description:
   - Makes a project with a user, and as that user everything that leads to machines that answer ping and ssh on a
     floating IP. Each check is timed. All that was made is removed again, also what killed earlier runs left behind.

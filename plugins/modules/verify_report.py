@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: verify_report
 short_description: Shows how a cloud was proven, and fails if a check did
+version_added: 0.1.0
 description:
   - Prints the services' log lines and a table (check, result, seconds, detail), and writes JUnit XML.
 options:
