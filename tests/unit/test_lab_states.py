@@ -30,7 +30,8 @@ NONE = {**OFF, "exists": False}
 
 @pytest.fixture
 def lab(tmp_path):
-    return Lab(str(tmp_path / "lab"), "cairn", NETWORKS)
+    # Another prefix than a lab that may be up on this machine: some tests remove what they find.
+    return Lab(str(tmp_path / "lab"), "unit", NETWORKS)
 
 
 @pytest.fixture
@@ -290,7 +291,7 @@ def test_networks_that_overlap_with_each_other(monkeypatch):
 
 
 def test_the_labs_own_routes_do_not_count(lab, monkeypatch):
-    routes = [{"dst": "10.203.0.0/24", "dev": "cairn-mgmt"}, {"type": "local", "dst": "10.203.2.1", "dev": "cairn-ext"}]
+    routes = [{"dst": "10.203.0.0/24", "dev": "unit-mgmt"}, {"type": "local", "dst": "10.203.2.1", "dev": "unit-ext"}]
     monkeypatch.setattr(network, "run_json", lambda *_args: routes)
     network.overlaps(lab)
 
@@ -303,7 +304,7 @@ def test_the_machine_stays_off_the_tunnel_network(lab, monkeypatch):
     assert not commands
     lab_network.apply(lab, "present", check_mode=False)
     addresses = [command for command in commands if command.startswith("ip address")]
-    assert addresses == ["ip address add 10.203.0.1/24 dev cairn-mgmt", "ip address add 10.203.2.1/24 dev cairn-ext"]
+    assert addresses == ["ip address add 10.203.0.1/24 dev unit-mgmt", "ip address add 10.203.2.1/24 dev unit-ext"]
 
 
 def test_a_host_that_does_not_boot_says_why(host, monkeypatch):
