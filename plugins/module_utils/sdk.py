@@ -58,7 +58,7 @@ def request_id(error: BaseException) -> str:
 def words(error: BaseException) -> str:
     """Return an error as one line: what the service said, and the id under which it logged it."""
     text = " ".join(str(getattr(error, "details", None) or error or type(error).__name__).split())
-    return f"{text} ({request_id(error)})" if request_id(error) else text
+    return f"{text.rstrip('.')} ({request_id(error)})" if request_id(error) else text
 
 
 @contextmanager

@@ -73,14 +73,12 @@ class Quota(InDomain):
     def items(self, params):
         return [item for item in params["projects"] if item["quota"] and item["state"] == "present"]
 
-    def services(self):
-        """Return by the declared name: the API, how it is asked and how it is told."""
-        conn = self.cloud.conn
-        return {
-            "compute": (conn.compute.get_quota_set, conn.compute.update_quota_set),
-            "network": (conn.network.get_quota, conn.network.update_quota),
-            "volume": (conn.block_storage.get_quota_set, conn.block_storage.update_quota_set),
-        }
+    def calls(self, service):
+        """Return how a service is asked for limits, and how it is told."""
+        if service == "network":
+            return self.cloud.conn.network.get_quota, self.cloud.conn.network.update_quota
+        proxy = self.cloud.conn.compute if service == "compute" else self.cloud.conn.block_storage
+        return proxy.get_quota_set, proxy.update_quota_set
 
     def found(self):
         for item in self.items(self.cloud.params):
@@ -90,11 +88,10 @@ class Quota(InDomain):
 
     def facts(self, thing):
         project, quota = thing
-        services = self.services()
         limits = {}
         for service, declared in quota.items():
             if declared:
-                answer = services[service][0](project).to_dict(original_names=True)
+                answer = self.calls(service)[0](project).to_dict(original_names=True)
                 limits[service] = {name: answer.get(name) for name in declared}
         return limits
 
@@ -111,10 +108,10 @@ class Quota(InDomain):
         return thing
 
     def update(self, thing, fields, item):
-        for service, calls in self.services().items():
+        for service in item["quota"]:
             limits = part(fields, service)
             if limits:
-                calls[1](thing[0], **limits)
+                self.calls(service)[1](thing[0], **limits)
 
 
 class User(InDomain):
