@@ -3,13 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from collections import Counter
-
-from ansible.plugins.callback import CallbackBase
-
 DOCUMENTATION = r"""
 name: timing
 type: aggregate
@@ -25,6 +18,13 @@ options:
     type: path
     env: [{name: CAIRN_TIMING_FILE}]
 """
+
+import json
+import os
+import time
+from collections import Counter
+
+from ansible.plugins.callback import CallbackBase
 
 
 class CallbackModule(CallbackBase):

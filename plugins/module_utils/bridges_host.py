@@ -417,7 +417,7 @@ def execute(todo: list[list[str]], stubborn: bool = False) -> None:
                 continue
             if not stubborn:
                 raise
-            print(error, file=sys.stderr)
+            sys.stderr.write(f"{error}\n")
 
 
 def converge(record: dict, former: dict, stubborn: bool = False) -> None:
@@ -447,7 +447,7 @@ def undo(why: str) -> None:
         os.rename(TRIAL, claimed)  # whoever renames it first has decided
     except FileNotFoundError:
         return
-    print(f"leading back: {why}", file=sys.stderr)
+    sys.stderr.write(f"leading back: {why}\n")
     trial = read_json(claimed)
     converge(trial["former"], trial["record"], stubborn=True)
     links = read_links()
@@ -474,7 +474,7 @@ def main() -> None:
             converge(trial["record"], trial["former"])
         except BridgesError as error:
             undo(str(error))
-            sys.exit(str(error))
+            raise SystemExit(str(error)) from error
     elif verb == "undo" or os.path.exists(TRIAL):  # the host was reset in the middle of a trial
         undo("no new connection reached the host in time")
     else:

@@ -36,7 +36,7 @@ def faults(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         try:
             version = ipaddress.ip_address(address).version
         except ValueError:
-            found.append(f"Host {name}: {address!r} is no address. Set ansible_host or cloud_address to its IPv4 address.")
+            found.append(f"Host {name}: {address!r} is no address. Set ansible_host or cloud_address to its IPv4 one.")
             continue
         if version != 4:
             found.append(f"Host {name}: {address} is IPv6, and the control plane is IPv4 only. Set cloud_address.")
