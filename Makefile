@@ -9,17 +9,18 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Where ansible-lint and molecule look, which do not read ansible.cfg in time; this is the only place.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
+BEGAN := $(shell date +%s)
 LINK := $(VENV)/collections/ansible_collections/cairn/openstack
 
 ##@ A cloud on this machine
 
 .PHONY: cloud
 cloud: $(VENV)/.ready ## Four test hosts, a cloud on them and a machine that answers ssh
-	@tools/cloud inventories/lab
+	@CAIRN_BEGAN=$(BEGAN) tools/cloud inventories/lab
 
 .PHONY: cloud-aio
 cloud-aio: $(VENV)/.ready ## The same on one test host
-	@tools/cloud inventories/lab_aio
+	@CAIRN_BEGAN=$(BEGAN) tools/cloud inventories/lab_aio
 
 .PHONY: lab-down
 lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and processes

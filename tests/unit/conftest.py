@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 # `make` links the checkout there.
 sys.path.insert(0, str(ROOT / ".venv" / "collections"))
+# Ansible's programs stand beside the interpreter, whether or not somebody activated the environment.
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")
