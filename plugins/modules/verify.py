@@ -35,10 +35,10 @@ options:
     description: Whom the image lets in by ssh.
     type: str
     default: cairn
-  ready_line:
-    description: What a machine of that image says on its console when it has its address.
+  lease_line:
+    description: What a machine of that image says on its console when it has its address. If it is empty, nobody looks.
     type: str
-    default: 'cairn-guest ready: {address}'
+    default: lease of {address} obtained
   memory:
     description: A machine's memory in MiB.
     type: int
@@ -105,7 +105,7 @@ options:
     description: Seconds for a machine to be active, and for a snapshot.
     type: int
     default: 300
-  ready_timeout:
+  lease_timeout:
     description: Seconds for a machine to have its address then.
     type: int
     default: 300

@@ -234,12 +234,15 @@ def test_a_machine_in_error_says_novas_words():
 def test_no_lease_shows_the_consoles_end():
     said = {"output": "one\n\ntwo\n"}
     compute = SimpleNamespace(get_server_console_output=lambda server_id: said)
-    run = Run(RUN, SimpleNamespace(compute=compute), {**OPTIONS, "ready_timeout": 0})
+    run = Run(RUN, SimpleNamespace(compute=compute), {**OPTIONS, "lease_timeout": 0})
     machine = Machine("m", "u1", address="198.18.0.7", host="c1")
     with pytest.raises(Bad, match=r"198\.18\.0\.7.*\none\ntwo$"):
         machines.leases(run, [machine])
-    said["output"] += "cairn-guest ready: 198.18.0.7\n"
+    said["output"] += "lease of 198.18.0.7 obtained\n"
     assert machines.leases(run, [machine]) == "198.18.0.7"
+    run.options["lease_line"] = ""
+    with pytest.raises(NotRun):
+        machines.leases(run, [machine])
 
 
 def test_the_console_is_read_as_a_browser_does():

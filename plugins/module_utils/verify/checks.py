@@ -79,7 +79,7 @@ def perform(check: Check) -> Result:
     except NotRun as why:
         result.outcome, result.detail = NOT_RUN, str(why)
     except Exception as error:
-        result.outcome, result.detail = FAILED, words(error)
+        result.outcome, result.detail = FAILED, str(error) if isinstance(error, Bad) else words(error)
         result.ids = [found for found in (*getattr(error, "ids", ()), request_id(error)) if found]
         result.hosts = list(getattr(error, "hosts", ()))
         result.services, result.groups = list(check.services), list(check.groups)

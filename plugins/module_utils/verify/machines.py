@@ -76,7 +76,8 @@ def on_vlan(run: Run) -> str:
         for number, host in enumerate(hosts[:VLAN_MACHINES])
     ]
     active(run, machines)
-    leases(run, machines)
+    if run.options["lease_line"]:
+        leases(run, machines)
     seen = run.admin.network.get_network(made.id)
     return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
 
@@ -172,13 +173,15 @@ def dhcp(run: Run) -> str:
 
 def leases(run: Run, machines: list[Machine]) -> str:
     """Wait until every machine says its own address on its console."""
-    end = time.monotonic() + run.options["ready_timeout"]
+    if not run.options["lease_line"]:
+        raise NotRun("verify_lease_line is empty")
+    end = time.monotonic() + run.options["lease_timeout"]
     for machine in machines:
-        line = run.options["ready_line"].format(address=machine.address)
+        line = run.options["lease_line"].format(address=machine.address)
         if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
             raise Bad(
                 f"the console of {machine.name} on {machine.host} does not say {line!r} after "
-                f"{run.options['ready_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}",
+                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}",
                 (machine.id, machine.port),
                 (machine.host,),
             )

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.openstack.plugins.module_utils.verify import icmp
@@ -26,6 +27,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import 
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 # One try, in seconds; the time-outs of the options are for all tries together.
 PING, CONNECT, COMMAND = 2, 10, 90
+# What ssh itself ends with if it does not get in.
+NO_SSH = 255
 OPTIONS = (
     *("-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
     *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", f"ConnectTimeout={CONNECT}"),
@@ -169,13 +172,18 @@ class Probe:
         return f"{source['host']} -> {', '.join(target['host'] for target in targets)}"
 
     def within(self, command: str, machine: dict | None = None) -> str:
-        """Run a shell command in a machine and return its output; the way to all others is the first."""
+        """Run a shell command in a machine, once it lets us in; the way to all others is the first.
+
+        :return: the command's output.
+        """
         floating, user = self.made["floating_address"], self.options["user"]
         if machine in (None, self.machine):
             way = ssh(self.key, user, floating)
         else:
             way = ssh(self.key, user, machine["address"], floating)
-        done = run([*way, command], COMMAND)
+        end = time.monotonic() + self.options["ssh_timeout"]
+        while (done := run([*way, command], COMMAND)).returncode == NO_SSH and time.monotonic() < end:
+            time.sleep(2)
         if done.returncode:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
             where = (machine or self.machine)["name"]
