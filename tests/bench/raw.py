@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The floor under site.yml: the same package installs, schema syncs and unit starts, by a plain script on one bare host.
+"""The floor under site.yml: the same packages, schema syncs and unit starts, by a plain script on one bare host.
 
 Reads the host's part of the cloud as JSON from standard input (tests/bench/part.yml writes it), runs as root on the
 host, and prints the seconds of each step as JSON. Needs nothing that a bare Debian lacks. The host is spoilt by it:
