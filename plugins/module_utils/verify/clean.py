@@ -79,7 +79,8 @@ class Sweep:
     def project(self, project: str) -> None:
         """Remove what is in a project; users of a thing before the thing."""
         network = self.admin.network
-        self.servers(project)
+        # They take a while to go, in which the rest goes that they don't hold.
+        self.each("machine", self.servers(project), self.admin.compute.delete_server)
         if not self.spared:
             self.each("floating IP", network.ips(project_id=project), network.delete_ip)
         names = {net.id: net.name for net in network.networks(project_id=project)}
@@ -88,23 +89,21 @@ class Sweep:
                 if port.device_owner in INTERFACES and names.get(port.network_id) not in self.spared:
                     network.remove_interface_from_router(router.id, port_id=port.id)
             self.each("router", [router], network.delete_router)
+        self.each("image", self.admin.image.images(owner=project), self.admin.image.delete_image)
+        if not poll(lambda: not self.servers(project), self.timeout):
+            left = self.servers(project)
+            self.left += [
+                f"machine {server.name} ({server.id}, {server.task_state or server.status})" for server in left
+            ]
         ports = (port for port in network.ports(project_id=project) if not port.device_owner.startswith("network:"))
         self.each("port", ports, network.delete_port)
         self.each("network", network.networks(project_id=project), network.delete_network)
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
-        self.each("image", self.admin.image.images(owner=project), self.admin.image.delete_image)
 
-    def servers(self, project: str) -> None:
-        """Remove a project's machines and wait until they are gone."""
-        compute = self.admin.compute
-
-        def there():
-            found = compute.servers(all_projects=True, project_id=project)
-            return [server for server in found if server.name not in self.spared]
-
-        self.each("machine", there(), compute.delete_server)
-        if not poll(lambda: not there(), self.timeout):
-            self.left += [f"machine {left.name} ({left.id}, {left.task_state or left.status})" for left in there()]
+    def servers(self, project: str) -> list:
+        """Return a project's machines that are to go and are still there."""
+        found = self.admin.compute.servers(all_projects=True, project_id=project)
+        return [server for server in found if server.name not in self.spared]
 
     def each(self, what: str, things: Iterable, delete: Callable) -> None:
         """Delete what is not spared, and go on if one can't be."""
