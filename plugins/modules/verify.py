@@ -59,8 +59,12 @@ options:
     description: The physical network of VLANs; without a bridge for it, VLANs are not checked.
     type: str
     default: vlan
+  vlan_range:
+    description: The VLANs that tenants get, as first:last.
+    type: str
+    default: ''
   vlan_segment:
-    description: A VLAN to use; 0 for one of those that tenants get.
+    description: A VLAN to use; 0 for one of O(vlan_range).
     type: int
     default: 0
   vlan_cidr:

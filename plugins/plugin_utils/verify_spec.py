@@ -16,6 +16,7 @@ SPEC = {
     "cidr": {"type": "str", "default": "198.18.0.0/24"},
     "external_network": {"type": "str", "default": ""},
     "vlan_network": {"type": "str", "default": "vlan"},
+    "vlan_range": {"type": "str", "default": ""},
     "vlan_segment": {"type": "int", "default": 0},
     "vlan_cidr": {"type": "str", "default": "198.18.1.0/24"},
     "machines_min": {"type": "int", "default": 2},

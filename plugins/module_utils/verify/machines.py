@@ -63,14 +63,10 @@ def on_vlan(run: Run) -> str:
     hosts = vlan_hosts(run.admin, physical)
     if not hosts:
         raise NotRun(f"no compute host has a physical network {physical}")
-    try:
-        made = network.vlan(run, physical)
-    except Exception as error:
-        if not run.options["vlan_segment"] and "network is available" in str(error):
-            raise NotRun(
-                f"the physical network {physical} has no VLAN to give, and verify_vlan_segment is 0"
-            ) from error
-        raise
+    # Without a range Neutron would take any VLAN, also one that somebody uses.
+    if not (run.options["vlan_range"] or run.options["vlan_segment"]):
+        raise NotRun("no VLAN may be used: cloud_vlan_range is empty, and verify_vlan_segment is 0")
+    made = network.vlan(run, physical)
     machines = [
         create(run, run.admin_there, f"{VLAN}-{number}", made, host=host, kind=VLAN)
         for number, host in enumerate(hosts[:VLAN_MACHINES])
