@@ -32,18 +32,15 @@ class ActionModule(ActionBase):
         """Return the module's result."""
         super().run(tmp, task_vars)
         args = {**self._task.args, "images": [self.digested(image) for image in self._task.args.get("images") or []]}
-        try:
+        result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
+        files = result.pop("files", None)
+        if files:
+            folder = self._connection._shell.tmpdir or self._make_tmp_path()
+            args["staged"] = {
+                file: self._transfer_file(self.local(file), self._connection._shell.join_path(folder, str(number)))
+                for number, file in enumerate(files)
+            }
             result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
-            files = result.pop("files", None)
-            if files:
-                folder = self._connection._shell.tmpdir or self._make_tmp_path()
-                args["staged"] = {
-                    file: self._transfer_file(self.local(file), self._connection._shell.join_path(folder, str(number)))
-                    for number, file in enumerate(files)
-                }
-                result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
     def digested(self, image):

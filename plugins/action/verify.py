@@ -92,8 +92,10 @@ class ActionModule(ActionBase):
     def vantage(self, made):
         """Return where the machines are used from: ``control``, ``controller`` or ``none``."""
         wanted, router = self.options["from"], made["router_address"]
-        if wanted != "auto" or not router:
+        if wanted != "auto":
             return wanted
+        if not router:
+            return "control"
         try:
             if probe.ping(router, ROUTE_TIMEOUT):
                 return "control"

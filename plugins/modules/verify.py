@@ -14,6 +14,7 @@ description:
   - Checks that don't need each other run at the same time. A check whose input failed is not run, and says why.
   - Works on one controller through the APIs, and on the control machine by ping and ssh; where that has no way to the
     floating IPs, from the controller.
+  - Two runs at once would take the earlier one's objects for leftovers.
   - Does not fail when checks do. Hand its result to M(cairn.openstack.verify_report).
 options:
   cloud:

@@ -85,9 +85,12 @@ class Sweep:
             self.each("floating IP", network.ips(project_id=project), network.delete_ip)
         names = {net.id: net.name for net in network.networks(project_id=project)}
         for router in network.routers(project_id=project):
-            for port in network.ports(device_id=router.id):
-                if port.device_owner in INTERFACES and names.get(port.network_id) not in self.spared:
-                    network.remove_interface_from_router(router.id, port_id=port.id)
+            inner = [
+                port
+                for port in network.ports(device_id=router.id)
+                if port.device_owner in INTERFACES and names.get(port.network_id) not in self.spared
+            ]
+            self.each("interface", inner, lambda p, r=router: network.remove_interface_from_router(r.id, port_id=p.id))
             self.each("router", [router], network.delete_router)
         self.each("image", self.admin.image.images(owner=project), self.admin.image.delete_image)
         if not poll(lambda: not self.servers(project), self.timeout):

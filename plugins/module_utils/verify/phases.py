@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module ``cloud_verify`` does: each phase takes its parameters and the administrator's connection."""
+
+from __future__ import annotations
+
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import machines, plan, probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check, perform, perform_all
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import Sweep
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
+
+
+def use(params: dict, admin) -> dict:
+    """Run the checks that make things."""
+    options = {**params["options"], "public_key": params["public_key"], "image_file": params["image_file"]}
+    if params["image_offered"] and not params["image_file"] and lacking(admin, options["image"]):
+        return {"image_wanted": True}
+    run = Run(params["run"], admin, options)
+    results = perform_all(plan.checks(run))
+    return {"results": [result.as_dict() for result in results], "made": run.made()}
+
+
+def lacking(admin, image: str) -> bool:
+    """Return whether the cloud has no such image; if it can't say, the checks will tell why."""
+    try:
+        with told():
+            return not list(admin.image.images(name=image))
+    except Failed:
+        return False
+
+
+def reach(params: dict, admin) -> dict:
+    """Ping an address."""
+    return {"reached": probe.ping(params["address"], params["seconds"])}
+
+
+def probed(params: dict, admin) -> dict:
+    """Use the machines."""
+    results = probe.perform(params["private_key"], params["made"], params["options"], params["outcomes"])
+    return {"results": [result.as_dict() for result in results]}
+
+
+def clean(params: dict, admin) -> dict:
+    """Remove everything."""
+    consoles = {}
+    for server in params["consoles"]:
+        try:
+            with told():
+                consoles[server] = machines.tail(admin, server)
+        except Failed as error:
+            consoles[server] = f"the console can't be read: {error}"
+    sweep = Sweep(admin, params["run"], params["options"]["delete_timeout"], params["keep"])
+    services, groups = ("nova", "neutron", "keystone"), ("controller", "compute")
+    check = Check("clean-up", lambda: f"{sweep.all()} objects removed", services=services, groups=groups)
+    return {"results": [perform(check).as_dict()], "consoles": consoles}
+
+
+PHASES = {"use": use, "reach": reach, "probe": probed, "clean": clean}
