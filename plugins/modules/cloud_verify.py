@@ -14,8 +14,7 @@ options:
   phase:
     description:
       - V(use) makes a project and a user and, as that user, everything up to machines that run.
-      - V(reach) pings an address from this host.
-      - V(probe) uses the machines from this host.
+      - V(reach) pings an address, V(probe) uses the machines, both from this host.
       - V(clean) removes all that the run made.
     type: str
     choices: [use, reach, probe, clean]
