@@ -7,7 +7,7 @@ import zlib
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, page_spec, topology
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
 # What a plan before the first run shows in a certificate's place.
@@ -24,7 +24,10 @@ class ActionModule(ActionBase):
         """Template the pages that concern this host, and sort what they say by verb."""
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
-        pages = catalogue.pages(task_vars, catalogue.extra_pages(task_vars, self._templar.template))
+        extra = catalogue.extra_pages(task_vars, self._templar.template)
+        if faults := [fault for name, page in extra.items() for fault in page_spec.faults(name, page)]:
+            raise AnsibleError("catalog_extra can't be read:\n" + "\n".join(faults))
+        pages = catalogue.pages(task_vars, extra)
         hosts = topology.topology(task_vars["groups"], task_vars["hostvars"])
         if faults := topology.faults(hosts):
             raise AnsibleError("The inventory is no cloud yet:\n" + "\n".join(faults))

@@ -142,8 +142,6 @@ class TestRoles:
 
 class TestSettings:
     NAMES = tuple(load(ROOT / "roles/cloud/defaults/main.yml"))
-    # Nobody reads these yet.
-    IDLE = ("cloud_package_mirror", "cloud_package_pins")
 
     def uses(self):
         """Return who uses which names that look like a setting."""
@@ -175,7 +173,7 @@ class TestSettings:
             for name in self.NAMES
             if name not in used and not name.startswith(prefixes) and not re.search(rf"\b{name}\b(?!:)", own)
         ]
-        assert tuple(idle) == self.IDLE
+        assert idle == []
 
     def test_each_is_named_after_its_role(self):
         assert [name for name in self.NAMES if not name.startswith("cloud_")] == []

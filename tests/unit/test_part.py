@@ -18,6 +18,7 @@ LAMP = {
     "description": "Light service",
     "packages": {"controller": ["lamp-api"]},
     "databases": [{"name": "lamp"}],
+    "schema": [{"run": "lamp-manage sync", "unless": {"database": "lamp", "query": "SHOW TABLES"}}],
     "identity": {"services": [{"type": "light"}]},
     "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
     "units": [{"name": "lamp-api"}],
