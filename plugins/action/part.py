@@ -92,6 +92,7 @@ class ActionModule(ActionBase):
             "probe": probe,
             "datapath": plan["datapath"],
             "hypervisor": probe["hypervisor"]["type"],
+            "management_network": topology.network_of(probe, me["address"]),
             "bridges": plan["bridges"],
             "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
             "tunnel_address": plan["tunnel_address"],
@@ -179,6 +180,7 @@ class ActionModule(ActionBase):
             "health": [],
             "completion": [],
             "region": cloud["region"],
+            "controller": cloud["controllers"][0]["name"],
             "identity": {"users": [], "services": [], "roles": []},
             "secrets": cloud["secrets"],
             "mask": list(cloud["secrets"].values()),
@@ -198,6 +200,7 @@ class ActionModule(ActionBase):
             else:
                 part["files"] += [{**file, "state": "absent"} for file in host_files]
                 part["removed"] += [{**unit, "state": "stopped", "enabled": False} for unit in units]
+            part["completion"] += catalogue.schema(page, "completion") if present else []
             if controller:
                 part["operator"] += catalogue.files(page, {"operator"}, cloud, [])
                 self.controller_verbs(part, name, page, cloud)
@@ -240,7 +243,6 @@ class ActionModule(ActionBase):
         if state == "absent":
             return
         part["schemas"] += catalogue.schema(page)
-        part["completion"] += catalogue.schema(page, "completion")
         part["keys"] += page["keys"]
         part["health"] += [
             {

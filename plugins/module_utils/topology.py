@@ -52,3 +52,12 @@ def interface_with(probe: Mapping[str, Any], address: str) -> str | None:
         if address in [one.split("/")[0] for one in interface["addresses"]]:
             return name
     return None
+
+
+def network_of(probe: Mapping[str, Any], address: str) -> str:
+    """Return the network, in CIDR form, of the interface that holds *address*; the address alone where none does."""
+    for interface in probe["interfaces"].values():
+        for one in interface["addresses"]:
+            if one.split("/")[0] == address:
+                return str(ipaddress.ip_interface(one).network)
+    return address

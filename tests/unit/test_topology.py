@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cairn.openstack.plugins.module_utils.topology import address, faults, topology
+from ansible_collections.cairn.openstack.plugins.module_utils.topology import address, faults, network_of, topology
 
 
 def test_a_host_in_several_groups_is_one_host():
@@ -46,3 +46,9 @@ def test_every_fault_is_said_at_once():
 
 def test_a_sound_inventory_has_no_fault():
     assert faults({"a": {"address": "192.0.2.1", "groups": ["controller"]}}) == []
+
+
+def test_the_network_of_an_address():
+    probe = {"interfaces": {"lo": {"addresses": ["127.0.0.1/8"]}, "eth0": {"addresses": ["192.0.2.9/25", "fe80::1/64"]}}}
+    assert network_of(probe, "192.0.2.9") == "192.0.2.0/25"
+    assert network_of(probe, "198.51.100.1") == "198.51.100.1"
