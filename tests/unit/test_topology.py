@@ -49,6 +49,7 @@ def test_a_sound_inventory_has_no_fault():
 
 
 def test_the_network_of_an_address():
-    probe = {"interfaces": {"lo": {"addresses": ["127.0.0.1/8"]}, "eth0": {"addresses": ["192.0.2.9/25", "fe80::1/64"]}}}
+    addresses = {"lo": ["127.0.0.1/8"], "eth0": ["192.0.2.9/25", "fe80::1/64"]}
+    probe = {"interfaces": {name: {"addresses": found} for name, found in addresses.items()}}
     assert network_of(probe, "192.0.2.9") == "192.0.2.0/25"
     assert network_of(probe, "198.51.100.1") == "198.51.100.1"
