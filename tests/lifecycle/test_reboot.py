@@ -59,7 +59,7 @@ def guest(playbooks):
 def started(playbooks, name):
     """Return what tells one boot of a host from the next, or None while it is away."""
     try:
-        said = host(playbooks, name).run("stat --format=%%Y /proc/1")
+        said = host(playbooks, name).run("systemctl show --property=UserspaceTimestampMonotonic --value")
     except RuntimeError:
         return None
     return said.stdout.strip() if said.rc == 0 else None
@@ -82,6 +82,8 @@ def test_guest_answers_again(playbooks, guest, groups, kind, capsys):
     """The guest's floating IP answers within the limit after its compute node, or the network node, is rebooted."""
     controller = host(playbooks, groups["controller"][0])
     name = ask(controller, "cloud/scripts/where.py", guest["name"]) if kind == "compute" else groups["network"][0]
+    if kind == "network" and name in groups["compute"]:
+        pytest.skip(f"not run: {name} is a compute node, too, and was rebooted as such")
     if name in groups["controller"] and len(groups["all"]) > 1:
         pytest.skip(f"not run: {name} is a controller, too")
     loop = Loop(["sh", "-c", guest["ssh"] + " -o ConnectTimeout=3 -o ServerAliveInterval=3 true"])
