@@ -53,6 +53,12 @@ test-default: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to 
 test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud
 	molecule test --scenario-name multinode
 
+.PHONY: test-lifecycle
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a host that joins, reboots, a host with one card
+	molecule test --scenario-name killed
+	molecule test --scenario-name lifecycle
+	molecule test --scenario-name onecard
+
 ##@ The collection
 
 .PHONY: build

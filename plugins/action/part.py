@@ -88,6 +88,11 @@ class ActionModule(ActionBase):
             "hosts": list(hosts.values()),
             "controllers": controllers,
             "computes": [host for host in hosts.values() if "compute" in host["groups"]],
+            "computes_in_play": [
+                name
+                for name, host in hosts.items()
+                if "compute" in host["groups"] and name in self.task_vars["ansible_play_hosts"]
+            ],
             "me": me,
             "probe": probe,
             "datapath": plan["datapath"],

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ if [ "${variable}" = yes ]; then exit 101; fi
 if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
 exit 0
 """
+_LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
 
@@ -42,6 +44,24 @@ def status() -> tuple[set[str], list[str]]:
         elif state[1:2] in "UFHtW":
             half.append(name)
     return installed, sorted(half)
+
+
+def wait_for_lock(seconds: float = 900) -> None:
+    """Wait until no other package command runs, such as one that has outlived a killed run.
+
+    :raises PackageError: it still runs after *seconds*.
+    """
+    end = time.monotonic() + seconds
+    with open(_LOCK, "w", encoding="ascii") as file:
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > end:
+                    raise PackageError(f"Another package command has held {_LOCK} for {seconds:.0f} s.") from None
+                time.sleep(1)
+            else:
+                return
 
 
 def lists_outdated() -> bool:

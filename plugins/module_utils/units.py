@@ -162,6 +162,11 @@ class Unit:
         return self.asked["state"] == "started" and not self.running
 
     @property
+    def at_once(self) -> bool:
+        """A restart disturbs nobody: by the page's word, or since the unit never ran as Cairn configured it."""
+        return self.asked["at_once"] or self.stamp is None
+
+    @property
     def waits_for(self) -> str:
         """The service that has to stop before this socket can start, empty for none."""
         service = self.found.get("Triggers", "") if self.start and self.name.endswith(".socket") else ""

@@ -54,6 +54,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"names": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
     )
+    if not module.check_mode:
+        try:
+            packages.wait_for_lock()
+        except packages.PackageError as error:
+            module.fail_json(msg=str(error))
     installed, half = packages.status()
     missing = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
     changes = [f"{name} installed" for name in missing] + [f"{name} configured" for name in half]

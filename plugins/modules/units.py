@@ -127,7 +127,7 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     # A socket can't start while its service runs without it.
     services = {unit.waits_for.removesuffix(".service") for unit in units}
     blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
-    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.asked["at_once"])]
+    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.at_once)]
     due = [
         ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
         ("disable", [unit for unit in units if unit.disable]),
