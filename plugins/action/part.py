@@ -18,16 +18,25 @@ class ActionModule(ActionBase):
     """Returns the fact ``cairn``: packages, files, units, databases, accounts, endpoints of this host."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset()
+    _VALID_ARGS = frozenset({"state"})
 
     def run(self, tmp=None, task_vars=None):
-        """Template the pages that concern this host, and sort what they say by verb."""
+        """Template the pages that concern this host, and sort what they say by verb.
+
+        With the argument ``state: absent`` every page is one that goes, and no secret is missed.
+        """
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
         extra = catalogue.extra_pages(task_vars, self._templar.template)
         if faults := [fault for name, page in extra.items() for fault in page_spec.faults(name, page)]:
             raise AnsibleError("catalog_extra can't be read:\n" + "\n".join(faults))
         pages = catalogue.pages(task_vars, extra)
+        self.absent = self._task.args.get("state") == "absent"
+        for page in pages.values():
+            # Before the others: which APIs the front has follows from it.
+            page["state"] = "absent" if self.absent else self._templar.template(page["state"])
+        if clashes := page_spec.clashes({name: page for name, page in pages.items() if page["state"] == "present"}):
+            raise AnsibleError("Two services can't listen on one port:\n" + "\n".join(clashes))
         hosts = topology.topology(task_vars["groups"], task_vars["hostvars"])
         if faults := topology.faults(hosts):
             raise AnsibleError("The inventory is no cloud yet:\n" + "\n".join(faults))
@@ -129,7 +138,7 @@ class ActionModule(ActionBase):
         """Return the secrets *names*; a plan before the first run goes on with some that nobody will ever see."""
         have = folder.values()
         missing = [name for name in names if name not in have]
-        if missing and not self._task.check_mode:
+        if missing and not self._task.check_mode and not self.absent:
             raise AnsibleError(f"{folder.path} lacks these secrets: {', '.join(missing)}")
         return {name: have.get(name) or generate(name) for name in names}
 
@@ -177,7 +186,8 @@ class ActionModule(ActionBase):
             "operator": [],
             "files": [],
             "units": {tier: [] for tier in catalogue.TIERS},
-            "removed": [],
+            "removed": {tier: [] for tier in catalogue.TIERS},
+            "data": [],
             "databases": [],
             "message_users": [],
             "schemas": [],
@@ -203,24 +213,29 @@ class ActionModule(ActionBase):
                 for unit in units:
                     part["units"][unit["tier"]].append(unit)
             else:
-                part["files"] += [{**file, "state": "absent"} for file in host_files]
-                part["removed"] += [{**unit, "state": "stopped", "enabled": False} for unit in units]
+                part["files"] += [{**file, "state": "absent"} for file in host_files if not file["keep"]]
+                part["data"] += page["data"]
+                for unit in units:
+                    if not unit["keep"]:
+                        part["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
             part["completion"] += catalogue.schema(page, "completion") if present else []
             if controller:
-                part["operator"] += catalogue.files(page, {"operator"}, cloud, [])
+                part["operator"] += [
+                    {**file, "state": page["state"]} for file in catalogue.files(page, {"operator"}, cloud, [])
+                ]
                 self.controller_verbs(part, name, page, cloud)
         part["packages"] = sorted(set(part["packages"]))
         for list_name in ("early", "files", "operator"):
             keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret")
             part[list_name] = [{key: file[key] for key in keys if key in file} for file in part[list_name]]
-        for tier in part["units"]:
-            part["units"][tier] = [self.unit(unit) for unit in part["units"][tier]]
-        part["removed"] = [self.unit(unit) for unit in part["removed"]]
+        for tiers in (part["units"], part["removed"]):
+            for tier, found in tiers.items():
+                tiers[tier] = [self.unit(unit) for unit in found]
         return part
 
     def unit(self, unit):
         """Return *unit* as the module ``units`` takes it."""
-        return {key: value for key, value in unit.items() if key not in ("tier", "page")}
+        return {key: value for key, value in unit.items() if key not in ("tier", "page", "keep")}
 
     def controller_verbs(self, part, name, page, cloud):
         """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health."""

@@ -34,6 +34,10 @@ NOTHING = {"datapath": "system", "bridges": [], "nics": {}}
 # the packets in a second time and configure itself by router advertisements, all on a card that has no address.
 PORT_SYSCTLS = {"net/ipv4/conf/{}/arp_ignore": 8, "net/ipv4/conf/{}/rp_filter": 1, "net/ipv6/conf/{}/disable_ipv6": 1}
 
+# All bridges hear a broadcast when they are joined. A kernel whose bridge answers for another one's address sends the
+# peer's tunnel to the wrong device, where it is lost.
+BRIDGE_SYSCTL = "net/ipv4/conf/{}/arp_ignore"
+
 
 class BridgesError(Exception):
     """A command failed, or did not do what it was for; the text is for the operator."""
@@ -182,6 +186,8 @@ def read_host(*records: dict) -> dict:
         link["tx_checksums"] = not features or bool(re.search(r"^tx-checksumming: on$", features, re.MULTILINE))
         # Any value but 0 does it on a card without addresses; a kernel without IPv6 lacks one of the files.
         link["silent"] = all(read_file(f"/proc/sys/{key.format(name)}").strip() != "0" for key in PORT_SYSCTLS)
+    for name in bridges & set(host["links"]):
+        host["links"][name]["own_arp"] = read_file(f"/proc/sys/{BRIDGE_SYSCTL.format(name)}").strip() != "0"
     for name in bridges & set(host["bridges"]):
         bridge = host["bridges"][name]
         # Neutron's agent makes its bridges secure: with no flow, nothing passes until the agent runs again.
@@ -243,6 +249,7 @@ def goal(record: dict, former: dict) -> dict[str, dict]:
             "addresses": held(record, name, "addresses"),
             "routes": held(record, name, "routes"),
             "forwards": True,
+            "own_arp": True,
             **shared,
         }
         if ports:
@@ -355,6 +362,8 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
             todo.append(["ethtool", "-K", name, "tx", "on" if shall["tx_checksums"] else "off"])
         if not was.get("forwards", True):
             todo.append(["ovs-ofctl", "add-flow", name, "priority=0,actions=NORMAL"])
+        if "own_arp" in shall and not was.get("own_arp"):
+            todo.append(["sysctl", "-q", "-w", f"{BRIDGE_SYSCTL.format(name)}=1"])
         todo.append(["ip", "link", "set", name, "up"])
     for name, shall in differing.items():
         if shall.get("silent") is True:

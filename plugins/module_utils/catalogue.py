@@ -41,9 +41,14 @@ def pages(variables: Mapping[str, Any], extra: Mapping[str, Page]) -> dict[str, 
         if key.startswith("catalog_") and key != "catalog_extra"
     }
     return {
-        name: {**copy.deepcopy(DEFAULTS), "name": name, "user": name, **page}
+        name: {**copy.deepcopy(DEFAULTS), "name": name, "user": name, "data": folders(page.get("user", name)), **page}
         for name, page in sorted({**shipped, **extra}.items())
     }
+
+
+def folders(user: str) -> list[str]:
+    """Return where Debian's package of a service keeps its configuration, data and logs."""
+    return [f"/etc/{user}", f"/var/lib/{user}", f"/var/log/{user}"]
 
 
 def extra_pages(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Mapping[str, Page]:
@@ -252,6 +257,7 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
                 "drop": attributes.get("drop"),
                 "secret": attributes.get("secret", False),
                 "early": attributes.get("early", False),
+                "keep": attributes.get("keep", False),
                 "units": attributes.get("units"),
             }
         )
@@ -269,6 +275,7 @@ _PLAIN = {
     "drop": None,
     "secret": False,
     "early": False,
+    "keep": False,
 }
 
 
@@ -290,6 +297,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "packages": unit.get("packages", packages),
                 "at_once": unit.get("at_once", False),
                 "reload": unit.get("reload", False),
+                "keep": unit.get("keep", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),
                 "log": unit.get("log", f"/var/log/{page['user']}/{name}.log"),

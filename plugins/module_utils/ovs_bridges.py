@@ -241,6 +241,8 @@ def bring(params: dict, check_mode: bool) -> dict:
     after = bridges_host.goal(record, former)
     if not host["fault"]:
         before = bridges_host.view(host, record, former)
+    elif not record["bridges"] and former == NOTHING:
+        before = after  # neither a bridge of ours nor, it may be, Open vSwitch
     elif check_mode:
         warnings.append(f"Open vSwitch does not answer, so its record is compared: {host['fault']}")
         before = bridges_host.goal(former, former)

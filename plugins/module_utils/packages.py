@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,8 @@ if [ "${variable}" = yes ]; then exit 101; fi
 if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
 exit 0
 """
+# The packages that a run of Cairn found missing; others were on the host before it came.
+BROUGHT = "/var/lib/cairn/packages.json"
 _LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
@@ -128,6 +131,32 @@ def apt(*arguments: str) -> float:
     return round(time.monotonic() - began, 1)
 
 
+def brought() -> set[str]:
+    """Return the packages that Cairn brought to this host, as far as it was asked for them by name."""
+    try:
+        with open(BROUGHT, encoding="utf-8") as file:
+            return set(json.load(file))
+    except (FileNotFoundError, ValueError):  # cut short by a power loss
+        return set()
+
+
+def remember(names: set[str]) -> None:
+    """Record that Cairn brings *names*, in one rename."""
+    os.makedirs(os.path.dirname(BROUGHT), exist_ok=True)
+    with open(f"{BROUGHT}.new", "w", encoding="utf-8") as file:
+        json.dump(sorted(names), file, indent=1)
+    os.replace(f"{BROUGHT}.new", BROUGHT)
+
+
+def purge(names: list[str]) -> dict[str, float]:
+    """Remove *names*, their configuration, and what only they needed; return the seconds.
+
+    :raises PackageError: apt or dpkg failed.
+    """
+    options = ("-y", "-q", "-o", "DPkg::Lock::Timeout=300")
+    return {"purge": apt("apt-get", "purge", "--autoremove", *options, *names)}
+
+
 def install(names: list[str], half: list[str]) -> dict[str, float]:
     """Finish what was left half done, then install *names* in one transaction; return each step's seconds.
 
@@ -147,6 +176,7 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
                     f"No package source offers: {', '.join(absent)}. Is the release right, and is every source that "
                     "the cloud needs in cloud_package_sources?"
                 )
+        remember(brought() | set(names))
         options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
         keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
         seconds["download"] = apt("apt-get", "install", *options, "--download-only", *names)

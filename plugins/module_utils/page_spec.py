@@ -57,6 +57,8 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "messaging": FLAG,
+    # folders that destroy.yml removes
+    "data": TEXTS,
     "identity": {
         "type": "dict",
         "options": {
@@ -108,6 +110,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "enabled": FLAG,
                 "at_once": FLAG,
                 "reload": FLAG,
+                # it belongs to any host: it stays when the page goes
+                "keep": FLAG,
                 "reads": TEXTS,
                 "packages": TEXTS,
                 "log": TEXT,
@@ -130,6 +134,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "drop": TEXT,
                 "secret": FLAG,
                 "early": FLAG,
+                "keep": FLAG,
                 "units": TEXTS,
                 "databases": {"type": "dict", "values": TEXT},
                 "messaging": FLAG,

@@ -16,7 +16,12 @@ options:
     description: Package names. Newer versions of installed packages are not fetched.
     type: list
     elements: str
-    required: true
+    default: []
+  state:
+    description: V(absent) purges every package that this module ever brought to the host, and what only those needed.
+    type: str
+    choices: [present, absent]
+    default: present
 attributes:
   check_mode:
     description: Can run in check mode and say what it would change.
@@ -30,11 +35,15 @@ EXAMPLES = r"""
 - name: Glance and its database client
   cairn.openstack.packages:
     names: [glance-api, python3-pymysql]
+
+- name: The host without what Cairn brought
+  cairn.openstack.packages:
+    state: absent
 """
 
 RETURN = r"""
 changes:
-  description: A line for each package that is missing or half installed.
+  description: A line for each package that is missing, half installed, or to be purged.
   type: list
   elements: str
   returned: always
@@ -52,7 +61,11 @@ from ansible_collections.cairn.openstack.plugins.module_utils import packages
 def main() -> None:
     """Compare, and unless in check mode install."""
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
     )
     if not module.check_mode:
         try:
@@ -60,14 +73,19 @@ def main() -> None:
         except packages.PackageError as error:
             module.fail_json(msg=str(error))
     installed, half = packages.status()
-    missing = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
-    changes = [f"{name} installed" for name in missing] + [f"{name} configured" for name in half]
+    if module.params["state"] == "absent":
+        todo = sorted(packages.brought() & {*installed, *half})
+        changes = [f"{name} purged" for name in todo]
+    else:
+        todo = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
+        changes = [f"{name} installed" for name in todo] + [f"{name} configured" for name in half]
     result = {"changed": bool(changes), "changes": changes, "seconds": {}}
     if changes:
         result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
         if not module.check_mode:
             try:
-                result["seconds"] = packages.install(missing, half)
+                absent = module.params["state"] == "absent"
+                result["seconds"] = packages.purge(todo) if absent else packages.install(todo, half)
             except packages.PackageError as error:
                 module.fail_json(msg=str(error), **result)
     module.exit_json(**result)

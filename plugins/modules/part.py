@@ -12,7 +12,12 @@ description:
     reads them.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.
 author: The Cairn authors (@cairn)
-options: {}
+options:
+  state:
+    description: V(absent) computes how to remove all of the cloud from the host.
+    type: str
+    choices: [present, absent]
+    default: present
 attributes:
   check_mode:
     description: Can run in check mode and say what it would change.

@@ -28,6 +28,7 @@ def link(mac="02:00:00:00:00:01", addresses=(), routes=(), silent=False, tx_chec
         "addresses": list(addresses),
         "routes": list(routes),
         "silent": silent,
+        "own_arp": True,
         "tx_checksums": tx_checksums,
     }
 
@@ -64,6 +65,16 @@ def step(on, record, former=NOTHING):
     before, after = bridges_host.view(on, record, former), bridges_host.goal(record, former)
     differing = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     return differing, bridges_host.commands(before, after, record, former) if differing else []
+
+
+def test_a_bridge_answers_for_its_own_addresses_alone():
+    """One that answered for a joined bridge's address would draw the tunnels of others to itself."""
+    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    on = made(record)
+    on["links"]["br-vlan"]["own_arp"] = False
+    differing, commands = step(on, record, record)
+    assert differing == ["br-vlan"]
+    assert ["sysctl", "-q", "-w", "net/ipv4/conf/br-vlan/arp_ignore=1"] in commands
 
 
 def test_take_over():

@@ -187,3 +187,18 @@ def test_what_was_left_half_done_is_repaired_first(host, run_module):
     result = run_module(module, {"names": ["new"]})
     assert result["changes"] == ["new installed", "broken configured"]
     assert host.ran[0][0] == "dpkg"
+
+
+def test_only_what_was_brought_is_purged(dpkg, run_module, monkeypatch, tmp_path):
+    monkeypatch.setattr(packages, "BROUGHT", str(tmp_path / "cairn" / "packages.json"))
+    dpkg("nova-api ii \nsudo ii \nhalf iF \n")
+    assert run_module(module, {"state": "absent"}, check=True)["changes"] == []
+    packages.remember({"nova-api", "half", "gone"})
+    assert run_module(module, {"state": "absent"}, check=True)["changes"] == ["half purged", "nova-api purged"]
+
+
+def test_a_record_cut_short_is_none(monkeypatch, tmp_path):
+    path = tmp_path / "packages.json"
+    path.write_text('["nova-')
+    monkeypatch.setattr(packages, "BROUGHT", str(path))
+    assert packages.brought() == set()

@@ -97,7 +97,7 @@ def test_a_template_stands_for_anything(key):
 
 
 def test_no_page_key_is_unknown_to_the_engine():
-    assert set(SPEC) == {*catalogue.DEFAULTS, "name", "user", "description"}
+    assert set(SPEC) == {*catalogue.DEFAULTS, "name", "user", "data", "description"}
 
 
 def test_two_apis_on_one_port():

@@ -32,8 +32,27 @@ def _write_root(raw: str, directory: str, start: int, size: int) -> None:
     """The root partition. Written first: mke2fs may discard what is around it."""
     if size <= 0:
         raise BuildError(f"the disk is {-size} MiB too small for its boot partition")
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "cairn-root", "-b", "4096", "-i", "8192", "-m", "1",
-        "-E", f"offset={start * MIB},root_owner=0:0", "-d", directory, raw, f"{size}M")
+    run(
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-L",
+        "cairn-root",
+        "-b",
+        "4096",
+        "-i",
+        "8192",
+        "-m",
+        "1",
+        "-E",
+        f"offset={start * MIB},root_owner=0:0",
+        "-d",
+        directory,
+        raw,
+        f"{size}M",
+    )
 
 
 def _write_boot(raw: str, files: list[str], size: int) -> None:

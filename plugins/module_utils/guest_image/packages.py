@@ -9,5 +9,4 @@ from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.run im
 def unpack(tree: str, suite: str, packages: list[str], proxy: str) -> None:
     """Fetch the packages with all that they depend on, and unpack them into a new directory."""
     options = [f'--aptopt=Acquire::http::Proxy "{proxy}"'] if proxy else []
-    run("mmdebstrap", "--mode=root", "--variant=extract", f"--include={','.join(packages)}",
-        *options, suite, tree)
+    run("mmdebstrap", "--mode=root", "--variant=extract", f"--include={','.join(packages)}", *options, suite, tree)

@@ -11,11 +11,32 @@ import stat
 
 from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.run import BuildError, run
 
-DIRECTORIES = ("dev", "etc/dropbear", "etc/ssl/certs", "home", "mnt", "proc", "root", "run", "sys", "tmp", "usr/bin",
-               "usr/lib", "usr/lib64", "var/lib/cairn")
-LINKS = {"bin": "usr/bin", "sbin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "usr/sbin": "bin",
-         "etc/mtab": "../proc/self/mounts", "etc/os-release": "../usr/lib/os-release",
-         "etc/resolv.conf": "../run/resolv.conf"}
+DIRECTORIES = (
+    "dev",
+    "etc/dropbear",
+    "etc/ssl/certs",
+    "home",
+    "mnt",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/lib",
+    "usr/lib64",
+    "var/lib/cairn",
+)
+LINKS = {
+    "bin": "usr/bin",
+    "sbin": "usr/bin",
+    "lib": "usr/lib",
+    "lib64": "usr/lib64",
+    "usr/sbin": "bin",
+    "etc/mtab": "../proc/self/mounts",
+    "etc/os-release": "../usr/lib/os-release",
+    "etc/resolv.conf": "../run/resolv.conf",
+}
 BUSYBOX = "/usr/bin/busybox"
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 _LIBRARY = re.compile(r"(/\S+) \(0x")

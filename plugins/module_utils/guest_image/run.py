@@ -16,7 +16,11 @@ def run(*argv: str, stdin: str = "") -> str:
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         done = subprocess.run(
-            argv, check=True, text=True, capture_output=True, input=stdin,
+            argv,
+            check=True,
+            text=True,
+            capture_output=True,
+            input=stdin,
             env={**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"},
         )
     except FileNotFoundError as error:

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remnants
+short_description: Remove what services leave beside their packages and files
+version_added: 0.1.0
+description:
+  - Ends guests, and removes network namespaces with the processes in them, bridges and folders. What is not there is
+    no fault. C(destroy.yml) calls it.
+author: The Cairn authors (@cairn)
+options:
+  guests:
+    description: End QEMU's machines whose names in libvirt begin so.
+    type: str
+  namespaces:
+    description: Remove the network namespaces whose names begin so.
+    type: list
+    elements: str
+    default: []
+  bridges:
+    description: Remove these bridges of Open vSwitch.
+    type: list
+    elements: str
+    default: []
+  folders:
+    description:
+      - Remove these folders with all that is in them. One that has a file system mounted in it is refused, and so is
+        one that is not a service's own, such as C(/var/lib).
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would remove.
+    support: full
+  diff_mode:
+    description: Says what it removes, as a diff.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Nova's guests and Neutron's networks
+  cairn.openstack.remnants:
+    guests: instance-
+    namespaces: [qrouter-, qdhcp-]
+    bridges: [br-int, br-tun]
+"""
+
+RETURN = r"""
+changes:
+  description: A line for each thing that was there.
+  type: list
+  elements: str
+  returned: always
+  sample: [guest instance-00000001 ended, folder /var/lib/nova removed]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import remnants
+
+NAMES = {"type": "list", "elements": "str", "default": []}
+
+
+def main() -> None:
+    """Look, and unless in check mode remove."""
+    module = AnsibleModule(
+        argument_spec={"guests": {"type": "str"}, "namespaces": NAMES, "bridges": NAMES, "folders": NAMES},
+        supports_check_mode=True,
+    )
+    changes = []
+    try:
+        for sentence, remove in list(remnants.found(module.params)):
+            if not module.check_mode:
+                remove()
+            changes.append(sentence)
+    except (remnants.RemnantsError, OSError) as error:
+        module.fail_json(msg=str(error), changed=bool(changes), changes=changes)
+    diff = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
