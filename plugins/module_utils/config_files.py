@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.cairn.openstack.plugins.module_utils.masking import masked
 
 _BLOCK = "# {} cairn: what stands here is replaced by the next run"
+_DROPPED = "# (Cairn) "
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,18 @@ def read(path: str) -> State:
 
 
 def with_block(old: str, block: str | None, drop: str | None) -> str:
-    """Return *old* with *block* between Cairn's marks, and without the lines that match the expression *drop*.
+    """Return *old* with *block* between Cairn's marks, and the lines that match the expression *drop* as comments.
 
-    For files that belong to the host's owner too, such as /etc/hosts. None takes the block away.
+    For files that belong to the host's owner too, such as /etc/hosts. None takes the block away, and the owner's lines
+    count again.
     """
     begin, end = _BLOCK.format("BEGIN"), _BLOCK.format("END")
     rest = re.sub(rf"{re.escape(begin)}\n.*?{re.escape(end)}\n", "", old, flags=re.DOTALL)
     if block is None:
-        return rest
+        return rest.replace(_DROPPED, "")
     if drop:
-        rest = "".join(line for line in rest.splitlines(keepends=True) if not re.search(drop, line))
+        lines = rest.splitlines(keepends=True)
+        rest = "".join(_DROPPED + line if re.search(drop, line) else line for line in lines)
     if rest and not rest.endswith("\n"):
         rest += "\n"
     return f"{rest}{begin}\n{block.rstrip()}\n{end}\n"

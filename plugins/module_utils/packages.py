@@ -23,8 +23,8 @@ if [ "${variable}" = yes ]; then exit 101; fi
 if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
 exit 0
 """
-# The packages that a run of Cairn found missing; others were on the host before it came.
-BROUGHT = "/var/lib/cairn/packages.json"
+# What was on the host before Cairn's first package, and what Cairn has asked for since.
+RECORD = "/var/lib/cairn/packages.json"
 _LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
@@ -131,30 +131,51 @@ def apt(*arguments: str) -> float:
     return round(time.monotonic() - began, 1)
 
 
-def brought() -> set[str]:
-    """Return the packages that Cairn brought to this host, as far as it was asked for them by name."""
+def record() -> dict[str, list[str]]:
+    """Return this host's record: ``before``, all packages that Cairn found here, and ``asked``, what it brought."""
     try:
-        with open(BROUGHT, encoding="utf-8") as file:
-            return set(json.load(file))
+        with open(RECORD, encoding="utf-8") as file:
+            return json.load(file)
     except (FileNotFoundError, ValueError):  # cut short by a power loss
-        return set()
+        return {"before": [], "asked": []}
 
 
-def remember(names: set[str]) -> None:
-    """Record that Cairn brings *names*, in one rename."""
-    os.makedirs(os.path.dirname(BROUGHT), exist_ok=True)
-    with open(f"{BROUGHT}.new", "w", encoding="utf-8") as file:
-        json.dump(sorted(names), file, indent=1)
-    os.replace(f"{BROUGHT}.new", BROUGHT)
+def remember(installed: set[str], names: list[str]) -> None:
+    """Record that *names* come to the *installed* packages, in one rename."""
+    old = record()
+    new = {"before": old["before"] or sorted(installed), "asked": sorted({*old["asked"], *names})}
+    os.makedirs(os.path.dirname(RECORD), exist_ok=True)
+    with open(f"{RECORD}.new", "w", encoding="utf-8") as file:
+        json.dump(new, file, indent=1)
+    os.replace(f"{RECORD}.new", RECORD)
+
+
+def brought(installed: set[str]) -> list[str]:
+    """Return what goes when Cairn goes: of the *installed* what it asked for, and what only that needed.
+
+    :raises PackageError: apt can't say.
+    """
+    known = record()
+    asked = sorted(installed & set(known["asked"]))
+    if not asked:
+        return []
+    # Else apt keeps what another package would merely suggest.
+    strict = [f"-o=APT::AutoRemove::{kind}Important=false" for kind in ("Recommends", "Suggests")]
+    done = subprocess.run(
+        ["apt-get", "--simulate", *strict, "purge", "--autoremove", *asked], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise PackageError(done.stderr.strip())
+    going = re.findall(r"^Purg (\S+) ", done.stdout, re.MULTILINE)
+    return sorted({name.partition(":")[0] for name in going} - set(known["before"]))
 
 
 def purge(names: list[str]) -> dict[str, float]:
-    """Remove *names*, their configuration, and what only they needed; return the seconds.
+    """Remove *names* and their configuration; return the seconds.
 
     :raises PackageError: apt or dpkg failed.
     """
-    options = ("-y", "-q", "-o", "DPkg::Lock::Timeout=300")
-    return {"purge": apt("apt-get", "purge", "--autoremove", *options, *names)}
+    return {"purge": apt("apt-get", "purge", "-y", "-q", "-o", "DPkg::Lock::Timeout=300", *names)}
 
 
 def install(names: list[str], half: list[str]) -> dict[str, float]:
@@ -176,7 +197,7 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
                     f"No package source offers: {', '.join(absent)}. Is the release right, and is every source that "
                     "the cloud needs in cloud_package_sources?"
                 )
-        remember(brought() | set(names))
+        remember(status()[0], names)
         options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
         keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
         seconds["download"] = apt("apt-get", "install", *options, "--download-only", *names)

@@ -101,6 +101,18 @@ def folders(paths: list[str]) -> list[str]:
     return [path for path in paths if os.path.lexists(path)]
 
 
+def owned(path: str, going: list[str]) -> bool:
+    """Whether *path* is that of an installed package other than those *going*."""
+    said = subprocess.run(["dpkg-query", "--search", path], capture_output=True, text=True, check=False).stdout
+    owners = {
+        name.strip().partition(":")[0]
+        for line in said.splitlines()
+        if line.endswith(f": {path}")
+        for name in line.removesuffix(f": {path}").split(",")
+    }
+    return bool(owners - set(going))
+
+
 def drop_folder(path: str) -> None:
     """Remove a folder, or the link that stands in its place, but nothing below a file system mounted in it."""
     if os.path.islink(path) or not os.path.isdir(path):
@@ -124,4 +136,6 @@ def found(params: dict) -> Iterator[tuple[str, Callable[[], None]]]:
     for name in bridges(params["bridges"]):
         yield f"bridge {name} removed", lambda name=name: run("ovs-vsctl", "--timeout=30", "del-br", name) and None
     for path in folders(params["folders"]):
+        if owned(path, params["packages"]):
+            continue
         yield f"folder {path} removed", lambda path=path: drop_folder(path)

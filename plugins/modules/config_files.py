@@ -46,7 +46,7 @@ options:
         type: bool
         default: false
       drop:
-        description: With O(files[].block), a regular expression; lines outside the block that match it are removed.
+        description: With O(files[].block), a regular expression; lines outside the block that match it become comments.
         type: str
       secret:
         description: Never show the content, not even masked.

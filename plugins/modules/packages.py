@@ -47,6 +47,11 @@ changes:
   type: list
   elements: str
   returned: always
+names:
+  description: The packages that were missing, or were to be purged.
+  type: list
+  elements: str
+  returned: always
 seconds:
   description: How long each step took.
   type: dict
@@ -74,12 +79,15 @@ def main() -> None:
             module.fail_json(msg=str(error))
     installed, half = packages.status()
     if module.params["state"] == "absent":
-        todo = sorted(packages.brought() & {*installed, *half})
+        try:
+            todo = packages.brought({*installed, *half})
+        except packages.PackageError as error:
+            module.fail_json(msg=str(error))
         changes = [f"{name} purged" for name in todo]
     else:
         todo = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
         changes = [f"{name} installed" for name in todo] + [f"{name} configured" for name in half]
-    result = {"changed": bool(changes), "changes": changes, "seconds": {}}
+    result = {"changed": bool(changes), "changes": changes, "names": todo, "seconds": {}}
     if changes:
         result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
         if not module.check_mode:

@@ -27,7 +27,12 @@ options:
   folders:
     description:
       - Remove these folders with all that is in them. One that has a file system mounted in it is refused, and so is
-        one that is not a service's own, such as C(/var/lib).
+        one that is not a service's own, such as C(/var/lib). What belongs to an installed package stays.
+    type: list
+    elements: str
+    default: []
+  packages:
+    description: Packages that count as gone, since a plan does not purge them.
     type: list
     elements: str
     default: []
@@ -66,7 +71,13 @@ NAMES = {"type": "list", "elements": "str", "default": []}
 def main() -> None:
     """Look, and unless in check mode remove."""
     module = AnsibleModule(
-        argument_spec={"guests": {"type": "str"}, "namespaces": NAMES, "bridges": NAMES, "folders": NAMES},
+        argument_spec={
+            "guests": {"type": "str"},
+            "namespaces": NAMES,
+            "bridges": NAMES,
+            "folders": NAMES,
+            "packages": NAMES,
+        },
         supports_check_mode=True,
     )
     changes = []

@@ -133,9 +133,10 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
-        ("start", [unit for unit in units if unit.start or unit in blocked]),
+        # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
         ("reload", [unit for unit in stale if unit.asked["reload"]]),
         ("restart", [unit for unit in stale if not unit.asked["reload"]]),
+        ("start", [unit for unit in units if unit.start or unit in blocked]),
     ]
     return [(verb, names) for verb, names in due if names]
 
@@ -199,6 +200,8 @@ def main() -> None:
             broken = [unit for unit in names if state[unit.name]["ActiveState"] != "active"] or names
             words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
+        if verb == "stop":  # one that does not stop as it should is stopped all the same
+            u.systemctl("reset-failed", *[unit.name for unit in names])
     # What has just been started has read what was surveyed before.
     stamp(units, {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names})
     module.exit_json(**result)

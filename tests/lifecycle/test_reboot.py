@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hosts reboot under a guest that is logged into once a second; it answers again without anybody's hand."""
+"""Services restart and hosts reboot under a guest; it answers again without anybody's hand."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def reboot(playbooks, name):
         if started(playbooks, name) not in (None, before):
             return
     pytest.fail(f"{name} did not come back within 120 s")
+
+
+def test_guest_outlives_restarts(playbooks, guest, groups):
+    """A restart of nova-compute and libvirtd leaves the guest's process as it is, and the guest answers."""
+    controller = host(playbooks, groups["controller"][0])
+    compute = host(playbooks, ask(controller, "cloud/scripts/where.py", guest["name"]))
+    guests = "pgrep --full '^/usr/bin/qemu.* guest=[i]nstance-'"
+    before = compute.check_output(guests)
+    compute.check_output("systemctl restart nova-compute libvirtd")
+    assert compute.check_output(guests) == before
+    subprocess.run(["sh", "-c", guest["ssh"] + " -o ConnectTimeout=10 true"], timeout=60, check=True)
 
 
 @pytest.mark.parametrize("kind", ["compute", "network"])

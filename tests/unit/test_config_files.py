@@ -153,9 +153,11 @@ def test_a_block_keeps_what_the_owner_wrote(write, tmp_path):
     hosts.write_text("127.0.0.1 localhost\n127.0.1.1 me\n192.0.2.9 mine")
     write(BLOCK)
     lines = hosts.read_text().splitlines()
-    assert lines[:2] == ["127.0.0.1 localhost", "192.0.2.9 mine"]
-    assert lines[3] == "192.0.2.1 a"
+    assert lines[:3] == ["127.0.0.1 localhost", "# (Cairn) 127.0.1.1 me", "192.0.2.9 mine"]
+    assert lines[4] == "192.0.2.1 a"
     assert not write(BLOCK)["changed"]
+    write({**BLOCK, "state": "absent"})
+    assert hosts.read_text() == "127.0.0.1 localhost\n127.0.1.1 me\n192.0.2.9 mine\n"
 
 
 def test_a_block_is_replaced_where_lines_were_added_behind_it(write, tmp_path):

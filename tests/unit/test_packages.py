@@ -142,7 +142,7 @@ def test_an_error_carries_the_last_lines():
 
 
 @pytest.fixture
-def host(monkeypatch, policy):
+def host(monkeypatch, policy, tmp_path):
     """A host with its packages; what is installed on it is recorded."""
     found = SimpleNamespace(installed={"old"}, half=[], known={"new", "old"}, ran=[])
 
@@ -153,6 +153,7 @@ def host(monkeypatch, policy):
     monkeypatch.setattr(packages, "status", lambda: (found.installed, found.half))
     monkeypatch.setattr(packages, "unknown", lambda names: sorted(set(names) - found.known))
     monkeypatch.setattr(packages, "lists_outdated", lambda: False)
+    monkeypatch.setattr(packages, "RECORD", str(tmp_path / "packages.json"))
     monkeypatch.setattr(packages, "apt", apt)
     return found
 
@@ -189,16 +190,36 @@ def test_what_was_left_half_done_is_repaired_first(host, run_module):
     assert host.ran[0][0] == "dpkg"
 
 
-def test_only_what_was_brought_is_purged(dpkg, run_module, monkeypatch, tmp_path):
-    monkeypatch.setattr(packages, "BROUGHT", str(tmp_path / "cairn" / "packages.json"))
-    dpkg("nova-api ii \nsudo ii \nhalf iF \n")
-    assert run_module(module, {"state": "absent"}, check=True)["changes"] == []
-    packages.remember({"nova-api", "half", "gone"})
-    assert run_module(module, {"state": "absent"}, check=True)["changes"] == ["half purged", "nova-api purged"]
+SIMULATED = """\
+Reading package lists...
+Purg nova-api [3:31.0.0-6]
+Purg python3-nova [3:31.0.0-6]
+Purg gawk [1:5.2.1-2+b1]
+Purg libgawk:amd64 [1]
+"""
+
+
+def test_only_what_was_brought_is_purged(monkeypatch, run_module, tmp_path):
+    """What was there before stays, also where apt would take it for a left-over."""
+    said = {"dpkg-query": "nova-api ii \nsudo ii \ngawk ii \n", "apt-get": SIMULATED}
+    asked = []
+
+    def answer(command, **_options):
+        asked.append(command)
+        return SimpleNamespace(stdout=said[command[0]], returncode=0)
+
+    monkeypatch.setattr(packages.subprocess, "run", answer)
+    monkeypatch.setattr(packages, "RECORD", str(tmp_path / "cairn" / "packages.json"))
+    assert run_module(module, {"state": "absent"}, check=True)["names"] == []
+    packages.remember({"sudo", "gawk"}, ["nova-api"])
+    packages.remember({"sudo", "gawk", "nova-api"}, ["glance-api"])
+    result = run_module(module, {"state": "absent"}, check=True)
+    assert result["changes"] == ["libgawk purged", "nova-api purged", "python3-nova purged"]
+    assert asked[-1][-1] == "nova-api"
 
 
 def test_a_record_cut_short_is_none(monkeypatch, tmp_path):
     path = tmp_path / "packages.json"
-    path.write_text('["nova-')
-    monkeypatch.setattr(packages, "BROUGHT", str(path))
-    assert packages.brought() == set()
+    path.write_text('{"before": ["nova-')
+    monkeypatch.setattr(packages, "RECORD", str(path))
+    assert packages.record() == {"before": [], "asked": []}

@@ -70,6 +70,15 @@ def test_folders(run_module, tmp_path):
     assert run_module(module, {"folders": paths})["changed"] is False
 
 
+def test_what_another_package_has_stays():
+    """A folder goes with the packages that it belongs to."""
+    assert remnants.owned("/etc/apt", [])
+    said = subprocess.run(["dpkg-query", "--search", "/etc/apt"], capture_output=True, text=True, check=True).stdout
+    owners = [name.strip() for line in said.splitlines() for name in line.rpartition(": ")[0].split(",")]
+    assert not remnants.owned("/etc/apt", owners)
+    assert not remnants.owned("/etc/cairn", [])
+
+
 @pytest.mark.parametrize("path", ["/", "/var/lib", "/etc/", "relative", "/etc/../etc"])
 def test_nobody_removes_what_is_no_services(run_module, path):
     result = run_module(module, {"folders": [path]})

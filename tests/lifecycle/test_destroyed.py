@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""destroy.yml takes a cloud away that it was asked for by name, and leaves the hosts as they were before."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support import Witness, host
+
+NAME = "--extra-vars=destroy_cloud=cairn"
+# A package's accounts stay when it is purged. These units belong to the system, and ran with other files in between;
+# the kernel forgets at the next boot.
+STAYS = re.compile(
+    r"files: /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?: "
+    r"|files: /etc/systemd/journald\.conf\.d appeared"
+    r"|units: (dbus|systemd-journald|systemd-sysctl|systemd-udevd)\.service: "
+    r"|kernel: net\.ipv4\.ip_nonlocal_bind: "
+)
+
+
+@pytest.fixture(scope="module")
+def gone(playbooks):
+    """Destroy the cloud."""
+    return playbooks.must("playbooks/destroy.yml", NAME)
+
+
+def test_another_name_is_refused(playbooks, witness):
+    """Nothing is touched, and the message says which name is right."""
+    witness.look("cloud")
+    for option in ("--extra-vars=destroy_cloud=another", "--extra-vars=destroy_cloud="):
+        run = playbooks.run("playbooks/destroy.yml", option)
+        assert run.code != 0
+        assert "cloud is called cairn" in run.words, run.words[-2000:]
+    assert witness.differences("cloud") == []
+
+
+def test_a_plan_says_what_would_go(playbooks, witness):
+    """It names the services, the packages and the folders, and touches nothing."""
+    witness.look("cloud")
+    plan = playbooks.must("playbooks/destroy.yml", NAME, "--check", "--diff")
+    told = "\n".join(plan.changes)
+    for what in ("keystone purged", "folder /var/lib/mysql removed", "nova-compute stopped"):
+        assert what in told, told
+    assert witness.differences("cloud") == []
+
+
+def test_the_hosts_are_bare_again(gone, playbooks, groups):
+    """What differs from before the first run is no cloud's."""
+    left = Witness(playbooks, playbooks.scenario).differences("bare")
+    others = [line for line in left if not STAYS.search(line)]
+    assert others == [], "\n".join(others)
+    for name in groups["all"]:
+        machine = host(playbooks, name)
+        assert machine.check_output("ip netns list") == ""
+        listening = machine.check_output("ss -H -l -n -t -u -p")
+        assert [line for line in listening.splitlines() if not re.search(r"sshd|chronyd|systemd", line)] == []
+        assert machine.run("pgrep --list-full 'qemu|neutron|nova|mariadbd|beam|haproxy|dnsmasq'").stdout == ""
+
+
+def test_a_second_time_there_is_nothing_to_do(gone, playbooks):
+    """The hosts have no packages, no services and no data of a cloud, and that is no error."""
+    assert playbooks.must("playbooks/destroy.yml", NAME).changes == []
