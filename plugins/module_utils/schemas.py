@@ -156,7 +156,8 @@ def prepare(schemas: list[dict], server: Server) -> tuple[list[Change], list[dic
     changes, report = plan(schemas, server, check_mode=False)
     due_now = {change.name for change in changes}
     mine = [schema for schema in schemas if f"schema {schema['name']}" in due_now]
-    if any([first_sync.undo(server, schema) for schema in mine]):
+    undone = [schema for schema in mine if first_sync.undo(server, schema)]
+    if undone:
         changes, report = plan(schemas, server, check_mode=False)
     for schema in mine:
         first_sync.begin(server, schema)
