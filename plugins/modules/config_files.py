@@ -85,6 +85,10 @@ changes:
   elements: dict
   returned: always
   sample: [{path: /etc/glance/glance-api.conf, reason: "content, mode"}]
+fingerprints:
+  description: Of each file that differs, the digest of content, mode and owner that it gets; empty for one that goes.
+  type: dict
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +116,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    changes, diffs, faults = [], [], []
+    changes, diffs, faults, fingerprints = [], [], [], {}
     for file in module.params["files"]:
         path = file["path"]
         before = config_files.read(path)
@@ -121,6 +125,7 @@ def main() -> None:
         if shown is None:
             continue
         changes.append({"path": path, "reason": config_files.reason(before, after)})
+        fingerprints[path] = config_files.future(after)
         diffs.append(shown)
         if module.check_mode:
             continue
@@ -130,7 +135,7 @@ def main() -> None:
             faults.append(f"{path}: {error}")
     if faults:
         module.fail_json(msg="These files could not be written:\n" + "\n".join(faults), changes=changes)
-    module.exit_json(changed=bool(changes), changes=changes, diff=diffs)
+    module.exit_json(changed=bool(changes), changes=changes, diff=diffs, fingerprints=fingerprints)
 
 
 if __name__ == "__main__":
