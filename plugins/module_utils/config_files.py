@@ -149,6 +149,9 @@ def write(path: str, after: State) -> None:
     """
     if after.content is None:
         os.unlink(path)
+        folder = os.path.dirname(path)
+        if folder.startswith("/etc/systemd/") and not os.listdir(folder):
+            os.rmdir(folder)
         return
     uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
     folder = os.path.dirname(path)

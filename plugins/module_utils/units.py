@@ -188,9 +188,12 @@ class Unit:
         if self.asked["state"] != "started" or not self.running:
             return []
         stamp = self.stamp
-        if stamp and stamp["invocation"] == self.found["InvocationID"]:
+        if stamp is None:
+            # Started by a boot or by somebody else, perhaps before its database was there.
+            return sorted(path for path in self.reads if path.startswith("/"))
+        if stamp["invocation"] == self.found["InvocationID"]:
             return self._differing(stamp)
-        if stamp and stamp["boot"] != self.boot:
+        if stamp["boot"] != self.boot:
             # Started by the boot. If nothing differs from what the last run saw, this invocation read the same.
             return self._differing(stamp)
         return self._newer_than_start()

@@ -13,7 +13,6 @@ NAME = "--extra-vars=destroy_cloud=cairn"
 # the kernel forgets at the next boot.
 STAYS = re.compile(
     r"files: /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?: "
-    r"|files: /etc/systemd/journald\.conf\.d appeared"
     r"|units: (dbus|systemd-journald|systemd-sysctl|systemd-udevd)\.service: "
     r"|kernel: net\.ipv4\.ip_nonlocal_bind: "
 )
