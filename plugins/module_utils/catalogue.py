@@ -174,6 +174,7 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
         )
     if "service_user" in sections:
         sections["service_user"]["send_service_user_token"] = True
+        del sections["service_user"]["region_name"]  # it asks Keystone alone
     return sections
 
 
@@ -230,9 +231,10 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
 
 
 def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:
-    """Return the files that a host in *groups* gets from *page*, each with ``units``, the names of those that read it.
+    """Return the files that a host in *groups* gets from *page*.
 
-    *layers* are the user's options for this page, general first.
+    Each has ``name``, the page's for it, ``sections``, its options (None for a text), and ``units``, the names of those
+    that read it. *layers* are the user's options for this page, general first.
     """
     result = []
     names = dict.fromkeys([*page["config"], *page["files"], *(name for layer in layers for name in layer)])
@@ -242,13 +244,17 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
         if attributes.get("when", True) is not True or not on & groups:
             continue
         shipped = page["config"].get(name, {})
+        sections = None
         if isinstance(shipped, str):
             content = next((layer[name] for layer in reversed(layers) if name in layer), shipped)
         else:
             common = common_sections(page, attributes, cloud)
-            content = ini.render(ordered([common, shipped, *(layer.get(name, {}) for layer in layers)]))
+            sections = ordered([common, shipped, *(layer.get(name, {}) for layer in layers)])
+            content = ini.render(sections)
         result.append(
             {
+                "name": name,
+                "sections": sections,
                 "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
                 "content": content,
                 "state": attributes.get("state", "present"),
@@ -300,6 +306,9 @@ RestartSec=3
 """
 
 _PLAIN = {
+    "name": None,
+    "sections": None,
+    "state": "present",
     "mode": "0644",
     "owner": "root",
     "group": "root",
