@@ -130,7 +130,7 @@ class CallbackModule(Default):
         """Take in what a task did."""
         host, task, said = result._host.get_name(), result._task, result._result
         where = result._task_fields.get("delegate_to") or host
-        self._run.ok(host, str(where), task.action, task.name or task.action, deepcopy(said))
+        self._run.ok(host, str(where), task.action, task.name or task.action, said)
         if self._display.verbosity:
             super().v2_runner_on_ok(result)
             return
@@ -241,8 +241,6 @@ class CallbackModule(Default):
             ]
         )
         last = self._playbooks == len(context.CLIARGS.get("args") or ())
-        if last and self._live:
-            self._live.close()
         self._write_timing()
         written = self._write_plan()
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)
@@ -261,12 +259,13 @@ class CallbackModule(Default):
 
     def _write_plan(self):
         """Write the file that was asked for, if any; returns whether that went well."""
-        path = self._variables.get("plan_out")
+        path = str(self._variables.get("plan_out") or "")
         if not path:
             return True
         text = json.dumps(self._run.document(), indent=1, default=str)
         try:
-            with open(os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            path = os.path.expanduser(path)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(text + "\n")
         except OSError as error:
             self._display.error(f"plan_out can't be written: {error}")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ _ERASE = "\r\x1b[K"
 
 
 class LiveLine:
-    """Shows what a function returns until it is closed, and gives way to whatever Ansible prints.
+    """Shows what a function returns, twice a second, and gives way to whatever Ansible prints.
 
     :param display: Ansible's; all that it prints comes through here from now on.
     :param text: returns the line, empty for none; it must fit into the terminal.
@@ -27,7 +28,6 @@ class LiveLine:
         self._process = os.getpid()
         # Its own: with another one beside it, two threads could wait for each other.
         self._lock = display._lock
-        self._closed = threading.Event()
         self._shown = ""
         display.display = self._give_way
         threading.Thread(target=self._tick, daemon=True).start()
@@ -41,20 +41,10 @@ class LiveLine:
             self._print(*arguments, **options)
 
     def _tick(self) -> None:
-        while not self._closed.wait(SECONDS):
-            self.refresh()
-
-    def refresh(self) -> None:
-        """Show the line as it is now."""
-        with self._lock:
-            if not self._closed.is_set():
+        while True:
+            time.sleep(SECONDS)
+            with self._lock:
                 self._draw(self._text())
-
-    def close(self) -> None:
-        """Erase the line for good."""
-        with self._lock:
-            self._closed.set()
-            self._draw("")
 
     def _draw(self, text: str) -> None:
         if text != self._shown:

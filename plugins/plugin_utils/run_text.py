@@ -114,17 +114,20 @@ def change_lines(
             columns = _verb(verb, run.check), hosts(names, everybody)
             blocks += [((*columns, *service), part) for service, part in _by_service(run, found)]
     widths = [max(map(len, column)) for column in zip(*(columns for columns, _part in blocks), strict=True)]
+    beside = sum(widths) + 2 * len(widths) + 2 <= width // 2
     lines: Lines = []
     said: tuple[str, ...] = ()
     for columns, part in blocks:
-        start = _columns(columns, said, widths)
+        start = _columns(columns, said, widths) if beside else " " * 4
+        if not beside:  # a heading leaves narrow terminals room for the rows
+            lines += wrapped([(f"  {'  '.join(filter(None, columns))}", None)], width)
         said = columns
         for text, change in rows_of(run.check, part, width - len(start)):
             lines += [(line, None) for line in _wrapped(start, text, width)]
             start = " " * len(start)
             difference = diff_lines(change, render) if render and change else []
             lines += difference
-            if difference:  # it has pushed the columns away
+            if difference and beside:  # it has pushed the columns away
                 start, said = _columns(columns, (), widths), ()
     return lines
 
