@@ -86,11 +86,13 @@ def phase_lines(run: Run, phase: Phase, everybody: list[str], width: int, render
     :param render: makes text of a module's diff; None where diffs weren't asked for.
     """
     changed = {host for host, _step, _change in phase.changes}
-    failed = {failure.host for failure in phase.failures}
+    failed = {failure.host for failure in phase.failures if not failure.unreachable}
+    away = {failure.host for failure in phase.failures if failure.unreachable}
     room = max(8, min(TITLE_WIDTH, width - 32))
     line = f"{clipped(phase.name, room):<{room}} {number(len(phase.hosts), 'host'):>9} {phase.seconds:8.1f} s"
-    line += f"  {len(failed)} failed" if failed else ""
-    lines: Lines = [(line, "red" if failed else "yellow" if changed else "green")]
+    notes = [f"{len(failed)} failed"] if failed else []
+    notes += [f"{len(away)} unreachable"] if away else []
+    lines: Lines = [(clipped("  ".join([line, *notes]), width), "red" if notes else "yellow" if changed else "green")]
     return lines + change_lines(
         run, [(host, change) for host, _step, change in phase.changes], everybody, width, render
     )
