@@ -32,10 +32,11 @@ SLOW = 1.0
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 
 
-def hosts(names: Iterable[str], everybody: Iterable[str] = ()) -> str:
+def hosts(names: Iterable[str], everybody: Iterable[str] = (), exact: bool = False) -> str:
     """Name hosts in a few words: ``compute1-3, network1``, and by their number where that gets too long.
 
     :param everybody: the run's hosts, so that all of them are named so.
+    :param exact: name them however long it gets.
     """
     names = sorted(set(names), key=_natural)
     if len(names) > 1 and set(names) == set(everybody):
@@ -47,7 +48,7 @@ def hosts(names: Iterable[str], everybody: Iterable[str] = ()) -> str:
         else:
             runs.append([name])
     words = ", ".join(_range(run) for run in runs)
-    return words if len(words) <= HOSTS_WIDTH or len(names) == 1 else f"{len(names)} hosts"
+    return words if exact or len(words) <= HOSTS_WIDTH or len(names) == 1 else f"{len(names)} hosts"
 
 
 def _natural(name: str) -> list:
@@ -113,7 +114,7 @@ def change_lines(
         for change, names in rows.values():
             by_hosts.setdefault(tuple(sorted(set(names))), []).append(change)
         for names, found in sorted(by_hosts.items(), key=lambda block: (-len(block[0]), _natural(" ".join(block[0])))):
-            columns = _verb(verb, run.check), hosts(names, everybody)
+            columns = _verb(verb, run.check), hosts(names, everybody, exact=run.check)
             blocks += [((*columns, *service), part) for service, part in _by_service(run, found)]
     widths = [max(map(len, column)) for column in zip(*(columns for columns, _part in blocks), strict=True)]
     beside = sum(widths) + 2 * len(widths) + 2 <= width // 2
@@ -124,7 +125,7 @@ def change_lines(
         if not beside:  # a heading leaves narrow terminals room for the rows
             lines += wrapped([(f"  {'  '.join(filter(None, columns))}", None)], width)
         said = columns
-        for text, change in rows_of(run.check, part, width - len(start)):
+        for text, change in rows_of(run.check or render is not None, part, width - len(start)):
             lines += [(line, None) for line in _wrapped(start, text, width)]
             start = " " * len(start)
             difference = diff_lines(change, render) if render and change else []
@@ -158,20 +159,23 @@ def _verb(verb: str, check: bool) -> str:
     return f"would {verb}" if check else past
 
 
-def rows_of(check: bool, changes: list[Change], width: int) -> list[tuple[str, Change | None]]:
-    """Return the rows of changes with one verb on the same hosts: what has but a name in one, a plan's complete."""
+def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str, Change | None]]:
+    """Return the rows of changes with one verb on the same hosts: what has but a name in one.
+
+    :param complete: not to tell the beginning and a count, as a run does.
+    """
     rows: list[tuple[str, Change | None]] = []
     for kind in LISTED:
         names = [change.name.removeprefix(f"{kind} ") for change in changes if change.kind == kind]
         count = number(len(names), kind)
         if names:
-            rows.append((f"{count}: {', '.join(names if check else _some(names, width - len(count) - 2))}", None))
+            rows.append((f"{count}: {', '.join(names if complete else _some(names, width - len(count) - 2))}", None))
     others = [change for change in changes if change.kind not in LISTED]
     # Sorted, files of one folder stand together; the others have an order of their own.
     others = sorted((change for change in others if change.kind == "file"), key=lambda change: change.name) + [
         change for change in others if change.kind != "file"
     ]
-    complete = check or len(others) <= SHOWN or others[0].verb in NEVER_SHORTENED
+    complete = complete or len(others) <= SHOWN or others[0].verb in NEVER_SHORTENED
     shown = others if complete else others[: SHOWN - 1]
     rows += [(f"{change.name}: {change.detail}" if change.detail else change.name, change) for change in shown]
     if len(shown) < len(others):
@@ -267,7 +271,7 @@ def failure_lines(failures: list[Failure], phase: str, everybody: list[str], wid
         one = equal[0]
         alike = all(failure.cause == one.cause for failure in equal)
         title = "UNREACHABLE" if one.unreachable else "FAILED"
-        where = hosts((failure.host for failure in equal), everybody) + (
+        where = hosts((failure.host for failure in equal), everybody, exact=True) + (
             "" if alike else f"; in the words of {one.host}"
         )
         rows = [("task", [f"{phase}: {one.step}"]), ("on", [where])]

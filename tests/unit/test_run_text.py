@@ -99,6 +99,10 @@ def test_hosts(names, everybody, words):
     assert run_text.hosts(names, everybody) == words
 
 
+def test_a_plan_names_every_host():
+    assert run_text.hosts(["compute2", "compute4", "compute6", "compute8"], exact=True).endswith("compute6, compute8")
+
+
 def test_numbers():
     assert run_text.number(1, "key repository") == "1 key repository"
     assert run_text.number(2, "key repository") == "2 key repositories"
