@@ -44,7 +44,7 @@ def test_the_next_run_repairs(playbooks):
 def test_killed_in_restarts(playbooks, witness):
     """A run that dies between a changed file and the restart owes the restart, and the next run pays it."""
     option = '--extra-vars={"cloud_config_zz_test": {"glance": {"glance-api.conf": {"DEFAULT": {"workers": 3}}}}}'
-    assert playbooks.killed("Restart what runs on older files", 0, option)
+    assert playbooks.killed("Hosts that owe a restart", 0, option)
     paid = playbooks.must("playbooks/site.yml", option)
     assert any("glance-api" in line for line in paid.changes), paid.changes
     witness.look("paid")
