@@ -13,8 +13,8 @@ NAME = "--extra-vars=destroy_cloud=cairn"
 # needs its file systems' tools, and any awk that it has. The kernel forgets at the next boot.
 STAYS = re.compile(
     r"files: /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?: "
-    r"|files: /etc/xml appeared"
-    r"|units: \S+: last changed "
+    r"|files: /etc/(xml|iproute2\S*) appeared"
+    r"|units: (\S+: last changed |systemd-importd\.socket )"
     r"|kernel: net\.ipv4\.ip_nonlocal_bind: "
     r"|: \S*(e2fsprogs|libext2fs2|libss2|logsave|e2scrub|mke2fs|/cron\.d|gawk|/n?awk|libmpfr|libsigsegv)\S*"
 )
