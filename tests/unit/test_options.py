@@ -364,8 +364,11 @@ class TestInstalled:
         def fail(service):
             raise installed_options.Unanswered("a syntax error")
 
+        said = []
         monkeypatch.setattr(installed_options, "_asked", fail)
+        # Ansible gives one warning once a process, and the tests are one.
+        monkeypatch.setattr(module.AnsibleModule, "warn", lambda _self, text: said.append(text))
         result = write("[DEFAULT]\nold = 1\n")
         assert result["changed"]
-        assert "a syntax error" in str(result["warnings"])
+        assert "a syntax error" in str(said)
         assert config_files.read(str(tmp_path / "nova.conf")).content
