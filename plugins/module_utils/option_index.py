@@ -334,7 +334,7 @@ def index(service: str) -> dict[str, Any]:
         try:
             listed = point.load()()
         except ImportError as error:
-            print(f"{point.name}: {error}", file=sys.stderr)  # a driver without the library that it needs
+            sys.stderr.write(f"{point.name}: {error}\n")  # a driver without the library that it needs
             continue
         own += matches_any(point.name, about["sets"][owner])
         modules.add(point.module)
@@ -369,11 +369,11 @@ def main() -> int:
         with contextlib.redirect_stdout(sys.stderr):
             found = index(sys.argv[1])
     except (ImportError, LookupError) as error:
-        print(f"{sys.argv[1]}: {error!r}", file=sys.stderr)
+        sys.stderr.write(f"{sys.argv[1]}: {error!r}\n")
         return NOT_INSTALLED
     json.dump(found, sys.stdout)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
