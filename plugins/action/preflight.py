@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import yaml
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
@@ -102,7 +103,8 @@ class ActionModule(ActionBase):
         found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
         for fault in found:
             if fault.severity == "warning":
-                self._display.warning(str(fault))
+                # Ansible's own way shows no warning of a task that goes well where such tasks are not shown.
+                self._display.display(f"[WARNING]: {fault}", color=constants.COLOR_WARN, stderr=True)
         if faults := [fault for fault in found if fault.severity == "fault"]:
             result.update(failed=True, msg=report(faults))
         elif self._task.args["stage"] == "hosts":
@@ -296,13 +298,21 @@ class ActionModule(ActionBase):
     def alone(self, cloud):
         """Take the lock; or in check mode, which changes nothing, say who has it."""
         path = str(cloud.values["cloud_secrets_dir"])
+        where, allowed, remedy = (
+            f"{shortest(path)}/{run_lock.FILE}",
+            "one run at a time",
+            "Wait for its end, or end it.",
+        )
         if self._task.check_mode:
-            holder, severity = run_lock.held(path), "warning"
-        else:
-            holder, severity = run_lock.take(path, os.getppid()), "fault"
-        if holder:
-            remedy = "Wait until it has ended, or end it."
-            yield Fault(f"{shortest(path)}/{run_lock.FILE}", holder, "one run at a time", remedy, severity)
+            if holder := run_lock.held(path):
+                yield Fault(where, holder, allowed, remedy, "warning")
+            return
+        try:
+            # Tasks run in children of Ansible's own process.
+            if holder := run_lock.take(path, os.getppid()):
+                yield Fault(where, holder, allowed, remedy)
+        except OSError as error:
+            yield Fault(where, str(error), "a folder that can be written", "Correct its owner and mode, or the path.")
 
     # What was found
 

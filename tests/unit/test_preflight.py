@@ -90,7 +90,7 @@ class Site:
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         templar = Templar(self.loader, variables=variables)
         action = ActionModule(task, connection, None, self.loader, templar, None)
-        monkeypatch.setattr(action._display, "warning", lambda text, *_more, **_options: self.warnings.append(text))
+        monkeypatch.setattr(action._display, "display", lambda text, **_options: self.warnings.append(text))
         return action.run(task_vars=variables)
 
 
@@ -601,10 +601,10 @@ class TestInput:
 class TestPlaybook:
     """The whole way: site.yml stops before it contacts anybody."""
 
-    def run(self, site, *options):
+    def run(self, site, *options, playbook=ROOT / "playbooks/site.yml"):
         site.write()
         return subprocess.run(
-            ["ansible-playbook", "-i", site.folder, ROOT / "playbooks/site.yml", *options],
+            ["ansible-playbook", "-i", site.folder, playbook, *options],
             cwd=site.folder,
             env={
                 **os.environ,
@@ -647,6 +647,20 @@ class TestPlaybook:
         assert all(f"--limit {name}." in words for name in ("network1", "compute1", "compute2"))
         assert not (site.folder / ".secrets").exists()
 
+    def test_the_run_goes_on_without_a_compute_host(self, site):
+        """All later plays are without it; the exit code says so, as does the end."""
+        (site.secrets / "secrets.yml").write_text("cloud: mine\n")
+        for group in site.hosts.values():
+            for host in group.values():
+                host["found"] = probe(host["ansible_host"])
+        del site.hosts["compute"]["compute2"]["found"]
+        done = self.run(site, "--check", playbook=ROOT / "tests/unit/files/left_out.yml")
+        words = done.stdout + done.stderr
+        assert done.returncode == 4, words
+        here = [name for name in ("controller1", "network1", "compute1", "compute2") if f"{name} is here" in words]
+        assert here == ["controller1", "network1", "compute1"], words
+        assert "host compute2: left out: No route to host" in words
+
 
 def probe(address, **changes):
     """What host_probe finds on a good host, with *changes*."""
@@ -679,6 +693,7 @@ def probe(address, **changes):
         "default_interface": "eth0",
         "default_gateway": "192.0.2.1",
         "connection_address": address,
+        "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],
         "unresolved": [],
@@ -736,7 +751,7 @@ UNFIT = {
     "little disk": (
         {},
         ("network1", {"disk_free_mb": 900}),
-        ("host network1", "900 MiB of free disk", "1600 MiB or more: 1000 all + 600 network", "Make room"),
+        ("host network1", "900 MiB of free disk", "1000 MiB or more: 700 all + 300 network", "Make room"),
     ),
     "no disk to go on": (
         {},
@@ -910,7 +925,9 @@ class TestHosts:
         result = self.said(site, monkeypatch, results={"compute2": AWAY})
         assert result["ansible_facts"]["cairn_left_out"] == {"compute2": AWAY["msg"]}
         (warning,) = site.warnings
-        assert warning.startswith("host compute2: ssh: No route to host; allowed: to be reached by ssh. It is left out")
+        assert warning.startswith(
+            "[WARNING]: host compute2: ssh: No route to host; allowed: to be reached by ssh. It is left out"
+        )
 
     def test_the_controller_is_not(self, site, monkeypatch):
         (fault,) = told(self.said(site, monkeypatch, results={"controller1": AWAY}))
@@ -947,7 +964,7 @@ class TestHosts:
         result = site.said(monkeypatch, "end", more={"cairn_left_out": {"compute2": AWAY["msg"]}})
         assert result.get("msg") is None
         (warning,) = site.warnings
-        assert warning.startswith("host compute2: left out: ssh: No route to host")
+        assert warning.startswith("[WARNING]: host compute2: left out: ssh: No route to host")
 
     def test_what_is_present_counts(self):
         """The sum has the units of the host's groups, once each."""
