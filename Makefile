@@ -69,6 +69,10 @@ build: $(VENV)/.ready ## The artefact, in build/
 changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments and the plugins' documentation
 	antsibull-changelog release --version $$(awk '/^version:/ {print $$2}' galaxy.yml) --update-existing --reload-plugins
 
+.PHONY: option-index
+option-index: $(VENV)/.ready ## The indexes of options anew, from the packages of a host: ON='ssh root@controller1'
+	tools/option-index $(ON)
+
 .PHONY: venv
 venv: $(VENV)/.ready-test ## The Python environment with all locked requirements
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -120,11 +121,26 @@ class Playbooks:
                 break
         ended = process.poll() is not None
         if not ended:
-            os.killpg(process.pid, signal.SIGKILL)
+            # Ansible's workers lead sessions of their own.
+            for pid in [process.pid, *children(process.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         process.stdout.close()
         process.wait()
         print("".join(words[-40:]))
         return reached and not ended
+
+
+def children(pid: int) -> list[int]:
+    """Return all processes below *pid*."""
+    below: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            below.setdefault(int(path.read_text().rsplit(")", 1)[1].split()[1]), []).append(int(path.parent.name))
+    found = []
+    for child in below.get(pid, []):
+        found += [child, *children(child)]
+    return found
 
 
 def node_groups(playbooks: Playbooks) -> dict[str, list[str]]:

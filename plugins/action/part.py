@@ -7,8 +7,9 @@ import zlib
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
 # What a plan before the first run shows in a certificate's place.
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
         cloud = self.cloud(pages, hosts, me)
         cloud["apis"] = catalogue.apis(pages, cloud["scheme"])
         templated = self.templated(mine, cloud)
-        layers = [self._templar.template(value) for _name, value in catalogue.overrides(task_vars)]
+        layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
         result["ansible_facts"] = {"cairn": self.verbs(templated, groups, cloud, layers)}
         result["_ansible_no_log"] = True
         return result
@@ -181,6 +182,8 @@ class ActionModule(ActionBase):
             "keys": [],
             "health": [],
             "completion": [],
+            "option_packages": {},
+            "known_options": self.setting("cloud_known_options"),
             "region": cloud["region"],
             "controller": cloud["controllers"][0]["name"],
             "identity": {"users": [], "services": [], "roles": []},
@@ -189,11 +192,14 @@ class ActionModule(ActionBase):
             "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
         }
         controller = "controller" in groups
+        faults = []
         for name, page in pages.items():
             present = page["state"] == "present"
-            host_files = catalogue.files(page, groups, cloud, [layer[name] for layer in layers if layer.get(name)])
+            own = [layer[name] for _variable, layer in layers if layer.get(name)]
+            host_files = catalogue.files(page, groups, cloud, own)
             units = catalogue.units(page, groups, host_files)
             if present:
+                faults += self.options(part, page, host_files, layers)
                 part["packages"] += [p for group in groups for p in page["packages"].get(group, [])]
                 for file in host_files:
                     part["early" if file["early"] else "files"].append(file)
@@ -211,14 +217,28 @@ class ActionModule(ActionBase):
                     {**file, "state": page["state"]} for file in catalogue.files(page, {"operator"}, cloud, [])
                 ]
                 self.controller_verbs(part, name, page, cloud)
+        if faults:
+            raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         part["packages"] = sorted(set(part["packages"]))
         for list_name in ("early", "files", "operator"):
-            keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret")
+            keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret", "options_of")
             part[list_name] = [{key: file[key] for key in keys if key in file} for file in part[list_name]]
         for tiers in (part["units"], part["removed"]):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
         return part
+
+    def options(self, part, page, files, layers):
+        """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""
+        index, known = shipped(page["name"]), part["known_options"]
+        wrong, passing = options.judged(page, files, layers, index, known)
+        for says in passing:
+            self._display.warning(says)
+        for file in files if index else ():
+            if options.is_judged(file) and options.sets_of(file["name"], index):
+                file["options_of"] = {"service": page["name"], "file": file["name"]}
+                part["option_packages"][page["name"]] = index["packages"]
+        return wrong
 
     def unit(self, unit):
         """Return *unit* as the module ``units`` takes it."""

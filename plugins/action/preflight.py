@@ -106,7 +106,7 @@ class ActionModule(ActionBase):
                 # Ansible's own way shows no warning of a task that goes well where such tasks are not shown.
                 self._display.display(f"[WARNING]: {fault}", color=constants.COLOR_WARN, stderr=True)
         if faults := [fault for fault in found if fault.severity == "fault"]:
-            result.update(failed=True, msg=report(faults))
+            result.update(failed=True, msg=report(faults), faults=len(faults))
         elif self._task.args["stage"] == "hosts":
             result["ansible_facts"] = {"cairn_left_out": self.left_out}
         return result

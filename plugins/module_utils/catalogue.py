@@ -181,6 +181,7 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
         )
     if "service_user" in sections:
         sections["service_user"]["send_service_user_token"] = True
+        del sections["service_user"]["region_name"]  # it asks Keystone alone
     return sections
 
 
@@ -205,6 +206,8 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "enable-threads": True,
         "master": True,
         "lazy-apps": True,
+        # else it would answer 500 for ever when it could not load while its database was away
+        "need-app": True,
         "thunder-lock": True,
         "die-on-term": True,
         "no-orphans": True,
@@ -235,9 +238,10 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
 
 
 def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:
-    """Return the files that a host in *groups* gets from *page*, each with ``units``, the names of those that read it.
+    """Return the files that a host in *groups* gets from *page*.
 
-    *layers* are the user's options for this page, general first.
+    Each has ``name``, the page's for it, ``sections``, its options (None for a text), and ``units``, the names of those
+    that read it. *layers* are the user's options for this page, general first.
     """
     result = []
     names = dict.fromkeys([*page["config"], *page["files"], *(name for layer in layers for name in layer)])
@@ -247,13 +251,17 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
         if attributes.get("when", True) is not True or not on & groups:
             continue
         shipped = page["config"].get(name, {})
+        sections = None
         if isinstance(shipped, str):
             content = next((layer[name] for layer in reversed(layers) if name in layer), shipped)
         else:
             common = common_sections(page, attributes, cloud)
-            content = ini.render(ordered([common, shipped, *(layer.get(name, {}) for layer in layers)]))
+            sections = ordered([common, shipped, *(layer.get(name, {}) for layer in layers)])
+            content = ini.render(sections)
         result.append(
             {
+                "name": name,
+                "sections": sections,
                 "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
                 "content": content,
                 "state": attributes.get("state", "present"),
@@ -271,10 +279,43 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
     for api in page["apis"]:
         if api.get("uwsgi") and "controller" in groups:
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
-    return result
+    return result + [_restarts(unit["name"]) for unit in page["units"] if _lasts(page, unit) and _runs(unit, groups)]
 
+
+def _lasts(page: Page, unit: Mapping[str, Any]) -> bool:
+    """Whether *unit* is a service of OpenStack's, which waits for databases and queues instead of giving up."""
+    return unit.get("tier", page["tier"]) != "infrastructure" and "." not in unit["name"]
+
+
+def _runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
+    """Whether a host in *groups* has *unit*."""
+    return bool(set(unit.get("nodes", ["controller"])) & groups) and unit.get("when", True) is True
+
+
+def _restarts(unit: str) -> dict[str, Any]:
+    """Return the file by which systemd goes on starting *unit*, however often it fails."""
+    return {
+        **_PLAIN,
+        "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
+        "content": _RESTARTS,
+        "units": [],
+    }
+
+
+_RESTARTS = """\
+# Written by Cairn.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=on-failure
+RestartSec=3
+"""
 
 _PLAIN = {
+    "name": None,
+    "sections": None,
+    "state": "present",
     "mode": "0644",
     "owner": "root",
     "group": "root",
@@ -291,7 +332,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     result = []
     packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
     for unit in page["units"]:
-        if not set(unit.get("nodes", ["controller"])) & groups or unit.get("when", True) is not True:
+        if not _runs(unit, groups):
             continue
         name = unit["name"]
         reads = [file["path"] for file in host_files if file["units"] is None or name in file["units"]]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import re
@@ -121,6 +122,25 @@ def reason(before: State, after: State) -> str:
     return ", ".join(parts)
 
 
+def fingerprint(content: bytes, mode: int, uid: int, gid: int) -> str:
+    """Return a digest of all that a reader of a file could notice."""
+    return hashlib.sha256(content + f"{mode:o} {uid} {gid}".encode()).hexdigest()
+
+
+def future(after: State) -> str:
+    """Return the fingerprint that a file will have in the state *after*, empty where there will be none.
+
+    An account that comes with a package yet to be installed has no number; nothing runs then that could notice.
+    """
+    if after.content is None:
+        return ""
+    try:
+        uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
+    except KeyError:
+        return "unknown"
+    return fingerprint(after.content.encode("utf-8", "surrogateescape"), after.mode, uid, gid)
+
+
 def write(path: str, after: State) -> None:
     """Bring *path* to the state *after*, in one rename: a reader sees the old file or the new one.
 
@@ -129,6 +149,9 @@ def write(path: str, after: State) -> None:
     """
     if after.content is None:
         os.unlink(path)
+        folder = os.path.dirname(path)
+        if folder.startswith("/etc/systemd/") and not os.listdir(folder):
+            os.rmdir(folder)
         return
     uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
     folder = os.path.dirname(path)

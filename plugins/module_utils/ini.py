@@ -9,11 +9,12 @@ from typing import Any
 _HEADER = "# Written by Cairn. Change it through cloud_config; what is edited here is undone by the next run.\n"
 
 
-def _value(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return *value* as it stands in a file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ",".join(_value(item) for item in value)
+        return ",".join(text(item) for item in value)
     return str(value)
 
 
@@ -31,7 +32,26 @@ def render(sections: Mapping[str, Mapping[str, Any]]) -> str:
         lines.append(f"\n[{section}]\n")
         for name in sorted(options):
             if name.endswith("[]"):
-                lines += [f"{name[:-2]} = {_value(item)}\n" for item in options[name]]
+                lines += [f"{name[:-2]} = {text(item)}\n" for item in options[name]]
             else:
-                lines.append(f"{name} = {_value(options[name])}\n")
+                lines.append(f"{name} = {text(options[name])}\n")
     return "".join(lines)
+
+
+def parse(content: str) -> dict[str, dict[str, list[str]]]:
+    """Return the sections of the ini file *content*: each option, its name ending in ``[]``, with all its values."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    options: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in content.splitlines():
+        if not line.strip() or line[0] in "#;":
+            continue
+        if line[0] == "[":
+            options = sections.setdefault(line.strip()[1:-1], {})
+        elif line[0].isspace() and values:
+            values[-1] += f"\n{line.strip()}"
+        else:
+            name, _sign, value = line.partition("=")
+            values = options.setdefault(f"{name.strip()}[]", [])
+            values.append(value.strip())
+    return sections

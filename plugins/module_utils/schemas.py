@@ -4,22 +4,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import os
 import pwd
 import re
 import shlex
 import subprocess
+import tempfile
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
+from ansible_collections.cairn.openstack.plugins.module_utils import first_sync
 from ansible_collections.cairn.openstack.plugins.module_utils.alembic import revisions
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import Missing, Server, identifier, stored
 
 LAST_LINES = 20
+LOCK = "/run/lock/cairn-schemas"
 CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 
 
@@ -96,6 +99,8 @@ def _runner(command: list[str], step: dict, entry: dict):
 def run(command: list[str], user: str, environment: dict) -> None:
     """Run a command as a user, in an environment of its own.
 
+    It goes on when this process is killed, and as long as it does it holds the lock that this process has taken.
+
     :raises Failed: no such user or command, or an exit code other than 0, with the last lines of its output.
     """
     try:
@@ -113,45 +118,73 @@ def run(command: list[str], user: str, environment: dict) -> None:
     variables.update(environment)
     # Only root may become somebody else, but anybody may stay.
     switch = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
-    try:
-        process = subprocess.Popen(
-            command,
-            **(switch if account.pw_uid != os.getuid() else {}),
-            cwd="/",
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise Failed(f"{error.strerror}: {command[0]}: is the service's package installed?") from error
-    with process:
-        last = deque(process.stdout, LAST_LINES)
-    if process.returncode:
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        try:
+            code = subprocess.run(
+                command,
+                **(switch if account.pw_uid != os.getuid() else {}),
+                cwd="/",
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                close_fds=False,
+                check=False,
+            ).returncode
+        except OSError as error:
+            raise Failed(f"{error.strerror}: {command[0]}: is the service's package installed?") from error
+        said.seek(0)
+        last = said.readlines()[-LAST_LINES:]
+    if code:
         words = CREDENTIALS.sub(r"\1***@", "".join(last).strip()) or "it printed nothing"
-        raise Failed(f"exit code {process.returncode} as user {user}. Its last lines:\n{words}")
+        raise Failed(f"exit code {code} as user {user}. Its last lines:\n{words}")
 
 
-def perform(changes: list[Change]) -> None:
+def alone() -> None:
+    """Wait until no command of an earlier run, which may have been killed, is at work on a schema.
+
+    The lock is this process's to its end, and its commands inherit it.
+    """
+    file = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    os.set_inheritable(file, True)
+
+
+def prepare(schemas: list[dict], server: Server) -> tuple[list[Change], list[dict]]:
+    """Return the plan as it is when no other run is at work, and what an earlier one began in vain is undone."""
+    alone()
+    changes, report = plan(schemas, server, check_mode=False)
+    due_now = {change.name for change in changes}
+    mine = [schema for schema in schemas if f"schema {schema['name']}" in due_now]
+    undone = [schema for schema in mine if first_sync.undo(server, schema)]
+    if undone:
+        changes, report = plan(schemas, server, check_mode=False)
+    for schema in mine:
+        first_sync.begin(server, schema)
+    return changes, report
+
+
+def perform(schemas: list[dict], changes: list[Change]) -> None:
     """Run each schema's steps in order, different schemas at the same time.
 
+    :param schemas: those that the *changes* are of.
     :raises Failed: with the words of every schema that failed; the others are finished first.
     """
     lanes = [list(lane) for _name, lane in groupby(changes, key=lambda change: change.name)]
+    named = {f"schema {schema['name']}": schema for schema in schemas}
     # The one with the most to do decides when all is done.
     lanes.sort(key=len, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        errors = [error for error in pool.map(_lane, lanes) if error]
+        errors = [error for error in pool.map(lambda lane: _lane(named[lane[0].name], lane), lanes) if error]
     if errors:
         raise Failed("\n".join(errors))
 
 
-def _lane(changes: list[Change]) -> str | None:
+def _lane(schema: dict, changes: list[Change]) -> str | None:
     try:
         for change in changes:
             change.make()
+        first_sync.finish(schema)
     except Failed as error:
         return str(error)
     return None

@@ -9,11 +9,13 @@ next one, and a jumped clock fools nobody.
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import os
+import stat
 import subprocess
 from dataclasses import dataclass, field
+
+from ansible_collections.cairn.openstack.plugins.module_utils.config_files import fingerprint
 
 STAMPS = "/var/lib/cairn/units.json"
 
@@ -46,9 +48,7 @@ def show(names: list[str]) -> dict[str, dict[str, str]]:
 def _fingerprint(path: str) -> str:
     found = os.stat(path)
     with open(path, "rb") as file:
-        digest = hashlib.sha256(file.read())
-    digest.update(f"{found.st_mode:o} {found.st_uid} {found.st_gid}".encode())
-    return digest.hexdigest()
+        return fingerprint(file.read(), stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
 
 def _files(pattern: str) -> list[str]:
@@ -75,13 +75,16 @@ def package_versions(names: set[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
 
 
-def reads(unit: dict, versions: dict[str, str]) -> dict[str, str]:
-    """Return what *unit* reads, each thing with its fingerprint; a missing file's is empty."""
+def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str]) -> dict[str, str]:
+    """Return what *unit* reads, each thing with its fingerprint; a missing file's is empty.
+
+    :param will_change: fingerprints of files that are taken as written.
+    """
     found = {}
     for pattern in unit["reads"]:
         for path in _files(pattern):
             try:
-                found[path] = _fingerprint(path)
+                found[path] = will_change[path] if path in will_change else _fingerprint(path)
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
@@ -123,7 +126,8 @@ class Unit:
     reads: dict[str, str]
     stamp: dict | None
     boot: str
-    will_change: set[str] = field(default_factory=set)
+    # What a real run would have written by now, with its fingerprint; empty in a real run.
+    will_change: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -183,13 +187,13 @@ class Unit:
         """Return why the invocation that runs does not have what lies on the disk; empty where it has."""
         if self.asked["state"] != "started" or not self.running:
             return []
-        later = sorted(path for path in self.reads if path in self.will_change)
-        if later:
-            return later
         stamp = self.stamp
-        if stamp and stamp["invocation"] == self.found["InvocationID"]:
+        if stamp is None:
+            # Started by a boot or by somebody else, perhaps before its database was there.
+            return sorted(path for path in self.reads if path.startswith("/"))
+        if stamp["invocation"] == self.found["InvocationID"]:
             return self._differing(stamp)
-        if stamp and stamp["boot"] != self.boot:
+        if stamp["boot"] != self.boot:
             # Started by the boot. If nothing differs from what the last run saw, this invocation read the same.
             return self._differing(stamp)
         return self._newer_than_start()
@@ -202,8 +206,8 @@ class Unit:
 
     def _newer_than_start(self) -> list[str]:
         started = float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
-        newer = []
-        for path in self.reads:
+        newer = [path for path in self.reads if path in self.will_change]
+        for path in set(self.reads) - set(newer):
             try:
                 # A second's grace: systemd rounds the start down to seconds.
                 if os.stat(path).st_ctime > started + 1:

@@ -52,6 +52,31 @@ options:
         description: Never show the content, not even masked.
         type: bool
         default: false
+      options_of:
+        description:
+          - The service that reads the options in O(files[].content), and its name for the file. Where a package's
+            version is not the one in O(option_packages), the options are judged by the service's own code before any
+            file is replaced.
+        type: dict
+        suboptions:
+          service:
+            description: The service.
+            type: str
+            required: true
+          file:
+            description: The file.
+            type: str
+            required: true
+  option_packages:
+    description: For each service in O(files[].options_of) the packages, with their versions, by whose code its options
+      were judged already.
+    type: dict
+    default: {}
+  known_options:
+    description: Patterns of options that pass unjudged, C(SERVICE/FILE/SECTION/OPTION).
+    type: list
+    elements: str
+    default: []
   mask:
     description: Values to be replaced wherever they would be shown.
     type: list
@@ -85,10 +110,14 @@ changes:
   elements: dict
   returned: always
   sample: [{path: /etc/glance/glance-api.conf, reason: "content, mode"}]
+fingerprints:
+  description: Of each file that differs, the digest of content, mode and owner that it gets; empty for one that goes.
+  type: dict
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import config_files
+from ansible_collections.cairn.openstack.plugins.module_utils import config_files, ini, installed_options, options
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -100,7 +129,28 @@ FILE = {
     "block": {"type": "bool", "default": False},
     "drop": {"type": "str"},
     "secret": {"type": "bool", "default": False},
+    "options_of": {
+        "type": "dict",
+        "options": {"service": {"type": "str", "required": True}, "file": {"type": "str", "required": True}},
+    },
 }
+
+
+def confirm_options(module: AnsibleModule, files: list[dict]) -> list[str]:
+    """Return what the code on this host finds wrong in *files*, where it is other code than judged them already."""
+    wrong = []
+    for service, packages in module.params["option_packages"].items():
+        mine = [file for file in files if (file["options_of"] or {}).get("service") == service]
+        try:
+            index = installed_options.index(service, packages, keep=not module.check_mode) if mine else None
+        except installed_options.Unanswered as error:
+            module.warn(f"The options of {service} could not be confirmed by its code on this host: {error}")
+            continue
+        for file in mine if index else ():
+            name, sections = file["options_of"]["file"], ini.parse(file["content"])
+            for fault in options.faults(service, name, sections, index, module.params["known_options"]):
+                (module.warn if fault.passing else wrong.append)(f"{file['path']} {fault}")
+    return wrong
 
 
 def main() -> None:
@@ -108,11 +158,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+            "option_packages": {"type": "dict", "default": {}},
+            "known_options": {"type": "list", "elements": "str", "default": []},
             "mask": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
     )
-    changes, diffs, faults = [], [], []
+    changes, diffs, faults, differing, fingerprints = [], [], [], [], {}
     for file in module.params["files"]:
         path = file["path"]
         before = config_files.read(path)
@@ -120,17 +172,20 @@ def main() -> None:
         shown = config_files.difference(path, before, after, file["secret"])
         if shown is None:
             continue
+        differing.append((file, after))
         changes.append({"path": path, "reason": config_files.reason(before, after)})
+        fingerprints[path] = config_files.future(after)
         diffs.append(shown)
-        if module.check_mode:
-            continue
+    if wrong := confirm_options(module, [file for file, after in differing if after.content is not None]):
+        module.fail_json(msg="The installed packages refuse these options; no file was changed:\n" + "\n".join(wrong))
+    for file, after in differing if not module.check_mode else ():
         try:
-            config_files.write(path, after)
+            config_files.write(file["path"], after)
         except (KeyError, OSError) as error:
-            faults.append(f"{path}: {error}")
+            faults.append(f"{file['path']}: {error}")
     if faults:
         module.fail_json(msg="These files could not be written:\n" + "\n".join(faults), changes=changes)
-    module.exit_json(changed=bool(changes), changes=changes, diff=diffs)
+    module.exit_json(changed=bool(changes), changes=changes, diff=diffs, fingerprints=fingerprints)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+faults:
+  description: How many faults there are; the message has them all.
+  type: int
+  returned: failure
+  sample: 2
 ansible_facts:
   description: With O(stage=hosts), the fact C(cairn_left_out).
   type: dict

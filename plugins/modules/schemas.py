@@ -12,6 +12,7 @@ description:
   - Runs a service's schema commands, each unless its guard says that it has been done. The guards are SQL, which costs
     milliseconds where a manage command costs seconds.
   - The steps of one schema run in order, different schemas at the same time.
+  - Waits for the commands of an earlier run that was killed, and begins a schema anew whose first sync was cut short.
   - Reads MariaDB through its local socket as root, so the task needs C(become).
 options:
   schemas:
@@ -117,6 +118,8 @@ reachable:
   returned: always
 """
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import schemas
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
@@ -156,9 +159,12 @@ def main():
     try:
         server = reach(module)
         changes, steps = schemas.plan(module.params["schemas"], server, module.check_mode)
+        if changes and not module.check_mode:
+            changes, steps = schemas.prepare(module.params["schemas"], server)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, schemas.perform, steps=steps, reachable=server is not None)
+    perform = partial(schemas.perform, module.params["schemas"])
+    settle(module, changes, perform, steps=steps, reachable=server is not None)
 
 
 if __name__ == "__main__":

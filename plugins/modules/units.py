@@ -56,10 +56,11 @@ options:
     type: bool
     default: false
   will_change:
-    description: In check mode, the paths that the run would write, so that the restarts they cause are foreseen.
-    type: list
-    elements: str
-    default: []
+    description:
+      - In check mode, what the run would write (path to fingerprint, as M(cairn.openstack.config_files) returns it), so
+        that the restarts this causes are foreseen.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and say what it would change.
@@ -110,14 +111,16 @@ UNIT = {
 }
 
 
-def survey(params: dict, will_change: set[str]) -> list[u.Unit]:
-    """Return every unit that was asked for, beside what is; *will_change* are the paths that the run would write."""
+def survey(params: dict, will_change: dict[str, str]) -> list[u.Unit]:
+    """Return every unit that was asked for, beside what is; *will_change* is what the run would write."""
     asked = params["units"]
     found = u.show([unit["name"] for unit in asked])
     versions = u.package_versions({package for unit in asked for package in unit["packages"]})
     stamps, boot = u.load_stamps(), u.boot_id()
     return [
-        u.Unit(unit, found[unit["name"]], u.reads(unit, versions), stamps.get(unit["name"]), boot, will_change)
+        u.Unit(
+            unit, found[unit["name"]], u.reads(unit, versions, will_change), stamps.get(unit["name"]), boot, will_change
+        )
         for unit in asked
     ]
 
@@ -172,12 +175,12 @@ def main() -> None:
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
             "restart": {"type": "bool", "default": False},
-            "will_change": {"type": "list", "elements": "str", "default": []},
+            "will_change": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     # When the run is real they have been written already, and their fingerprints tell.
-    units = survey(module.params, set(module.params["will_change"]) if module.check_mode else set())
+    units = survey(module.params, module.params["will_change"] if module.check_mode else {})
     restart = module.params["restart"]
     due = steps(units, restart)
     changes = sentences(due)

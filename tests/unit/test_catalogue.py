@@ -137,7 +137,16 @@ def test_only_controllers_hold_the_databases_passwords(lamp):
 @pytest.mark.parametrize(("when", "count"), [(True, 1), (False, 0)])
 def test_a_file_with_a_condition(lamp, when, count):
     lamp["files"]["lamp.conf"]["when"] = when
-    assert len(files(lamp, "controller")) == count
+    assert ["/etc/lamp/lamp.conf" in file["path"] for file in files(lamp, "controller")].count(True) == count
+
+
+def test_a_service_is_started_however_often_it_fails(lamp):
+    """It may have to wait for its database longer than systemd's patience lasts."""
+    (dropin,) = [file for file in files(lamp, "controller") if file["path"].endswith(".d/cairn.conf")]
+    assert dropin["path"] == "/etc/systemd/system/lamp-api.service.d/cairn.conf"
+    assert "StartLimitIntervalSec=0" in dropin["content"]
+    lamp["tier"] = "infrastructure"
+    assert not [file for file in files(lamp, "controller") if file["path"].endswith(".d/cairn.conf")]
 
 
 def test_units_read_their_files_and_their_nodes_packages(lamp):

@@ -34,6 +34,12 @@ def test_an_option_that_is_said_several_times():
     assert body({"s": {"o[]": ["a:1", "b:2"]}}) == "\n[s]\no = a:1\no = b:2\n"
 
 
+def test_what_was_written_is_read_again():
+    sections = {"DEFAULT": {"a[]": ["x = 1"]}, "b": {"c[]": ["1", "2"], "d[]": [""]}}
+    assert ini.parse(ini.render(sections)) == sections
+    assert ini.parse("[s]\n; no\na = 1,\n  2\n") == {"s": {"a[]": ["1,\n2"]}}
+
+
 def test_none_leaves_the_option_out_and_an_empty_section_too():
     assert body({"s": {"o": None}, "t": {}, "u": None, "v": {"x": 1}}) == "\n[v]\nx = 1\n"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils import ini, options
+from ansible_collections.cairn.openstack.plugins.plugin_utils import option_index
 
 HERE = Path(__file__).parent
 
@@ -140,6 +142,23 @@ class TestShipped:
                 if not part["databases"]:
                     assert [name for name in held if name.endswith("_database")] == [], item["path"]
 
+    def test_no_option_is_wrong_or_old(self, shipped):
+        for part in shipped.values():
+            judged = [item for item in part["files"] if item.get("options_of")]
+            assert judged
+            for item in judged:
+                service, name = item["options_of"].values()
+                index = option_index.shipped(service)
+                assert options.faults(service, name, ini.parse(item["content"]), index) == [], item["path"]
+
+    def test_every_file_of_options_is_judged(self, shipped):
+        """One that no index knows would never be."""
+        for part in shipped.values():
+            for item in part["files"]:
+                service = item["path"].split("/")[2]
+                if option_index.shipped(service) and "[DEFAULT]" in item["content"]:
+                    assert item.get("options_of"), item["path"]
+
     def test_health_is_asked_where_the_service_listens(self, shipped):
         controller = kinds(shipped)["controller"]
         assert controller["health"]
@@ -190,3 +209,29 @@ def test_the_hosts_keep_by_what_they_know_the_cloud(lab):
         assert kept["names"] == sorted(part["secrets"])
         assert not [value for value in part["secrets"].values() if value in kept["identity"]]
     assert len({file(part, "/etc/cairn/cloud.json") for part in lab.values()}) == 1
+
+
+def test_wrong_options_are_named_all_at_once(root, tmp_path):
+    layers = {
+        "cloud_config": {
+            "nova": {
+                "nova.conf": {"DEFAULT": {"shutdown_timout": 1}, "libvrt": {"virt_type": "qemu"}},
+                "nova-compute.conf": {"libvirt": {"num_pcie_ports": 99}},
+            },
+            "glance": {"glance-apo.conf": {"DEFAULT": {"debug": True}}},
+        },
+        "cloud_config_site": {"neutron": {"neutron.conf": {"DEFAULT": {"global_physnet_mtu": "{{ 'big' }}"}}}},
+        "cloud_known_options": ["nova/nova.conf/site/*"],
+        "cloud_config_vouched": {"nova": {"nova.conf": {"site": {"own": 1}}}},
+    }
+    with pytest.raises(AssertionError) as said:
+        parts(root, tmp_path, "lab_aio", layers)
+    for sentence in (
+        "cloud_config: nova nova.conf [DEFAULT] shutdown_timout: no such option; did you mean shutdown_timeout?",
+        "cloud_config: nova nova.conf [libvrt]: no such section; did you mean [libvirt]?",
+        "cloud_config: nova nova-compute.conf [libvirt] num_pcie_ports: '99' is not an integer from 0 to 28",
+        "cloud_config: glance glance-apo.conf: no such file; did you mean glance-api.conf?",
+        "cloud_config_site: neutron neutron.conf [DEFAULT] global_physnet_mtu: 'big' is not an integer",
+    ):
+        assert sentence in str(said.value)
+    assert "[site]" not in str(said.value)

@@ -573,13 +573,6 @@ class TestInput:
         assert site.said(monkeypatch).get("msg") is None
         assert site.warnings == []
 
-    def test_a_file_that_may_be_new(self, site, monkeypatch):
-        given(cloud_config={"nova": {"nova.cnf": {"DEFAULT": {"debug": True}}}})(site)
-        assert site.said(monkeypatch).get("msg") is None
-        (warning,) = site.warnings
-        assert "nova.cnf is no file of this service" in warning
-        assert "Did you mean 'nova.conf'?" in warning
-
     def test_two_controllers_and_who_may_decide(self, site, monkeypatch):
         site.hosts["controller"]["controller2"] = {"ansible_host": "192.0.2.22"}
         site.all["cloud_internal_address"] = "192.0.2.9"
@@ -641,8 +634,9 @@ class TestPlaybook:
         assert done.returncode == 2
         words = done.stdout + done.stderr
         assert "Preflight found 2 faults" in words
-        assert "1. host controller1\n   found    " in words
-        assert "Connection refused\n   allowed  to be reached by ssh: the cloud has no majority" in words
+        assert "1. host controller1\n" in words
+        assert "Connection refused" in words
+        assert "to be reached by ssh: the cloud has no majority" in words
         assert "none of its hosts can be reached" in words
         assert all(f"--limit {name}." in words for name in ("network1", "compute1", "compute2"))
         assert not (site.folder / ".secrets").exists()

@@ -116,7 +116,7 @@ def test_steps_run_in_order_and_schemas_go_on_without_each_other(tmp_path):
     bad = {"name": "bad", "steps": [step(fail, query="q"), step(write % "3", query="q")]}
     changes, report = schemas.plan([bad, good], Server(), check_mode=False)
     with pytest.raises(Failed) as error:
-        schemas.perform(changes)
+        schemas.perform([bad, good], changes)
     assert log.read_text() == "12"
     assert "exit code 3" in str(error.value)
     assert "nova:***@host" in str(error.value)

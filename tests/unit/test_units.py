@@ -33,9 +33,9 @@ FOUND = {
 GONE = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
 
 
-def unit(asked=None, found=None, reads=None, stamp=None, will_change=()):
+def unit(asked=None, found=None, reads=None, stamp=None, will_change=None):
     return units.Unit(
-        {**ASKED, **(asked or {})}, {**FOUND, **(found or {})}, reads or {}, stamp, "this boot", set(will_change)
+        {**ASKED, **(asked or {})}, {**FOUND, **(found or {})}, reads or {}, stamp, "this boot", will_change or {}
     )
 
 
@@ -86,7 +86,14 @@ class TestStale:
         assert unit(found=found, reads={str(path): "1"}, stamp=old).stale() == [str(path)]
 
     def test_what_the_run_would_write(self):
-        assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"}), will_change=["/c", "/other"]).stale() == ["/c"]
+        new = {"/c": "2", "/other": "2"}
+        assert unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}), will_change=new).stale() == ["/c"]
+        # The file was edited, and gets back what the unit has read.
+        assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"}), will_change={"/c": "1"}).stale() == []
+
+    def test_what_the_run_would_write_is_newer_than_an_unknown_start(self):
+        found = {"ActiveEnterTimestamp": "@99999999999"}
+        assert unit(found=found, reads={"/c": "1"}, will_change={"/c": "1"}).stale() == ["/c"]
 
     @pytest.mark.parametrize("found", [{"ActiveState": "inactive"}, {"ActiveState": "failed"}])
     def test_what_does_not_run_is_started_and_not_restarted(self, found):
@@ -99,7 +106,7 @@ class TestStale:
 
 class TestDigest:
     def reads(self, path):
-        return units.reads({"reads": [str(path)], "packages": []}, {})
+        return units.reads({"reads": [str(path)], "packages": []}, {}, {})
 
     def test_content_mode_and_owner_count(self, tmp_path):
         path = tmp_path / "c"
@@ -131,7 +138,7 @@ class TestDigest:
 
     def test_packages(self):
         asked = {"reads": [], "packages": ["a", "b"]}
-        assert units.reads(asked, {"a": "1.0"}) == {"package a": "1.0", "package b": ""}
+        assert units.reads(asked, {"a": "1.0"}, {}) == {"package a": "1.0", "package b": ""}
 
 
 class TestStamps:
@@ -287,12 +294,12 @@ class TestModule:
 
     def test_check_mode_foresees_the_restart(self, host):
         host()
-        result = host(check=True, restart=True, will_change=[str(host.conf)])
+        result = host(check=True, restart=True, will_change={str(host.conf): "another"})
         assert result["changes"] == [f"lamp restarted: {host.conf}"]
 
     def test_what_has_been_written_does_not_restart_twice(self, host):
         host()
-        assert not host(restart=True, will_change=[str(host.conf)])["changed"]
+        assert not host(restart=True, will_change={str(host.conf): "another"})["changed"]
 
     def test_a_start_that_fails_says_why(self, host, tmp_path):
         host.set(Broken="yes")

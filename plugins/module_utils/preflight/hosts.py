@@ -282,6 +282,8 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
             address = ipv4(values.get(setting))
             if setting == "cloud_public_address" and values.get(setting) == values.get("cloud_internal_address"):
                 continue
+            if not topology.interface_with(host.facts, host.address):
+                continue  # which has a fault of its own
             if address is None or topology.interface_with(host.facts, str(address)):
                 continue
             networks = [

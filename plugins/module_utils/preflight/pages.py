@@ -11,9 +11,6 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault im
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
 
-# A new file may be meant, such as policy.yaml: only what all but equals a page's file is doubted.
-SLIP = 0.85
-
 
 def own(where: str, extra: Any) -> Iterator[Fault]:
     """Find what is wrong with *extra*, the value of catalog_extra.
@@ -45,7 +42,7 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
 
 
 def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has.
+    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has; files and options are the part's.
 
     :param pages: the whole catalogue.
     """
@@ -68,14 +65,9 @@ def _files(
     settings: Settings, layer: str, service: str, files: Mapping[str, Any], page: Mapping[str, Any]
 ) -> Iterator[Fault]:
     config = page.get("config") or {}
-    known = [*config, *(page.get("files") or {})]
     for name, content in files.items():
         place = f"{service}: {name}"
-        if name not in known:
-            if remedy := nearest(name, known, "", SLIP):
-                found = f"{place} is no file of this service, and will be a new one"
-                yield settings.fault(layer, found, ", ".join(dict.fromkeys(known)), remedy, "warning")
-        elif isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
+        if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
             remedy = "Give the file's whole text, as in name: |."
             yield settings.fault(layer, f"{place}: sections", "text: this file has no sections", remedy)
         elif isinstance(config.get(name), Mapping) and isinstance(content, str):

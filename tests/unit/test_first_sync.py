@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Only a database that no sync has ever finished is emptied."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils import first_sync, schemas
+
+
+class Server:
+    """Holds databases with their tables."""
+
+    def __init__(self, **databases):
+        self.databases = databases
+        self.done = []
+
+    def rows(self, statement, values=()):
+        if "information_schema" in statement:
+            return [{"1": 1}] * bool(self.databases[values[0]])
+        if statement.startswith("SHOW CREATE"):
+            return [{"Create Database": "CREATE DATABASE nova"}]
+        self.done.append(statement)
+        return []
+
+
+@pytest.fixture
+def schema(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_sync, "FOLDER", str(tmp_path / "marks"))
+    scripts = tmp_path / "versions"
+    scripts.mkdir()
+    (scripts / "a.py").write_text('revision = "a"\ndown_revision = None\n')
+    guard = {"database": "nova", "alembic": str(scripts), "query": None, "table": "alembic_version"}
+    return {"name": "nova", "steps": [{"unless": guard}, {"unless": {**guard, "alembic": None, "query": "SELECT 1"}}]}
+
+
+def test_cut_short_is_begun_anew(schema):
+    first_sync.begin(Server(nova=[]), schema)
+    server = Server(nova=["instances"])
+    assert first_sync.undo(server, schema)
+    assert server.done == ["DROP DATABASE `nova`", "CREATE DATABASE nova"]
+
+
+def test_finished_is_never_touched(schema):
+    first_sync.begin(Server(nova=[]), schema)
+    first_sync.finish(schema)
+    server = Server(nova=["instances"])
+    assert not first_sync.undo(server, schema)
+    assert server.done == []
+
+
+def test_a_schema_in_use_is_never_marked(schema):
+    first_sync.begin(Server(nova=["instances"]), schema)
+    assert not first_sync.undo(Server(nova=["instances"]), schema)
+
+
+def test_a_mark_of_another_version_counts_for_nothing(schema, tmp_path):
+    first_sync.begin(Server(nova=[]), schema)
+    (tmp_path / "versions" / "b.py").write_text('revision = "b"\ndown_revision = "a"\n')
+    assert not first_sync.undo(Server(nova=["instances"]), schema)
+
+
+def test_a_command_that_outlives_its_run_keeps_the_next_one_waiting(tmp_path, monkeypatch):
+    monkeypatch.setattr(schemas, "LOCK", str(tmp_path / "lock"))
+    # What the module does, killed while its command sleeps.
+    script = (
+        "import os, subprocess, sys; from ansible_collections.cairn.openstack.plugins.module_utils import schemas; "
+        f"schemas.LOCK = {schemas.LOCK!r}; schemas.alone(); "
+        "subprocess.Popen(['sh', '-c', 'sleep 2; echo > ' + sys.argv[1]], close_fds=False); os._exit(9)"
+    )
+    done = tmp_path / "done"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, str(done)], env=environment, check=False)
+    assert not done.exists()
+    schemas.alone()
+    assert done.exists()

@@ -1,0 +1,226 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading results, naming hosts, counting, shortening, causes and remedies."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.plugin_utils import remedies, run_changes, run_text
+from ansible_collections.cairn.openstack.plugins.plugin_utils.run_changes import Change
+from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Run
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        ("module", "told", "kind", "verb", "name", "detail"),
+        [
+            ("packages", "nova-api installed", "package", "install", "nova-api", ""),
+            ("packages", "nova-api configured", "package", "configure", "nova-api", ""),
+            ("units", "nova-api restarted: /a, /b", "unit", "restart", "nova-api", "/a, /b"),
+            ("units", "nova-api disabled", "unit", "disable", "nova-api", ""),
+            ("config_files", {"path": "/a", "reason": "created"}, "file", "create", "/a", ""),
+            ("config_files", {"path": "/a", "reason": "mode"}, "file", "change", "/a", "mode"),
+            ("databases", "database nova: create", "database", "create", "database nova", ""),
+            ("databases", "account nova@%: set password", "database account", "set", "account nova@%", "password"),
+            ("message_users", "user cairn: let in", "message account", "let in", "user cairn", ""),
+            ("schemas", "schema nova: nova-manage api_db sync", "schema step", "run", "schema nova",
+             "nova-manage api_db sync"),
+            ("keystone_keys", "repository /etc/k: create", "key repository", "create", "repository /etc/k", ""),
+            ("identity", "role a of b on project c: grant", "identity object", "grant", "role a of b on project c", ""),
+            ("resources", "network n: mtu 1 -> 2", "resource", "change", "network n", "mtu 1 -> 2"),
+            ("ovs_bridges", {"name": "br-ex", "reason": "mtu"}, "bridge", "change", "br-ex", "mtu"),
+            ("ovs_bridges", {"name": "/etc/x", "reason": "created"}, "file", "create", "/etc/x", ""),
+            ("secrets", "secret a generated", "secret", "generate", "secret a", ""),
+            ("certificates", "front.crt made: missing", "certificate", "make", "front.crt", "missing"),
+            ("remnants", "guest instance-1 ended", "remnant", "end", "guest instance-1", ""),
+        ],
+    )  # fmt: skip
+    def test_every_module(self, module, told, kind, verb, name, detail):
+        result = {"changed": True, "changes": [told]}
+        for action in (module, f"cairn.openstack.{module}"):
+            assert run_changes.read(action, "Task", result) == [Change(kind, verb, name, detail)]
+
+    def test_unchanged_or_unknown(self):
+        assert run_changes.read("units", "Units", {"changed": False, "changes": ["a started"]}) == []
+        assert run_changes.read("command", "Host name", {"changed": True}) == [Change("step", "change", "Host name")]
+
+    def test_each_change_has_its_own_diff(self):
+        diffs = [{"before_header": "user a", "after": 1}, {"before_header": "user a", "after": 2}]
+        result = {"changed": True, "changes": ["user a: create", "user a: set password"], "diff": diffs}
+        assert [change.diff for change in run_changes.read("identity", "x", result)] == [(diffs[0],), (diffs[1],)]
+        # One that is left out, as of a file that is a program.
+        result = {"changed": True, "changes": ["b: create", "user a: create"], "diff": diffs[:1]}
+        assert [change.diff for change in run_changes.read("identity", "x", result)] == [(), (diffs[0],)]
+
+
+PAGES = {
+    "nova": "files: {nova.conf: {path: /etc/default/api}}",
+    "base": "packages: [sudo, chrony]",
+    "client": "packages: [sudo]",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "page"),
+    [
+        ("file", "/etc/nova/nova.conf", "nova"),
+        ("database account", "grant on nova_api to nova@%", "nova"),
+        ("file", "/etc/default/api", "nova"),
+        ("file", "/etc/default/api-other", ""),
+        ("package", "chrony", "base"),
+        ("package", "sudo", ""),  # two pages
+        ("certificate", "chrony", ""),
+    ],
+)
+def test_the_service(kind, name, page):
+    assert run_changes.service_of(Change(kind, "create", name), PAGES) == page
+
+
+def test_a_unit_is_counted_once():
+    unit = [Change("unit", verb, "nova-api") for verb in ("enable", "start")]
+    assert run_changes.counts([("a", change) for change in unit]) == {"unit": {"start": 1}}
+    assert run_changes.counts([("a", unit[1]), ("b", unit[1])]) == {"unit": {"start": 2}}
+
+
+@pytest.mark.parametrize(
+    ("names", "everybody", "words"),
+    [
+        (["compute1"], ["compute1"], "compute1"),
+        (["compute2", "compute1"], ["compute1", "compute2"], "all 2 hosts"),
+        (["compute2", "compute1"], ["x"], "compute1-2"),
+        (["compute9", "compute10", "compute11"], [], "compute9-11"),
+        (["c08", "c09", "c10"], [], "c08-10"),
+        (["compute1", "compute3"], [], "compute1, compute3"),
+        (["n1.example.org", "n2.example.org"], [], "n1-2.example.org"),
+        (["one", "two"], [], "one, two"),
+        ([f"compute{number}" for number in range(0, 40, 2)], [], "20 hosts"),
+    ],
+)
+def test_hosts(names, everybody, words):
+    assert run_text.hosts(names, everybody) == words
+
+
+def test_a_plan_names_every_host():
+    assert run_text.hosts(["compute2", "compute4", "compute6", "compute8"], exact=True).endswith("compute6, compute8")
+
+
+def test_numbers():
+    assert run_text.number(1, "key repository") == "1 key repository"
+    assert run_text.number(2, "key repository") == "2 key repositories"
+    assert run_text.number(0, "file") == "0 files"
+
+
+class TestShortening:
+    FILES = [Change("file", "create", f"/etc/{number:02}") for number in range(20)]  # noqa: RUF012
+    PACKAGES = [Change("package", "install", f"package{number}") for number in range(100)]  # noqa: RUF012
+
+    def test_a_run_is_short(self):
+        rows = [text for text, _change in run_text.rows_of(False, [*self.PACKAGES, *self.FILES], 60)]
+        assert rows[0].startswith("100 packages: package0, package1, ")
+        assert rows[0].endswith(" more")
+        assert len(rows[0]) <= 60
+        assert len(rows) == 1 + run_text.SHOWN
+        assert rows[-1] == "… 13 more"
+
+    def test_a_plan_is_complete(self):
+        rows = [text for text, _change in run_text.rows_of(True, [*self.PACKAGES, *self.FILES], 60)]
+        assert "package99" in rows[0]
+        assert len(rows) == 21
+
+    def test_restarts_are_all_told(self):
+        restarts = [Change("unit", "restart", f"unit{number}", "/etc/x") for number in range(20)]
+        assert len(run_text.rows_of(False, restarts, 60)) == 20
+
+    @pytest.mark.parametrize("check", [True, False])
+    @pytest.mark.parametrize("width", [50, 80, 120])
+    def test_lines_fit(self, check, width):
+        changes = [(host, change) for host in ("a", "b") for change in [*self.PACKAGES, *self.FILES]]
+        for line, _colour in run_text.change_lines(Run(check=check), changes, ["a", "b"], width, None):
+            assert len(line) <= width
+
+
+class TestCauses:
+    def test_the_faults_of_preflight_are_all_shown(self):
+        text = "\n".join(f"fault {number}" for number in range(99))
+        assert len(run_text.cause({"msg": text, "faults": 99})) == 99
+        assert len(run_text.cause({"msg": text})) < 99
+
+    def test_a_long_log_is_cut_to_its_errors(self):
+        log = [f"2026-01-01 10:00:{second:02} INFO all is well {'x' * second}" for second in range(40)]
+        log[7] = "2026-01-01 10:00:07 ERROR it broke"
+        words = run_text.cause({"msg": "\n".join(["systemctl failed", "--- a.service", *log, "--- b", "short"])})
+        assert words == ["systemctl failed", "--- a.service", "2026-01-01 10:00:07 ERROR it broke", "--- b", "short"]
+
+    def test_without_errors_its_end_is_told(self):
+        words = run_text.cause({"msg": "\n".join(f"line {'x' * number}" for number in range(40))})
+        assert len(words) == 1 + run_text.LOG_LINES
+        assert words[-1].endswith("x" * 39)
+
+    def test_a_command(self):
+        assert run_text.cause({"msg": "non-zero return code", "stderr": "no such thing\n"}) == [
+            "non-zero return code",
+            "no such thing",
+        ]
+
+    def test_a_loop(self):
+        items = [{"msg": "fine"}, {"failed": True, "msg": "broken"}]
+        assert run_text.cause({"msg": "One or more items failed", "results": items}) == ["broken"]
+
+    def test_no_words(self):
+        assert "-v" in run_text.cause({})[0]
+
+    def test_secrets_are_masked(self):
+        assert "sesam" not in "".join(run_text.cause({"msg": "password = sesam\nmysql://nova:sesam@host/nova"}))
+
+    @pytest.mark.parametrize(
+        ("result", "found"),
+        [
+            ({"silent": {"nova-api": "refused", "glance-api": "refused"}}, ["glance-api", "nova-api"]),
+            ({"msg": "failed\n--- nova-api\nwords"}, ["nova-api"]),
+            ({"msg": "schema nova: nova-manage db sync: exit code 1"}, ["nova"]),
+            ({"msg": "something"}, []),
+        ],
+    )
+    def test_the_service(self, result, found):
+        assert run_text.services(result, run_text.cause(result), PAGES) == found
+
+
+class TestRemedies:
+    @pytest.mark.parametrize(
+        ("words", "remedy"),
+        [
+            ("No package source offers: nova-api. Is the release right", "cloud_package_sources"),
+            ("E: Unable to locate package nova-api", "cloud_package_sources"),
+            ("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 12", "unattended-upgrades"),
+            ("OSError: [Errno 28] No space left on device", "df -h"),
+            ("E: Release file for http://deb.debian.org/ is not valid yet (invalid for another 3h)", "timedatectl"),
+            ("SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid", "timedatectl"),
+            ("certificate verify failed: self-signed certificate in chain", "ca.crt"),
+            ("Err:1 http://deb.debian.org trixie  Temporary failure resolving 'deb.debian.org'", "resolv.conf"),
+            ("Failed to connect to the host via ssh: ssh: Could not resolve hostname c1: Name or service not known",
+             "resolv.conf"),
+            ("E: Failed to fetch http://deb.debian.org/x.deb  404  Not Found", "proxy"),
+            ("Failed to connect to the host via ssh: Host key verification failed.", "ssh-keygen -R"),
+            ("Failed to connect to the host via ssh: admin@192.0.2.1: Permission denied (publickey).", "ansible_user"),
+            ("admin@192.0.2.1: Permission denied (publickey,password).", "ansible_user"),
+            ("Failed to connect to the host via ssh: connect to host 192.0.2.1 port 22: No route to host", "--limit"),
+            ("Missing sudo password", "--ask-become-pass"),
+            ("sudo: a password is required", "--ask-become-pass"),
+            ("/bin/sh: 1: /usr/bin/python3: not found", "apt-get install python3"),
+            ("Attempting to decrypt but no vault secrets found", "--ask-vault-pass"),
+            ("Decryption failed (no vault secrets were found that could decrypt) on secrets.yml", "--ask-vault-pass"),
+            ("/home/x/.secrets lacks these secrets: admin", "cloud_secrets_dir"),
+            ("OSError: [Errno 98] Address already in use", "ss -ltnp"),
+            ("(0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN", "RabbitMQ knows"),
+            ("(1045, \"Access denied for user 'nova'@'192.0.2.1' (using password: YES)\")", "MariaDB knows"),
+            ("(2003, \"Can't connect to MySQL server on '192.0.2.1'\")", "journalctl -u mariadb"),
+            ("RabbitMQ's API: refused. Does rabbitmq-server run, with rabbitmq_management?", "rabbitmq-server"),
+            ("database nova is at revision x: the database is newer than the package.", "restore"),
+            ("No installed package brings these units: nova-apo", "page"),
+            ("Error while resolving value: 'cloud_nam' is undefined", "group_vars"),
+            ("something that nobody has seen", ""),
+        ],
+    )  # fmt: skip
+    def test_each(self, words, remedy):
+        found = remedies.remedy(words)
+        assert remedy in found
+        assert bool(found) == bool(remedy)
