@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import zlib
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, page_spec, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, topology
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
@@ -28,19 +29,16 @@ class ActionModule(ActionBase):
         """
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
-        extra = catalogue.extra_pages(task_vars, self._templar.template)
-        if faults := [fault for name, page in extra.items() for fault in page_spec.faults(name, page)]:
-            raise AnsibleError("catalog_extra can't be read:\n" + "\n".join(faults))
-        pages = catalogue.pages(task_vars, extra)
+        # Known to everybody since preflight; from here on the host is none of this run's.
+        self.left_out = task_vars.get("cairn_left_out", {})
+        if why := self.left_out.get(task_vars["inventory_hostname"]):
+            raise AnsibleConnectionFailure(f"left out: {why}")
+        pages = catalogue.pages(task_vars, catalogue.extra_pages(task_vars, self._templar.template))
         self.absent = self._task.args.get("state") == "absent"
         for page in pages.values():
             # Before the others: which APIs the front has follows from it.
             page["state"] = "absent" if self.absent else self._templar.template(page["state"])
-        if clashes := page_spec.clashes({name: page for name, page in pages.items() if page["state"] == "present"}):
-            raise AnsibleError("Two services can't listen on one port:\n" + "\n".join(clashes))
         hosts = topology.topology(task_vars["groups"], task_vars["hostvars"])
-        if faults := topology.faults(hosts):
-            raise AnsibleError("The inventory is no cloud yet:\n" + "\n".join(faults))
         me = hosts[task_vars["inventory_hostname"]]
         groups = {*me["groups"], "all"}
         mine = {
@@ -52,7 +50,6 @@ class ActionModule(ActionBase):
         cloud["apis"] = catalogue.apis(pages, cloud["scheme"])
         templated = self.templated(mine, cloud)
         layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
-        self.refuse_unknown(pages, layers)
         result["ansible_facts"] = {"cairn": self.verbs(templated, groups, cloud, layers)}
         result["_ansible_no_log"] = True
         return result
@@ -68,11 +65,6 @@ class ActionModule(ActionBase):
         folder = Folder(self.setting("cloud_secrets_dir"), self._loader)
         values = self.secrets(folder, catalogue.secret_names(pages))
         internal, public = self.setting("cloud_internal_address"), self.setting("cloud_public_address")
-        if not internal:
-            raise AnsibleError(
-                f"There are {len(controllers)} controllers, and no address that moves between them: set "
-                "cloud_internal_address to a free address of the management network."
-            )
         scheme = "https" if self.setting("cloud_tls") else "http"
         ca, front = self.certificates(folder)
         addresses = {host["address"] for host in controllers}
@@ -101,7 +93,9 @@ class ActionModule(ActionBase):
             "computes_in_play": [
                 name
                 for name, host in hosts.items()
-                if "compute" in host["groups"] and name in self.task_vars["ansible_play_hosts"]
+                if "compute" in host["groups"]
+                and name in self.task_vars["ansible_play_hosts"]
+                and name not in self.left_out
             ],
             "me": me,
             "probe": probe,
@@ -112,6 +106,7 @@ class ActionModule(ActionBase):
             "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
             "tunnel_address": plan["tunnel_address"],
             "secrets": values,
+            "identity": identity(values["cloud"]) if self.made else _UNMADE,
             "scheme": scheme,
             "tls": scheme == "https",
             "internal_name": internal_name,
@@ -128,7 +123,7 @@ class ActionModule(ActionBase):
             "keystone_url": f"{scheme}://{internal_name}:5000/v3",
             "keystone_public_url": f"{scheme}://{public_name}:5000/v3",
             "ca_file": "/etc/cairn/ca.crt" if scheme == "https" else None,
-            "workers": self.setting("cloud_workers") or max(2, min(8, probe["cpus"] // 2)),
+            "workers": catalogue.workers(self.setting("cloud_workers"), probe["cpus"]),
             "pool": 5,
             "operator_ca": self.setting("cloud_tls_ca") or f"{folder.path}/ca.crt",
             "ca": ca or f"{_UNMADE}\n",
@@ -138,6 +133,7 @@ class ActionModule(ActionBase):
     def secrets(self, folder, names):
         """Return the secrets *names*; a plan before the first run goes on with some that nobody will ever see."""
         have = folder.values()
+        self.made = "cloud" in have
         missing = [name for name in names if name not in have]
         if missing and not self._task.check_mode and not self.absent:
             raise AnsibleError(f"{folder.path} lacks these secrets: {', '.join(missing)}")
@@ -165,17 +161,6 @@ class ActionModule(ActionBase):
                 except AnsibleError as error:
                     raise AnsibleError(f"catalogue page {name!r}: {error}") from error
         return {name: page for name, page in result.items() if page["when"]}
-
-    def refuse_unknown(self, pages, layers):
-        """Stop when the user's options name a service that no page describes: they would silently do nothing."""
-        if faults := options.shape_faults(layers):
-            raise AnsibleError("Options can't be read:\n" + "\n".join(faults))
-        unknown = sorted({name for _variable, layer in layers for name in layer} - set(pages))
-        if unknown:
-            raise AnsibleError(
-                f"cloud_config names {', '.join(unknown)}, which no catalogue page describes. "
-                f"Known are: {', '.join(sorted(pages))}."
-            )
 
     def verbs(self, pages, groups, cloud, layers):
         """Return this host's part of *pages*, sorted by the verb that reads it."""

@@ -174,7 +174,7 @@ class CallbackModule(Default):
             step=task.name or task.action,
             cause=words,
             services=run_text.services(said, words, self._run.pages),
-            remedy=remedy("\n".join(words)),
+            remedy="" if "faults" in said else remedy("\n".join(words)),
             unreachable=unreachable,
         )
         self._run.failed(failure)

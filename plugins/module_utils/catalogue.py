@@ -25,6 +25,7 @@ DEFAULTS: Page = {
     "completion": [],
     "keys": [],
     "messaging": False,
+    "ports": {},
     "identity": {},
     "apis": [],
     "units": [],
@@ -59,7 +60,8 @@ def extra_pages(variables: Mapping[str, Any], template: Callable[[Any], Any]) ->
 
 def secret_names(catalogue: Mapping[str, Page]) -> list[str]:
     """Return the names of all secrets that the catalogue's pages need, each to be generated once."""
-    names = {"admin", "message_admin"}
+    # By the last one a cloud knows its operators.
+    names = {"admin", "message_admin", "cloud"}
     for name, page in catalogue.items():
         if page["databases"]:
             names.add(f"{name}_database")
@@ -82,6 +84,11 @@ def groups_of(page: Page) -> set[str]:
     named.update(group for unit in page["units"] for group in unit.get("nodes", ["controller"]))
     named.update(group for file in page["files"].values() for group in (file or {}).get("nodes", []))
     return named
+
+
+def workers(setting: Any, processors: int) -> int:
+    """Return how many processes each API has: the *setting*, or half of a controller's processors within bounds."""
+    return int(setting or 0) or max(2, min(8, processors // 2))
 
 
 def merged(base: Any, over: Any) -> Any:

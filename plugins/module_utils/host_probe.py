@@ -8,13 +8,17 @@ import ipaddress
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import threading
+import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
 
+CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
+ARP = 0x0806
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -47,6 +51,24 @@ def fqdn(limit: float = 1.0) -> str:
     thread.start()
     thread.join(limit)
     return answer[0] if answer else ""
+
+
+def unresolved(names: list[str], limit: float = 2.0) -> list[str]:
+    """Return those of *names* that do not resolve within *limit* seconds, all asked for at once."""
+    known = set()
+
+    def ask(name: str) -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            socket.getaddrinfo(name, None)
+            known.add(name)
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + limit
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return [name for name in names if name not in known]
 
 
 def memory_mb() -> int:
@@ -134,8 +156,14 @@ def _address(word: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(raw)), int(port, 16)
 
 
+def _unit(pid: str) -> str:
+    """Return the systemd unit that a process runs in, empty where it runs in none."""
+    found = re.findall(r"/([^/\n]+\.(?:service|scope))(?=/|$)", text(f"/proc/{pid}/cgroup"), re.MULTILINE)
+    return found[-1] if found else ""
+
+
 def listening() -> list[dict]:
-    """Return the TCP listeners: {address, port, protocol, process}; the process is empty for the kernel's own."""
+    """Return the TCP listeners: {address, port, protocol, process, unit}; both are empty for the kernel's own."""
     found = {}
     for protocol in ("tcp", "tcp6"):
         for line in text(f"/proc/net/{protocol}").splitlines()[1:]:
@@ -147,6 +175,7 @@ def listening() -> list[dict]:
                     "port": port,
                     "protocol": protocol,
                     "process": "",
+                    "unit": "",
                 }
     left = set(found)
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -158,9 +187,47 @@ def listening() -> list[dict]:
         except OSError:  # the process is gone, or is the kernel's
             continue
         for one in sockets:
-            found[one]["process"] = text(f"/proc/{pid}/comm").strip()
+            found[one].update(process=text(f"/proc/{pid}/comm").strip(), unit=_unit(pid))
         left -= sockets
     return sorted(found.values(), key=lambda item: (item["port"], item["address"]))
+
+
+def _arp(card: str, mac: str, own: str, wanted: str, limit: float) -> str:
+    """Return the hardware address that answers for *wanted* on the card's wire within *limit* seconds, or nothing.
+
+    Asked on the wire itself: the kernel's table may still hold who answered before.
+    """
+    sender = bytes.fromhex(mac.replace(":", "")) + socket.inet_aton(own)
+    frame = b"\xff" * 6 + sender[:6] + ARP.to_bytes(2, "big") + bytes.fromhex("0001080006040001") + sender
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as wire:
+        wire.bind((card, ARP))
+        wire.send(frame + bytes(6) + socket.inet_aton(wanted))
+        until = time.monotonic() + limit
+        while select.select([wire], [], [], max(0.0, until - time.monotonic()))[0]:
+            answer = wire.recv(64)
+            if answer[20:22] == b"\0\x02" and answer[28:32] == socket.inet_aton(wanted):
+                return answer[22:28].hex(":")
+    return ""
+
+
+def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5) -> dict[str, str]:
+    """Return which of *addresses* somebody else answers for, with the hardware address.
+
+    The host's own are left out, and those that none of its networks has.
+
+    :param links: what ``interfaces`` returns.
+    """
+    answer = {}
+    held = {one.split("/")[0] for link in links.values() for one in link["addresses"]}
+    for address in addresses:
+        for card, link in links.items():
+            own = [ipaddress.ip_interface(one) for one in link["addresses"] if ":" not in one]
+            near = next((one for one in own if ipaddress.ip_address(address) in one.network), None)
+            if near and address not in held and link["kind"] != "loopback":
+                with contextlib.suppress(OSError, ValueError):
+                    if mac := _arp(card, link["mac"], str(near.ip), address, limit):
+                        answer[address] = mac
+    return answer
 
 
 def unfinished_packages(status: str) -> list[str]:
@@ -176,10 +243,23 @@ def bridges() -> dict | None:
     return json.loads(content) if content else None
 
 
-def probe(now: float) -> dict:
-    """Return everything about this host at *now*, the seconds since the epoch."""
+def cloud() -> dict | None:
+    """Return what the host keeps of the cloud that it is part of, None where it is of none."""
+    content = text(CLOUD)
+    return json.loads(content) if content else None
+
+
+def probe(now: float, names: list[str] = (), addresses: list[str] = (), operator_time: float | None = None) -> dict:
+    """Return everything about this host.
+
+    :param now: the seconds since the epoch, by this host's clock.
+    :param names: to be resolved.
+    :param addresses: IPv4; asked for on the wire.
+    :param operator_time: the same moment, by the clock of the machine that asks.
+    """
     record = bridges()
     device, gateway = default_route()
+    links = interfaces()
     return {
         "release": release(),
         "architecture": os.uname().machine,
@@ -189,8 +269,9 @@ def probe(now: float) -> dict:
         "memory_mb": memory_mb(),
         "disk_free_mb": disk_free_mb(),
         "time": now,
+        "clock_offset": None if operator_time is None else round(now - operator_time, 1),
         "init": "systemd" if os.path.isdir("/run/systemd/system") else text("/proc/1/comm").strip(),
-        "interfaces": interfaces(),
+        "interfaces": links,
         "default_interface": device,
         "default_gateway": gateway,
         "connection_address": ssh_address(),
@@ -198,7 +279,10 @@ def probe(now: float) -> dict:
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),
         "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
+        "unresolved": unresolved(names),
+        "neighbours": neighbours(addresses, links),
         "bridges": record,
+        "cloud": cloud(),
         "machine_id": text("/etc/machine-id").strip(),
         "boot_id": text("/proc/sys/kernel/random/boot_id").strip(),
     }

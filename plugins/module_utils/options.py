@@ -294,20 +294,6 @@ def faults(
     return [fault for fault in found if not vouched(fault)]
 
 
-def shape_faults(layers: Sequence[Layer]) -> list[str]:
-    """Return which of the user's *layers* have another shape than service, file, section, option, as sentences."""
-
-    def wrong(where: str, value: Any, depth: int) -> Iterator[str]:
-        if isinstance(value, Mapping):
-            for key, item in value.items() if depth else ():
-                yield from wrong(f"{where}.{key}", item, depth - 1)
-        # A file may be a text, and null takes away what a more general layer says.
-        elif value is not None and not (isinstance(value, str) and depth == 1):
-            yield f"{where}: {value!r} is no dictionary"
-
-    return [fault for variable, options in layers for fault in wrong(variable, options, 3)]
-
-
 def source(service: str, name: str, fault: Fault, layers: Sequence[Layer]) -> str:
     """Return the variable that *fault*, in the file *name*, comes from: the last that says it, or the page's."""
     for variable, options in reversed(layers):

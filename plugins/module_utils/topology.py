@@ -25,27 +25,6 @@ def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str
     return hosts
 
 
-def faults(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say what of the inventory can't be a cloud: every fault, each with what to do."""
-    found = []
-    if not any("controller" in host["groups"] for host in hosts.values()):
-        found.append("The group controller is empty: name at least one host in it.")
-    owners: dict[str, str] = {}
-    for name, host in hosts.items():
-        address = host["address"]
-        try:
-            version = ipaddress.ip_address(address).version
-        except ValueError:
-            found.append(f"Host {name}: {address!r} is no address. Set ansible_host or cloud_address to its IPv4 one.")
-            continue
-        if version != 4:
-            found.append(f"Host {name}: {address} is IPv6, and the control plane is IPv4 only. Set cloud_address.")
-        if address in owners:
-            found.append(f"Hosts {owners[address]} and {name} have the same address {address}.")
-        owners.setdefault(address, name)
-    return found
-
-
 def interface_with(probe: Mapping[str, Any], address: str) -> str | None:
     """Return the name of the interface that holds *address* on the host that *probe* describes, or None."""
     for name, interface in probe["interfaces"].items():

@@ -10,7 +10,20 @@ description:
   - Reads what the roles of this collection choose by, and what preflight checks, from C(/proc), C(/sys) and C(ip).
   - Changes nothing, and costs a fraction of M(ansible.builtin.setup).
 author: The Cairn authors (@cairn)
-options: {}
+options:
+  names:
+    description: Names to be resolved on the host.
+    type: list
+    elements: str
+    default: []
+  addresses:
+    description: IPv4 addresses that nobody but the cloud should answer for; asked for by ARP on the host's networks.
+    type: list
+    elements: str
+    default: []
+  operator_time:
+    description: Seconds since the epoch by the clock of the machine that asks, to compare with the host's.
+    type: float
 attributes:
   check_mode:
     description: Reads the same in check mode.
@@ -23,6 +36,11 @@ attributes:
 EXAMPLES = r"""
 - name: Probe the host
   cairn.openstack.host_probe:
+
+- name: Probe the host, its clock and its names
+  cairn.openstack.host_probe:
+    names: [ntp.example.org]
+    operator_time: "{{ now().timestamp() }}"
 
 - name: Say which datapath Open vSwitch gets here
   ansible.builtin.debug:
@@ -56,6 +74,11 @@ ansible_facts:
         memory_mb: {description: All memory in MiB., type: int, returned: always, sample: 16000}
         disk_free_mb: {description: Free space of C(/var/lib) in MiB., type: int, returned: always, sample: 50000}
         time: {description: Seconds since the epoch., type: float, returned: always, sample: 1763683200.5}
+        clock_offset:
+          description: Seconds that the host's clock is ahead of O(operator_time), null without it.
+          type: float
+          returned: always
+          sample: 0.4
         init: {description: "V(systemd), or the name of process 1.", type: str, returned: always, sample: systemd}
         interfaces:
           description: By name, C(mac), C(mtu), C(up), C(addresses) (not the link-local ones) and C(kind).
@@ -80,17 +103,37 @@ ansible_facts:
           returned: always
           sample: {type: system, why: the kernel has openvswitch loaded}
         listening:
-          description: TCP listeners, each with C(address), C(port), C(protocol) (V(tcp) or V(tcp6)) and C(process).
+          description:
+            - TCP listeners, each with C(address), C(port), C(protocol) (V(tcp) or V(tcp6)), C(process) and the systemd
+              C(unit) that it runs in.
           type: list
           elements: dict
           returned: always
-          sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd}]
+          sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd, unit: ssh.service}]
         unfinished_packages:
           description: Packages whose installation was broken off.
           type: list
           elements: str
           returned: always
           sample: []
+        unresolved:
+          description: Those of O(names) that do not resolve within two seconds.
+          type: list
+          elements: str
+          returned: always
+          sample: []
+        neighbours:
+          description: Those of O(addresses) that somebody else answers for, with the hardware address.
+          type: dict
+          returned: always
+          sample: {}
+        cloud:
+          description:
+            - What the host keeps of the cloud that it is part of, null where it is of none. C(identity) is a digest by
+              which preflight knows the operator's secrets, C(names) are those that the cloud was made with.
+          type: dict
+          returned: always
+          sample: {identity: 9f86d081, names: [admin, glance_database]}
         bridges:
           description: The record of M(cairn.openstack.ovs_bridges), null where it made none.
           type: dict
@@ -107,8 +150,12 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host_probe import 
 
 def main() -> None:
     """Return the facts."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, ansible_facts={"cairn_probe": probe(time.time())})
+    texts = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={"names": texts, "addresses": texts, "operator_time": {"type": "float"}},
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, ansible_facts={"cairn_probe": probe(time.time(), **module.params)})
 
 
 if __name__ == "__main__":

@@ -106,6 +106,34 @@ def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
     return _pem(certificate)
 
 
+def given_fault(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
+    """Say why a certificate that the user gives (with its chain) can't serve *names*, or None where it can.
+
+    :param names: DNS names that clients use.
+    """
+    try:
+        found = x509.load_pem_x509_certificate(certificate.encode())
+        authorities = x509.load_pem_x509_certificates(ca.encode())
+        private = _load(key)
+    except (ValueError, TypeError) as error:
+        return f"is no PEM without a pass phrase: {error}"
+    if not authorities:
+        return "comes without an authority"
+    if found.public_key() != private.public_key():
+        return "belongs to another key"
+    if found.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+        return f"ended on {found.not_valid_after_utc:%Y-%m-%d}"
+    try:
+        given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return "names no host (it has no subjectAltName)"
+    patterns = given.get_values_for_type(x509.DNSName)
+    for name in names:
+        if name not in patterns and f"*.{name.partition('.')[2]}" not in patterns:
+            return f"is for {', '.join(patterns)}, and not for {name}"
+    return None
+
+
 def fault(certificate: str, names: list[str], ca: str) -> str | None:
     """Say why *certificate* has to be made anew, or None where it is fit."""
     if not certificate:

@@ -173,6 +173,7 @@ def test_a_wsgi_service_gets_its_two_files(lamp):
 def test_secrets_are_named_after_page_and_purpose(lamp):
     assert catalogue.secret_names({"lamp": {**lamp, "secrets": ["key"]}}) == [
         "admin",
+        "cloud",
         "lamp_database",
         "lamp_identity",
         "lamp_key",

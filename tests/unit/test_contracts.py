@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils import page_spec
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.pages import clashes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-# Ports of infrastructure on controllers: MariaDB, epmd, Galera, RabbitMQ with its clustering, Memcached, management.
-TAKEN = {3306, 4369, 4444, 4567, 4568, 5672, 11211, 15672, 25672}
 
 
 def load(path):
@@ -41,11 +40,19 @@ class TestPages:
             assert list(load(path)) == [f"catalog_{path.stem}"]
 
     def test_no_port_twice(self, pages):
-        assert page_spec.clashes(pages) == []
+        """Of the APIs, and of the infrastructure."""
+        assert list(clashes(pages)) == []
 
-    def test_no_port_of_the_infrastructure(self, pages):
-        ports = {api["port"] for page in pages.values() for api in page.get("apis", [])}
-        assert ports & TAKEN == set()
+    def test_every_unit_of_a_service_says_what_it_needs(self, pages):
+        """Preflight adds it up. What belongs to any host, or only opens a socket, needs nothing to speak of."""
+        small = {"base", "firewall", "keepalived"}
+        bare = [
+            unit["name"]
+            for name, page in pages.items()
+            for unit in page.get("units", [])
+            if name not in small and not unit.get("keep") and "." not in unit["name"] and "memory" not in unit
+        ]
+        assert bare == ["libvirt-guests"]
 
     def test_no_two_services_on_one_port_of_the_front(self, pages):
         for scheme in ("http", "https"):

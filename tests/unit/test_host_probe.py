@@ -33,6 +33,58 @@ def test_listeners(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("0::/system.slice/keystone.service\n", "keystone.service"),
+        ("1:name=systemd:/\n0::/lab/aio1/payload/system.slice/mariadb.service\n", "mariadb.service"),
+        ("0::/user.slice/user-0.slice/user@0.service/app.slice/dbus.service\n", "dbus.service"),
+        ("0::/system.slice/ssh.service/inner\n", "ssh.service"),
+        ("0::/init.scope\n", "init.scope"),
+        ("0::/\n", ""),
+    ],
+)
+def test_the_unit_of_a_listener(monkeypatch, text, unit):
+    """The innermost, whatever the control group of a host within a host is called."""
+    monkeypatch.setattr(host_probe, "text", lambda path: text if path == "/proc/7/cgroup" else "")
+    assert host_probe._unit("7") == unit
+
+
+def test_names_that_do_not_resolve():
+    assert host_probe.unresolved(["localhost", "nowhere.invalid", "a" * 70]) == ["nowhere.invalid", "a" * 70]
+
+
+def test_who_answers_for_an_address(monkeypatch):
+    """Asked for where it would be, and nowhere else; what the host itself has is not asked for."""
+    links = {
+        "lo": {"mac": "00:00:00:00:00:00", "addresses": ["127.0.0.1/8"], "kind": "loopback"},
+        "eth0": {"mac": "52:54:00:00:00:01", "addresses": ["192.0.2.11/24", "2001:db8::1/64"], "kind": "physical"},
+        "eth1": {"mac": "52:54:00:00:00:02", "addresses": [], "kind": "physical"},
+    }
+    asked = []
+
+    def arp(*asked_for):
+        asked.append(asked_for[:4])
+        return "52:54:00:00:00:99" if asked_for[3] == "192.0.2.9" else ""
+
+    monkeypatch.setattr(host_probe, "_arp", arp)
+    wanted = ["192.0.2.9", "192.0.2.10", "192.0.2.11", "198.51.100.1"]
+    assert host_probe.neighbours(wanted, links) == {"192.0.2.9": "52:54:00:00:00:99"}
+    assert asked == [
+        ("eth0", "52:54:00:00:00:01", "192.0.2.11", wanted[0]),
+        ("eth0", "52:54:00:00:00:01", "192.0.2.11", wanted[1]),
+    ]
+
+
+def test_a_cloud_that_the_host_is_of(monkeypatch):
+    monkeypatch.setattr(
+        host_probe, "text", lambda path: '{"identity": "x", "names": []}' if path == host_probe.CLOUD else ""
+    )
+    assert host_probe.cloud() == {"identity": "x", "names": []}
+    monkeypatch.setattr(host_probe, "text", lambda path: "")
+    assert host_probe.cloud() is None
+
+
 def test_unfinished_packages():
     """Everything between unpacked and configured, and what dpkg wants installed again."""
     status = "\n\n".join(
@@ -73,7 +125,8 @@ def test_kvm_needs_the_flag_and_the_device(monkeypatch):
 def test_the_probe_is_cheap_and_plain():
     """It runs on any machine, costs little, and what it returns can be sent."""
     start = time.process_time()
-    found = host_probe.probe(1.0)
+    found = host_probe.probe(1.0, operator_time=0.5)
     assert time.process_time() - start < 1
     assert json.loads(json.dumps(found)) == found
     assert found["interfaces"]["lo"]["kind"] == "loopback"
+    assert found["clock_offset"] == 0.5

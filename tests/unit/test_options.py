@@ -249,12 +249,6 @@ class TestSources:
     def test_the_last_that_says_it(self, section, option, variable):
         assert options.source("nova", "nova.conf", options.Fault(section, option, ""), self.LAYERS) == variable
 
-    def test_shapes(self):
-        assert options.shape_faults(self.LAYERS) == []
-        assert options.shape_faults([("cloud_config", {"horizon": {"cairn.py": "a text"}})]) == []
-        layers = [("cloud_config", []), ("cloud_config_a", {"nova": "x", "glance": {"f": {"DEFAULT": 1}}})]
-        assert len(options.shape_faults(layers)) == 3
-
 
 class TestGenerator:
     def test_where_nothing_is_installed_it_says_so(self):

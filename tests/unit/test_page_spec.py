@@ -38,45 +38,59 @@ def test_a_right_page():
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "said", "advice"),
     [
-        (["pakages"], {}, "catalog_lamp: unknown key 'pakages'; did you mean 'packages'?"),
-        (["apis", 0, "prot"], 1, "catalog_lamp.apis[0]: unknown key 'prot'; did you mean 'port'?"),
-        (["apis", 0, "port"], "9999", "catalog_lamp.apis[0].port: '9999' is no int"),
-        (["apis", 0, "port"], True, "catalog_lamp.apis[0].port: True is no int"),
-        (["apis", 0, "port"], None, "catalog_lamp.apis[0].port: None is no int"),
-        (["messaging"], "yes", "catalog_lamp.messaging: 'yes' is no bool"),
-        (["packages", "controler"], [], "catalog_lamp.packages: unknown key 'controler'; did you mean 'controller'?"),
-        (["packages", "controller"], "lamp", "catalog_lamp.packages.controller: 'lamp' is no list"),
-        (["units", 0, "nodes"], ["computes"], "catalog_lamp.units[0].nodes[0]: 'computes' is none of"),
-        (["tier"], "services", "catalog_lamp.tier: 'services' is none of infrastructure, identity, service"),
+        (["pakages"], {}, "catalog_lamp: unknown key 'pakages'", "Did you mean 'packages'?"),
+        (["apis", 0, "prot"], 1, "catalog_lamp.apis[0]: unknown key 'prot'", "Did you mean 'port'?"),
+        (["apis", 0, "port"], "9999", "catalog_lamp.apis[0].port: '9999'", "an integer"),
+        (["apis", 0, "port"], True, "catalog_lamp.apis[0].port: True", "an integer"),
+        (["apis", 0, "port"], None, "catalog_lamp.apis[0].port: nothing", "an integer"),
+        (["messaging"], "yes", "catalog_lamp.messaging: 'yes'", "true or false"),
+        (["packages", "controler"], [], "catalog_lamp.packages: unknown key 'controler'", "Did you mean 'controller'?"),
+        (["packages", "controller"], "lamp", "catalog_lamp.packages.controller: 'lamp'", "a list"),
+        (["ports"], {"controller": [80]}, "catalog_lamp.ports.controller: a list of 1", "a dictionary"),
+        (["units", 0, "nodes"], ["computes"], "catalog_lamp.units[0].nodes[0]: 'computes'", "Did you mean 'compute'?"),
+        (["units", 0, "memory"], "1G", "catalog_lamp.units[0].memory: '1G'", "an integer"),
+        (["tier"], "services", "catalog_lamp.tier: 'services'", "one of infrastructure, identity, service"),
         (
             ["files", "lamp.conf", "mod"],
             "0600",
-            "catalog_lamp.files.lamp.conf: unknown key 'mod'; did you mean 'mode'?",
+            "catalog_lamp.files.lamp.conf: unknown key 'mod'",
+            "Did you mean 'mode'?",
         ),
-        (["files", "lamp.conf", "units"], ["lamp-ap"], "catalog_lamp.files.lamp.conf: the page's units lack 'lamp-ap'"),
-        (["files", "lamp.conf", "databases"], {"database": "lamb"}, "the page's databases lack 'lamb'"),
-        (["apis", 0, "unit"], "apache2", "catalog_lamp.apis: the page's units lack 'apache2'"),
-        (["identity", "services", 0, "api"], "x", "catalog_lamp.identity.services: the page's apis lack 'x'"),
-        (["schema"], [], "catalog_lamp.databases: no schema step for 'lamp'"),
-        (["schema", 0, "unless"], {"query": "x"}, "catalog_lamp.schema[0].unless: 'database' is missing"),
+        (
+            ["files", "lamp.conf", "units"],
+            ["lamp-ap"],
+            "catalog_lamp.files.lamp.conf: the page's units lack 'lamp-ap'",
+            "Did you mean 'lamp-api'?",
+        ),
+        (["files", "lamp.conf", "databases"], {"database": "lamb"}, "the page's databases lack 'lamb'", "lamp"),
+        (["apis", 0, "unit"], "apache2", "catalog_lamp.apis: the page's units lack 'apache2'", "Add it"),
+        (
+            ["identity", "services", 0, "api"],
+            "x",
+            "catalog_lamp.identity.services: the page's apis lack 'x'",
+            "lamp-api",
+        ),
+        (["schema"], [], "catalog_lamp.databases: no schema step for 'lamp'", "database: lamp"),
+        (["schema", 0, "unless"], {"query": "x"}, "catalog_lamp.schema[0].unless: 'database' is missing", "Add it"),
     ],
 )
-def test_a_fault(path, value, said):
-    (sentence,) = faults("lamp", broken(path, value))
-    assert said in sentence
+def test_a_fault(path, value, said, advice):
+    (fault,) = faults("lamp", broken(path, value))
+    assert said in str(fault)
+    assert advice in str(fault)
 
 
 def test_a_missing_key():
     page = {key: value for key, value in PAGE.items() if key != "description"}
-    assert faults("lamp", page) == ["catalog_lamp: 'description' is missing"]
+    (fault,) = faults("lamp", page)
+    assert (fault.where, fault.found) == ("catalog_lamp", "'description' is missing")
 
 
 def test_an_api_needs_a_health_check():
-    assert faults("lamp", broken(["apis", 0], {"name": "lamp-api", "port": 1})) == [
-        "catalog_lamp.apis[0]: 'health' is missing"
-    ]
+    (fault,) = faults("lamp", broken(["apis", 0], {"name": "lamp-api", "port": 1}))
+    assert (fault.where, fault.found) == ("catalog_lamp.apis[0]", "'health' is missing")
 
 
 def test_every_fault_is_found():
@@ -87,13 +101,13 @@ def test_every_fault_is_found():
 
 @pytest.mark.parametrize("page", [None, [], "{{ x }}", 3])
 def test_no_page_at_all(page):
-    (sentence,) = faults("lamp", page)
-    assert sentence.startswith("catalog_lamp: a page is a dictionary")
+    (fault,) = faults("lamp", page)
+    assert fault.allowed == "a page, which is a dictionary"
 
 
 @pytest.mark.parametrize("key", sorted(set(SPEC) - {"description"}))
 def test_a_template_stands_for_anything(key):
-    assert [fault for fault in faults("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in fault] == []
+    assert [fault for fault in faults("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(fault)] == []
 
 
 def test_no_page_key_is_unknown_to_the_engine():
@@ -102,5 +116,6 @@ def test_no_page_key_is_unknown_to_the_engine():
 
 def test_two_apis_on_one_port():
     other = broken(["apis", 0, "name"], "oven-api")
-    assert clashes({"lamp": PAGE, "oven": other}) == ["port 9999: lamp's lamp-api and oven's oven-api"]
+    (fault,) = clashes({"lamp": PAGE, "oven": other})
+    assert (fault.where, fault.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
     assert clashes({"lamp": PAGE}) == []

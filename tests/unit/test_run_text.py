@@ -139,6 +139,11 @@ class TestShortening:
 
 
 class TestCauses:
+    def test_the_faults_of_preflight_are_all_shown(self):
+        text = "\n".join(f"fault {number}" for number in range(99))
+        assert len(run_text.cause({"msg": text, "faults": 99})) == 99
+        assert len(run_text.cause({"msg": text})) < 99
+
     def test_a_long_log_is_cut_to_its_errors(self):
         log = [f"2026-01-01 10:00:{second:02} INFO all is well {'x' * second}" for second in range(40)]
         log[7] = "2026-01-01 10:00:07 ERROR it broke"

@@ -58,7 +58,7 @@ def test_made_for_the_owner_alone(action, tmp_path, loader):
     assert result["changed"]
     assert (mode(folder), mode(file)) == (0o700, 0o600)
     values = Folder(str(folder), loader).values()
-    assert sorted(values) == ["admin", "lamp_database", "lamp_key_fernet", "message_admin"]
+    assert sorted(values) == ["admin", "cloud", "lamp_database", "lamp_key_fernet", "message_admin"]
     text = file.read_text()
     assert text.startswith("$ANSIBLE_VAULT") == bool(loader._vault.secrets)
     assert (values["admin"] in text) != bool(loader._vault.secrets)

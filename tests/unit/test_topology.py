@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cairn.openstack.plugins.module_utils.topology import address, faults, network_of, topology
+from ansible_collections.cairn.openstack.plugins.module_utils.topology import address, network_of, topology
 
 
 def test_a_host_in_several_groups_is_one_host():
@@ -26,26 +26,6 @@ def test_the_address_is_said_or_found():
     assert address("a", variables) == "192.0.2.1"
     assert address("a", {"ansible_host": "192.0.2.2"}) == "192.0.2.2"
     assert address("a", {"cloud_address": ""}) == "a"
-
-
-def test_every_fault_is_said_at_once():
-    found = faults(
-        {
-            "a": {"address": "192.0.2.1", "groups": ["compute"]},
-            "b": {"address": "192.0.2.1", "groups": ["network"]},
-            "c": {"address": "2001:db8::1", "groups": ["compute"]},
-            "d": {"address": "d", "groups": ["compute"]},
-        }
-    )
-    assert len(found) == 4
-    assert "controller is empty" in found[0]
-    assert "same address 192.0.2.1" in found[1]
-    assert "IPv6" in found[2]
-    assert "'d' is no address" in found[3]
-
-
-def test_a_sound_inventory_has_no_fault():
-    assert faults({"a": {"address": "192.0.2.1", "groups": ["controller"]}}) == []
 
 
 def test_the_network_of_an_address():

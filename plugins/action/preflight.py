@@ -1,0 +1,375 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Finds every fault of the input, then of the hosts, and fails once with all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
+    hosts,
+    inventory,
+    networks,
+    pages,
+    secrets,
+    settings,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
+from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
+
+try:
+    from ansible._internal._datatag._tags import Origin
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core 2.18
+    Origin = None
+
+    def trust_as_template(value):
+        """Return *value*: 2.18 templates any text."""
+        return value
+
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+# What is known only once the host was looked at: a template of it is tried later.
+LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
+# A hundred times as fast, where PyYAML has it.
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(path):
+    """Return the data of one of the collection's own files."""
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, Loader=_YAML) or {}
+
+
+def trusted(value):
+    """Return *value* as something that may be templated: it comes from the collection itself."""
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def place(key, value):
+    """Return file and line of a variable, as its name or its value carry it; empty where neither does."""
+    # A list's own place is its first line's.
+    for item in (key, value) if isinstance(value, (dict, list)) else (value, key):
+        if Origin:
+            tag = Origin.get_tag(item)
+            found = (tag.path, tag.line_num or 0, tag.description) if tag else None
+        else:
+            position = getattr(item, "ansible_pos", None)
+            found = (*position[:2], None) if position else None
+        if found and found[0]:
+            return f"{shortest(found[0])}:{found[1]}" if found[1] else shortest(found[0])
+        if found:
+            return found[2].strip("<>")
+    return ""
+
+
+def plain(value):
+    """Whether *value* is its own meaning: no template in it, and nothing to decrypt."""
+    if isinstance(value, dict):
+        return all(map(plain, value.values()))
+    if isinstance(value, list):
+        return all(map(plain, value))
+    return value is None or (isinstance(value, (str, int, float)) and not is_template(value))
+
+
+def shortest(path):
+    """Return *path* as it is called from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
+class ActionModule(ActionBase):
+    """Works on the operator's machine alone."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"stage"})
+
+    def run(self, tmp=None, task_vars=None):
+        """Look, say the warnings, and fail where there are faults."""
+        result = super().run(tmp, task_vars)
+        self.task_vars = task_vars
+        self.groups = task_vars["groups"]
+        self.everyone = self.groups["all"]
+        self.left_out, self.raws, self.common = {}, {}, {}
+        self.written = self.shipped()
+        found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
+        for fault in found:
+            if fault.severity == "warning":
+                # Ansible's own way shows no warning of a task that goes well where such tasks are not shown.
+                self._display.display(f"[WARNING]: {fault}", color=constants.COLOR_WARN, stderr=True)
+        if faults := [fault for fault in found if fault.severity == "fault"]:
+            result.update(failed=True, msg=report(faults), faults=len(faults))
+        elif self._task.args["stage"] == "hosts":
+            result["ansible_facts"] = {"cairn_left_out": self.left_out}
+        return result
+
+    def raw(self, name):
+        """Return the variables of the host *name*, as they are written."""
+        if name not in self.raws:
+            self.raws[name] = self.task_vars["hostvars"].raw_get(name)
+        return self.raws[name]
+
+    def members(self):
+        """Return the names of the cloud's hosts, the controllers first."""
+        return list(dict.fromkeys(name for group in topology.NODE_GROUPS for name in self.groups.get(group, [])))
+
+    # What was written
+
+    def defaults(self):
+        """Return the settings of the cloud as they are shipped."""
+        return {name: trusted(value) for name, value in load(ROLES / "cloud/defaults/main.yml").items()}
+
+    def specs(self):
+        """Return role → the options of its argument spec."""
+        found = {}
+        for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+            entries = load(path)["argument_specs"].values()
+            found[path.parts[-3]] = {name: spec for entry in entries for name, spec in entry.get("options", {}).items()}
+        return found
+
+    def settings_of(self, name, defaults, prefixes):
+        """Return the settings of the host *name*: what is shipped, under what the user has set."""
+        raw = self.raw(name)
+        mine = {key: place(key, value) or f"host {name}" for key, value in raw.items() if key.startswith(prefixes)}
+        found = settings.Settings(name, {}, mine)
+        variables = {**defaults, **raw, "hostvars": self.task_vars["hostvars"]}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        # What the cloud has one of follows from the same values on nearly all hosts: it is templated once for them.
+        wide = (raw.get("inventory_dir"), *(id(raw[key]) for key in settings.CLOUD_WIDE if key in raw))
+        for key in dict.fromkeys([*defaults, *mine]):
+            if key.startswith("catalog"):
+                continue
+            try:
+                if key in settings.CLOUD_WIDE and key not in mine:
+                    if (key, wide) not in self.common:
+                        self.common[key, wide] = templar.template(variables[key])
+                    found.values[key] = self.common[key, wide]
+                else:
+                    value = variables[key]
+                    found.values[key] = value if plain(value) else templar.template(value)
+            except AnsibleError as error:
+                # A default fails for a reason that has a fault of its own; other roles' settings have defaults of
+                # theirs, which are not known here.
+                if key in mine and key.startswith("cloud_") and not LATE.search(str(variables[key])):
+                    found.errors[key] = " ".join(str(error).split())
+        return found
+
+    def shipped(self):
+        """Return the shipped pages by name, as they are written."""
+        found = {}
+        for path in sorted((ROLES / "catalog/defaults/main").glob("*.yml")):
+            found.update(load(path))
+        found.pop("catalog_extra", None)
+        return found
+
+    def catalogue(self, name, values):
+        """Return all pages as the host *name* has them, each with its ``state`` known, and what is wrong with them."""
+        raw = self.raw(name)
+        variables = {**values, **{key: value for key, value in raw.items() if not key.startswith("cloud_")}}
+        written = self.written
+        own = {key: raw[key] for key in written if key in raw}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        try:
+            extra = catalogue.extra_pages(raw, templar.template)
+        except AnsibleError as error:
+            extra, found = {}, [Fault(self.extra_place(raw), str(error), "a dictionary of pages", "Mend the template.")]
+        else:
+            found = list(pages.own(self.extra_place(raw), extra))
+        for key, page in own.items():
+            found += page_spec.faults(key.removeprefix("catalog_"), page)
+        if found:
+            return catalogue.pages(written, {}), found
+        merged_pages = catalogue.pages({**written, **own}, extra)
+        for page in merged_pages.values():
+            page["state"] = templar.template(trusted(page["state"]))
+        present = {key: page for key, page in merged_pages.items() if page["state"] == "present"}
+        return merged_pages, list(pages.clashes(present))
+
+    def extra_place(self, raw):
+        """Return where catalog_extra stands."""
+        where = next((place(key, raw[key]) for key in raw if key == "catalog_extra"), "")
+        return ", ".join(filter(None, (where, "catalog_extra")))
+
+    def stage_input(self):
+        """Look at all that was written, and at no host."""
+        specs = self.specs()
+        defaults = self.defaults()
+        prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
+        every = {name: self.settings_of(name, defaults, prefixes) for name in self.everyone}
+        members = [every[name] for name in self.members()] or list(every.values())
+        found = topology.topology(self.groups, {name: one.values for name, one in every.items()})
+        sources = ", ".join(shortest(source) for source in self.task_vars.get("ansible_inventory_sources") or [])
+        for name, host in found.items():
+            places = every[name].places
+            host["where"] = places.get("cloud_address") or self.address_place(name) or sources
+        faults = list(inventory.faults(self.groups, found, sources or "the inventory"))
+        faults += settings.faults(members, specs, [key.removeprefix("catalog_") for key in self.written])
+        for one in every.values():
+            if one not in members:
+                faults += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
+        faults += networks.faults(members, found)
+        if members:
+            faults += self.written_pages(members)
+            faults += self.written_secrets(members[0])
+        if not any(fault.severity == "fault" for fault in faults) and members:
+            faults += self.alone(members[0])
+        return faults
+
+    def address_place(self, name):
+        """Return where the host's address stands."""
+        raw = self.raw(name)
+        return next((place(key, raw[key]) for key in raw if key == "ansible_host"), "")
+
+    def written_pages(self, members):
+        """Look at the user's pages and options."""
+        every, faults = self.catalogue(members[0].host, members[0].values)
+        for one in members:
+            for layer in one.values:
+                if layer == "cloud_config" or layer.startswith("cloud_config_"):
+                    faults += pages.options(one, layer, every)
+        return faults
+
+    def written_secrets(self, cloud):
+        """Look at the folder of the secrets, and at certificates that the user gives."""
+        path = str(cloud.values.get("cloud_secrets_dir") or "")
+        faults = list(self.given_certificates(cloud))
+        if not settings.RULES["cloud_secrets_dir"].fits(path):
+            return faults
+        folder, files, errors = Folder(path, self._loader), {}, {}
+        if os.path.exists(path):
+            if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
+                errors[""] = "not a folder" if not os.path.isdir(path) else "it can't be read"
+        else:
+            parent = next(parent for parent in Path(path).parents if parent.exists())
+            if not os.access(parent, os.W_OK | os.X_OK):
+                errors[""] = f"it is to be made, and {parent} can't be written"
+        for name in secrets.FILES if not errors else ():
+            try:
+                if os.path.exists(os.path.join(path, name)):
+                    files[name] = None
+                    files[name] = folder.read(name)
+            except (OSError, AnsibleError, UnicodeDecodeError) as error:
+                errors[name] = " ".join(str(error).split())
+        faults += secrets.faults(shortest(path), files, errors)
+        if files.get(secrets.SECRETS) is not None:
+            try:
+                held = yaml.safe_load(files[secrets.SECRETS]) or {}
+            except yaml.YAMLError:
+                held = None
+            faults += secrets.values(shortest(path), held)
+        return faults
+
+    def given_certificates(self, cloud):
+        """Look at the certificate that the user gives in place of the cloud's own."""
+        names = ("cloud_tls_certificate", "cloud_tls_key", "cloud_tls_ca")
+        paths = {name: cloud.values.get(name) for name in names}
+        if cloud.values.get("cloud_tls") is not True or not any(paths.values()):
+            return
+        texts = {}
+        for name, path in paths.items():
+            if not path:
+                given = ", ".join(other for other in names if paths[other])
+                yield cloud.fault(
+                    name, f"nothing, and {given} is set", "all three of them, or none", f"Set {name} too."
+                )
+                continue
+            try:
+                texts[name] = Path(path).read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError) as error:
+                yield cloud.fault(
+                    name, str(error), "a PEM file on this machine", "Correct the path or the file's mode."
+                )
+        if len(texts) == len(names) and not authority.MISSING:
+            wanted = list(dict.fromkeys(str(cloud.values[f"cloud_{kind}_name"]) for kind in ("internal", "public")))
+            if why := authority.given_fault(*(texts[name] for name in names), wanted):
+                allowed = f"a certificate for {', '.join(wanted)}, with its key and its authority"
+                yield cloud.fault(
+                    names[0], f"it {why}", allowed, "Get another one; or remove the three lines for our own."
+                )
+
+    def alone(self, cloud):
+        """Take the lock; or in check mode, which changes nothing, say who has it."""
+        path = str(cloud.values["cloud_secrets_dir"])
+        where, allowed, remedy = (
+            f"{shortest(path)}/{run_lock.FILE}",
+            "one run at a time",
+            "Wait for its end, or end it.",
+        )
+        if self._task.check_mode:
+            if holder := run_lock.held(path):
+                yield Fault(where, holder, allowed, remedy, "warning")
+            return
+        try:
+            # Tasks run in children of Ansible's own process.
+            if holder := run_lock.take(path, os.getppid()):
+                yield Fault(where, holder, allowed, remedy)
+        except OSError as error:
+            yield Fault(where, str(error), "a folder that can be written", "Correct its owner and mode, or the path.")
+
+    # What was found
+
+    def stage_hosts(self):
+        """Look at what the probe has found."""
+        facts, away, broken = {}, {}, {}
+        for name in self.task_vars["ansible_play_hosts_all"]:
+            raw = self.raw(name)
+            probe = raw.get("preflight_probe", {})
+            if probe.get("unreachable"):
+                away[name] = " ".join(str(probe.get("msg")).split())
+            elif "ansible_facts" not in probe:
+                said = probe.get("module_stderr") or probe.get("msg") or "it did not answer"
+                broken[name] = " ".join(str(said).split())
+            else:
+                facts[name] = raw["cairn_probe"]
+        limited = "ansible_limit" in self.task_vars
+        faults = list(hosts.unreachable(away, broken, self.groups, limited))
+        if away and not facts and not broken:
+            remedy = "Look at the network between here and there, and at how Ansible enters: ansible -m ping all."
+            faults.append(Fault("the run", "none of its hosts can be reached", "at least one", remedy))
+        self.left_out = away
+        faults += self.found_hosts(facts)
+        return faults
+
+    def found_hosts(self, facts):
+        """Look at the hosts that were reached."""
+        defaults = self.defaults()
+        members = {name: self.settings_of(name, defaults, ("cloud_",)) for name in facts}
+        addresses = topology.topology(
+            self.groups, {name: {} for name in self.members()} | {n: s.values for n, s in members.items()}
+        )
+        faults, reached = [], []
+        units = set()
+        for name, one in members.items():
+            every, _wrong = self.catalogue(name, one.values)
+            units |= {hosts.stem(unit["name"]) for page in every.values() for unit in page_spec.items(page["units"])}
+            present = {key: page for key, page in every.items() if page["state"] == "present"}
+            groups = set(addresses[name]["groups"])
+            reached.append(hosts.Host(name, addresses[name]["address"], groups, facts[name], one, present))
+        for host in reached:
+            faults += hosts.faults(host, units)
+        faults += hosts.own_addresses(reached, set(addresses) - set(facts))
+        for one in list(members.values())[:1]:
+            path = str(one.values["cloud_secrets_dir"])
+            held = Folder(path, self._loader).values()
+            mine = secrets.identity(held["cloud"]) if "cloud" in held else ""
+            clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
+            faults += secrets.operator(shortest(path), mine, held, clouds)
+        return faults
+
+    # What came of it
+
+    def stage_end(self):
+        """Say who was left out."""
+        for name, why in self.task_vars["cairn_left_out"].items():
+            remedy = f"When it is back: --limit {name}. Until then this run's exit code is not 0."
+            yield Fault(
+                f"host {name}", f"left out: {why.removeprefix('Task failed: ')}", "the whole cloud", remedy, "warning"
+            )

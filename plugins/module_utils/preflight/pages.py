@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The user's own catalogue pages, and the options laid over all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils import page_spec
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
+
+
+def own(where: str, extra: Any) -> Iterator[Fault]:
+    """Find what is wrong with *extra*, the value of catalog_extra.
+
+    :param where: where it stands.
+    """
+    if not isinstance(extra, Mapping):
+        yield Fault(where, shown(extra), "a dictionary of pages by name", "Write {name: {description: …}}.")
+        return
+    for name, page in extra.items():
+        for fault in page_spec.faults(str(name), page):
+            yield Fault(f"{where}: {fault.where}", fault.found, fault.allowed, fault.remedy, fault.severity)
+
+
+def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find ports that two of the *pages* that this cloud has listen on: their APIs', and the infrastructure's."""
+    yield from page_spec.clashes(pages)
+    ports = {
+        port: name
+        for name, page in pages.items()
+        for entries in page_spec.mapping(page.get("ports")).values()
+        for port in page_spec.mapping(entries)
+    }
+    for name, page in pages.items():
+        for api in page_spec.items(page.get("apis")):
+            if api["port"] in ports:
+                found = f"{name}'s {api['name']} and {ports[api['port']]}"
+                yield Fault(f"port {api['port']}", found, "one service for each port", f"Give {name} another port.")
+
+
+def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has; files and options are the part's.
+
+    :param pages: the whole catalogue.
+    """
+    value = settings.values[layer]
+    if not isinstance(value, Mapping):
+        yield settings.fault(layer, shown(value), "service → file → section → option", "Write a dictionary.")
+        return
+    for service, files in value.items():
+        if service not in pages:
+            remedy = nearest(service, pages, "Remove it; docs/architecture.md says how to add a service.")
+            yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(pages)), remedy)
+        elif files is not None and not isinstance(files, Mapping):
+            found = f"{service}: {shown(files)}"
+            yield settings.fault(layer, found, "file → section → option", "Put the options below a file and a section.")
+        else:
+            yield from _files(settings, layer, service, files or {}, pages[service])
+
+
+def _files(
+    settings: Settings, layer: str, service: str, files: Mapping[str, Any], page: Mapping[str, Any]
+) -> Iterator[Fault]:
+    config = page.get("config") or {}
+    for name, content in files.items():
+        place = f"{service}: {name}"
+        if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
+            remedy = "Give the file's whole text, as in name: |."
+            yield settings.fault(layer, f"{place}: sections", "text: this file has no sections", remedy)
+        elif isinstance(config.get(name), Mapping) and isinstance(content, str):
+            yield settings.fault(layer, f"{place}: text", "section → option", "Put the options below their sections.")
+        if isinstance(content, Mapping):
+            for section, values in content.items():
+                if values is not None and not isinstance(values, Mapping):
+                    found = f"{place}: {section}: {shown(values)}"
+                    remedy = f"Put {section} below its section, often DEFAULT."
+                    yield settings.fault(layer, found, "section → option", remedy)
