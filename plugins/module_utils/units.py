@@ -13,6 +13,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.openstack.plugins.module_utils.config_files import fingerprint
@@ -215,6 +216,16 @@ class Unit:
             except FileNotFoundError:
                 continue
         return sorted(newer)
+
+
+def settled(names: list[str], seconds: float) -> list[str]:
+    """Wait until none of the units *names* is on its way; return those that are not active then."""
+    end = time.monotonic() + seconds
+    while True:
+        states = {name: found["ActiveState"] for name, found in show(names).items()}
+        if "activating" not in states.values() or time.monotonic() > end:
+            return [name for name, state in states.items() if state != "active"]
+        time.sleep(1)
 
 
 def last_words(name: str, log: str | None, lines: int = 12) -> str:

@@ -99,6 +99,9 @@ owed:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
 
+# Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
+PATIENCE = 60
+
 UNIT = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
@@ -198,9 +201,9 @@ def main() -> None:
         u.systemctl("daemon-reload")
     for verb, names in due:
         said = u.systemctl(verb, *[unit.name for unit in names])
-        if said.returncode:
-            state = u.show([unit.name for unit in names])
-            broken = [unit for unit in names if state[unit.name]["ActiveState"] != "active"] or names
+        broken = u.settled([unit.name for unit in names], PATIENCE) if said.returncode else []
+        if said.returncode and (broken or verb not in ("start", "restart")):
+            broken = [unit for unit in names if unit.name in broken] or names
             words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
         if verb == "stop":  # one that does not stop as it should is stopped all the same

@@ -319,3 +319,13 @@ class TestModule:
         host.set(NeedDaemonReload="yes")
         host()
         assert host.told()[0] == "daemon-reload"
+
+
+def test_what_systemd_starts_again_is_waited_for(monkeypatch):
+    """A service whose identity is not up yet fails, and comes up at a later attempt."""
+    answers = iter(["activating", "activating", "active"])
+    monkeypatch.setattr(
+        units, "show", lambda _names: {"a": {"ActiveState": next(answers)}, "b": {"ActiveState": "failed"}}
+    )
+    monkeypatch.setattr(units.time, "sleep", lambda _seconds: None)
+    assert units.settled(["a", "b"], 60) == ["b"]
