@@ -162,6 +162,14 @@ def _unit(pid: str) -> str:
     return found[-1] if found else ""
 
 
+def _target(link: str) -> str:
+    """Return what *link* leads to; nothing where it has gone, as a busy server's connections do at any time."""
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
+
+
 def listening() -> list[dict]:
     """Return the TCP listeners: {address, port, protocol, process, unit}; both are empty for the kernel's own."""
     found = {}
@@ -183,7 +191,7 @@ def listening() -> list[dict]:
             break
         try:
             with os.scandir(f"/proc/{pid}/fd") as files:
-                sockets = {os.readlink(file.path) for file in files} & left
+                sockets = {_target(file.path) for file in files} & left
         except OSError:  # the process is gone, or is the kernel's
             continue
         for one in sockets:

@@ -241,9 +241,11 @@ def _ports(host: Host, units: set[str]) -> Iterator[Fault]:
         # systemd itself listens for units that it starts on demand, ours among them.
         if stem(item["unit"]) in units or (item["process"] == "systemd" and item["unit"] == "init.scope"):
             continue
+        if not item["process"]:  # somebody who is just going or coming; the unit's own start will tell
+            continue
         for (address, port), unit in wanted.items():
             if port == item["port"] and item["address"] in (*EVERYWHERE, address):
-                whose = item["unit"] or item["process"] or "the kernel"
+                whose = item["unit"] or item["process"]
                 process = f" ({item['process']})" if item["unit"] and item["process"] else ""
                 yield host.fault(
                     f"port {port} at {item['address']} is taken by {whose}{process}",
