@@ -50,13 +50,12 @@ test-default: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to 
 	molecule test --scenario-name default
 
 .PHONY: test-multinode
-test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud
+test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud, one that joins, reboots
 	molecule test --scenario-name multinode
 
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a host that joins, reboots, a host with one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, a host with one card
 	molecule test --scenario-name killed
-	molecule test --scenario-name lifecycle
 	molecule test --scenario-name onecard
 
 ##@ The collection
