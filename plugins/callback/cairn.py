@@ -146,7 +146,10 @@ class CallbackModule(Default):
             super().v2_runner_on_skipped(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        """Take in a failure; it is shown when the task has ended everywhere."""
+        """Take in a failure; it is shown when the task has ended everywhere.
+
+        :param ignore_errors: Ansible's own name for what a task says of itself; such a failure is not the run's.
+        """
         self._fail(result, ignored=ignore_errors)
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)

@@ -90,6 +90,11 @@ def bridges(names: list[str]) -> list[str]:
     return [name for name in names if name in said]
 
 
+def drop_bridge(name: str) -> None:
+    """Remove a bridge of Open vSwitch."""
+    run("ovs-vsctl", "--timeout=30", "del-br", name)
+
+
 def folders(paths: list[str]) -> list[str]:
     """Return those of *paths* that exist.
 
@@ -134,7 +139,7 @@ def found(params: dict) -> Iterator[tuple[str, Callable[[], None]]]:
     for name in namespaces(params["namespaces"]):
         yield f"network namespace {name} removed", lambda name=name: drop_namespace(name)
     for name in bridges(params["bridges"]):
-        yield f"bridge {name} removed", lambda name=name: run("ovs-vsctl", "--timeout=30", "del-br", name) and None
+        yield f"bridge {name} removed", lambda name=name: drop_bridge(name)
     for path in folders(params["folders"]):
         if owned(path, params["packages"]):
             continue

@@ -150,6 +150,17 @@ def alone() -> None:
     os.set_inheritable(file, True)
 
 
+def forget_done(schemas: list[dict], changes: list[Change]) -> None:
+    """Take away the marks of the *schemas* that have none of the *changes* due.
+
+    One that stayed would have a database emptied that was brought back to this revision from a copy.
+    """
+    due_now = {change.name for change in changes}
+    for schema in schemas:
+        if f"schema {schema['name']}" not in due_now:
+            first_sync.finish(schema)
+
+
 def prepare(schemas: list[dict], server: Server) -> tuple[list[Change], list[dict]]:
     """Return the plan as it is when no other run is at work, and what an earlier one began in vain is undone."""
     alone()

@@ -159,8 +159,10 @@ def main():
     try:
         server = reach(module)
         changes, steps = schemas.plan(module.params["schemas"], server, module.check_mode)
-        if changes and not module.check_mode:
-            changes, steps = schemas.prepare(module.params["schemas"], server)
+        if not module.check_mode:
+            schemas.forget_done(module.params["schemas"], changes)
+            if changes:
+                changes, steps = schemas.prepare(module.params["schemas"], server)
     except Failed as error:
         module.fail_json(msg=str(error))
     perform = partial(schemas.perform, module.params["schemas"])

@@ -194,6 +194,7 @@ def test_what_is_not_said(playbook, tmp_path):
     tasks = [
         task("Hidden", "anything", secret, no_log=True),
         task("Hidden loop", "anything", secret, no_log=True, loop=["sesam1", "sesam2"]),
+        # A user's playbook may have one; it must not be told as a failure.
         task("Ignored", "anything", {"msg": "never mind"}, fail=True, ignore_errors=True),
         task("Odd", "units", {"changed": True, "changes": [1, None, {"x": 2}], "diff": [3, {}], "seconds": 4}),
         task("Odder", "packages", {"changed": True, "changes": {"x": 1}, "diff": "x", "seconds": {"a": "b"}}),

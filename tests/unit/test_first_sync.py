@@ -52,6 +52,12 @@ def test_finished_is_never_touched(schema):
     assert server.done == []
 
 
+def test_what_somebody_else_finished_is_forgotten(schema):
+    first_sync.begin(Server(nova=[]), schema)
+    schemas.forget_done([schema], [])
+    assert not first_sync.undo(Server(nova=["instances"]), schema)
+
+
 def test_a_schema_in_use_is_never_marked(schema):
     first_sync.begin(Server(nova=["instances"]), schema)
     assert not first_sync.undo(Server(nova=["instances"]), schema)
@@ -65,7 +71,7 @@ def test_a_mark_of_another_version_counts_for_nothing(schema, tmp_path):
 
 def test_a_command_that_outlives_its_run_keeps_the_next_one_waiting(tmp_path, monkeypatch):
     monkeypatch.setattr(schemas, "LOCK", str(tmp_path / "lock"))
-    # What the module does, killed while its command sleeps.
+    # What the module does, killed while its command sleeps: no exit handler runs, and the command inherits the lock.
     script = (
         "import os, subprocess, sys; from ansible_collections.cairn.openstack.plugins.module_utils import schemas; "
         f"schemas.LOCK = {schemas.LOCK!r}; schemas.alone(); "

@@ -109,12 +109,13 @@ def test_numbers():
     assert run_text.number(0, "file") == "0 files"
 
 
-class TestShortening:
-    FILES = [Change("file", "create", f"/etc/{number:02}") for number in range(20)]  # noqa: RUF012
-    PACKAGES = [Change("package", "install", f"package{number}") for number in range(100)]  # noqa: RUF012
+FILES = [Change("file", "create", f"/etc/{number:02}") for number in range(20)]
+PACKAGES = [Change("package", "install", f"package{number}") for number in range(100)]
 
+
+class TestShortening:
     def test_a_run_is_short(self):
-        rows = [text for text, _change in run_text.rows_of(False, [*self.PACKAGES, *self.FILES], 60)]
+        rows = [text for text, _change in run_text.rows_of(False, [*PACKAGES, *FILES], 60)]
         assert rows[0].startswith("100 packages: package0, package1, ")
         assert rows[0].endswith(" more")
         assert len(rows[0]) <= 60
@@ -122,7 +123,7 @@ class TestShortening:
         assert rows[-1] == "… 13 more"
 
     def test_a_plan_is_complete(self):
-        rows = [text for text, _change in run_text.rows_of(True, [*self.PACKAGES, *self.FILES], 60)]
+        rows = [text for text, _change in run_text.rows_of(True, [*PACKAGES, *FILES], 60)]
         assert "package99" in rows[0]
         assert len(rows) == 21
 
@@ -133,7 +134,7 @@ class TestShortening:
     @pytest.mark.parametrize("check", [True, False])
     @pytest.mark.parametrize("width", [50, 80, 120])
     def test_lines_fit(self, check, width):
-        changes = [(host, change) for host in ("a", "b") for change in [*self.PACKAGES, *self.FILES]]
+        changes = [(host, change) for host in ("a", "b") for change in [*PACKAGES, *FILES]]
         for line, _colour in run_text.change_lines(Run(check=check), changes, ["a", "b"], width, None):
             assert len(line) <= width
 
