@@ -191,11 +191,19 @@ class TestSteps:
             ({"state": "stopped"}, {"ActiveState": "activating"}, ["stop"]),
             ({"state": "stopped"}, {"ActiveState": "inactive"}, []),
             ({"state": "stopped", "enabled": False}, GONE, []),
+            ({}, GONE, ["start"]),
             ({"state": "any"}, {"ActiveState": "inactive"}, []),
         ],
     )
     def test_verbs(self, asked, found, verbs):
         assert [verb for verb, _units in module.steps([unit(asked, found)], False)] == verbs
+
+    def test_nobody_enables_what_the_run_writes(self):
+        written = {"/etc/systemd/system/lamp.service": "1"}
+        assert [verb for verb, _units in module.steps([unit({}, GONE, will_change=written)], False)] == [
+            "enable",
+            "start",
+        ]
 
     def test_a_restart_only_when_asked(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
