@@ -272,15 +272,11 @@ BATCHES = {
             "key repository repository /etc/keystone/credential-keys create",
         ),
         row(
-            "the cell of the unscheduled lost",
+            "the cells' mappings lost, and those of the compute hosts",
             "controller",
-            sql("DELETE FROM nova_api.cell_mappings WHERE name = 'cell0'"),
+            sql("DELETE FROM nova_api.host_mappings; DELETE FROM nova_api.cell_mappings"),
             "schema step schema nova run nova-manage cell_v2 map_cell0 .*",
-        ),
-        row(
-            "a compute host's mapping lost",
-            "controller",
-            sql("DELETE FROM nova_api.host_mappings"),
+            "schema step schema nova run nova-manage cell_v2 create_cell .*",
             "schema step schema nova run sh -c .*discover_hosts.*",
         ),
     ],
@@ -295,6 +291,12 @@ BATCHES = {
             "controller",
             "rm -r /etc/keystone/fernet-keys",
             "key repository repository /etc/keystone/fernet-keys create",
+        ),
+        row(
+            "a compute host's mapping lost",
+            "controller",
+            sql("DELETE FROM nova_api.host_mappings"),
+            "schema step schema nova run sh -c .*discover_hosts.*",
         ),
     ],
 }
@@ -324,7 +326,7 @@ def strange(lines: list[str], rows: list[Row], started: set[str]) -> list[str]:
 
 def nameless(line: str) -> str:
     """Return *line* without ids, digests and times."""
-    line = re.sub(r"^(identity: password) \d+", r"\1", line)
+    line = re.sub(r"^(identity: password|cells: mapped host \S+) \d+", r"\1", line)
     return re.sub(r"\b([0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{15,})\b", "#", line)
 
 
