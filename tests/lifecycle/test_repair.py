@@ -250,18 +250,12 @@ BATCHES = {
             "rabbitmqctl -q clear_permissions -p neutron neutron",
             "message account permissions of neutron on neutron create",
         ),
-        row(
-            "a flavor deleted",
-            "controller",
-            openstack("flavor delete m1.tiny"),
-            "resource flavor m1.tiny create",
-        ),
     ],
     "roles, keys and cells": [
         row(
             "a role deleted",
             "controller",
-            openstack("role delete service"),
+            openstack("role set --no-immutable service; ") + openstack("role delete service"),
             "identity object role service create",
             r"identity object role service of \w+ on project service grant",
         ),
@@ -281,6 +275,12 @@ BATCHES = {
         ),
     ],
     "bridges": [
+        row(
+            "a flavor deleted",
+            "controller",
+            openstack("flavor delete m1.tiny"),
+            "resource flavor m1.tiny create",
+        ),
         row("a bridge deleted", "network", "ovs-vsctl del-br br-ex", "bridge br-ex create"),
         row("a bridge's address removed", "compute", "ip address flush dev br-tep", "bridge br-tep change addresses"),
     ],
@@ -337,11 +337,14 @@ def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
     witness.look("whole")
     for row in rows:
         host(playbooks, groups[row.node][0]).check_output(row.breaks)
-    plan = playbooks.told("--check", "--diff")
+    try:
+        plan = playbooks.told("--check", "--diff")
+    finally:
+        # Whatever comes of it, the next batch begins with hosts that are whole.
+        run = playbooks.told()
     missed = [(row.name, told) for row in rows for told in row.told if not matching(told, plan.lines)]
     known = [line for row in rows for told in row.told for line in matching(told, plan.lines)]
     more = sorted(set(plan.lines) - set(known))
-    run = playbooks.told()
     started = {
         name for _host, kind, verb, name in run.objects if kind == "unit" and verb in ("start", "restart", "reload")
     }
@@ -351,7 +354,8 @@ def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
     for row in rows:
         said = [line for told in row.told for line in matching(told, plan.lines)]
         broken.add(row.name, "; ".join(said), "yes" if right else "no", f"{run.seconds:.0f}")
-    assert {"missed": missed, "said without a cause": more} == {"missed": [], "said without a cause": []}
+    assert missed == []
+    assert more == []
     assert run.lines == plan.lines
     assert left == []
     assert again.lines == []
