@@ -343,6 +343,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "page": page["name"],
                 "reads": sorted({*reads, *unit.get("reads", [])}),
                 "packages": unit.get("packages", packages),
+                "effects": unit.get("effects", []),
                 "at_once": unit.get("at_once", False),
                 "reload": unit.get("reload", False),
                 "keep": unit.get("keep", False),
