@@ -54,8 +54,9 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 	molecule test --scenario-name multinode
 
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, a host with one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card
 	molecule test --scenario-name killed
+	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
 
 ##@ The collection

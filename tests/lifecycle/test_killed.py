@@ -25,7 +25,7 @@ def test_killed_in(playbooks, point):
 def test_the_next_run_repairs(playbooks):
     """A run after all that converges, and services may be started by their packages again."""
     playbooks.must("playbooks/site.yml")
-    left = playbooks.must("tests/lifecycle/left_behind.yml")
+    left = playbooks.must("tests/left_behind.yml")
     assert left.changes == []
 
 

@@ -11,7 +11,7 @@ QUICK = [f"--extra-vars={option}" for option in ("verify_machines_min=1", "verif
 
 
 def pytest_generate_tests(metafunc):
-    """Draw the points; the cloud is used after the last one that begins on the same hosts, and where hosts went away."""
+    """Draw the points; the cloud is used after the last that begins on the same hosts, and where hosts went away."""
     drawn = points(metafunc.config.getoption("seed"))
     last = {point.start: point for point in drawn}
     cases = [(point, point is last[point.start] or point.what != "killed") for point in drawn]
@@ -19,7 +19,7 @@ def pytest_generate_tests(metafunc):
 
 
 class Starts:
-    """Hosts as they are before a run, on a part of its way and after it: snapshots, each made when it is first asked for."""
+    """Hosts as they are before a run, on its way and after it: snapshots, each made when it is first asked for."""
 
     def __init__(self, playbooks):
         self.playbooks = playbooks
@@ -70,7 +70,7 @@ def test_the_next_run_mends(playbooks, witness, groups, starts, point, used):
     playbooks.must("playbooks/site.yml", *point.arguments)
     if point.name == "restarts":
         assert invocation(playbooks, groups) != before, "what the dead run owed was not restarted"
-    assert playbooks.must("tests/lifecycle/left_behind.yml").changes == []
+    assert playbooks.must("tests/left_behind.yml").changes == []
     witness.look("mended")
     assert playbooks.must("playbooks/site.yml", *point.arguments).changes == []
     assert witness.differences("mended") == []
