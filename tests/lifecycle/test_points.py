@@ -62,7 +62,15 @@ def invocation(playbooks, groups, unit="glance-api"):
     return machine.check_output("systemctl show --property=InvocationID --value %s", unit)
 
 
-def test_the_next_run_mends(playbooks, witness, groups, starts, point, used):
+@pytest.fixture
+def row(request, table):
+    """Return what adds a row to the table of the points."""
+    seed = request.config.getoption("seed")
+    columns = ("phase", "from", "what happened", "seconds of the next run", "verify")
+    return lambda *cells: table("points", f"seed {seed}", *columns).add("", *cells)
+
+
+def test_the_next_run_mends(playbooks, witness, groups, starts, point, used, row):
     """After the run that was broken off another one converges, and leaves nothing to do, and nothing behind."""
     starts.restore(point.start)
     before = invocation(playbooks, groups)
