@@ -34,9 +34,14 @@ class Point:
     what: str = "killed"
     arguments: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Say where it is, and what happens there."""
+        return f"{self.what} {self.after} s after the beginning of {self.task}"
+
     def __str__(self) -> str:
         """Say it as a test's name."""
-        return f"{self.name}: {self.what} {self.after} s after the beginning of {self.task}, from {self.start}"
+        return f"{self.name}: {self.place}"
 
 
 PHASES = {
