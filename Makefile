@@ -59,6 +59,10 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cl
 	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
 
+.PHONY: test-repair
+test-repair: $(VENV)/.ready-test ## molecule: runs broken off at points drawn from a seed; writes docs/repair.md
+	molecule test --scenario-name points
+
 ##@ The collection
 
 .PHONY: build
