@@ -54,12 +54,14 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 	molecule test --scenario-name multinode
 
 .PHONY: test-repair
-test-repair: $(VENV)/.ready-test ## molecule: everything broken and repaired, and the tables of docs/repair.md from it
+test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/repair.md
 	molecule test --scenario-name repair
+	molecule test --scenario-name points
 
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, a host with one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card
 	molecule test --scenario-name killed
+	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
 
 ##@ The collection

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,18 @@ def pytest_addoption(parser):
     group = parser.getgroup("cloud")
     group.addoption("--inventory", type=Path, help="the cloud's inventory, for example inventories/lab")
     group.addoption("--scenario", type=Path, help="a molecule scenario's directory, with secrets and what was heard")
+    group.addoption(
+        "--seed",
+        type=int,
+        default=os.environ.get("CAIRN_SEED", random.randrange(10**6)),
+        help="draws where runs are killed; by default the variable CAIRN_SEED, or anything",
+    )
     group.addoption("--page", type=Path, help="a page whose tables the tests write, such as docs/repair.md")
+
+
+def pytest_report_header(config):
+    """Say how to draw the same once more."""
+    return f"seed: {config.getoption('seed')} (again with --seed, or CAIRN_SEED in the environment)"
 
 
 def pytest_configure(config):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,11 +137,10 @@ class Playbooks:
             assert done.returncode == 0, f"site.yml ended with {done.returncode}\n{done.stdout[-6000:]}{done.stderr}"
             return Told(Told.read(path).document, time.monotonic() - began)
 
-    def killed(self, task: str, after: float, *arguments: str, limit: float = 900) -> bool:
-        """Run site.yml and kill it with its children *after* seconds in *task*; False if it never got there.
-
-        What it started on the hosts goes on there, as it does when an operator's machine dies.
-        """
+    def broken_off(
+        self, task: str, after: float, breaks: Callable[[subprocess.Popen], None], *arguments: str, limit: float = 900
+    ) -> bool:
+        """Run site.yml and call *breaks* with its process *after* seconds in *task*; False if it never got there."""
         process = subprocess.Popen(
             ["stdbuf", "-oL", *self.command("playbooks/site.yml", *arguments)],
             cwd=ROOT,
@@ -165,16 +165,23 @@ class Playbooks:
                 time.sleep(after)
             if reached or time.monotonic() > deadline:
                 break
-        ended = process.poll() is not None
-        if not ended:
-            # Ansible's workers lead sessions of their own.
-            for pid in [process.pid, *children(process.pid)]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        process.stdout.close()
+        on_its_way = process.poll() is None
+        if on_its_way:
+            (breaks if reached else kill)(process)
+        words += process.stdout.readlines()
         process.wait()
         print("".join(words[-40:]))
-        return reached and not ended
+        return reached and on_its_way
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill *process* with its children, of which Ansible's workers lead sessions of their own.
+
+    What it started on the hosts goes on there, as it does when an operator's machine dies.
+    """
+    for pid in [process.pid, *children(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def children(pid: int) -> list[int]:

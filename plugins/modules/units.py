@@ -104,6 +104,7 @@ owed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
@@ -191,6 +192,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     # When the run is real they have been written already, and their fingerprints tell.
     units = survey(module.params, module.params["will_change"] if module.check_mode else {})
     restart = module.params["restart"]
