@@ -72,6 +72,10 @@ changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments a
 option-index: $(VENV)/.ready ## The indexes of options anew, from the packages of a host: ON='ssh root@controller1'
 	tools/option-index $(ON)
 
+.PHONY: settings
+settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalogue
+	tools/settings
+
 .PHONY: venv
 venv: $(VENV)/.ready-test ## The Python environment with all locked requirements
 
