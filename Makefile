@@ -58,6 +58,10 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cl
 	molecule test --scenario-name killed
 	molecule test --scenario-name onecard
 
+.PHONY: bench
+bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/benchmarks.md: STEPS='rerun option' for some
+	tests/bench/bench.py $(BENCH) $(STEPS)
+
 ##@ The collection
 
 .PHONY: build

@@ -95,14 +95,16 @@ def nodes(inventory: Path) -> dict:
     lab(inventory, "there")
     settled = run("four hosts", inventory, "playbooks/site.yml")
     computes.record(inventory, LOGS / "answers")
-    return {"before": settled.plain(), "rerun": run("four hosts, nothing to do", inventory, "playbooks/site.yml").plain()}
+    again = run("four hosts, nothing to do", inventory, "playbooks/site.yml")
+    return {"before": settled.plain(), "rerun": again.plain()}
 
 
 def growth(inventory: Path) -> dict:
     """Growing numbers of compute hosts, none of which is there."""
     found = {number: computes.measured(inventory, LOGS / "answers", number).plain() for number in COMPUTES}
     lab(inventory, "there")
-    return {"runs": found, "ssh": computes.ssh_seconds(inventory)}
+    answers = json.loads((LOGS / "answers/tasks.json").read_text(encoding="utf-8"))
+    return {"runs": found, "ssh": computes.ssh_seconds(inventory), "tasks": answers}
 
 
 STEPS = {
@@ -118,9 +120,8 @@ STEPS = {
 
 def circumstances() -> dict:
     """When and of what a step was measured, and how busy the machine was."""
-    said = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True)
-    load = [round(one, 1) for one in os.getloadavg()]
-    return {"commit": said.stdout.strip(), "date": f"{datetime.date.today()}", "load": load}
+    commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True).strip()
+    return {"commit": commit, "date": f"{datetime.date.today()}", "load": round(os.getloadavg()[0], 1)}
 
 
 def main() -> None:

@@ -30,15 +30,22 @@ def hosts_of(inventory: Path) -> dict:
 
 
 def record(inventory: Path, folder: Path) -> None:
-    """Write what each of the inventory's hosts says to a run with nothing to do, a file for each."""
+    """Write what each of the inventory's hosts says to a run with nothing to do, a file for each.
+
+    Beside them ``tasks.json`` holds how many modules a compute host has run.
+    """
     variables = hosts_of(inventory)["_meta"]["hostvars"]
     done = Playbooks(inventory).must("playbooks/site.yml")
     answers: dict[str, dict] = {name: {} for name in variables}
+    compute = hosts_of(inventory)["compute"]["hosts"][-1]
+    tasks = 0
     for host, _task, said in done.results:
         if "_ansible_delegated_vars" not in said:
+            tasks += host == compute and not said.get("skipped")
             module = said["action"].rpartition(".")[2]
             answers[host][module] = {key: value for key, value in said.items() if not key.startswith(ADDED)}
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tasks.json").write_text(f"{tasks}", encoding="utf-8")
     for name, found in answers.items():
         address = variables[name]["ansible_host"]
         interfaces = found["host_probe"]["ansible_facts"]["cairn_probe"]["interfaces"].values()
@@ -88,10 +95,11 @@ def measured(inventory: Path, folder: Path, computes: int) -> Measured:
 
 def ssh_seconds(inventory: Path, times: int = 20) -> float:
     """Return the processor's seconds that one more module takes over a shared connection."""
-    host, variables = next(iter(hosts_of(inventory)["_meta"]["hostvars"].items()))
-    options = ["-o", "ControlMaster=auto", "-o", f"ControlPath={LOGS}/ssh-{time.time():.0f}", "-o", "ControlPersist=10s"]
-    command = ["ssh", "-C", *options, *variables["ansible_ssh_common_args"].split()]
-    command += ["-i", variables["ansible_ssh_private_key_file"], f"{variables['ansible_user']}@{variables['ansible_host']}"]
+    _name, variables = next(iter(hosts_of(inventory)["_meta"]["hostvars"].items()))
+    shared = f"-oControlMaster=auto -oControlPath={LOGS}/ssh-{time.time():.0f} -oControlPersist=10s"
+    command = ["ssh", "-C", *shared.split(), *variables["ansible_ssh_common_args"].split()]
+    command += ["-i", variables["ansible_ssh_private_key_file"]]
+    command += [f"{variables['ansible_user']}@{variables['ansible_host']}"]
     # About as much as a module with its arguments is.
     payload = b"#" * 200_000
     subprocess.run([*command, "cat >/dev/null"], input=payload, check=True)

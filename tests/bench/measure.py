@@ -55,7 +55,13 @@ def run(title: str, inventory: Path, playbook: str, *arguments: str, **environme
         before = processor_seconds()
         with log.open("w", encoding="utf-8") as file:
             done = subprocess.run(
-                ["ansible-playbook", f"--inventory={inventory}", playbook, f"--extra-vars=plan_out={changes}", *arguments],
+                [
+                    "ansible-playbook",
+                    f"--inventory={inventory}",
+                    f"--extra-vars=plan_out={changes}",
+                    playbook,
+                    *arguments,
+                ],
                 cwd=ROOT,
                 env={**os.environ, "CAIRN_TIMING_FILE": str(timing), **environment},
                 stdout=file,
@@ -76,5 +82,6 @@ def run(title: str, inventory: Path, playbook: str, *arguments: str, **environme
         parts=dict(took["parts"]),
         steps=took["steps"],
     )
-    print(f"{title:<40} {found.seconds:7.1f} s  {found.cpu:6.1f} s cpu  {found.tasks} tasks  {found.changes} changes", flush=True)
+    did = f"{found.tasks} tasks  {found.changes} changes"
+    print(f"{title:<30} {found.seconds:7.1f} s  {found.cpu:6.1f} s of processor  {did}", flush=True)
     return found

@@ -12,7 +12,7 @@ from support import children
 
 
 def held(supervisor: int) -> Counter:
-    """Return the MiB of all processes below the host's *supervisor* by their names; shared pages count in part (PSS)."""
+    """Return the MiB of all processes below *supervisor* by their names; shared pages count in part (PSS)."""
     found: Counter = Counter()
     for pid in children(supervisor):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
