@@ -20,7 +20,7 @@ HEAD = """\
 # Benchmarks
 
 Written by `make bench`, which measures on [test hosts](lab.md) of its own: an all-in-one and a cloud of four hosts.
-Seconds are those of a clock on the wall unless they say otherwise. No test fails on time; these numbers are for reading.
+Seconds are those of a clock on the wall unless they say otherwise. No test fails on time: these are for reading.
 
 The machine: {machine}.
 
@@ -29,6 +29,17 @@ The machine: {machine}.
 {circumstances}
 
 The load before a step includes the step before it; 0 is an idle machine.
+"""
+
+FLOOR = """\
+`tests/bench/raw.py` is the floor: the same packages in one transaction, the same files, schema steps and units, by a
+script that checks nothing, waits for nothing but the APIs and can't be run twice. Both on a bare all-in-one, one after
+the other, packages from the lab's cache.
+"""
+GROWTH = """\
+A run with nothing to do on a controller, a network node and growing numbers of compute hosts that answer from memory
+what a real one has said (`tests/bench/connection/answers.py`): all work of the control machine but ssh. Of ssh, a
+module over a shared connection takes {ms:.0f} ms of processor here, and a compute host gets {tasks} tasks.
 """
 
 
@@ -62,10 +73,10 @@ def budgets(found: dict) -> list[tuple]:
         rows += [
             (
                 "bare all-in-one → cloud, beside the plain script",
-                "1.25 ×",
-                f"{site / raw:.2f} × ({site:.0f} s / {raw:.0f} s)",
+                "ratio 1.25",
+                f"{site / raw:.2f} ({site:.0f} s / {raw:.0f} s)",
             ),
-            ("the same, with a machine booted, used by ssh and kept", "1.25 ×", f"{(site + verify) / raw:.2f} ×"),
+            ("the same, with a machine booted, used by ssh and kept", "ratio 1.25", f"{(site + verify) / raw:.2f}"),
         ]
     for name, what in (("rerun", "all-in-one"), ("nodes", "four hosts")):
         if name in found:
@@ -99,11 +110,7 @@ def first_lines(found: dict) -> Iterator[str]:
     """Give the section on bare hosts."""
     raw, site = found["raw"], found["site"]
     yield "\n## From bare host to cloud\n"
-    yield (
-        "`tests/bench/raw.py` is the floor: the same packages in one transaction, the same files, schema steps and units, by\n"
-        "a script that checks nothing, waits for nothing but the APIs and can't be run twice. Both on a bare all-in-one, one\n"
-        "after the other, packages from the lab's cache.\n"
-    )
+    yield FLOOR
     yield "![Where the seconds go](images/bench_first.svg)\n"
     total = sum(raw.values())
     rest = site["seconds"] - packages(site)
@@ -132,12 +139,7 @@ def steps_table(run: dict, number: int = 12) -> str:
 def growth_lines(growth: dict) -> Iterator[str]:
     """Give the section on many compute hosts."""
     yield "\n## Many compute hosts\n"
-    yield (
-        "A run with nothing to do on a controller, a network node and growing numbers of compute hosts that answer from\n"
-        "memory what a real one has said (`tests/bench/connection/answers.py`): all work of the control machine but ssh. Of\n"
-        f"ssh, a module over a shared connection takes {growth['ssh'] * 1000:.0f} ms of processor here, and a compute host"
-        f" gets {growth['tasks']}.\n"
-    )
+    yield GROWTH.format(ms=growth["ssh"] * 1000, tasks=growth["tasks"])
     yield "![Seconds by number of compute hosts](images/bench_computes.svg)\n"
     rows = [(int(number), run["seconds"], run["cpu"]) for number, run in growth["runs"].items()]
     yield table(("compute hosts", "seconds", "of processor"), rows)
