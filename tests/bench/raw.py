@@ -126,7 +126,7 @@ def identity(part: dict) -> None:
     url = part["auth"]["url"]
     run("keystone-manage", "bootstrap", "--bootstrap-region-id", part["region"],
         "--bootstrap-public-url", url, "--bootstrap-internal-url", url)  # fmt: skip
-    script = ["project create service --domain Default", "role create service"]
+    script = ["project create service --domain Default"]
     for user in part["identity"]["users"]:
         script.append(f"user create {user['name']} --password {user['password']} --domain Default")
         script.append(f"role add admin --user {user['name']} --project service")
