@@ -64,6 +64,10 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cl
 	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
 
+.PHONY: bench
+bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/benchmarks.md: STEPS='rerun option' for some
+	tests/bench/bench.py $(BENCH) $(STEPS)
+
 ##@ The collection
 
 .PHONY: build
@@ -77,6 +81,10 @@ changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments a
 .PHONY: option-index
 option-index: $(VENV)/.ready ## The indexes of options anew, from the packages of a host: ON='ssh root@controller1'
 	tools/option-index $(ON)
+
+.PHONY: settings
+settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalogue
+	tools/settings
 
 .PHONY: venv
 venv: $(VENV)/.ready-test ## The Python environment with all locked requirements
