@@ -335,9 +335,9 @@ def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
     """The plan shows each row and nothing else, the run does just that, and all is as it was."""
     rows, broken = BATCHES[batch], table("broken", "broken", "what the plan says", "repaired", "seconds")
     witness.look("whole")
-    for row in rows:
-        host(playbooks, groups[row.node][0]).check_output(row.breaks)
     try:
+        for row in rows:
+            host(playbooks, groups[row.node][0]).check_output(row.breaks)
         plan = playbooks.told("--check", "--diff")
     finally:
         # Whatever comes of it, the next batch begins with hosts that are whole.
