@@ -143,14 +143,6 @@ BATCHES = {
             "unit neutron-dhcp-agent enable",
         ),
         row(
-            "a unit masked",
-            "controller",
-            "systemctl mask --now placement-api",
-            "unit placement-api unmask",
-            "unit placement-api enable",
-            "unit placement-api start",
-        ),
-        row(
             "a unit started with an edited file",
             "compute",
             "echo '# edited' >> /etc/nova/nova-compute.conf; systemctl restart nova-compute",
@@ -162,6 +154,15 @@ BATCHES = {
             "controller",
             OLDER_FILE,
             "unit glance-api restart /etc/glance/glance-api.conf",
+        ),
+        # After the row above: nova-compute does not start without placement.
+        row(
+            "a unit masked",
+            "controller",
+            "systemctl mask --now placement-api",
+            "unit placement-api unmask",
+            "unit placement-api enable",
+            "unit placement-api start",
         ),
         row("the firewall stopped", "controller", "systemctl stop cairn-firewall", "unit cairn-firewall start"),
         row(
