@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,6 +33,35 @@ class Run:
     def of(self, task: str) -> dict[str, dict]:
         """Return what *task* said, by host."""
         return {host: said for host, name, said in self.results if name == task}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the JSON of `plan_out` says of a run, or of a plan: its changes, each a line, and its seconds."""
+
+    document: dict
+    seconds: float = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Told:
+        """Return what the file *path* says."""
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    @property
+    def objects(self) -> set[tuple[str, str, str, str]]:
+        """Return what is touched: host, kind, verb and name; a step of a schema is named by its command."""
+        return {
+            (change["host"], change["kind"], change["verb"], f"{change['name']}: {change['detail']}")
+            if change["kind"] == "schema step"
+            else (change["host"], change["kind"], change["verb"], change["name"])
+            for change in self.document["changes"]
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """Return each change in words, with what of it, or why."""
+        keys = ("kind", "name", "verb", "detail")
+        return sorted({" ".join(change[key] for key in keys).strip() for change in self.document["changes"]})
 
 
 @dataclass
@@ -90,6 +120,22 @@ class Playbooks:
         run = self.run(playbook, *arguments)
         assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *(run.failures or [run.words[-3000:]])])
         return run
+
+    def told(self, *arguments: str) -> Told:
+        """Run site.yml and return what it says for machines; fail the test if it fails."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "told.json")
+            done = subprocess.run(
+                self.command("playbooks/site.yml", f"--extra-vars=plan_out={path}", *arguments),
+                cwd=ROOT,
+                env=self.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"site.yml ended with {done.returncode}\n{done.stdout[-6000:]}{done.stderr}"
+            return Told(Told.read(path).document, time.monotonic() - began)
 
     def broken_off(
         self, task: str, after: float, breaks: Callable[[subprocess.Popen], None], *arguments: str, limit: float = 900

@@ -152,14 +152,13 @@ class ActionModule(ActionBase):
 
     def templated(self, pages, cloud):
         """Return *pages* templated for this host, without those whose condition does not hold."""
-        variables = {**self.task_vars, "cloud": cloud}
+        templar = self._templar.copy_with_new_env(available_variables={**self.task_vars, "cloud": cloud})
         result = {}
-        with self._templar.set_temporary_context(available_variables=variables):
-            for name, page in pages.items():
-                try:
-                    result[name] = self._templar.template(page)
-                except AnsibleError as error:
-                    raise AnsibleError(f"catalogue page {name!r}: {error}") from error
+        for name, page in pages.items():
+            try:
+                result[name] = templar.template(page)
+            except AnsibleError as error:
+                raise AnsibleError(f"catalogue page {name!r}: {error}") from error
         return {name: page for name, page in result.items() if page["when"]}
 
     def verbs(self, pages, groups, cloud, layers):
