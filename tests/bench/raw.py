@@ -126,16 +126,24 @@ def identity(part: dict) -> None:
     url = part["auth"]["url"]
     run("keystone-manage", "bootstrap", "--bootstrap-region-id", part["region"],
         "--bootstrap-public-url", url, "--bootstrap-internal-url", url)  # fmt: skip
-    script = ["project create service --domain Default"]
-    for user in part["identity"]["users"]:
-        script.append(f"user create {user['name']} --password {user['password']} --domain Default")
-        script.append(f"role add admin --user {user['name']} --project service")
-    for service in part["identity"]["services"]:
-        if service["name"] != "keystone":
-            script.append(f"service create {service['type']} --name {service['name']}")
-            for interface, address in service["endpoints"].items():
-                script.append(f"endpoint create {service['type']} {interface} {address} --region {part['region']}")
-    run("sh", "-c", ". /root/openrc; exec openstack", text="\n".join(script))
+    run("sh", "-c", '. /root/openrc; exec python3 -c "$0"', CATALOGUE, text=json.dumps(part["identity"]))
+
+
+# Runs once the client's library is there.
+CATALOGUE = """
+import json, openstack, sys
+wanted, keystone = json.load(sys.stdin), openstack.connect().identity
+project, admin = keystone.create_project(name="service", domain_id="default"), keystone.find_role("admin")
+for user in wanted["users"]:
+    made = keystone.create_user(name=user["name"], password=user["password"], domain_id="default")
+    keystone.assign_project_role_to_user(project, made, admin)
+region = next(keystone.regions()).id
+for service in wanted["services"]:
+    if service["name"] != "keystone":
+        made = keystone.create_service(name=service["name"], type=service["type"])
+        for interface, url in service["endpoints"].items():
+            keystone.create_endpoint(service_id=made.id, interface=interface, url=url, region_id=region)
+"""
 
 
 def main() -> None:
