@@ -7,7 +7,7 @@ import zlib
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, storage, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
@@ -47,8 +47,10 @@ class ActionModule(ActionBase):
             if "controller" in groups or not page["packages"] or catalogue.groups_of(page) & groups
         }
         cloud = self.cloud(pages, hosts, me)
-        cloud["apis"] = catalogue.apis(pages, cloud["scheme"])
-        templated = self.templated(mine, cloud)
+        with self._templar.set_temporary_context(available_variables={**task_vars, "cloud": cloud}):
+            here = {name for name, page in pages.items() if self._templar.template(page["when"])}
+        cloud["apis"] = catalogue.apis({name: page for name, page in pages.items() if name in here}, cloud["scheme"])
+        templated = self.templated({name: page for name, page in mine.items() if name in here}, cloud)
         layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
         result["ansible_facts"] = {"cairn": self.verbs(templated, groups, cloud, layers)}
         result["_ansible_no_log"] = True
@@ -102,6 +104,7 @@ class ActionModule(ActionBase):
             "datapath": plan["datapath"],
             "hypervisor": probe["hypervisor"]["type"],
             "management_network": topology.network_of(probe, me["address"]),
+            "storage": {"backends": storage.backends(self.setting("cloud_storage"), hosts)},
             "bridges": plan["bridges"],
             "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
             "tunnel_address": plan["tunnel_address"],
@@ -151,7 +154,7 @@ class ActionModule(ActionBase):
         return folder.read("ca.crt"), folder.read("front.crt") + folder.read("front.key")
 
     def templated(self, pages, cloud):
-        """Return *pages* templated for this host, without those whose condition does not hold."""
+        """Return *pages* templated for this host."""
         variables = {**self.task_vars, "cloud": cloud}
         result = {}
         with self._templar.set_temporary_context(available_variables=variables):
@@ -160,7 +163,7 @@ class ActionModule(ActionBase):
                     result[name] = self._templar.template(page)
                 except AnsibleError as error:
                     raise AnsibleError(f"catalogue page {name!r}: {error}") from error
-        return {name: page for name, page in result.items() if page["when"]}
+        return result
 
     def verbs(self, pages, groups, cloud, layers):
         """Return this host's part of *pages*, sorted by the verb that reads it."""
