@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, storage, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.page_spec import items, mapping
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.storage import found_devices
 
 RELEASE = {"id": "debian", "version": "13"}
 ARCHITECTURES = ("x86_64",)
@@ -35,6 +36,7 @@ class Host:
     :param facts: what host_probe found.
     :param groups: its node groups.
     :param pages: the catalogue pages of this cloud that are present.
+    :param backends: the cloud's storage, complete.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Host:
     facts: Mapping[str, Any]
     settings: Settings
     pages: Mapping[str, Mapping[str, Any]]
+    backends: Sequence[storage.Backend] = ()
 
     def fault(self, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
         """Return a fault of this host, where no setting is concerned."""
@@ -269,6 +272,7 @@ def faults(host: Host, units: set[str]) -> Iterator[Fault]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from found_devices(host, host.settings.fault, host.backends)
 
 
 def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
