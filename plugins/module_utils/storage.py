@@ -43,7 +43,7 @@ KINDS = {
     "lvm": Kind(
         ("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True, devices=True
     ),
-    "nfs": Kind(("volumes", "backups"), ("volumes",), ("shares", "type", "qos")),
+    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "type", "qos")),
     "swift": Kind(
         ("objects", "images", "backups"), ("objects",), ("hosts", "replicas"), hosts=True, devices=True, alone=True
     ),

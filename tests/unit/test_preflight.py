@@ -198,7 +198,7 @@ def device(**values):
 
 CEPH = {"name": "ceph", "kind": "ceph"}
 LVM = {"name": "lvm", "kind": "lvm"}
-NFS = {"name": "nfs", "kind": "nfs", "shares": ["192.0.2.20:/srv/volumes"]}
+NFS = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
 YML = "settings.yml:"
 AT = f"{YML}7, cloud_storage"
 # What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
@@ -461,12 +461,12 @@ BAD = {
         (f"{AT}[0].kind", "'cehp'", "ceph, file, lvm, nfs, swift", "'ceph'"),
     ),
     "a back end without a name": (
-        stored({"kind": "nfs", "shares": ["192.0.2.20:/srv"]}, devices=0),
+        stored({"kind": "nfs", "share": "192.0.2.20:/srv"}, devices=0),
         (f"{AT}[0]", "'name' is missing", "name: text", "Add it"),
     ),
     "a back end's key misspelt": (
-        stored({**NFS, "share": "x"}, devices=0),
-        (f"{AT}[0]", "unknown key 'share'", "shares", "'shares'"),
+        stored({**NFS, "shares": "x"}, devices=0),
+        (f"{AT}[0]", "unknown key 'shares'", "share", "'share'"),
     ),
     "a back end's name that is no word": (
         stored({**NFS, "name": "My Storage"}, devices=0),
@@ -474,7 +474,7 @@ BAD = {
     ),
     "a back end with another kind's key": (
         stored({**NFS, "volume_group": "x"}, devices=0),
-        (f"{AT}[0].volume_group", "volume_group for nfs", "shares", "another kind than nfs"),
+        (f"{AT}[0].volume_group", "volume_group for nfs", "share", "another kind than nfs"),
     ),
     "a back end that serves nothing": (
         stored({**NFS, "serves": []}, devices=0),
@@ -496,13 +496,17 @@ BAD = {
         stored({**NFS, "qos": {"consumer": "backend"}}, devices=0),
         (f"{AT}[0].qos.consumer", "'backend'", "front-end, back-end, both", "'back-end'"),
     ),
-    "NFS without shares": (
+    "a back end named like a section": (
+        stored({**NFS, "name": "nova"}, devices=0),
+        (f"{AT}[0]", "'nova'", "not audit, backend", "Choose another"),
+    ),
+    "NFS without its share": (
         stored({"name": "nfs", "kind": "nfs"}, devices=0),
-        (f"{AT}[0]", "nfs without shares", "at least one export", "SERVER:/PATH"),
+        (f"{AT}[0].share", "nothing", "an export, SERVER:/PATH", "192.0.2.20:/srv/volumes"),
     ),
     "a share without its server": (
-        stored({**NFS, "shares": ["/srv/volumes"]}, devices=0),
-        (f"{AT}[0].shares", "'/srv/volumes'", "SERVER:/PATH", "192.0.2.20:/srv/volumes"),
+        stored({**NFS, "share": "/srv/volumes"}, devices=0),
+        (f"{AT}[0].share", "'/srv/volumes'", "SERVER:/PATH", "192.0.2.20:/srv/volumes"),
     ),
     "images in a relative folder": (
         stored({"name": "files", "kind": "file", "path": "images"}, devices=0),

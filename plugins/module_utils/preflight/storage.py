@@ -16,7 +16,11 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings
 _HOST = Mapping[str, Any]
 _NAME = "cloud_storage"
 _DEVICES = "storage_devices"
-# A name becomes a section of an ini file, a pool's and a folder's.
+# A name becomes a section of cinder.conf or glance-api.conf, which have these already.
+_TAKEN = (
+    *("audit", "backend", "barbican", "cache", "cinder", "coordination", "cors", "database", "default", "file", "fs"),
+    *("healthcheck", "keymgr", "nova", "privsep", "profiler", "ssl", "task", "vault", "wsgi"),
+)
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SIZE = re.compile(r"[1-9][0-9]*[MGT]")
 _SHARE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):/\S*")
@@ -31,9 +35,9 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     """Find what is wrong with one back end by itself."""
     kind = storage.KINDS[one["kind"]]
     where = f"{cloud.where(_NAME)}[{index}]"
-    if not _WORD.fullmatch(str(one["name"])):
-        remedy = "Choose another: it becomes a section of files."
-        yield Fault(where, f"the name {one['name']!r}", "small letters, digits and hyphens, a letter first", remedy)
+    if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
+        allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
+        yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
     for key in one:
         if key not in (*_COMMON, *kind.keys):
             remedy = nearest(key, kind.keys, f"Remove it, or choose another kind than {one['kind']}.")
@@ -56,23 +60,15 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
         yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
-    if one["kind"] == "nfs":
-        yield from _shares(where, one.get("shares") or [])
+    if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
+        remedy = "Write it as in 192.0.2.20:/srv/volumes."
+        yield Fault(f"{where}.share", shown(one.get("share")), "an export, SERVER:/PATH", remedy)
     if one["kind"] == "file" and not str(one.get("path", "/")).startswith("/"):
         yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
     if one.get("cluster"):
         yield from _cluster(where, one, serves)
     elif kind.hosts:
         yield from _hosts(where, one, hosts)
-
-
-def _shares(where: str, shares: Iterable[Any]) -> Iterator[Fault]:
-    if not shares:
-        yield Fault(where, "nfs without shares", "shares: at least one export", "Add shares: [SERVER:/PATH].")
-    for share in shares:
-        if not _SHARE.fullmatch(str(share)):
-            remedy = "Write it as in 192.0.2.20:/srv/volumes."
-            yield Fault(f"{where}.shares", shown(share), "SERVER:/PATH", remedy)
 
 
 def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
