@@ -170,7 +170,8 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         _run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
     elif not os.path.exists(f"{folder}/fsid"):
         _run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", folder)
-    _run("systemctl", "reset-failed", f"ceph-osd@{number}")
+    # A unit that was never loaded has no failure to forget, and says so.
+    subprocess.run(["systemctl", "reset-failed", f"ceph-osd@{number}"], capture_output=True, check=False)
     _run("systemctl", "enable", "--now", f"ceph-osd@{number}")
     _wait(number, monitor)
 
