@@ -211,6 +211,7 @@ def _conf(ceph: Mapping[str, Any], one: storage.Backend, me: Host, cloud: Mappin
             "fsid": ceph["fsid"],
             "mon_host": ",".join(addresses),
             "mon_initial_members": ",".join(host["name"] for host in ceph["monitors"]),
+            "osd_pool_default_size": one["replicas"],
         }
     }
     if ceph["member"]:

@@ -61,10 +61,10 @@ class TestBackends:
 
     def test_devices_by_name(self):
         found = hosts(1, 2)
-        found["s1"]["devices"][1]["backend"] = "lvm"
-        ceph, lvm = storage.backends([CEPH, LVM], found)
+        found["s1"]["devices"][1]["backend"] = "objects"
+        ceph, swift = storage.backends([CEPH, {"name": "objects", "kind": "swift"}], found)
         assert ceph["devices"]["s1"] == []
-        assert [device["path"] for device in lvm["devices"]["s1"]] == ["/dev/sdc"]
+        assert [device["path"] for device in swift["devices"]["s1"]] == ["/dev/sdc"]
 
     def test_the_default_comes_first(self):
         found = storage.backends([NFS, {**CEPH, "default": True}], hosts())

@@ -212,12 +212,11 @@ def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[sto
     seen = host.facts.get("devices", {})
     groups = host.facts.get("volume_groups", {})
     for backend in backends:
-        devices = backend["devices"].get(host.name, [])
-        for device in devices:
+        for device in backend["devices"].get(host.name, []):
             yield from _device(device, backend, seen.get(device["path"]), fault)
         name = backend["volume_group"]
-        if backend["kind"] == "lvm" and host.name in backend["hosts"] and not devices and name not in groups:
-            remedy = f"Make it (vgcreate {name} DEVICE), or give the host {_DEVICES} for {backend['name']}."
+        if backend["kind"] == "lvm" and host.name in backend["hosts"] and name not in groups:
+            remedy = f"Make it (vgcreate {name} DEVICE), or name another as the back end's volume_group."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
 
 
@@ -233,7 +232,7 @@ def _device(
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
         yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
-    elif seen["holds"] and seen["owner"] != (backend["volume_group"] if backend["kind"] == "lvm" else backend["kind"]):
+    elif seen["holds"] and seen["owner"] != backend["kind"]:
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
         remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
         yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)
