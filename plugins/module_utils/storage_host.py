@@ -219,7 +219,11 @@ def _conf(ceph: Mapping[str, Any], one: storage.Backend, me: Host, cloud: Mappin
         devices = one["devices"].get(me["name"], [])
         # Half of the host is for others' and the page cache, and Ceph takes no less than the smaller bound.
         share = cloud["memory_mb"] // 2 // max(1, len(devices))
-        sections["osd"] = {"osd_memory_target": f"{min(max(share, 900), 4096)}M", "public_addr": me["address"]}
+        sections["osd"] = {
+            "cluster_addr": me["address"],
+            "osd_memory_target": f"{min(max(share, 900), 4096)}M",
+            "public_addr": me["address"],
+        }
         sections["mgr"] = {"public_addr": me["address"]}
         # Files in place of devices are a test, on a machine with many hosts.
         if any(device.get("size") for device in devices):
