@@ -486,7 +486,7 @@ BAD = {
     ),
     "a back end that can't serve that": (
         stored({**LVM, "serves": ["volumes", "images"]}, devices=0),
-        (f"{AT}[0].serves", "images, which lvm can't serve", "volumes", "ceph or file or swift"),
+        (f"{AT}[0].serves", "images, which lvm can't serve", "volumes", "ceph or file"),
     ),
     "a default for what has no choice": (
         stored({**NFS, "serves": ["backups"], "default": True}, devices=0),
