@@ -53,10 +53,20 @@ test-default: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to 
 test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud, one that joins, reboots
 	molecule test --scenario-name multinode
 
+.PHONY: test-repair
+test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/repair.md
+	molecule test --scenario-name repair
+	molecule test --scenario-name points
+
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, a host with one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card
 	molecule test --scenario-name killed
+	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
+
+.PHONY: bench
+bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/benchmarks.md: STEPS='rerun option' for some
+	tests/bench/bench.py $(BENCH) $(STEPS)
 
 ##@ The collection
 
@@ -71,6 +81,10 @@ changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments a
 .PHONY: option-index
 option-index: $(VENV)/.ready ## The indexes of options anew, from the packages of a host: ON='ssh root@controller1'
 	tools/option-index $(ON)
+
+.PHONY: settings
+settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalogue
+	tools/settings
 
 .PHONY: venv
 venv: $(VENV)/.ready-test ## The Python environment with all locked requirements

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pytest
-from support import Playbooks, Witness, node_groups
+from support import ROOT, Playbooks, Witness, node_groups
+from tables import Table, into, seen_at
+
+TABLES = pytest.StashKey[dict[str, Table]]()
 
 
 def pytest_addoption(parser):
@@ -14,6 +19,39 @@ def pytest_addoption(parser):
     group = parser.getgroup("cloud")
     group.addoption("--inventory", type=Path, help="the cloud's inventory, for example inventories/lab")
     group.addoption("--scenario", type=Path, help="a molecule scenario's directory, with secrets and what was heard")
+    group.addoption(
+        "--seed",
+        type=int,
+        default=os.environ.get("CAIRN_SEED", random.randrange(10**6)),
+        help="draws where runs are killed; by default the variable CAIRN_SEED, or anything",
+    )
+    group.addoption("--page", type=Path, help="a page whose tables the tests write, such as docs/repair.md")
+
+
+def pytest_report_header(config):
+    """Say how to draw the same once more."""
+    return f"seed: {config.getoption('seed')} (again with --seed, or CAIRN_SEED in the environment)"
+
+
+def pytest_configure(config):
+    """No test has written anything yet."""
+    config.stash[TABLES] = {}
+
+
+@pytest.fixture(scope="session")
+def table(request):
+    """Return the table of a name, which stands in the page when the tests have ended: `table("NAME", "column", …)`."""
+    return lambda name, *columns: request.config.stash[TABLES].setdefault(name, Table(columns))
+
+
+def pytest_sessionfinish(session):
+    """Write the tables into the page that was asked for."""
+    page, tables = session.config.getoption("page"), session.config.stash[TABLES]
+    if page and tables:
+        text, when = page.read_text(encoding="utf-8"), seen_at(ROOT)
+        for name, filled in tables.items():
+            text = into(text, name, filled, when)
+        page.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

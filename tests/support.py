@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,35 @@ class Run:
     def of(self, task: str) -> dict[str, dict]:
         """Return what *task* said, by host."""
         return {host: said for host, name, said in self.results if name == task}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the JSON of `plan_out` says of a run, or of a plan: its changes, each a line, and its seconds."""
+
+    document: dict
+    seconds: float = 0
+
+    @classmethod
+    def read(cls, path: Path) -> Told:
+        """Return what the file *path* says."""
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    @property
+    def objects(self) -> set[tuple[str, str, str, str]]:
+        """Return what is touched: host, kind, verb and name; a step of a schema is named by its command."""
+        return {
+            (change["host"], change["kind"], change["verb"], f"{change['name']}: {change['detail']}")
+            if change["kind"] == "schema step"
+            else (change["host"], change["kind"], change["verb"], change["name"])
+            for change in self.document["changes"]
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """Return each change in words, with what of it, or why."""
+        keys = ("kind", "name", "verb", "detail")
+        return sorted({" ".join(change[key] for key in keys).strip() for change in self.document["changes"]})
 
 
 @dataclass
@@ -90,11 +121,26 @@ class Playbooks:
         assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *(run.failures or [run.words[-3000:]])])
         return run
 
-    def killed(self, task: str, after: float, *arguments: str, limit: float = 900) -> bool:
-        """Run site.yml and kill it with its children *after* seconds in *task*; False if it never got there.
+    def told(self, *arguments: str) -> Told:
+        """Run site.yml and return what it says for machines; fail the test if it fails."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "told.json")
+            done = subprocess.run(
+                self.command("playbooks/site.yml", f"--extra-vars=plan_out={path}", *arguments),
+                cwd=ROOT,
+                env=self.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"site.yml ended with {done.returncode}\n{done.stdout[-6000:]}{done.stderr}"
+            return Told(Told.read(path).document, time.monotonic() - began)
 
-        What it started on the hosts goes on there, as it does when an operator's machine dies.
-        """
+    def broken_off(
+        self, task: str, after: float, breaks: Callable[[subprocess.Popen], None], *arguments: str, limit: float = 900
+    ) -> bool:
+        """Run site.yml and call *breaks* with its process *after* seconds in *task*; False if it never got there."""
         process = subprocess.Popen(
             ["stdbuf", "-oL", *self.command("playbooks/site.yml", *arguments)],
             cwd=ROOT,
@@ -119,16 +165,23 @@ class Playbooks:
                 time.sleep(after)
             if reached or time.monotonic() > deadline:
                 break
-        ended = process.poll() is not None
-        if not ended:
-            # Ansible's workers lead sessions of their own.
-            for pid in [process.pid, *children(process.pid)]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        process.stdout.close()
+        on_its_way = process.poll() is None
+        if on_its_way:
+            (breaks if reached else kill)(process)
+        words += process.stdout.readlines()
         process.wait()
         print("".join(words[-40:]))
-        return reached and not ended
+        return reached and on_its_way
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill *process* with its children, of which Ansible's workers lead sessions of their own.
+
+    What it started on the hosts goes on there, as it does when an operator's machine dies.
+    """
+    for pid in [process.pid, *children(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def children(pid: int) -> list[int]:

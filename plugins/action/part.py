@@ -57,8 +57,8 @@ class ActionModule(ActionBase):
             if "controller" in groups or not page["packages"] or catalogue.groups_of(page) & groups
         }
         cloud = self.cloud(pages, hosts, me)
-        with self._templar.set_temporary_context(available_variables={**task_vars, "cloud": cloud}):
-            here = {name for name, page in pages.items() if self._templar.template(page["when"])}
+        templar = self._templar.copy_with_new_env(available_variables={**task_vars, "cloud": cloud})
+        here = {name for name, page in pages.items() if templar.template(page["when"])}
         cloud["apis"] = catalogue.apis({name: page for name, page in pages.items() if name in here}, cloud["scheme"])
         templated = self.templated({name: page for name, page in mine.items() if name in here}, cloud)
         layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
@@ -181,14 +181,13 @@ class ActionModule(ActionBase):
 
     def templated(self, pages, cloud):
         """Return *pages* templated for this host."""
-        variables = {**self.task_vars, "cloud": cloud}
+        templar = self._templar.copy_with_new_env(available_variables={**self.task_vars, "cloud": cloud})
         result = {}
-        with self._templar.set_temporary_context(available_variables=variables):
-            for name, page in pages.items():
-                try:
-                    result[name] = self._templar.template(page)
-                except AnsibleError as error:
-                    raise AnsibleError(f"catalogue page {name!r}: {error}") from error
+        for name, page in pages.items():
+            try:
+                result[name] = templar.template(page)
+            except AnsibleError as error:
+                raise AnsibleError(f"catalogue page {name!r}: {error}") from error
         return result
 
     def verbs(self, pages, groups, cloud, layers):

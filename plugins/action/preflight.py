@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -26,6 +28,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
 
 try:
@@ -242,11 +245,30 @@ class ActionModule(ActionBase):
     def written_pages(self, members):
         """Look at the user's pages and options."""
         every, faults = self.catalogue(members[0].host, members[0].values)
+        seen = {}
         for one in members:
-            for layer in one.values:
-                if layer == "cloud_config" or layer.startswith("cloud_config_"):
-                    faults += pages.options(one, layer, every)
+            layers = catalogue.overrides(one.values)
+            for layer, _value in layers:
+                faults += pages.options(one, layer, every)
+            # Nearly all hosts have the same options: they are judged once.
+            if str(layers) not in seen:
+                where = functools.partial(self.written_at, one.host)
+                seen[str(layers)] = list(pages.judged(one, every, shipped, where))
+            faults += [replace(fault, hosts=(one.host,)) for fault in seen[str(layers)]]
         return faults
+
+    def written_at(self, name, variable, keys):
+        """Return where the value stands that *keys* lead to in the *variable* of the host *name*."""
+        value, found = self.raw(name).get(variable), ""
+        for following in keys:
+            if not isinstance(value, dict):
+                break
+            key = next((each for each in value if each in (following, f"{following}[]")), None)
+            if key is None:
+                break
+            value = value[key]
+            found = place(key, value) or found
+        return found
 
     def written_secrets(self, cloud):
         """Look at the folder of the secrets, and at certificates that the user gives."""

@@ -26,7 +26,8 @@ def sha512(path: str) -> str:
 class ActionModule(ActionBase):
     """Runs the module once; a second time with the files that it asked for."""
 
-    TRANSFERS_FILES = True
+    # It does, but hardly ever: a folder for them is made when one is asked for.
+    TRANSFERS_FILES = False
 
     def run(self, tmp=None, task_vars=None):
         """Return the module's result."""

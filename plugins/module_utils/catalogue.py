@@ -255,8 +255,9 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
             continue
         shipped = page["config"].get(name, {})
         sections = None
-        if isinstance(shipped, str):
-            content = next((layer[name] for layer in reversed(layers) if name in layer), shipped)
+        texts = [text for text in (shipped, *(layer.get(name) for layer in layers)) if isinstance(text, str)]
+        if texts:
+            content = texts[-1]
         else:
             common = common_sections(page, attributes, cloud)
             computed = attributes.get("sections")
@@ -347,6 +348,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "page": page["name"],
                 "reads": sorted({*reads, *unit.get("reads", [])}),
                 "packages": unit.get("packages", packages),
+                "effects": unit.get("effects", []),
                 "at_once": unit.get("at_once", False),
                 "reload": unit.get("reload", False),
                 "keep": unit.get("keep", False),

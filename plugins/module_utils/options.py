@@ -309,6 +309,50 @@ def is_judged(file: Mapping[str, Any]) -> bool:
     return bool(file["sections"]) and file["state"] == "present"
 
 
+def misspelt(
+    page: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any] | None, known: Sequence[str] = ()
+) -> Iterator[tuple[str, str, str]]:
+    """Find files that *page* lacks and that are called nearly like one of its: yield variable, file, the other."""
+    shipped = [*page["config"], *page["files"]]
+    for variable, options in layers:
+        for name in options.get(page["name"]) or {}:
+            if name in shipped or matches_any(f"{page['name']}/{name}", known) or (index and sets_of(name, index)):
+                continue
+            if near := _near(name, shipped, 0.8):
+                yield variable, name, near
+
+
+def written(
+    page: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any], known: Sequence[str] = ()
+) -> Iterator[tuple[str, str, Fault]]:
+    """Find what is wrong with the user's options of *page*, with no host known: yield file, variable and fault.
+
+    *page* is as it is written; a section that one of its templates may name is let pass.
+    """
+    service = page["name"]
+    for name in dict.fromkeys(name for _variable, options in layers for name in options[service]):
+        contents = [page["config"].get(name) or {}]
+        contents += [options[service].get(name) or {} for _variable, options in layers]
+        if not all(isinstance(content, Mapping) for content in contents):
+            continue
+        sections: dict[str, Any] = {}
+        for content in contents:
+            for section, options in content.items():
+                sections[section] = {**sections.get(section, {}), **(options if isinstance(options, Mapping) else {})}
+        late = any("{{" in ini.text(value) for value in _free_names(sections, index))
+        for fault in faults(service, name, sections, index, known):
+            variable = source(service, name, fault, layers)
+            if variable != f"catalog_{service}" and not fault.passing and not (late and not fault.option):
+                yield name, variable, fault
+
+
+def _free_names(sections: Mapping[str, Options], index: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the values that name sections of the operator's own."""
+    for free in index["free"]:
+        section, option = free["by"].split("/")
+        yield (sections.get(section) or {}).get(option, "")
+
+
 def judged(
     page: Mapping[str, Any],
     files: Iterable[Mapping[str, Any]],
@@ -322,13 +366,8 @@ def judged(
     """
     service = page["name"]
     wrong, passing = [], []
-    for variable, options in layers:
-        for name in options.get(service) or {}:
-            shipped = [*page["config"], *page["files"]]
-            if name in shipped or matches_any(f"{service}/{name}", known) or (index and sets_of(name, index)):
-                continue
-            if near := _near(name, shipped, 0.8):
-                wrong.append(f"{variable}: {service} {name}: no such file; did you mean {near}?")
+    for variable, name, near in misspelt(page, layers, index, known):
+        wrong.append(f"{variable}: {service} {name}: no such file; did you mean {near}?")
     for file in filter(is_judged, files if index else ()):
         for fault in faults(service, file["name"], file["sections"], index, known):
             variable = source(service, file["name"], fault, layers)

@@ -116,6 +116,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "keep": FLAG,
                 "reads": TEXTS,
                 "packages": TEXTS,
+                "effects": TEXTS,
                 "log": TEXT,
                 # MiB that it takes at least, and those of each of cloud_workers on top
                 "memory": {"type": "int"},

@@ -10,7 +10,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.changes import Fai
 
 try:
     import openstack
-    from keystoneauth1.exceptions import ClientException, ConnectFailure, ConnectTimeout, HttpError
+    from keystoneauth1.exceptions import CatalogException, ClientException, ConnectFailure, ConnectTimeout, HttpError
     from openstack.exceptions import ConfigException, HttpException, SDKException, raise_from_response
 
     PROBLEMS = (SDKException, ClientException)
@@ -71,8 +71,8 @@ def told():
 
 
 def unreachable(error: BaseException) -> bool:
-    """Return whether nobody answered, or a load balancer had nobody to ask."""
-    if isinstance(error, (ConnectFailure, ConnectTimeout)):
+    """Return whether nobody answered, has an address, or had what it needs itself, such as its database."""
+    if isinstance(error, (CatalogException, ConnectFailure, ConnectTimeout)):
         return True
     status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
-    return isinstance(error, (HttpException, HttpError)) and status in (502, 503, 504)
+    return isinstance(error, (HttpException, HttpError)) and status in (500, 502, 503, 504)

@@ -2,15 +2,17 @@
 """systemd units, and whether the invocation that runs has read what lies on the disk.
 
 A stamp records, for the invocation that was started last, a digest of everything that the unit reads: its files with
-modes and owners, and its packages' versions. So a run that died between writing and restarting is repaired by the
-next one, and a jumped clock fools nobody.
+modes and owners, its packages' versions, and what it left in the kernel. So a run that died between writing and
+restarting is repaired by the next one, and a jumped clock fools nobody.
 """
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
+import shlex
 import stat
 import subprocess
 import time
@@ -19,6 +21,7 @@ from dataclasses import dataclass, field
 from ansible_collections.cairn.openstack.plugins.module_utils.config_files import fingerprint
 
 STAMPS = "/var/lib/cairn/units.json"
+_OUTPUT = "output of "
 
 _PROPERTIES = (
     "Id",
@@ -89,6 +92,18 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str]) -> 
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
+    return {**found, **effects(unit)}
+
+
+def effects(unit: dict) -> dict[str, str]:
+    """Return what *unit* has set up, as a digest of what each of its commands prints; a failing one's is empty."""
+    found = {}
+    for command in unit["effects"]:
+        try:
+            said = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):  # nothing is set up, or its package is yet to come
+            said = b""
+        found[f"{_OUTPUT}{command}"] = hashlib.sha256(said).hexdigest() if said else ""
     return found
 
 
@@ -152,7 +167,9 @@ class Unit:
 
     @property
     def enable(self) -> bool:
-        """It should start at boot and would not."""
+        """It should start at boot and would not. A package enables what it brings; what the run writes, nobody does."""
+        if self.missing and f"/etc/systemd/system/{self.name}.service" not in self.will_change:
+            return False
         state = self.found.get("UnitFileState")
         return self.asked["enabled"] is True and state in ("disabled", "masked", "masked-runtime", "")
 
@@ -215,7 +232,8 @@ class Unit:
                     newer.append(path)
             except FileNotFoundError:
                 continue
-        return sorted(newer)
+        # What it set up may have been undone since that start.
+        return sorted([*newer, *(what for what in self._differing(self.stamp) if what.startswith(_OUTPUT))])
 
 
 def settled(names: list[str], seconds: float) -> list[str]:

@@ -117,7 +117,7 @@ fingerprints:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import config_files, ini, installed_options, options
+from ansible_collections.cairn.openstack.plugins.module_utils import config_files, ini, installed_options, options, turn
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -164,6 +164,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     changes, diffs, faults, differing, fingerprints = [], [], [], [], {}
     for file in module.params["files"]:
         path = file["path"]

@@ -87,7 +87,7 @@ reachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import databases
+from ansible_collections.cairn.openstack.plugins.module_utils import databases, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
 
@@ -115,6 +115,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     items = module.params["databases"]
     try:
         server = reach(module)

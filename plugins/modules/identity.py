@@ -152,7 +152,7 @@ reachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import identity
+from ansible_collections.cairn.openstack.plugins.module_utils import identity, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 
 TEXT = {"type": "str"}
@@ -201,6 +201,7 @@ def spec():
 
 def main():
     module = AnsibleModule(argument_spec=spec(), supports_check_mode=True)
+    turn.take(module)
     try:
         keystone = identity.Keystone(module.params["auth"])
         changes, reachable = identity.compute(keystone, module.params, module.check_mode)

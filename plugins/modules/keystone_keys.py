@@ -64,7 +64,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import keystone_keys
+from ansible_collections.cairn.openstack.plugins.module_utils import keystone_keys, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 
 
@@ -81,6 +81,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     try:
         changes = []
         for repository in module.params["repositories"]:

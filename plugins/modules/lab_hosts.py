@@ -40,7 +40,8 @@ options:
       - V(started) makes a host that does not exist, boots it and waits until its sshd lets users in.
       - V(stopped) powers off in order, V(killed) takes the power away.
       - V(cut) pulls the network cables and V(joined) plugs them; they stay as they are over a reboot.
-      - V(snapshotted) saves the disk of a powered-off host under the name O(snapshot), V(restored) brings it back.
+      - V(snapshotted) saves the disk of a powered-off host under the name O(snapshot), in an older one's place.
+      - V(restored) brings it back.
       - V(absent) takes the power away and removes the host; its snapshots stay.
     type: str
     choices: [started, stopped, killed, cut, joined, snapshotted, restored, absent]

@@ -102,7 +102,7 @@ reachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import message_users
+from ansible_collections.cairn.openstack.plugins.module_utils import message_users, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
 from ansible_collections.cairn.openstack.plugins.module_utils.rest import Api
 
@@ -132,6 +132,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     options = module.params
     admin = {**options["admin"], "vhost": "/", "tags": ["administrator"], "state": "present"}
     try:

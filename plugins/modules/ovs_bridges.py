@@ -94,7 +94,7 @@ trial:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
 
 BRIDGE = {
@@ -129,6 +129,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     try:
         if module.params["confirm"]:
             module.exit_json(**ovs_bridges.confirm())

@@ -60,7 +60,7 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import packages
+from ansible_collections.cairn.openstack.plugins.module_utils import packages, turn
 
 
 def main() -> None:
@@ -72,6 +72,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     if not module.check_mode:
         try:
             packages.wait_for_lock()

@@ -63,7 +63,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import remnants
+from ansible_collections.cairn.openstack.plugins.module_utils import remnants, turn
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 
@@ -80,6 +80,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     changes = []
     try:
         for sentence, remove in list(remnants.found(module.params)):

@@ -85,7 +85,7 @@ files:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import sdk
+from ansible_collections.cairn.openstack.plugins.module_utils import sdk, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
@@ -100,6 +100,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     try:
         conn = sdk.connect(module.params["cloud"])
     except sdk.NotConfigured as error:

@@ -121,7 +121,7 @@ reachable:
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import schemas
+from ansible_collections.cairn.openstack.plugins.module_utils import schemas, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
 
@@ -156,6 +156,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     try:
         server = reach(module)
         changes, steps = schemas.plan(module.params["schemas"], server, module.check_mode)

@@ -8,7 +8,7 @@ short_description: systemd units enabled, started, and restarted when what they 
 version_added: 0.1.0
 description:
   - Enables and starts (or stops and disables) units, and finds those whose running invocation has not read what lies
-    on the disk, by a digest of the files and package versions that a unit reads.
+    on the disk, by a digest of the files and package versions that a unit reads, or whose work somebody has undone.
   - Such a unit is restarted when O(restart) is true, and named in RV(owed) otherwise.
 author: The Cairn authors (@cairn)
 options:
@@ -37,6 +37,13 @@ options:
         default: []
       packages:
         description: The packages whose versions it runs.
+        type: list
+        elements: str
+        default: []
+      effects:
+        description:
+          - Commands that print what the unit has set up, in the kernel for example. When one prints something else than
+            after the unit's start, the unit is stale.
         type: list
         elements: str
         default: []
@@ -97,6 +104,7 @@ owed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
@@ -108,6 +116,7 @@ UNIT = {
     "enabled": {"type": "bool"},
     "reads": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
+    "effects": {"type": "list", "elements": "str", "default": []},
     "reload": {"type": "bool", "default": False},
     "at_once": {"type": "bool", "default": False},
     "log": {"type": "path"},
@@ -167,7 +176,8 @@ def stamp(units: list[u.Unit], acted: set[str]) -> None:
     for unit in units:
         fresh = unit.name in acted or not unit.stale()
         if found[unit.name]["ActiveState"] == "active" and fresh:
-            new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": unit.reads}
+            reads = {**unit.reads, **u.effects(unit.asked)} if unit.name in acted else unit.reads
+            new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
     if new != stamps:
         u.save_stamps(new)
 
@@ -182,6 +192,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     # When the run is real they have been written already, and their fingerprints tell.
     units = survey(module.params, module.params["will_change"] if module.check_mode else {})
     restart = module.params["restart"]

@@ -150,8 +150,8 @@ class Run:
         """How long it has taken until now."""
         return time.monotonic() - self.began
 
-    def slowest(self, number: int, over: float) -> list[tuple[float, Phase, Step]]:
-        """Return the slowest tasks with their seconds.
+    def slowest(self, number: int | None = None, over: float = 0) -> list[tuple[float, Phase, Step]]:
+        """Return the slowest tasks with their seconds, all by default.
 
         :param over: seconds below which a task is not worth telling.
         """
@@ -167,6 +167,7 @@ class Run:
             "seconds": round(self.seconds, 1),
             "tasks": dict(self.tasks),
             "parts": [[name, round(seconds, 1)] for name, seconds in parts],
+            "steps": [[phase.name, step.name, round(seconds, 2)] for seconds, phase, step in self.slowest()],
         }
 
     def document(self) -> dict:

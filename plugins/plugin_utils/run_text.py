@@ -16,7 +16,15 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import 
 
 Lines = list[tuple[str, str | None]]
 
-PAST = {"set": "set", "run": "ran", "make": "made", "let in": "let in", "drop": "dropped", "stop": "stopped"}
+PAST = {
+    "bootstrap": "bootstrapped",
+    "drop": "dropped",
+    "let in": "let in",
+    "make": "made",
+    "run": "ran",
+    "set": "set",
+    "stop": "stopped",
+}
 # A run tells this many changes of one verb on the same hosts, and counts the others.
 SHOWN = 8
 # Restarts are always told, each with its cause.

@@ -63,3 +63,8 @@ def test_files_that_should_not_be_there(machine, part):
 def test_no_policy_keeps_services_from_starting(machine):
     """No run has left its policy-rc.d behind."""
     assert not machine.file("/usr/sbin/policy-rc.d").exists
+
+
+def test_nothing_is_left_behind(playbooks):
+    """No run, ended or killed, has left something that keeps services from starting, or half a package."""
+    assert playbooks.must("tests/left_behind.yml").changes == []

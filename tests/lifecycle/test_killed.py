@@ -7,47 +7,34 @@ the witness) is the proof.
 
 from __future__ import annotations
 
-import pytest
-from support import node_groups
+from points import OPTION, break_off, on_the_way
+from support import kill
 
 
-@pytest.mark.parametrize(
-    ("task", "after", "power"),
-    [
-        pytest.param("Packages", 45, False, id="packages"),
-        pytest.param("Configuration files", 0.3, False, id="files"),
-        pytest.param("Schemas", 4, True, id="schemas with the host"),
-        pytest.param("Schemas", 4, False, id="schemas"),
-        pytest.param("Accounts, grants, services and endpoints", 2, False, id="identity"),
-        pytest.param("Units", 3, False, id="starts"),
-    ],
-)
-def test_killed_in(playbooks, task, after, power):
-    """The run gets as far as *task*, over what the one before has left, and is killed there.
+def pytest_generate_tests(metafunc):
+    """Draw the points."""
+    if "point" in metafunc.fixturenames:
+        metafunc.parametrize("point", on_the_way(metafunc.config.getoption("seed")), ids=str)
 
-    What it started goes on meanwhile; with *power* it does not, as the hosts lose theirs.
-    """
-    assert playbooks.killed(task, after), f"site.yml ended before it could be killed in {task!r}"
-    if power:
-        hosts = ",".join(node_groups(playbooks)["all"])
-        for state in ("killed", "started"):
-            playbooks.must("playbooks/lab_host.yml", f"--extra-vars=host={hosts}", f"--extra-vars=state={state}")
+
+def test_killed_in(playbooks, point):
+    """The run gets as far as the point, over what the one before has left, and is broken off there."""
+    break_off(playbooks, point)
 
 
 def test_the_next_run_repairs(playbooks):
     """A run after all that converges, and services may be started by their packages again."""
     playbooks.must("playbooks/site.yml")
-    left = playbooks.must("tests/lifecycle/left_behind.yml")
+    left = playbooks.must("tests/left_behind.yml")
     assert left.changes == []
 
 
 def test_killed_in_restarts(playbooks, witness):
     """A run that dies between a changed file and the restart owes the restart, and the next run pays it."""
-    option = '--extra-vars={"cloud_config_zz_test": {"glance": {"glance-api.conf": {"DEFAULT": {"workers": 3}}}}}'
-    assert playbooks.killed("Hosts that owe a restart", 0, option)
-    paid = playbooks.must("playbooks/site.yml", option)
+    assert playbooks.broken_off("Hosts that owe a restart", 0, kill, OPTION)
+    paid = playbooks.must("playbooks/site.yml", OPTION)
     assert any("glance-api" in line for line in paid.changes), paid.changes
     witness.look("paid")
-    again = playbooks.must("playbooks/site.yml", option)
+    again = playbooks.must("playbooks/site.yml", OPTION)
     assert again.changes == []
     assert witness.differences("paid") == []

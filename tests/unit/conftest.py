@@ -35,9 +35,13 @@ def pages():
 
 
 @pytest.fixture
-def run_module(capsys):
+def run_module(capsys, tmp_path_factory, monkeypatch):
     """Run a module's main() with arguments as Ansible hands them over; returns its result."""
     from ansible.module_utils.testing import patch_module_args
+    from ansible_collections.cairn.openstack.plugins.module_utils import turn
+
+    # This machine's own is for what changes it.
+    monkeypatch.setattr(turn, "LOCK", str(tmp_path_factory.mktemp("turn") / "lock"))
 
     def run(module, args, check=False):
         with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):

@@ -115,6 +115,11 @@ def test_a_user_may_add_a_file(lamp):
     assert "/etc/lamp/extra.conf" in [file["path"] for file in found]
 
 
+def test_a_user_may_add_a_text(lamp):
+    found = files(lamp, "controller", layers=[{"policy.yaml": "a: b\n"}, {"policy.yaml": "a: c\n"}])
+    assert [file["content"] for file in found if file["name"] == "policy.yaml"] == ["a: c\n"]
+
+
 def test_passwords_are_quoted_in_urls(lamp):
     conf = lamp_conf(lamp)
     assert conf["database"]["connection"] == (

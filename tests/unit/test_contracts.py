@@ -236,7 +236,7 @@ class TestInventories:
 
         assert shape(own) == shape(lab)
         # Tenant VLANs are for those who have them.
-        assert settings(lab) - {"cloud_vlan_interface"} <= settings(own)
+        assert settings(lab) - {"cloud_vlan_range"} <= settings(own)
 
     @pytest.mark.parametrize("name", ["aio", "multinode"])
     def test_addresses_are_those_of_documentation(self, name):

@@ -52,7 +52,12 @@ def host(lab):
         ("cut", ON, {**ON, "cable": "cut"}),
         ("joined", {**ON, "cable": "cut"}, ON),
         ("snapshotted", OFF, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
-        ("snapshotted", {**OFF, "snapshots": ["clean"]}, {**OFF, "snapshots": ["clean"]}),
+        ("snapshotted", {**OFF, "snapshots": ["clean"]}, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
+        (
+            "snapshotted",
+            {**OFF, "snapshots": ["clean"], "disk": "clean"},
+            {**OFF, "snapshots": ["clean"], "disk": "clean"},
+        ),
         ("restored", {**OFF, "snapshots": ["clean"]}, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
         ("restored", {**NONE, "snapshots": ["clean"]}, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
         ("absent", ON, NONE),

@@ -600,6 +600,26 @@ BAD = {
         both(stored(CEPH), device(size="10G")),
         ("storage_devices[0]", "/dev/sdb with a size", "files alone", "Remove size"),
     ),
+    "an option misspelt": (
+        given(cloud_config_site={"nova": {"nova.conf": {"DEFAULT": {"reclaim_instance_intervall": 60}}}}),
+        (YML, "no such option; did you mean reclaim_instance_interval?", "nova of this", "Correct it"),
+    ),
+    "an option in the wrong section": (
+        given(cloud_config={"nova": {"nova.conf": {"DEFAULT": {"virt_type": "qemu"}}}}),
+        (YML, "[DEFAULT] virt_type: no such option here; it is one of [libvirt]", "nova of this", "Correct it"),
+    ),
+    "a section misspelt": (
+        given(cloud_config={"keystone": {"keystone.conf": {"tokens": {"expiration": 60}}}}),
+        (YML, "[tokens]: no such section; did you mean [token]?", "keystone of this", "Correct it"),
+    ),
+    "an option's value of another type": (
+        given(cloud_config={"glance": {"glance-api.conf": {"DEFAULT": {"workers": "many"}}}}),
+        (YML, "[DEFAULT] workers: 'many' is not an integer", "glance of this", "Correct it"),
+    ),
+    "a file of options misspelt": (
+        given(cloud_config={"neutron": {"l3-agent.ini": {"DEFAULT": {"debug": True}}}}),
+        (YML, "neutron: l3-agent.ini: no such file; did you mean l3_agent.ini?", "neutron.conf", "Correct it"),
+    ),
     # Secrets
     "a vault password that is wrong": (
         vaulted(b"right", b"wrong"),

@@ -17,6 +17,7 @@ ASKED = {
     "enabled": True,
     "reads": [],
     "packages": [],
+    "effects": [],
     "reload": False,
     "at_once": False,
     "log": None,
@@ -95,6 +96,12 @@ class TestStale:
         found = {"ActiveEnterTimestamp": "@99999999999"}
         assert unit(found=found, reads={"/c": "1"}, will_change={"/c": "1"}).stale() == ["/c"]
 
+    @pytest.mark.parametrize("invocation", ["now", "before"])
+    def test_its_work_was_undone(self, invocation):
+        done, undone = {"output of nft": "1"}, {"output of nft": ""}
+        assert unit(reads=undone, stamp=stamp(done, invocation)).stale() == ["output of nft"]
+        assert unit(reads=done, stamp=stamp(done, invocation)).stale() == []
+
     @pytest.mark.parametrize("found", [{"ActiveState": "inactive"}, {"ActiveState": "failed"}])
     def test_what_does_not_run_is_started_and_not_restarted(self, found):
         one = unit(found=found, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
@@ -106,7 +113,7 @@ class TestStale:
 
 class TestDigest:
     def reads(self, path):
-        return units.reads({"reads": [str(path)], "packages": []}, {}, {})
+        return units.reads({"reads": [str(path)], "packages": [], "effects": []}, {}, {})
 
     def test_content_mode_and_owner_count(self, tmp_path):
         path = tmp_path / "c"
@@ -137,8 +144,17 @@ class TestDigest:
         assert list(self.reads(tmp_path / "d" / "*.conf")) == [str(tmp_path / "d/a.conf")]
 
     def test_packages(self):
-        asked = {"reads": [], "packages": ["a", "b"]}
+        asked = {"reads": [], "packages": ["a", "b"], "effects": []}
         assert units.reads(asked, {"a": "1.0"}, {}) == {"package a": "1.0", "package b": ""}
+
+    def test_effects(self, tmp_path):
+        (tmp_path / "kernel").write_text("rule\n")
+        commands = [f"cat {tmp_path}/kernel", "false", "no-such-command"]
+        found = units.effects({"effects": commands})
+        assert list(found) == [f"output of {command}" for command in commands]
+        assert [bool(digest) for digest in found.values()] == [True, False, False]
+        (tmp_path / "kernel").write_text("another\n")
+        assert units.effects({"effects": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
 
 
 class TestStamps:
@@ -175,11 +191,19 @@ class TestSteps:
             ({"state": "stopped"}, {"ActiveState": "activating"}, ["stop"]),
             ({"state": "stopped"}, {"ActiveState": "inactive"}, []),
             ({"state": "stopped", "enabled": False}, GONE, []),
+            ({}, GONE, ["start"]),
             ({"state": "any"}, {"ActiveState": "inactive"}, []),
         ],
     )
     def test_verbs(self, asked, found, verbs):
         assert [verb for verb, _units in module.steps([unit(asked, found)], False)] == verbs
+
+    def test_nobody_enables_what_the_run_writes(self):
+        written = {"/etc/systemd/system/lamp.service": "1"}
+        assert [verb for verb, _units in module.steps([unit({}, GONE, will_change=written)], False)] == [
+            "enable",
+            "start",
+        ]
 
     def test_a_restart_only_when_asked(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
@@ -236,6 +260,8 @@ def host(tmp_path, monkeypatch, run_module):
 
     class Host:
         conf = tmp_path / "lamp.conf"
+
+        kernel = tmp_path / "kernel"
 
         def __init__(self):
             self.unit = {"name": "lamp", "enabled": True, "reads": [str(self.conf)]}
@@ -300,6 +326,16 @@ class TestModule:
     def test_what_has_been_written_does_not_restart_twice(self, host):
         host()
         assert not host(restart=True, will_change={str(host.conf): "another"})["changed"]
+
+    def test_what_it_set_up_is_undone(self, host):
+        host.unit = {**host.unit, "at_once": True, "effects": [f"cat {host.kernel}"]}
+        host.kernel.write_text("rule\n")
+        host()
+        assert not host()["changed"]
+        host.kernel.unlink()
+        assert host(check=True)["changes"] == host()["changes"] == [f"lamp restarted: output of cat {host.kernel}"]
+        # What is there after the restart is what it sets up.
+        assert not host()["changed"]
 
     def test_a_start_that_fails_says_why(self, host, tmp_path):
         host.set(Broken="yes")

@@ -40,9 +40,7 @@ def wanted(state, before, snapshot=""):
     elif state in ("cut", "joined"):
         after.update(cable="cut" if state == "cut" else "in")
     elif state == "snapshotted":
-        after.update(snapshots=sorted({*before["snapshots"], snapshot}))
-        if after["snapshots"] != before["snapshots"]:
-            after.update(disk=snapshot)
+        after.update(snapshots=sorted({*before["snapshots"], snapshot}), disk=snapshot)
     elif state == "restored":
         after.update(exists=True, leftovers=False, disk=snapshot, cable="in")
     elif state == "absent":

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import page_spec
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec
+from ansible_collections.cairn.openstack.plugins.module_utils import options as judge
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
@@ -42,7 +43,7 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
 
 
 def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has; files and options are the part's.
+    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has, and what has another shape.
 
     :param pages: the whole catalogue.
     """
@@ -78,3 +79,47 @@ def _files(
                     found = f"{place}: {section}: {shown(values)}"
                     remedy = f"Put {section} below its section, often DEFAULT."
                     yield settings.fault(layer, found, "section → option", remedy)
+
+
+def judged(
+    settings: Settings,
+    pages: Mapping[str, Mapping[str, Any]],
+    index_of: Callable[[str], Mapping[str, Any] | None],
+    place: Callable[[str, list[str]], str],
+) -> Iterator[Fault]:
+    """Find the user's options that no service reads, or whose values it does not take, by the shipped indexes.
+
+    What the pages themselves say is templated for each host, and judged with the host's part.
+
+    :param pages: the whole catalogue.
+    :param index_of: a service's index.
+    :param place: where a variable's key stands, which is found by the keys above it.
+    """
+    layers = [(name, value) for name, value in catalogue.overrides(settings.values) if _has_shape(value)]
+    known = settings.values.get("cloud_known_options") or []
+
+    def fault(variable: str, keys: list[str], says: str, allowed: str) -> Fault:
+        where = place(variable, keys) or settings.places.get(variable, "")
+        remedy = "Correct it; if an add-on of yours reads it, name it in cloud_known_options."
+        return Fault(", ".join(filter(None, (where, variable))), says, allowed, remedy, "fault", (settings.host,))
+
+    for service in dict.fromkeys(service for _name, value in layers for service in value):
+        if service not in pages:
+            continue
+        page, index = pages[service], index_of(service)
+        mine = [(name, value) for name, value in layers if value.get(service)]
+        for variable, file, near in judge.misspelt(page, mine, index, known):
+            files = ", ".join(dict.fromkeys([*page["config"], *page["files"]]))
+            yield fault(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
+        for file, variable, wrong in judge.written(page, mine, index, known) if index else ():
+            keys = [service, file, wrong.section, *filter(None, [wrong.option])]
+            yield fault(variable, keys, f"{service}: {file}: {wrong}", f"what {service} of this release reads")
+
+
+def _has_shape(value: Any) -> bool:
+    """Whether *value* is service → file → section → option, or has texts for files."""
+    if not isinstance(value, Mapping) or not all(isinstance(files or {}, Mapping) for files in value.values()):
+        return False
+    contents = [content for files in value.values() for content in (files or {}).values()]
+    sections = [options for content in contents if isinstance(content, Mapping) for options in content.values()]
+    return all(isinstance(options or {}, Mapping) for options in sections)
