@@ -769,6 +769,13 @@ class TestInput:
         stored(CEPH, {**LVM, "type": "local", "qos": {"total_iops_sec": 500}}, NFS, devices=3)(site)
         assert site.said(monkeypatch).get("msg") is None
 
+    def test_options_of_a_back_end(self, site, monkeypatch):
+        """Its section is known once the host's part is."""
+        stored(CEPH)(site)
+        options = {"cinder": {"cinder.conf": {"ceph": {"rbd_max_clone_depth": 3}}}}
+        given(cloud_config=options, cloud_config_files={"glance": {"glance-api.conf": {"fs": None}}})(site)
+        assert site.said(monkeypatch).get("msg") is None
+
     def test_secrets_that_can_be_read(self, site, monkeypatch):
         vaulted(b"right", b"right")(site)
         certificate(["cloud.example.org", "*.example.org"])(site)
