@@ -20,6 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
 CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
 ARP = 0x0806
+OSDS = "/var/lib/ceph/osd"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -255,8 +256,7 @@ def _osd(path: str) -> bool:
         label = file.read(60).decode(errors="replace").split("\n")
     if label[0] != "bluestore block device":
         return False
-    folder = "/var/lib/ceph/osd"
-    return any(text(f"{folder}/{name}/fsid").strip() == label[1] for name in _names(folder))
+    return any(text(f"{OSDS}/{name}/fsid").strip() == label[1] for name in _names(OSDS))
 
 
 def _names(folder: str) -> list[str]:
