@@ -221,6 +221,9 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "buffer-size": 65535,
         "rem-header": "Content-Length",
         "listen": 100,
+        # Else all of them are "uwsgi" to oslo.messaging's queue manager: one file in /dev/shm, which belongs to whoever
+        # came first, and the same reply queues for two services of one user.
+        "env": f"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME={unit}",
         "uid": user,
         "gid": user,
         "chdir": f"/var/lib/{user}",
