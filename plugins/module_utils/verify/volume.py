@@ -94,27 +94,30 @@ def booted(run: Run) -> str:
     return f"on {machine.host}"
 
 
-def wait(run: Run, kind: str, name: str, *states: str) -> dict:
-    """Wait until a volume, snapshot or backup has one of *states*, and return it.
+def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> dict:
+    """Wait until a volume, snapshot or backup has that *state*, and return it.
 
-    :raises Bad: it is in error, or does not get there.
+    :param failed: what the state begins with where it will never get there.
+    :raises Bad: it does not.
     """
     seconds = run.options["boot_timeout"]
 
     def look():
         found = rest(run.user.block_storage, "GET", f"/{kind}s/{name}").json()[kind]
-        return found if found["status"] in states or found["status"].startswith("error") else None
+        return found if found["status"] == state or found["status"].startswith(("error", failed)) else None
 
     found = poll(look, seconds)
-    if not found or found["status"] not in states:
-        raise Bad(f"the {kind} is {found['status'] if found else f'not {states[0]} after {seconds} s'}", (name,))
+    if not found or found["status"] != state:
+        now = found["status"] if found else "somewhere between"
+        raise Bad(f"the {kind} is {now}, not {state}, after at most {seconds} s", (name,))
     return found
 
 
 def attach(run: Run, machine: Machine, volume: str) -> None:
     """Attach a volume to a machine that runs."""
     run.user.compute.create_volume_attachment(machine.id, volume_id=volume)
-    wait(run, "volume", volume, "in-use")
+    # It was reserved by then; Nova gives back what it can't attach.
+    wait(run, "volume", volume, "in-use", failed="available")
 
 
 class Copies:
