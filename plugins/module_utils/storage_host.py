@@ -238,16 +238,11 @@ def _pools(one: storage.Backend, hosts: int) -> list[dict[str, Any]]:
     groups = 8
     while groups * 2 * one["replicas"] * len(uses) <= devices * GROUPS:
         groups *= 2
-    return [
-        {
-            "name": one["pools"][use],
-            "application": "rbd",
-            "replicas": one["replicas"],
-            "groups": groups,
-            "apart": "host" if hosts >= one["replicas"] else "osd",
-        }
-        for use in uses
-    ]
+    pools = [{"name": one["pools"][use], "application": "rbd", "groups": groups} for use in uses]
+    # The managers' own, which they would make with copies on different hosts, though there is but one.
+    pools.append({"name": ".mgr", "application": "mgr", "groups": 1})
+    copies = {"replicas": one["replicas"], "apart": "host" if hosts >= one["replicas"] else "osd"}
+    return [{**pool, **copies} for pool in pools]
 
 
 def _accounts(ceph: Mapping[str, Any], one: storage.Backend, cloud: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -125,14 +125,14 @@ class TestCeph:
         ceph = of_host([CEPH], "s1")["ceph"]
         assert ceph["member"]
         assert ceph["monitor"]
-        assert [pool["apart"] for pool in ceph["pools_wanted"]] == ["osd"] * 3
+        assert [pool["apart"] for pool in ceph["pools_wanted"]] == ["osd"] * 4
         assert ceph["conf"]["global"]["mon_host"] == "192.0.2.11"
 
     def test_three_hosts(self):
         found = hosts(4)
         one, last = (of_host([CEPH], name, found)["ceph"] for name in ("s1", "s4"))
         assert [host["name"] for host in one["monitors"]] == ["s1", "s2", "s3"]
-        assert [pool["apart"] for pool in one["pools_wanted"]] == ["host"] * 3
+        assert [pool["apart"] for pool in one["pools_wanted"]] == ["host"] * 4
         assert last["member"]
         assert not last["monitor"]
         assert last["pools_wanted"] == last["accounts"] == []
@@ -158,7 +158,10 @@ class TestCeph:
     @pytest.mark.parametrize(("devices", "groups"), [(2, 32), (6, 64)])
     def test_placement_groups_for_the_devices(self, devices, groups):
         pools = of_host([CEPH], "s1", hosts(1, devices))["ceph"]["pools_wanted"]
-        assert {pool["groups"] for pool in pools} == {groups}
+        assert {pool["name"]: pool["groups"] for pool in pools} == {
+            **dict.fromkeys(("volumes", "images", "backups"), groups),
+            ".mgr": 1,
+        }
 
     def test_memory_of_its_daemons(self):
         assert of_host([CEPH], "s1")["ceph"]["conf"]["osd"]["osd_memory_target"] == "2000M"

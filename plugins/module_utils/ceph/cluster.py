@@ -128,6 +128,8 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None
             pool_type="replicated",
             rule=_rule(pool["apart"]),
             size=pool["replicas"],
+            # else no name may begin with a dot
+            yes_i_really_mean_it=True,
         )
         new = {"application": pool["application"]}
     for key, value in new.items():
