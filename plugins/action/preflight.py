@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -14,6 +15,7 @@ from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import storage as backends
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
     hosts,
     inventory,
@@ -21,6 +23,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
     pages,
     secrets,
     settings,
+    storage,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
@@ -193,8 +196,15 @@ class ActionModule(ActionBase):
         merged_pages = catalogue.pages({**written, **own}, extra)
         for page in merged_pages.values():
             page["state"] = templar.template(trusted(page["state"]))
-        present = {key: page for key, page in merged_pages.items() if page["state"] == "present"}
+            # What asks for more than settings is taken to hold.
+            with contextlib.suppress(AnsibleError):
+                page["when"] = templar.template(trusted(page["when"]))
+        present = self.present(merged_pages)
         return merged_pages, list(pages.clashes(present))
+
+    def present(self, every):
+        """Return those of all pages that this cloud has."""
+        return {key: page for key, page in every.items() if page["state"] == "present" and page["when"] is not False}
 
     def extra_place(self, raw):
         """Return where catalog_extra stands."""
@@ -219,6 +229,7 @@ class ActionModule(ActionBase):
             if one not in members:
                 faults += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
         faults += networks.faults(members, found)
+        faults += storage.faults(members, specs, found)
         if members:
             faults += self.written_pages(members)
             faults += self.written_secrets(members[0])
@@ -363,7 +374,7 @@ class ActionModule(ActionBase):
     def found_hosts(self, facts):
         """Look at the hosts that were reached."""
         defaults = self.defaults()
-        members = {name: self.settings_of(name, defaults, ("cloud_",)) for name in facts}
+        members = {name: self.settings_of(name, defaults, ("cloud_", "storage_")) for name in facts}
         addresses = topology.topology(
             self.groups, {name: {} for name in self.members()} | {n: s.values for n, s in members.items()}
         )
@@ -372,9 +383,10 @@ class ActionModule(ActionBase):
         for name, one in members.items():
             every, _wrong = self.catalogue(name, one.values)
             units |= {hosts.stem(unit["name"]) for page in every.values() for unit in page_spec.items(page["units"])}
-            present = {key: page for key, page in every.items() if page["state"] == "present"}
             groups = set(addresses[name]["groups"])
-            reached.append(hosts.Host(name, addresses[name]["address"], groups, facts[name], one, present))
+            whole = backends.backends(one.values["cloud_storage"], addresses)
+            address, present = addresses[name]["address"], self.present(every)
+            reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole))
         for host in reached:
             faults += hosts.faults(host, units)
         faults += hosts.own_addresses(reached, set(addresses) - set(facts))

@@ -10,6 +10,7 @@ import os
 import re
 import select
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -19,6 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
 CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
 ARP = 0x0806
+OSDS = "/var/lib/ceph/osd"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -238,6 +240,66 @@ def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5)
     return answer
 
 
+def _signatures(path: str) -> str:
+    """Return what the device or file holds, by the marks of file systems, partitions, volumes; or nothing."""
+    try:
+        done = subprocess.run(["wipefs", "--no-act", "--json", path], capture_output=True, text=True, check=True)
+    except subprocess.CalledProcessError as error:
+        return f"what can't be read ({error.stderr.strip()})"
+    found = json.loads(done.stdout or "{}").get("signatures", [])
+    return ", ".join(dict.fromkeys(one["type"] for one in found))
+
+
+def _osd(path: str) -> bool:
+    """Whether the device holds data of a Ceph daemon of this host."""
+    with open(path, "rb") as file:
+        label = file.read(60).decode(errors="replace").split("\n")
+    if label[0] != "bluestore block device":
+        return False
+    return any(text(f"{OSDS}/{name}/fsid").strip() == label[1] for name in _names(OSDS))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def devices(paths: list[str]) -> dict[str, dict]:
+    """Return what is at *paths*: {kind, holds, owner, mounted}.
+
+    The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
+    is ``ceph`` or ``swift``, where one of them has it already.
+    """
+    mounts = [line.split() for line in text("/proc/self/mounts").splitlines()]
+    answer = {}
+    for path in paths:
+        found = {"kind": "missing", "holds": "", "owner": "", "mounted": ""}
+        if os.path.exists(path):
+            mode = os.stat(path).st_mode
+            kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"))
+            found["kind"] = next((kind for fits, kind in kinds if fits(mode)), "special file")
+        if found["kind"] in ("block", "file"):
+            found["holds"] = _signatures(path)
+            real = os.path.realpath(path)
+            found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
+            if found["mounted"].startswith("/srv/node/"):
+                found["owner"] = "swift"
+            elif found["holds"]:
+                found["owner"] = "ceph" if _osd(path) else ""
+        answer[path] = found
+    return answer
+
+
+def volume_groups() -> list[str]:
+    """Return the names of the volume groups, none where there is no LVM."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(["vgs", "--noheadings", "-o", "vg_name"], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+    return []
+
+
 def unfinished_packages(status: str) -> list[str]:
     """Return the packages whose installation was broken off, from the text of dpkg's *status* file."""
     return re.findall(
@@ -257,13 +319,20 @@ def cloud() -> dict | None:
     return json.loads(content) if content else None
 
 
-def probe(now: float, names: list[str] = (), addresses: list[str] = (), operator_time: float | None = None) -> dict:
+def probe(
+    now: float,
+    names: list[str] = (),
+    addresses: list[str] = (),
+    operator_time: float | None = None,
+    storage: list[str] = (),
+) -> dict:
     """Return everything about this host.
 
     :param now: the seconds since the epoch, by this host's clock.
     :param names: to be resolved.
     :param addresses: IPv4; asked for on the wire.
     :param operator_time: the same moment, by the clock of the machine that asks.
+    :param storage: paths of devices.
     """
     record = bridges()
     device, gateway = default_route()
@@ -289,6 +358,8 @@ def probe(now: float, names: list[str] = (), addresses: list[str] = (), operator
         "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
         "unresolved": unresolved(names),
         "neighbours": neighbours(addresses, links),
+        "devices": devices(storage),
+        "volume_groups": volume_groups(),
         "bridges": record,
         "cloud": cloud(),
         "machine_id": text("/etc/machine-id").strip(),

@@ -327,7 +327,7 @@ def written(
 ) -> Iterator[tuple[str, str, Fault]]:
     """Find what is wrong with the user's options of *page*, with no host known: yield file, variable and fault.
 
-    *page* is as it is written; a section that one of its templates may name is let pass.
+    *page* is as it is written; a section that one of its templates, or what is computed, may name is let pass.
     """
     service = page["name"]
     for name in dict.fromkeys(name for _variable, options in layers for name in options[service]):
@@ -339,7 +339,9 @@ def written(
         for content in contents:
             for section, options in content.items():
                 sections[section] = {**sections.get(section, {}), **(options if isinstance(options, Mapping) else {})}
-        late = any("{{" in ini.text(value) for value in _free_names(sections, index))
+        late = "sections" in (page["files"].get(name) or {}) or any(
+            "{{" in ini.text(value) for value in _free_names(sections, index)
+        )
         for fault in faults(service, name, sections, index, known):
             variable = source(service, name, fault, layers)
             if variable != f"catalog_{service}" and not fault.passing and not (late and not fault.option):

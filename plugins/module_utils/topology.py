@@ -16,12 +16,17 @@ def address(name: str, variables: Mapping[str, Any]) -> str:
 
 
 def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return each of the cloud's hosts with its name, management address and node groups, in the inventory's order."""
+    """Return each of the cloud's hosts with its name, management address and node groups, in the inventory's order.
+
+    A storage host has its ``devices`` besides.
+    """
     hosts: dict[str, dict[str, Any]] = {}
     for group in NODE_GROUPS:
         for name in groups.get(group, []):
             host = hosts.setdefault(name, {"name": name, "address": address(name, hostvars[name]), "groups": []})
             host["groups"].append(group)
+            if group == "storage":
+                host["devices"] = hostvars[name].get("storage_devices") or []
     return hosts
 
 

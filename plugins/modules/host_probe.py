@@ -24,6 +24,11 @@ options:
   operator_time:
     description: Seconds since the epoch by the clock of the machine that asks, to compare with the host's.
     type: float
+  storage:
+    description: Paths of devices, or of files in their place, of which is asked whether they are there and empty.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Reads the same in check mode.
@@ -127,6 +132,14 @@ ansible_facts:
           type: dict
           returned: always
           sample: {}
+        devices:
+          description:
+            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by the
+              marks on it, its C(owner) (V(ceph) or V(swift)) and where it is C(mounted).
+          type: dict
+          returned: always
+          sample: {/dev/sdb: {kind: block, holds: "", owner: "", mounted: ""}}
+        volume_groups: {description: Names of LVM's volume groups., type: list, elements: str, returned: always}
         cloud:
           description:
             - What the host keeps of the cloud that it is part of, null where it is of none. C(identity) is a digest by
@@ -152,7 +165,7 @@ def main() -> None:
     """Return the facts."""
     texts = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
-        argument_spec={"names": texts, "addresses": texts, "operator_time": {"type": "float"}},
+        argument_spec={"names": texts, "addresses": texts, "operator_time": {"type": "float"}, "storage": texts},
         supports_check_mode=True,
     )
     module.exit_json(changed=False, ansible_facts={"cairn_probe": probe(time.time(), **module.params)})

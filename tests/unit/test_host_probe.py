@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -130,3 +131,29 @@ def test_the_probe_is_cheap_and_plain():
     assert json.loads(json.dumps(found)) == found
     assert found["interfaces"]["lo"]["kind"] == "loopback"
     assert found["clock_offset"] == 0.5
+
+
+class TestDevices:
+    def test_what_is_there(self, tmp_path):
+        file = tmp_path / "disk"
+        file.write_bytes(bytes(2**22))
+        found = host_probe.devices([str(file), str(tmp_path), f"{tmp_path}/none"])
+        assert found[str(file)] == {"kind": "file", "holds": "", "owner": "", "mounted": ""}
+        assert found[str(tmp_path)]["kind"] == "folder"
+        assert found[f"{tmp_path}/none"]["kind"] == "missing"
+
+    def test_what_it_holds(self, tmp_path):
+        file = tmp_path / "disk"
+        file.write_bytes(bytes(2**22))
+        subprocess.run(["mkfs.ext4", "-q", file], check=True)
+        assert host_probe.devices([str(file)])[str(file)]["holds"] == "ext4"
+
+    def test_a_device_of_this_hosts_ceph(self, tmp_path, monkeypatch):
+        name = "85add48b-1181-5506-8dbc-69947300c7d8"
+        file = tmp_path / "disk"
+        file.write_bytes(f"bluestore block device\n{name}\n".encode() + bytes(2**22))
+        monkeypatch.setattr(host_probe, "OSDS", str(tmp_path / "osd"))
+        assert not host_probe._osd(str(file))
+        (tmp_path / "osd/ceph-3").mkdir(parents=True)
+        (tmp_path / "osd/ceph-3/fsid").write_text(f"{name}\n")
+        assert host_probe._osd(str(file))

@@ -77,9 +77,29 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode"])
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "stored"])
 def shipped(request, root, tmp_path_factory):
-    return parts(root, tmp_path_factory.mktemp(request.param), request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    return parts(root, folder, stored(folder) if request.param == "stored" else request.param)
+
+
+def stored(folder):
+    """Write an inventory with a storage host of every kind of back end; returns its path."""
+    everything = [
+        {"name": "ceph", "kind": "ceph", "serves": ["volumes", "images", "backups", "ephemeral"], "default": True},
+        {"name": "lvm", "kind": "lvm"},
+        {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"},
+        {"name": "files", "kind": "file"},
+    ]
+    host = {"ansible_host": "192.0.2.15", "storage_devices": [{"path": "/dev/sdb"}, {"path": "/dev/sdc"}]}
+    groups = {
+        name: {"hosts": {"aio1": {"ansible_host": "192.0.2.11"}}} for name in ("controller", "network", "compute")
+    }
+    groups |= {"storage": {"hosts": {"storage1": host}}, "all": {"vars": {"cloud_storage": everything}}}
+    path = folder / "inventory" / "hosts.yml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(groups))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +153,13 @@ class TestShipped:
                     assert stray == [], unit["name"]
 
     def test_secrets_stay_where_they_belong(self, shipped):
-        """No file that others may read holds one; only controllers hold those of databases."""
+        """No file that others may read holds one; only controllers, and cinder-volume, hold those of databases."""
         for part in shipped.values():
             for item in part["files"] + part["early"]:
                 held = [name for name, value in part["secrets"].items() if value in item["content"]]
                 if int(item["mode"], 8) & 0o004:
                     assert held == [], item["path"]
-                if not part["databases"]:
+                if not part["databases"] and item["path"] != "/etc/cinder/cinder.conf":
                     assert [name for name in held if name.endswith("_database")] == [], item["path"]
 
     def test_no_option_is_wrong_or_old(self, shipped):
@@ -163,6 +183,43 @@ class TestShipped:
         controller = kinds(shipped)["controller"]
         assert controller["health"]
         assert all(item["url"].startswith(f"http://{controller['bind']}:") for item in controller["health"])
+
+
+@pytest.fixture(scope="module")
+def found(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("storage")
+    return parts(root, folder, stored(folder))
+
+
+class TestStored:
+    def test_daemons_are_where_their_devices_are(self, found):
+        ceph = {"ceph-mon@storage1", "ceph-mgr@storage1", "ceph-osd.target"}
+        assert ceph <= set(names(found["storage1"]))
+        assert not ceph & set(names(found["aio1"]))
+        assert [device["path"] for device in found["storage1"]["ceph"]["osds"]] == ["/dev/sdb", "/dev/sdc"]
+        assert found["aio1"]["ceph"] is None
+
+    def test_volumes_are_served_where_they_can_be(self, found):
+        assert "enabled_backends = ceph,nfs\n" in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "enabled_backends = lvm\n" in file(found["storage1"], "/etc/cinder/cinder.conf")
+        assert "cinder-volume" in names(found["storage1"])
+        assert "cinder-api" not in names(found["storage1"])
+
+    def test_stores_of_images(self, found):
+        text = file(found["aio1"], "/etc/glance/glance-api.conf")
+        assert "enabled_backends = fs:file,ceph:rbd,files:file\n" in text
+        assert "default_backend = ceph\n" in text
+
+    def test_libvirt_and_nova_know_one_secret(self, found):
+        text = file(found["aio1"], "/etc/nova/nova-compute.conf")
+        secret = next(line.split(" = ")[1] for line in text.splitlines() if line.startswith("rbd_secret_uuid"))
+        key = file(found["aio1"], f"/etc/libvirt/secrets/{secret}.base64")
+        assert key == found["aio1"]["secrets"]["nova_cephx"]
+
+    def test_a_cloud_without_has_none_of_it(self, lab):
+        for part in lab.values():
+            assert not [name for name in names(part) if name.startswith(("cinder", "ceph"))]
+            assert "8776" not in "".join(item["content"] for item in part["files"])
 
 
 class TestOptions:

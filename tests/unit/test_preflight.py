@@ -180,7 +180,27 @@ def certificate(names, **others):
     return change
 
 
+def stored(*backends, devices=2):
+    """Return a change: the cloud's *backends*, and a storage host with as many *devices*."""
+
+    def change(site):
+        disks = [{"path": f"/dev/sd{letter}"} for letter in "bcdef"[:devices]]
+        site.hosts["storage"] = {"storage1": {"ansible_host": "192.0.2.15", "storage_devices": disks}}
+        site.all["cloud_storage"] = list(backends)
+
+    return change
+
+
+def device(**values):
+    """Return a change: the storage host's first device has other *values*."""
+    return lambda site: site.hosts["storage"]["storage1"]["storage_devices"][0].update(values)
+
+
+CEPH = {"name": "ceph", "kind": "ceph"}
+LVM = {"name": "lvm", "kind": "lvm"}
+NFS = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
 YML = "settings.yml:"
+AT = f"{YML}7, cloud_storage"
 # What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
 BAD = {
     # The inventory
@@ -435,6 +455,151 @@ BAD = {
         given(cloud_config={"libvirt": {"libvirtd.conf": {"DEFAULT": {}}}}),
         (f"{YML}7, cloud_config", "libvirt: libvirtd.conf: sections", "no sections", "whole text"),
     ),
+    # Storage
+    "a back end of an unknown kind": (
+        stored({"name": "disks", "kind": "cehp"}),
+        (f"{AT}[0].kind", "'cehp'", "ceph, file, lvm, nfs, swift", "'ceph'"),
+    ),
+    "a back end without a name": (
+        stored({"kind": "nfs", "share": "192.0.2.20:/srv"}, devices=0),
+        (f"{AT}[0]", "'name' is missing", "name: text", "Add it"),
+    ),
+    "a back end's key misspelt": (
+        stored({**NFS, "shares": "x"}, devices=0),
+        (f"{AT}[0]", "unknown key 'shares'", "share", "'share'"),
+    ),
+    "a back end's name that is no word": (
+        stored({**NFS, "name": "My Storage"}, devices=0),
+        (f"{AT}[0]", "'My Storage'", "small letters", "Choose another"),
+    ),
+    "a back end with another kind's key": (
+        stored({**NFS, "volume_group": "x"}, devices=0),
+        (f"{AT}[0].volume_group", "volume_group for nfs", "share", "another kind than nfs"),
+    ),
+    "a back end that serves nothing": (
+        stored({**NFS, "serves": []}, devices=0),
+        (f"{AT}[0].serves", "nothing", "volumes, backups", "Say what it serves"),
+    ),
+    "a back end that serves what there isn't": (
+        stored({**NFS, "serves": ["volume"]}, devices=0),
+        (f"{AT}[0].serves", "'volume'", "volumes, images", "'volumes'"),
+    ),
+    "a back end that can't serve that": (
+        stored({**LVM, "serves": ["volumes", "images"]}, devices=0),
+        (f"{AT}[0].serves", "images, which lvm can't serve", "volumes", "ceph or file"),
+    ),
+    "a default for what has no choice": (
+        stored({**NFS, "serves": ["backups"], "default": True}, devices=0),
+        (f"{AT}[0].default", "it serves backups", "volumes and images", "Remove the line"),
+    ),
+    "quality of service by whom there isn't": (
+        stored({**NFS, "qos": {"consumer": "backend"}}, devices=0),
+        (f"{AT}[0].qos.consumer", "'backend'", "front-end, back-end, both", "'back-end'"),
+    ),
+    "a back end named like a section": (
+        stored({**NFS, "name": "nova"}, devices=0),
+        (f"{AT}[0]", "'nova'", "not audit, backend", "Choose another"),
+    ),
+    "NFS without its share": (
+        stored({"name": "nfs", "kind": "nfs"}, devices=0),
+        (f"{AT}[0].share", "nothing", "an export, SERVER:/PATH", "192.0.2.20:/srv/volumes"),
+    ),
+    "a share without its server": (
+        stored({**NFS, "share": "/srv/volumes"}, devices=0),
+        (f"{AT}[0].share", "'/srv/volumes'", "SERVER:/PATH", "192.0.2.20:/srv/volumes"),
+    ),
+    "images in a relative folder": (
+        stored({"name": "files", "kind": "file", "path": "images"}, devices=0),
+        (f"{AT}[0].path", "'images'", "an absolute path", "slash"),
+    ),
+    "no storage host": (
+        given(cloud_storage=[LVM]),
+        (f"{AT}[0]", "lvm, and no host in the group storage", "at least one", "Name the hosts"),
+    ),
+    "a back end on a host of another group": (
+        stored({**LVM, "hosts": ["compute1"]}, devices=0),
+        (f"{AT}[0].hosts", "'compute1'", "storage1", "group storage"),
+    ),
+    "a back end on a host that there isn't": (
+        stored({**LVM, "hosts": ["storage11"]}, devices=0),
+        (f"{AT}[0].hosts", "'storage11'", "storage1", "'storage1'"),
+    ),
+    "two back ends of one name": (
+        stored(LVM, {**NFS, "name": "lvm"}, devices=0),
+        (AT, "two back ends called lvm", "of its own", "Rename"),
+    ),
+    "two back ends of one type": (
+        stored(LVM, {**NFS, "type": "lvm"}, devices=0),
+        (AT, "two back ends with the type lvm", "a type for each", "another type"),
+    ),
+    "two defaults": (
+        stored({**LVM, "default": True}, {**NFS, "default": True}, devices=0),
+        (AT, "lvm and nfs, both the default for volumes", "one default", "Leave default"),
+    ),
+    "two for backups": (
+        stored({**NFS, "serves": ["backups"]}, {**NFS, "name": "other", "serves": ["backups"]}, devices=0),
+        (AT, "nfs and other serve backups", "one back end", "Take backups out"),
+    ),
+    "two Cephs": (
+        stored(CEPH, {**CEPH, "name": "fast", "serves": ["ephemeral"]}, devices=0),
+        (AT, "ceph and fast, both ceph", "one back end of ceph", "all of it"),
+    ),
+    "Ceph without devices": (
+        stored(CEPH, devices=0),
+        (f"{AT}[0]", "ceph with no device, for 2 copies", "for each copy", "storage_devices"),
+    ),
+    "fewer devices than copies": (
+        stored({**CEPH, "replicas": 3}),
+        (f"{AT}[0]", "ceph with 2 devices, for 3 copies", "for each copy", "lower replicas"),
+    ),
+    "one copy of all data": (
+        stored({**CEPH, "replicas": 1}),
+        (f"{AT}[0].replicas", "1", "2 to 10", "Three bear"),
+    ),
+    "a Ceph that is there, without its keys": (
+        stored({**CEPH, "cluster": "/nowhere"}, devices=0),
+        (f"{AT}[0].cluster", "/nowhere without ceph.conf, ceph.client.cinder.keyring", "glance.keyring", "ceph auth"),
+    ),
+    "storage that differs between hosts": (
+        both(stored(NFS, devices=0), put("hosts", "compute", "compute1", "cloud_storage", to=[LVM])),
+        ("cloud_storage (host compute1)", "a list of 1", "one value for the whole cloud", "group_vars/all.yml"),
+    ),
+    "a device by a relative path": (
+        both(stored(CEPH), device(path="sdb")),
+        ("storage_devices[0]", "sdb", "an absolute path", "/dev/disk/by-id"),
+    ),
+    "a device twice": (
+        both(stored(CEPH), device(path="/dev/sdc")),
+        ("storage_devices[1]", "/dev/sdc, which stands there twice", "each device once", "Remove one"),
+    ),
+    "a device without its path": (
+        both(stored(CEPH), put("hosts", "storage", "storage1", "storage_devices", to=[{}])),
+        ("storage_devices[0]", "'path' is missing", "path", "Add it"),
+    ),
+    "a device for no back end": (
+        stored(NFS, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "takes it", "Add a back end"),
+    ),
+    "a device for one of two": (
+        stored(CEPH, {"name": "objects", "kind": "swift"}, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "ceph, objects", "Add backend"),
+    ),
+    "a device for a back end that there isn't": (
+        both(stored(CEPH, devices=3), device(backend="cehp")),
+        ("storage_devices[0]", "for cehp, which cloud_storage lacks", "ceph", "'ceph'"),
+    ),
+    "a device for a back end that takes none": (
+        both(stored(CEPH, NFS, devices=3), device(backend="nfs")),
+        ("storage_devices[0]", "for nfs, which takes none of storage1", "ceph", "Name the host"),
+    ),
+    "a size with a unit of its own": (
+        both(stored(CEPH), device(path="/srv/osd", size="10 GB")),
+        ("storage_devices[0]", "size 10 GB", "M, G or T", "10G"),
+    ),
+    "a device with a size": (
+        both(stored(CEPH), device(size="10G")),
+        ("storage_devices[0]", "/dev/sdb with a size", "files alone", "Remove size"),
+    ),
     "an option misspelt": (
         given(cloud_config_site={"nova": {"nova.conf": {"DEFAULT": {"reclaim_instance_intervall": 60}}}}),
         (YML, "no such option; did you mean reclaim_instance_interval?", "nova of this", "Correct it"),
@@ -600,6 +765,17 @@ class TestInput:
         (warning,) = site.warnings
         assert "Make network1 the arbiter" in warning
 
+    def test_storage_of_many_kinds(self, site, monkeypatch):
+        stored(CEPH, {**LVM, "type": "local", "qos": {"total_iops_sec": 500}}, NFS, devices=3)(site)
+        assert site.said(monkeypatch).get("msg") is None
+
+    def test_options_of_a_back_end(self, site, monkeypatch):
+        """Its section is known once the host's part is."""
+        stored(CEPH)(site)
+        options = {"cinder": {"cinder.conf": {"ceph": {"rbd_max_clone_depth": 3}}}}
+        given(cloud_config=options, cloud_config_files={"glance": {"glance-api.conf": {"fs": None}}})(site)
+        assert site.said(monkeypatch).get("msg") is None
+
     def test_secrets_that_can_be_read(self, site, monkeypatch):
         vaulted(b"right", b"right")(site)
         certificate(["cloud.example.org", "*.example.org"])(site)
@@ -714,6 +890,8 @@ def probe(address, **changes):
         "neighbours": {},
         "bridges": None,
         "cloud": None,
+        "devices": {},
+        "volume_groups": [],
         **changes,
     }
 
@@ -729,6 +907,8 @@ def card(name, **changes):
 
 
 VIP = {"cloud_internal_address": "192.0.2.9"}
+STORED = {"cloud_storage": [CEPH]}
+EMPTY = {"kind": "block", "holds": "", "owner": "", "mounted": ""}
 # Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the fault that follows.
 UNFIT = {
     "an older release": (
@@ -857,6 +1037,26 @@ UNFIT = {
         ("controller1", {"cloud": {"identity": "other", "names": ["cloud"]}}),
         (".secrets", "of a cloud that has other secrets", "the secrets of the cloud", "cloud_secrets_dir"),
     ),
+    "a device that is not there": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
+        ("storage_devices", "no device /dev/sdb", "a block device", "/dev/disk/by-id"),
+    ),
+    "a device that is a folder": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "folder"}}}),
+        ("storage_devices", "/dev/sdb, which is a folder", "a block device", "Correct the path"),
+    ),
+    "a device that holds something": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "ext4", "mounted": "/srv"}}}),
+        ("storage_devices", "/dev/sdb, which holds ext4, mounted at /srv", "an empty device", "wipefs --all /dev/sdb"),
+    ),
+    "no volume group": (
+        {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
+        ("storage2", {"volume_groups": ["vg0"]}),
+        ("cloud_storage", "no volume group cinder-volumes on storage2", "vg0", "vgcreate cinder-volumes"),
+    ),
     "an older copy of the secrets": (
         {},
         ("controller1", {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud", "lamp_database"]}}),
@@ -878,6 +1078,7 @@ FIT = {
     "a VIP that we hold": (VIP, {"interfaces": card("eth0", addresses=["192.0.2.11/24", "192.0.2.9/32"])}),
     "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
     "its own cloud": ({}, {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
+    "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
     "one network twice": ({}, {"interfaces": card("eth1", addresses=["192.0.2.12/24"])}),
 }
 
@@ -898,8 +1099,15 @@ class TestHosts:
             facts[name] = {"preflight_probe": result}
         return site.said(monkeypatch, "hosts", facts, **more)
 
+    def storage(self, site):
+        """Two storage hosts, the first with two devices."""
+        stored()(site)
+        site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16"}
+
     @pytest.mark.parametrize(("values", "change", "parts"), UNFIT.values(), ids=UNFIT.keys())
     def test_one_fault(self, site, monkeypatch, values, change, parts):
+        if "cloud_storage" in values:
+            self.storage(site)
         given(**values)(site)
         (fault,) = told(self.said(site, monkeypatch, dict([change])))
         for part, text in zip(parts, fault, strict=True):
@@ -907,8 +1115,10 @@ class TestHosts:
 
     @pytest.mark.parametrize(("values", "found"), FIT.values(), ids=FIT.keys())
     def test_no_fault(self, site, monkeypatch, values, found):
+        if "cloud_storage" in values:
+            self.storage(site)
         given(**values)(site)
-        result = self.said(site, monkeypatch, {"controller1": found})
+        result = self.said(site, monkeypatch, {"storage1" if "devices" in found else "controller1": found})
         assert result.get("msg") is None
         assert result["ansible_facts"] == {"cairn_left_out": {}}
 

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, storage, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.page_spec import items, mapping
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.storage import found_devices
 
 RELEASE = {"id": "debian", "version": "13"}
 ARCHITECTURES = ("x86_64",)
@@ -21,6 +22,8 @@ ARCHITECTURES = ("x86_64",)
 CLOCK_SECONDS = 30
 # Measured on an all-in-one with two workers: what each unit needs stands in its page; the system itself, here.
 SYSTEM_MB = 200
+# What a device's daemon takes at least.
+DEVICE_MB = {"ceph": 150}
 # Packages with their downloads, databases and first logs: an all-in-one took 3100. Images and guests come on top.
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
 # A host that has its packages needs room to go on.
@@ -35,6 +38,7 @@ class Host:
     :param facts: what host_probe found.
     :param groups: its node groups.
     :param pages: the catalogue pages of this cloud that are present.
+    :param backends: the cloud's storage, complete.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Host:
     facts: Mapping[str, Any]
     settings: Settings
     pages: Mapping[str, Mapping[str, Any]]
+    backends: Sequence[storage.Backend] = ()
 
     def fault(self, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
         """Return a fault of this host, where no setting is concerned."""
@@ -87,6 +92,10 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
         if fixed + each:
             more = f" ({fixed} and {each} for each of {workers} workers)" if each else ""
             needed.append((fixed + each * workers, name + more))
+    for backend in host.backends:
+        count = len(backend["devices"].get(host.name, []))
+        if each := DEVICE_MB.get(backend["kind"], 0) * count:
+            needed.append((each, f"{backend['name']}'s devices"))
     return sorted(needed, reverse=True)
 
 
@@ -269,6 +278,7 @@ def faults(host: Host, units: set[str]) -> Iterator[Fault]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from found_devices(host, host.settings.fault, host.backends)
 
 
 def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:

@@ -39,6 +39,7 @@ CLOUD_WIDE = (
     "cloud_vlan_range",
     "cloud_tenant_network_types",
     "cloud_vip_router_id",
+    "cloud_storage",
 )
 
 

@@ -1,0 +1,238 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The back ends of cloud_storage, and the devices that hosts give to them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils import storage
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
+
+_HOST = Mapping[str, Any]
+_NAME = "cloud_storage"
+_DEVICES = "storage_devices"
+# A name becomes a section of cinder.conf or glance-api.conf, which have these already.
+_TAKEN = (
+    *("audit", "backend", "barbican", "cache", "cinder", "coordination", "cors", "database", "default", "file", "fs"),
+    *("healthcheck", "keymgr", "nova", "privsep", "profiler", "ssl", "task", "vault", "wsgi"),
+)
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
+SIZE = re.compile(r"[1-9][0-9]*[MGT]")
+_SHARE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):/\S*")
+_CONSUMERS = ("front-end", "back-end", "both")
+# Keys of a back end that every kind has.
+_COMMON = ("name", "kind", "serves", "default")
+# What a Ceph that was there before has to bring along, by what it serves.
+CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
+
+
+def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    """Find what is wrong with one back end by itself."""
+    kind = storage.KINDS[one["kind"]]
+    where = f"{cloud.where(_NAME)}[{index}]"
+    if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
+        allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
+        yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
+    for key in one:
+        if key not in (*_COMMON, *kind.keys):
+            remedy = nearest(key, kind.keys, f"Remove it, or choose another kind than {one['kind']}.")
+            yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.keys)), remedy)
+    serves = one.get("serves", kind.serves)
+    if not serves:
+        yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Say what it serves, or remove the line.")
+    for use in serves:
+        if use not in storage.USES:
+            remedy = nearest(use, storage.USES, "Remove it.")
+            yield Fault(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
+        elif use not in kind.can:
+            able = [name for name, other in storage.KINDS.items() if use in other.can]
+            remedy = f"Take it out, and let a back end of {' or '.join(able)} serve them."
+            yield Fault(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
+    if one.get("default") and not {"volumes", "images"} & set(serves):
+        remedy = "Remove the line: there is no choice of these."
+        yield Fault(f"{where}.default", f"true, and it serves {', '.join(serves)}", "for volumes and images", remedy)
+    consumer = (one.get("qos") or {}).get("consumer", _CONSUMERS[0])
+    if consumer not in _CONSUMERS:
+        remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
+        yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+    if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
+        remedy = "Write it as in 192.0.2.20:/srv/volumes."
+        yield Fault(f"{where}.share", shown(one.get("share")), "an export, SERVER:/PATH", remedy)
+    if one["kind"] == "file" and not str(one.get("path", "/")).startswith("/"):
+        yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
+    if one.get("cluster"):
+        yield from _cluster(where, one, serves)
+    elif kind.hosts:
+        yield from _hosts(where, one, hosts)
+
+
+def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+    """Find what the folder of a Ceph that is there already lacks."""
+    for key in ("hosts", "replicas"):
+        if key in one:
+            remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
+            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
+    folder = str(one["cluster"])
+    wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
+    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
+    if lacking:
+        remedy = "Get them from whoever runs that Ceph: ceph auth get client.NAME."
+        yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
+
+
+def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    group = storage.in_group(hosts)
+    for name in one.get("hosts") or ():
+        if name not in group:
+            remedy = nearest(name, group, "Put it into the group storage, or take it out here.", 0.8)
+            yield Fault(f"{where}.hosts", shown(name), ", ".join(group) or "hosts of the group storage", remedy)
+    if not group and not one.get("hosts"):
+        remedy = "Name the hosts that have its devices in the group storage; a host may be in several groups."
+        yield Fault(where, f"{one['kind']}, and no host in the group storage", "at least one", remedy)
+
+
+def _twice(found: list[Any]) -> list[Any]:
+    return [item for index, item in enumerate(found) if item in found[:index]]
+
+
+def _together(where: str, found: list[storage.Backend]) -> Iterator[Fault]:
+    """Find what back ends can't be side by side."""
+    for name in _twice([one["name"] for one in found]):
+        yield Fault(where, f"two back ends called {name}", "a name of its own for each", "Rename one of them.")
+    types = [one for one in found if "volumes" in one["serves"]]
+    for name in _twice([one["type"] for one in types]):
+        if [one["name"] for one in types].count(name) < 2:
+            yield Fault(where, f"two back ends with the type {name}", "a type for each", "Set another type for one.")
+    for kind in _twice([one["kind"] for one in found if storage.KINDS[one["kind"]].alone]):
+        names = " and ".join(one["name"] for one in found if one["kind"] == kind)
+        yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
+    for use in storage.USES:
+        serving = [one["name"] for one in found if use in one["serves"]]
+        defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
+        if use in storage.SINGLE and len(serving) > 1:
+            remedy = f"Take {use} out of the serves of all but one."
+            yield Fault(where, f"{' and '.join(serving)} serve {use}", "one back end that does", remedy)
+        elif len(defaults) > 1:
+            remedy = "Leave default: true with one of them."
+            yield Fault(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
+
+
+def _enough(index: int, cloud: Settings, one: storage.Backend) -> Iterator[Fault]:
+    """Find back ends with fewer devices than copies of the data."""
+    kind = storage.KINDS[one["kind"]]
+    if "replicas" not in kind.keys or one.get("cluster"):
+        return
+    where = f"{cloud.where(_NAME)}[{index}]"
+    count = sum(len(devices) for devices in one["devices"].values())
+    if not 2 <= one["replicas"] <= 10 and count >= 2:
+        remedy = "Three bear the loss of a device while another is being replaced."
+        yield Fault(f"{where}.replicas", shown(one["replicas"]), "2 to 10", remedy)
+    elif count < max(2, one["replicas"]):
+        of = "no device" if not count else "one device" if count == 1 else f"{count} devices"
+        remedy = f"Give its hosts {_DEVICES}, or lower replicas."
+        found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} copies"
+        yield Fault(where, found, "a device or more for each copy", remedy)
+
+
+def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterator[Fault]:
+    """Find what is wrong with a host's storage_devices."""
+    takers = storage.takers(found, host["name"])
+    devices = host.get("devices") or []
+    for index, device in enumerate(devices):
+        path, backend, size = str(device["path"]), device.get("backend"), device.get("size")
+
+        def fault(found: str, allowed: str, remedy: str, index: int = index) -> Fault:
+            return Fault(f"{one.where(_DEVICES)}[{index}]", found, allowed, remedy, hosts=(one.host,))
+
+        if not path.startswith("/"):
+            yield fault(path, "an absolute path", "Write it as in /dev/disk/by-id/NAME.")
+        elif path in [str(other["path"]) for other in devices[:index]]:
+            yield fault(f"{path}, which stands there twice", "each device once", "Remove one of them.")
+        if backend and backend not in [other["name"] for other in found]:
+            remedy = nearest(backend, [other["name"] for other in found], f"Add it to {_NAME}.")
+            yield fault(f"for {backend}, which {_NAME} lacks", ", ".join(takers) or "a back end's name", remedy)
+        elif backend and backend not in takers:
+            remedy = f"Name the host in the back end's hosts, or remove the device from {_DEVICES}."
+            yield fault(f"for {backend}, which takes none of {one.host}", ", ".join(takers) or "none", remedy)
+        elif not backend and len(takers) != 1:
+            remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
+            yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that takes it", remedy)
+        if size and not SIZE.fullmatch(str(size)):
+            yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
+        elif size and path.startswith("/dev/"):
+            yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
+
+
+def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
+    """Whether the value of *name* has its shape; what it lacks is told with the other settings."""
+    option = next((options[name] for options in specs.values() if name in options), None)
+    value = one.values.get(name, [])
+    return option is not None and not list(shape.faults(name, value, shape.of_arguments(option), lenient=True))
+
+
+def faults(settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    """Find what is wrong with the cloud's storage, as far as the settings tell.
+
+    :param settings: of all hosts, a controller's first: it speaks for the cloud.
+    :param specs: role → the options of its argument spec.
+    :param hosts: as ``topology`` has them.
+    """
+    fine = all(_shaped(one, specs, _DEVICES) for one in settings)
+    if not fine or not settings or not _shaped(settings[0], specs, _NAME):
+        return
+    cloud = Settings("", settings[0].values, settings[0].places)
+    given = cloud.values.get(_NAME) or []
+    found = [fault for index, one in enumerate(given) for fault in _given(index, one, cloud, hosts)]
+    yield from found
+    if found:
+        return
+    complete = storage.backends(given, hosts)
+    found = list(_together(cloud.where(_NAME), complete))
+    for one in settings:
+        if one.host in hosts:
+            found += _devices(one, hosts[one.host], complete)
+    yield from found
+    if not found:
+        for index, backend in enumerate(complete):
+            yield from _enough(index, cloud, backend)
+
+
+def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend]) -> Iterator[Fault]:
+    """Find devices of *host* that are not there, or that hold something: none of those is ever touched.
+
+    :param host: with ``name`` and ``facts``, what host_probe found.
+    :param fault: makes a fault of the host's setting.
+    :param backends: of this cloud, complete.
+    """
+    seen = host.facts.get("devices", {})
+    groups = host.facts.get("volume_groups", {})
+    for backend in backends:
+        for device in backend["devices"].get(host.name, []):
+            yield from _device(device, backend, seen.get(device["path"]), fault)
+        name = backend["volume_group"]
+        if backend["kind"] == "lvm" and host.name in backend["hosts"] and name not in groups:
+            remedy = f"Make it (vgcreate {name} DEVICE), or name another as the back end's volume_group."
+            yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
+
+
+def _device(
+    device: Mapping[str, Any], backend: storage.Backend, seen: Mapping[str, Any] | None, fault: Callable[..., Fault]
+) -> Iterator[Fault]:
+    path = device["path"]
+    if seen is None:
+        return
+    if seen["kind"] == "missing" and not device.get("size"):
+        remedy = "Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/storage.md."
+        yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
+    elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
+        allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
+        yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
+    elif seen["holds"] and seen["owner"] != backend["kind"]:
+        holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
+        remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
+        yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)
