@@ -187,7 +187,9 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
     with services_held():
         if half:
             seconds["repair"] = apt("dpkg", "--configure", "-a", "--force-confold", "--force-confdef")
-            seconds["repair"] += apt("apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", "-f", "install")
+            seconds["repair"] += apt(
+                "apt-get", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "-f", "install"
+            )
         if not names:
             return seconds
         if lists_outdated() or unknown(names):

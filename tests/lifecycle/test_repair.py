@@ -48,6 +48,7 @@ def openstack(words: str) -> str:
 
 
 PASSWORD = "password and rights .*"  # it says when it was set
+BRIDGES = r"units: cairn-bridges\.service: .*"  # makes what is missing, as at boot
 # The step of its schema before the last: indexes that the package's last step takes away.
 OLD_SCHEMA = """\
 USE placement;
@@ -244,6 +245,8 @@ BATCHES = {
             "controller",
             openstack("user set --password x nova"),
             "identity object user nova set password",
+            # Keystone keeps each password that an account has had.
+            differs=(r"identity: password \d+ nova .* appeared",),
         ),
         row(
             "a message user's rights taken",
@@ -282,11 +285,29 @@ BATCHES = {
             openstack("flavor delete m1.tiny"),
             "resource flavor m1.tiny create",
         ),
-        row("a bridge deleted", "network", "ovs-vsctl del-br br-ex", "bridge br-ex create"),
-        row("a bridge's address removed", "compute", "ip address flush dev br-tep", "bridge br-tep change addresses"),
+        row(
+            "a bridge deleted",
+            "network",
+            "ovs-vsctl del-br br-ex",
+            "bridge br-ex create",
+            differs=(BRIDGES,),
+        ),
+        row(
+            "a bridge's address removed",
+            "compute",
+            "ip address flush dev br-tep",
+            "bridge br-tep change addresses",
+            differs=(BRIDGES,),
+        ),
     ],
     "ports": [
-        row("a bridge's card unplugged", "network", "ovs-vsctl del-port br-ex eth2", "bridge br-ex change ports"),
+        row(
+            "a bridge's card unplugged",
+            "network",
+            "ovs-vsctl del-port br-ex eth2",
+            "bridge br-ex change ports",
+            differs=(BRIDGES,),
+        ),
         row(
             "the token keys lost",
             "controller",
