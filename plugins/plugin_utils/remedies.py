@@ -72,9 +72,12 @@ Missing sudo password
 sudo: a password is required
 Incorrect sudo password
 is not in the sudoers file
-waiting for privilege escalation
     The user may not use sudo, or needs a password for it: run with --ask-become-pass, or allow it without a password
     (NOPASSWD) in /etc/sudoers.d.
+
+waiting for privilege escalation
+    sudo did not answer in time. Where it asks for a password: --ask-become-pass, or NOPASSWD in /etc/sudoers.d. Where the
+    host is that busy: a larger `timeout` in ansible.cfg, and the same command again.
 
 /python[\d.]*: (not found|No such file)
 interpreter '?/\S+ was not found
