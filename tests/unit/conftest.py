@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.plugins.loader import init_plugin_loader
 
 ROOT = Path(__file__).resolve().parents[2]
 # `make` links the checkout there.
 sys.path.insert(0, str(ROOT / ".venv" / "collections"))
 # Ansible's programs stand beside the interpreter, whether or not somebody activated the environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+# Templates find the collection's filters.
+init_plugin_loader([str(ROOT / ".venv" / "collections")])
 
 
 @pytest.fixture(scope="session")
