@@ -11,8 +11,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 LOCK = "/run/cairn.lock"
 SECONDS = 900
-# Its lock lasts as long as the process, however that ends.
-_held = []
 
 
 def take(module: AnsibleModule) -> None:
@@ -22,20 +20,19 @@ def take(module: AnsibleModule) -> None:
     """
     if module.check_mode or os.geteuid():
         return
-    file = open(LOCK, "a+", encoding="utf-8")  # noqa: SIM115
-    _held.append(file)
+    # Nobody closes it: the lock lasts as long as the process, however that ends.
+    file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + SECONDS
     while True:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() > end:
-                file.seek(0)
-                began = f"What an earlier run began on this host has gone on for {SECONDS} s: {file.read()}."
+                holder = os.pread(file, 200, 0).decode()
+                began = f"What an earlier run began on this host has gone on for {SECONDS} s: {holder}."
                 module.fail_json(msg=f"{began} Look at it there, and end it.")
             time.sleep(0.2)
         else:
             break
-    file.truncate(0)
-    file.write(f"{module._name}, process {os.getpid()}")
-    file.flush()
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"{module._name}, process {os.getpid()}".encode(), 0)
