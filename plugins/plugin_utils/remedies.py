@@ -76,8 +76,8 @@ is not in the sudoers file
     (NOPASSWD) in /etc/sudoers.d.
 
 waiting for privilege escalation
-    sudo did not answer in time. Where it asks for a password: --ask-become-pass, or NOPASSWD in /etc/sudoers.d. Where the
-    host is that busy: a larger `timeout` in ansible.cfg, and the same command again.
+    sudo did not answer in time. Where it asks for a password: --ask-become-pass, or NOPASSWD in /etc/sudoers.d. Where
+    the host is that busy: a larger `timeout` in ansible.cfg, and the same command again.
 
 /python[\d.]*: (not found|No such file)
 interpreter '?/\S+ was not found
