@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils import option_index
+from ansible_collections.cairn.openstack.plugins.module_utils.source import source
 
 # Each index as the host's code answered, until a package has another version.
 FOLDER = "/var/lib/cairn/options"
@@ -25,7 +26,7 @@ class Unanswered(Exception):
 
 
 def _program() -> str:
-    return option_index.__loader__.get_source(option_index.__name__)
+    return source(option_index)
 
 
 def _asked(service: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
     UNDONE,
     BridgesError,
 )
+from ansible_collections.cairn.openstack.plugins.module_utils.source import source
 
 COMMAND = "/usr/local/sbin/cairn-bridges"
 UNIT = "cairn-bridges.service"
@@ -90,9 +91,9 @@ def files(record: dict) -> dict[str, config_files.State]:
         return config_files.State(content, mode, "root", "root") if there else config_files.State()
 
     hotplug = " ".join(f"ifup@{nic}.service" for nic in sorted(record["nics"]))
-    source = bridges_host.__loader__.get_source(bridges_host.__name__)
+    program = source(bridges_host)
     return {
-        COMMAND: state(f"#!/usr/bin/python3\n{source}", 0o755),
+        COMMAND: state(f"#!/usr/bin/python3\n{program}", 0o755),
         UNIT_FILE: state(UNIT_TEXT.format(command=COMMAND, hotplug=hotplug)),
         RECORD: state(json.dumps(record, indent=2) + "\n"),
         **{path: state(text or "") for path, text in bridges_host.networkd_files(record).items()},
