@@ -58,6 +58,7 @@ CREATE INDEX ix_placement_aggregates_uuid ON placement_aggregates (uuid);
 CREATE INDEX resource_providers_name_idx ON resource_providers (name);
 CREATE INDEX resource_providers_uuid_idx ON resource_providers (uuid);
 UPDATE alembic_version SET version_num = '422ece571366'"""
+# glance-api has to read the edited file before the former one is back.
 OLDER_FILE = """\
 cp -p /etc/glance/glance-api.conf /run/kept
 echo '[x]' >> /etc/glance/glance-api.conf
