@@ -12,6 +12,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+from ansible_collections.cairn.openstack.plugins.module_utils import byte_code
+
 _POLICY = "/usr/sbin/policy-rc.d"
 _MARK = "# cairn: services wait for their configuration"
 _HELD = "CAIRN_HOLDS_SERVICES"
@@ -35,7 +37,7 @@ class PackageError(Exception):
 
 
 def status() -> tuple[set[str], list[str]]:
-    """Return the installed packages' names, and those that dpkg left half done."""
+    """Return the installed packages' names, and those that were left half done."""
     said = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n"], capture_output=True, text=True, check=False
     ).stdout
@@ -46,7 +48,7 @@ def status() -> tuple[set[str], list[str]]:
             installed.add(name)
         elif state[1:2] in "UFHtW":
             half.append(name)
-    return installed, sorted(half)
+    return installed, sorted({*half, *byte_code.owed_packages()})
 
 
 def wait_for_lock(seconds: float = 900) -> None:
@@ -190,6 +192,7 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
             seconds["repair"] += apt(
                 "apt-get", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "-f", "install"
             )
+            byte_code.settle()
         if not names:
             return seconds
         if lists_outdated() or unknown(names):
@@ -203,5 +206,6 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
         options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
         keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
         seconds["download"] = apt("apt-get", "install", *options, "--download-only", *names)
-        seconds["install"] = apt("apt-get", "install", *options, *keep, "--no-download", *names)
+        with byte_code.beside() as path:
+            seconds["install"] = apt("apt-get", "install", *options, *keep, *path, "--no-download", *names)
     return seconds

@@ -8,6 +8,7 @@ short_description: All of a host's packages in one transaction
 version_added: 0.1.0
 description:
   - Installs what is missing in one transaction, after repairing what an earlier one left half done.
+  - Python packages' byte code is compiled beside dpkg and together, which takes half of the processor's time.
   - Services do not start until they are configured. What holds them back vanishes by itself should the run be killed.
   - In check mode it names the missing packages, also on a host whose package lists do not know them yet.
 author: The Cairn authors (@cairn)
@@ -60,7 +61,7 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import packages, turn
+from ansible_collections.cairn.openstack.plugins.module_utils import byte_code, packages, turn
 
 
 def main() -> None:
@@ -95,7 +96,7 @@ def main() -> None:
             try:
                 absent = module.params["state"] == "absent"
                 result["seconds"] = packages.purge(todo) if absent else packages.install(todo, half)
-            except packages.PackageError as error:
+            except (packages.PackageError, byte_code.CompileError) as error:
                 module.fail_json(msg=str(error), **result)
     module.exit_json(**result)
 
