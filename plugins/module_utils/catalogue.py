@@ -154,6 +154,8 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
             "rabbit_stream_fanout": True,
             "rabbit_qos_prefetch_count": 10,
             "use_queue_manager": True,
+            # An idle server looks up every (60 s / rate / 2), also to see that it shall stop: 1.5 s, not 5.
+            "heartbeat_rate": 20,
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
     for section in file.get("auth", []):

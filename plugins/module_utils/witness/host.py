@@ -116,6 +116,11 @@ def files() -> Objects:
     return result
 
 
+def comes_and_goes(name: str) -> bool:
+    """Whether the unit *name* runs for a moment, for sessions or whoever wakes it."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in PASSING_UNITS)
+
+
 def units() -> Objects:
     """Return every service, socket, timer, path and mount unit: is it up, since which start, does it start at boot.
 
@@ -133,11 +138,13 @@ def units() -> Objects:
             result[name] = {"at boot": state}
         else:
             names.add(name)
-    asked = sorted(name for name in names if not any(fnmatch.fnmatchcase(name, old) for old in PASSING_UNITS))
+    asked = sorted(name for name in names if not comes_and_goes(name))
     properties = "Id,ActiveState,UnitFileState,InvocationID,TriggeredBy,StateChangeTimestampMonotonic"
     said = read("systemctl", "show", f"--property={properties}", *asked)
     for block in said.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines())
+        if comes_and_goes(unit["Id"]):  # it was asked for by an alias
+            continue
         found = {"at boot": unit.get("UnitFileState", "")}
         if ".timer" not in unit.get("TriggeredBy", ""):
             found["state"] = unit.get("ActiveState", "")
