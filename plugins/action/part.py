@@ -7,7 +7,14 @@ import zlib
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, storage, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import (
+    bridges,
+    catalogue,
+    options,
+    storage,
+    swift,
+    topology,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
@@ -68,6 +75,7 @@ class ActionModule(ActionBase):
         values = self.secrets(folder, catalogue.secret_names(pages))
         internal, public = self.setting("cloud_internal_address"), self.setting("cloud_public_address")
         scheme = "https" if self.setting("cloud_tls") else "http"
+        backends = storage.backends(self.setting("cloud_storage"), hosts)
         ca, front = self.certificates(folder)
         addresses = {host["address"] for host in controllers}
         # The front listens on the cloud's addresses; where such a one is the node's own, the services behind it
@@ -104,7 +112,8 @@ class ActionModule(ActionBase):
             "datapath": plan["datapath"],
             "hypervisor": probe["hypervisor"]["type"],
             "management_network": topology.network_of(probe, me["address"]),
-            "storage": {"backends": storage.backends(self.setting("cloud_storage"), hosts)},
+            "storage": {"backends": backends},
+            "swift": swift.swift(backends, hosts, me["name"]),
             "bridges": plan["bridges"],
             "bridge_mappings": [f"{network}:{bridge}" for network, bridge in plan["bridge_mappings"].items()],
             "tunnel_address": plan["tunnel_address"],
@@ -190,6 +199,7 @@ class ActionModule(ActionBase):
             "region": cloud["region"],
             "controller": cloud["controllers"][0]["name"],
             "identity": {"users": [], "services": [], "roles": []},
+            "rings": self.rings(cloud),
             "secrets": cloud["secrets"],
             "mask": list(cloud["secrets"].values()),
             "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
@@ -230,6 +240,26 @@ class ActionModule(ActionBase):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
         return part
+
+    def rings(self, cloud):
+        """Return which of Swift's rings the host gets; the first of the run, which asks for all, how they are made."""
+        found, me = cloud["swift"], cloud["me"]
+        if not found:
+            return {}
+        files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
+        everyone = self.task_vars["ansible_play_hosts_all"]
+        reached = [name for name in everyone if name not in self.left_out]
+        if me["name"] != reached[0]:
+            return {"files": files}
+        probes = {name: self.task_vars["hostvars"].raw_get(name).get("cairn_probe", {}) for name in reached}
+        return {
+            "files": files,
+            "rings": found["rings"],
+            "controller": swift.keeper(probes, [host["name"] for host in cloud["controllers"]]),
+            "seen": swift.newest(probes, found["members"]),
+            # Rings that only some hosts have would let objects be looked for where they are not.
+            "change": set(found["members"]) <= set(everyone),
+        }
 
     def options(self, part, page, files, layers):
         """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""

@@ -45,7 +45,12 @@ KINDS = {
     ),
     "nfs": Kind(("volumes", "backups"), ("volumes",), ("shares", "type", "qos")),
     "swift": Kind(
-        ("objects", "images", "backups"), ("objects",), ("hosts", "replicas"), hosts=True, devices=True, alone=True
+        ("objects", "images", "backups"),
+        ("objects",),
+        ("hosts", "replicas", "part_power", "min_part_hours", "policies", "encryption"),
+        hosts=True,
+        devices=True,
+        alone=True,
     ),
 }
 # Where one back end at most can serve: backups, objects and the machines' own disks have no choice of place.

@@ -8,6 +8,7 @@ from typing import Any
 
 FOLDER = "/srv/node"
 PORTS = {"object": 6200, "container": 6201, "account": 6202}
+ERASURE_CODING = ("ec_type", "ec_num_data_fragments", "ec_num_parity_fragments")
 POLICY = {"index": 0, "name": "replicated", "default": True}
 
 
@@ -45,6 +46,20 @@ def policies(backend: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for policy in sorted(given, key=lambda policy: policy["index"])
     ]
+
+
+def sections(found: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the sections of swift.conf that tell of the policies *found*."""
+    return {
+        f"storage-policy:{policy['index']}": {
+            "name": policy["name"],
+            "default": policy["default"],
+            "deprecated": policy["deprecated"],
+            "policy_type": "erasure_coding" if policy["ec_type"] else "replication",
+            **({key: policy[key] for key in ERASURE_CODING} if policy["ec_type"] else {}),
+        }
+        for policy in found
+    }
 
 
 def rings(backend: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -95,7 +110,10 @@ def swift(backends: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str
         "members": [*proxies, *(name for name in names if name not in proxies)],
         "number": names.index(me) if me in names else 0,
         "devices": [device(given) for given in backend["devices"].get(me, [])],
+        # A host with directories is one for tests: then none of its devices is asked to be mounted.
+        "mount_check": all(device(given)["mount"] for given in backend["devices"].get(me, [])),
         "policies": policies(backend),
+        "sections": sections(policies(backend)),
         "erasure_coding": any(policy["ec_type"] for policy in policies(backend)),
         "encryption": backend.get("encryption", False),
         "rings": rings(backend, {name: host["address"] for name, host in hosts.items()}),

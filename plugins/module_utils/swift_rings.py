@@ -126,8 +126,8 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
     wanted = {(device["host"], device["device"]): device for device in ring["devices"]}
     if not builder:
         hosts = len({host for host, _device in wanted})
-        words = f"{2 ** ring['part_power']} partitions, {ring['replicas']} replicas, {len(wanted)} devices of {hosts} hosts"
-        found.steps = [("create", (), f" created: {words}")]
+        words = f"{2 ** ring['part_power']} partitions, {ring['replicas']} replicas"
+        found.steps = [("create", (), f" created: {words}, {len(wanted)} devices of {hosts} hosts")]
         found.steps += [("add", (device,), "") for device in wanted.values()]
         found.rebalance = True
         return found
@@ -246,10 +246,8 @@ class Work:
         if not sum(left):
             return []
         share = 100 * sum(left) / (len(left) * self.builder.replicas)
-        return [
-            f": {sum(left)} of {len(left)} partitions move one replica, {share:.1f} % of all; "
-            f"then no device is more than {balance:.1f} % from its share"
-        ]
+        words = f": {sum(left)} of {len(left)} partitions move one replica, {share:.1f} % of all"
+        return [f"{words}; then no device is more than {balance:.1f} % from its share"]
 
     def files(self) -> tuple[bytes, bytes]:
         """Return the builder's file and the ring's."""
@@ -330,7 +328,7 @@ class Ring:
             config_files.write(path, config_files.State(text, 0o640, "root", "swift"))
 
     def files(self) -> list[tuple[str, bytes]]:
-        """Return the builder's and the ring's path and content, the builder's first; in check mode, what they would be."""
+        """Return the paths and contents of the builder and the ring; in check mode, what they would be."""
         both = [(self.builder_path, self.builder_data), (self.ring_path, self.ring_data)]
         return [(path, data) for path, data in both if data is not None]
 

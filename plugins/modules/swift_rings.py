@@ -23,8 +23,14 @@ options:
     required: true
     suboptions:
       name: {description: "C(account), C(container), C(object) or C(object-N).", type: str, required: true}
-      part_power: {description: There are two to the power of this many partitions. It can't change., type: int, required: true}
-      replicas: {description: Of each partition; there can be more of them later but not fewer., type: int, required: true}
+      part_power:
+        description: There are two to the power of this many partitions. It can't change.
+        type: int
+        required: true
+      replicas:
+        description: Of each partition; there can be more of them later but not fewer.
+        type: int
+        required: true
       min_part_hours: {description: Hours until a partition may move again., type: int, required: true}
       devices:
         description: The devices; a host's name and the device's own are what it is known by.
@@ -85,7 +91,9 @@ waiting:
   elements: str
   returned: always
 files:
-  description: For V(controller) the rings and their builders, for V(storage) the rings, as O(cairn.openstack.config_files#module:files).
+  description:
+    - For C(controller) the rings and their builders, for C(storage) the rings, each as
+      M(cairn.openstack.config_files) takes a file.
   type: dict
   returned: always
 """
@@ -148,13 +156,17 @@ def main() -> None:
     for line in waiting:
         module.warn(line)
     both = [[file(path, data) for path, data in ring.files()] for ring in rings]
-    files = {"controller": [one for pair in both for one in pair], "storage": [one for pair in both for one in pair[1:]]}
+    files = {
+        "controller": [one for pair in both for one in pair],
+        "storage": [one for pair in both for one in pair[1:]],
+    }
     module.exit_json(changed=bool(changes), changes=changes, waiting=waiting, files=files)
 
 
 def file(path: str, data: bytes) -> dict:
     """Return a file as config_files takes it."""
-    return {"path": path, "content": base64.b64encode(data).decode(), "encoding": "base64", "mode": "0640", "group": "swift"}
+    text = base64.b64encode(data).decode()
+    return {"path": path, "content": text, "encoding": "base64", "mode": "0640", "group": "swift"}
 
 
 if __name__ == "__main__":

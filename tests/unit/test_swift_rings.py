@@ -112,7 +112,7 @@ class TestNew:
             found.reconcile(lambda: None, 0, True, False)
 
     def test_too_few_devices(self, folder):
-        with pytest.raises(swift_rings.RingError, match="needs 3 devices with a weight.*has 2"):
+        with pytest.raises(swift_rings.RingError, match=r"needs 3 devices with a weight.*has 2"):
             folder.run(ring(hosts=2))
 
 
@@ -230,7 +230,7 @@ class TestRepair:
             made.run(ring(), seen=held + 1)
 
     def test_a_lost_builder_is_no_reason_for_new_places(self, folder):
-        with pytest.raises(swift_rings.RingError, match="newest builder .* is none"):
+        with pytest.raises(swift_rings.RingError, match=r"newest builder .* is none"):
             folder.run(ring(), seen=5)
 
 
