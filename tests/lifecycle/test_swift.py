@@ -151,7 +151,7 @@ def change(playbooks, controller, client, capsys):
         assert rings(controller) == before, "a plan has changed a ring"
         run = playbooks.must("playbooks/site.yml", option)
         (said,) = run.of("Rings").values()
-        assert [*planned.values()][0]["changes"] == said["changes"], "the plan told something else"
+        assert next(iter(planned.values()))["changes"] == said["changes"], "the plan told something else"
         found = moves(before, rings(controller))
         assert client.lost() == {}, "not all could be read while replicas moved"
         seconds = healed(controller, client)
