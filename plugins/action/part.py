@@ -249,7 +249,7 @@ class ActionModule(ActionBase):
         files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
         everyone = self.task_vars["ansible_play_hosts_all"]
         reached = [name for name in everyone if name not in self.left_out]
-        if me["name"] != reached[0]:
+        if me["name"] != reached[0] or not set(reached) & set(found["members"]):
             return {"files": files}
         probes = {name: self.task_vars["hostvars"].raw_get(name).get("cairn_probe", {}) for name in reached}
         return {
