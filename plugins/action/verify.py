@@ -15,9 +15,16 @@ import time
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.verify import probe
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import FAILED, NOT_RUN, PASSED, NotRun
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
+    FAILED,
+    NOT_RUN,
+    PASSED,
+    NotRun,
+    perform_all,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import CHECK_PREFIX, KEPT_PREFIX
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.volume import Copies
 from ansible_collections.cairn.openstack.plugins.plugin_utils.verify_spec import SPEC
 
 MODULE = "cairn.openstack.cloud_verify"
@@ -52,6 +59,7 @@ class ActionModule(ActionBase):
             outcomes = {check["name"]: check["outcome"] for check in results}
             vantage = self.vantage(made)
             results += self.probe(vantage, private, made, outcomes)
+            results += self.copies(vantage, private, made, results)
             usable = any(check["name"] == "ssh" and check["outcome"] == PASSED for check in results)
             self.kept = options["keep"] and usable
         except BaseException:
@@ -105,16 +113,29 @@ class ActionModule(ActionBase):
         reached = self.module("reach", address=router, seconds=ROUTE_TIMEOUT)["reached"]
         return "controller" if reached else "control"
 
-    def probe(self, vantage, private, made, outcomes):
+    def copies(self, vantage, private, made, results):
+        """Make copies of what was written to a volume, and read them; return the results."""
+        outcomes = {check["name"]: check["outcome"] for check in results}
+        if outcomes.get("volume written") != PASSED:
+            # Nobody need be asked for that.
+            found = perform_all(Copies(None, made).checks(), outcomes)
+            results = [result.as_dict() for result in found]
+        else:
+            answer = self.module("copies", made=made, outcomes=outcomes)
+            results, made = answer["results"], answer["made"]
+        outcomes.update({check["name"]: check["outcome"] for check in results})
+        return results + self.probe(vantage, private, made, outcomes, "copies")
+
+    def probe(self, vantage, private, made, outcomes, part="machines"):
         """Use the machines; return the results."""
         if vantage == "none":
-            checks = probe.Probe("", made, self.options).checks()
+            checks = probe.checks(probe.Probe("", made, self.options), part)
             why = "verify_from is none"
             return [{"name": check.name, "outcome": NOT_RUN, "seconds": 0.0, "detail": why} for check in checks]
-        if vantage == "controller":
-            results = self.module("probe", private_key=private, made=made, outcomes=outcomes)["results"]
+        if vantage == "controller" and (part == "machines" or outcomes["volume written"] == PASSED):
+            results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
-            results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes)]
+            results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]
         where = "the control machine" if vantage == "control" else self.task_vars["inventory_hostname"]
         for check in results:
             if check["name"] in ("ping", "ssh") and check["outcome"] != NOT_RUN:

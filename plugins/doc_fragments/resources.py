@@ -112,6 +112,26 @@ options:
       metadata:
         description: Metadata; null removes a key.
         type: dict
+  volume_types:
+    description: Volume types.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: *name
+      state: *state
+      description: *description
+      public:
+        description: Whether every project may use it; so it is if nothing is given.
+        type: bool
+      extra_specs:
+        description: Extra specs, such as C(volume_backend_name); null removes one.
+        type: dict
+      qos:
+        description:
+          - Limits as Cinder names them, such as C(total_iops_sec); null removes one.
+          - C(consumer) is V(front-end) (the hypervisor) unless it is V(back-end) or V(both).
+        type: dict
   images:
     description: Images of the administrator's project.
     type: list

@@ -133,8 +133,9 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
     """Return the oslo sections that *file* asks for: databases, message queue, accounts, cache."""
     name, secrets = page["name"], cloud["secrets"]
     sections: dict[str, dict[str, Any]] = {}
-    # Only controllers reach the databases: no other node holds their passwords.
-    databases = file.get("databases") or {} if "controller" in cloud["me"]["groups"] else {}
+    # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
+    reach = set(file.get("database_nodes") or ["controller"])
+    databases = file.get("databases") or {} if reach & set(cloud["me"]["groups"]) else {}
     for section, database in databases.items():
         password = quote(secrets[f"{name}_database"], safe="")
         sections[section] = {
@@ -182,6 +183,8 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
     if "service_user" in sections:
         sections["service_user"]["send_service_user_token"] = True
         del sections["service_user"]["region_name"]  # it asks Keystone alone
+    if "cinder" in sections:
+        sections["cinder"]["os_region_name"] = sections["cinder"].pop("region_name")
     return sections
 
 
@@ -256,7 +259,8 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
             content = next((layer[name] for layer in reversed(layers) if name in layer), shipped)
         else:
             common = common_sections(page, attributes, cloud)
-            sections = ordered([common, shipped, *(layer.get(name, {}) for layer in layers)])
+            computed = attributes.get("sections")
+            sections = ordered([common, shipped, computed, *(layer.get(name, {}) for layer in layers)])
             content = ini.render(sections)
         result.append(
             {

@@ -251,16 +251,6 @@ def _signatures(path: str) -> str:
     return ", ".join(dict.fromkeys(one["type"] for one in found))
 
 
-def _volume_group(path: str) -> str:
-    """Return the volume group that the device belongs to, or nothing."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            ["pvs", "--noheadings", "-o", "vg_name", path], capture_output=True, text=True, check=True, timeout=30
-        )
-        return done.stdout.strip()
-    return ""
-
-
 def _osd(path: str) -> bool:
     """Whether the device holds data of a Ceph daemon of this host."""
     with open(path, "rb") as file:
@@ -282,7 +272,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
     """Return what is at *paths*: {kind, holds, owner, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph``, ``swift`` or a volume group, where one of them has it already.
+    is ``ceph`` or ``swift``, where one of them has it already.
     """
     mounts = [line.split() for line in text("/proc/self/mounts").splitlines()]
     answer = {}
@@ -299,7 +289,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
             if found["mounted"].startswith("/srv/node/"):
                 found["owner"] = "swift"
             elif found["holds"]:
-                found["owner"] = "ceph" if _osd(path) else _volume_group(path)
+                found["owner"] = "ceph" if _osd(path) else ""
         answer[path] = found
     return answer
 

@@ -142,6 +142,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "keep": FLAG,
                 "units": TEXTS,
                 "databases": {"type": "dict", "values": TEXT},
+                "database_nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "sections": {"type": "dict", "values": ANYTHING},
                 "messaging": FLAG,
                 "auth": TEXTS,
             },

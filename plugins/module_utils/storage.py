@@ -40,10 +40,9 @@ KINDS = {
         alone=True,
     ),
     "file": Kind(("images",), ("images",), ("path",)),
-    "lvm": Kind(
-        ("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True, devices=True
-    ),
-    "nfs": Kind(("volumes", "backups"), ("volumes",), ("shares", "type", "qos")),
+    # Its volume group is there already: who makes one of which disks is a matter of each host.
+    "lvm": Kind(("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True),
+    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "type", "qos")),
     "swift": Kind(
         ("objects", "images", "backups"),
         ("objects",),

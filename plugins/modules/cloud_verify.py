@@ -14,10 +14,11 @@ options:
   phase:
     description:
       - V(use) makes a project and a user and, as that user, everything up to machines that run.
+      - V(copies) makes copies of the volume that a machine wrote to.
       - V(reach) pings an address, V(probe) uses the machines, both from this host.
       - V(clean) removes all that the run made.
     type: str
-    choices: [use, reach, probe, clean]
+    choices: [use, copies, reach, probe, clean]
     required: true
   cloud:
     description: The entry of the host's C(clouds.yaml) of the administrator.
@@ -59,6 +60,11 @@ options:
     description: The outcomes so far, by check.
     type: dict
     default: {}
+  part:
+    description: Which checks of O(phase=probe), those of machines or those that read V(copies).
+    type: str
+    choices: [machines, copies]
+    default: machines
   keep:
     description: With O(phase=clean), spare the first machine and what it needs.
     type: bool
@@ -99,7 +105,7 @@ results:
 made:
   description: The machines and addresses, for the phase C(probe).
   type: dict
-  returned: for the phase C(use)
+  returned: for the phases C(use) and C(copies)
 image_wanted:
   description: The cloud has no such image, so run this again with O(image_file).
   type: bool
@@ -135,6 +141,7 @@ def main():
             "seconds": {"type": "int", "default": 10},
             "made": {"type": "dict", "default": {}},
             "outcomes": {"type": "dict", "default": {}},
+            "part": {"type": "str", "choices": ["machines", "copies"], "default": "machines"},
             "keep": {"type": "bool", "default": False},
             "consoles": {"type": "list", "elements": "str", "default": []},
         },

@@ -135,7 +135,7 @@ ansible_facts:
         devices:
           description:
             - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by the
-              marks on it, its C(owner) (V(ceph), V(swift) or a volume group) and where it is C(mounted).
+              marks on it, its C(owner) (V(ceph) or V(swift)) and where it is C(mounted).
           type: dict
           returned: always
           sample: {/dev/sdb: {kind: block, holds: "", owner: "", mounted: ""}}

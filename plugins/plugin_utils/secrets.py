@@ -7,6 +7,7 @@ import base64
 import os
 import secrets
 import string
+import struct
 from typing import Any
 
 import yaml
@@ -17,9 +18,12 @@ _FILE = "secrets.yml"
 
 
 def generate(name: str) -> str:
-    """Return a new secret for *name*: a Fernet key where the name says so, 40 letters and digits otherwise."""
+    """Return a new secret for *name*: a Fernet or a Ceph key where the name says so, else 40 letters and digits."""
     if name.endswith("_fernet"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    if name.endswith("_cephx"):
+        # AES, when it was made (never read), and 16 bytes.
+        return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
     return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 

@@ -79,9 +79,29 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode"])
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "stored"])
 def shipped(request, root, tmp_path_factory):
-    return parts(root, tmp_path_factory.mktemp(request.param), request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    return parts(root, folder, stored(folder) if request.param == "stored" else request.param)
+
+
+def stored(folder):
+    """Write an inventory with a storage host of every kind of back end; returns its path."""
+    everything = [
+        {"name": "ceph", "kind": "ceph", "serves": ["volumes", "images", "backups", "ephemeral"], "default": True},
+        {"name": "lvm", "kind": "lvm"},
+        {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"},
+        {"name": "files", "kind": "file"},
+    ]
+    host = {"ansible_host": "192.0.2.15", "storage_devices": [{"path": "/dev/sdb"}, {"path": "/dev/sdc"}]}
+    groups = {
+        name: {"hosts": {"aio1": {"ansible_host": "192.0.2.11"}}} for name in ("controller", "network", "compute")
+    }
+    groups |= {"storage": {"hosts": {"storage1": host}}, "all": {"vars": {"cloud_storage": everything}}}
+    path = folder / "inventory" / "hosts.yml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(groups))
+    return path
 
 
 OBJECTS = {
@@ -102,7 +122,7 @@ OBJECTS = {
 
 
 @pytest.fixture(scope="module")
-def stored(root, tmp_path_factory):
+def swift_lab(root, tmp_path_factory):
     """The lab with three storage hosts for Swift and one that has none of it."""
     folder = tmp_path_factory.mktemp("stored")
     inventory = folder / "inventory"
@@ -176,13 +196,13 @@ class TestShipped:
                     assert stray == [], unit["name"]
 
     def test_secrets_stay_where_they_belong(self, shipped):
-        """No file that others may read holds one; only controllers hold those of databases."""
+        """No file that others may read holds one; only controllers, and cinder-volume, hold those of databases."""
         for part in shipped.values():
             for item in part["files"] + part["early"]:
                 held = [name for name, value in part["secrets"].items() if value in item["content"]]
                 if int(item["mode"], 8) & 0o004:
                     assert held == [], item["path"]
-                if not part["databases"]:
+                if not part["databases"] and item["path"] != "/etc/cinder/cinder.conf":
                     assert [name for name in held if name.endswith("_database")] == [], item["path"]
 
     def test_no_option_is_wrong_or_old(self, shipped):
@@ -208,6 +228,43 @@ class TestShipped:
         assert all(item["url"].startswith(f"http://{controller['bind']}:") for item in controller["health"])
 
 
+@pytest.fixture(scope="module")
+def found(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("storage")
+    return parts(root, folder, stored(folder))
+
+
+class TestStored:
+    def test_daemons_are_where_their_devices_are(self, found):
+        ceph = {"ceph-mon@storage1", "ceph-mgr@storage1", "ceph-osd.target"}
+        assert ceph <= set(names(found["storage1"]))
+        assert not ceph & set(names(found["aio1"]))
+        assert [device["path"] for device in found["storage1"]["ceph"]["osds"]] == ["/dev/sdb", "/dev/sdc"]
+        assert found["aio1"]["ceph"] is None
+
+    def test_volumes_are_served_where_they_can_be(self, found):
+        assert "enabled_backends = ceph,nfs\n" in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "enabled_backends = lvm\n" in file(found["storage1"], "/etc/cinder/cinder.conf")
+        assert "cinder-volume" in names(found["storage1"])
+        assert "cinder-api" not in names(found["storage1"])
+
+    def test_stores_of_images(self, found):
+        text = file(found["aio1"], "/etc/glance/glance-api.conf")
+        assert "enabled_backends = fs:file,ceph:rbd,files:file\n" in text
+        assert "default_backend = ceph\n" in text
+
+    def test_libvirt_and_nova_know_one_secret(self, found):
+        text = file(found["aio1"], "/etc/nova/nova-compute.conf")
+        secret = next(line.split(" = ")[1] for line in text.splitlines() if line.startswith("rbd_secret_uuid"))
+        key = file(found["aio1"], f"/etc/libvirt/secrets/{secret}.base64")
+        assert key == found["aio1"]["secrets"]["nova_cephx"]
+
+    def test_a_cloud_without_has_none_of_it(self, lab):
+        for part in lab.values():
+            assert not [name for name in names(part) if name.startswith(("cinder", "ceph"))]
+            assert "8776" not in "".join(item["content"] for item in part["files"])
+
+
 class TestOptions:
     def test_layers(self, lab):
         text = file(kinds(lab)["controller"], "/etc/lamp/lamp.conf")
@@ -230,8 +287,8 @@ class TestOptions:
 
 class TestSwift:
     @pytest.fixture(scope="class")
-    def found(self, stored):
-        return stored()
+    def found(self, swift_lab):
+        return swift_lab()
 
     def test_who_has_what(self, found):
         proxy, node = names(found["controller1"]), names(found["storage1"])
@@ -268,8 +325,8 @@ class TestSwift:
         given = {name: part["rings"]["files"] for name, part in found.items()}
         assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
 
-    def test_a_part_of_the_hosts_changes_no_ring(self, stored):
-        (part,) = stored("storage3").values()
+    def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
+        (part,) = swift_lab("storage3").values()
         assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
 
     def test_disks_are_mounted_and_folders_are_not(self, found):

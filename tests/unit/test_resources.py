@@ -51,6 +51,8 @@ class Service:
 class Connection:
     current_project_id = "p0"
 
+    block_storage = None
+
     def __init__(self, identity=None, compute=None, network=None):
         self.said = []
         own = {"projects": [Thing(id="p0", name="admin", domain_id="d0")]}
@@ -247,3 +249,68 @@ def test_zones_and_aggregates_of_hosts():
         {"name": "east", "hosts": ["c1", "c2"], "zone": "east"},
         {"name": "ssd", "hosts": ["c1"]},
     ]
+
+
+class BlockStorage:
+    """Cinder's answers to plain requests, and a record of those that change something."""
+
+    def __init__(self, types=(), qos=()):
+        self.lists = {"/types?is_public=None": {"volume_types": types}, "/qos-specs": {"qos_specs": qos}}
+        self.said = []
+
+    def request(self, path, method, **options):
+        if method == "GET" and path in self.lists:
+            return Answer(self.lists[path])
+        self.said.append((method, path, options.get("json")))
+        kind = {"/types": "volume_type", "/qos-specs": "qos_specs"}.get(path)
+        return Answer({kind: {"id": f"id of {kind}", **options["json"][kind]}} if kind else {})
+
+
+class Answer:
+    status_code = 200
+    content = b"x"
+
+    def __init__(self, data):
+        self.data = data
+
+    def json(self):
+        return self.data
+
+
+TYPE = {"id": "t1", "name": "fast", "description": None, "is_public": True, "extra_specs": {"a": "1"}}
+QOS = {"id": "q1", "name": "fast", "consumer": "front-end", "specs": {"total_iops_sec": "500"}}
+
+
+class TestVolumeTypes:
+    def plan(self, block, *items):
+        conn = Connection()
+        conn.block_storage = block
+        return cloud(conn, volume_types=list(items)).plan()
+
+    def test_a_new_one_with_limits(self):
+        block = BlockStorage()
+        (change,) = self.plan(block, {"name": "fast", "extra_specs": {"a": 1}, "qos": {"total_iops_sec": 500}})
+        assert str(change) == "volume type fast: create"
+        change.make()
+        qos = {"name": "fast", "consumer": "front-end", "total_iops_sec": "500"}
+        assert block.said[1] == ("POST", "/qos-specs", {"qos_specs": qos})
+        assert block.said[2][1] == "/qos-specs/id of qos_specs/associate?vol_type_id=id of volume_type"
+
+    def test_as_it_should_be(self):
+        block = BlockStorage([{**TYPE, "qos_specs_id": "q1"}], [QOS])
+        assert self.plan(block, {"name": "fast", "extra_specs": {"a": 1}, "qos": {"total_iops_sec": 500}}) == []
+
+    def test_other_limits(self):
+        block = BlockStorage([{**TYPE, "qos_specs_id": "q1"}], [QOS])
+        (change,) = self.plan(block, {"name": "fast", "qos": {"total_iops_sec": None, "read_iops_sec": 9}})
+        change.make()
+        assert block.said == [
+            ("PUT", "/qos-specs/q1", {"qos_specs": {"read_iops_sec": "9"}}),
+            ("PUT", "/qos-specs/q1/delete_keys", {"keys": ["total_iops_sec"]}),
+        ]
+
+    def test_limits_of_a_killed_run_are_joined(self):
+        block = BlockStorage([{**TYPE, "qos_specs_id": None}], [QOS])
+        (change,) = self.plan(block, {"name": "fast", "qos": {"total_iops_sec": 500}})
+        change.make()
+        assert block.said[-1][1] == "/qos-specs/q1/associate?vol_type_id=t1"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import subprocess
 import threading
 import time
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     plan,
     probe,
     s3,
+    volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
     FAILED,
@@ -105,8 +107,9 @@ def test_poll_returns_the_first_true_answer_or_the_last():
 
 def test_every_check_can_be_reached_and_knows_its_services():
     checks = plan.checks(Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True, "objects": True}))
-    made = {"machines": []}
-    checks += probe.Probe("", made, OPTIONS).checks()
+    made = {"machines": [], "disks": {}}
+    seen = probe.Probe("", made, OPTIONS)
+    checks += [*seen.checks(), *volume.Copies(None, made).checks(), *seen.copies()]
     names = {check.name for check in checks}
     assert len(names) == len(checks)
     for check in checks:
@@ -153,8 +156,12 @@ class Cloud:
             "ports": ports,
             "security_groups": [thing(RUN), thing("default")],
             "images": [thing(f"{RUN}-sample")],
+            "services": [thing("cinder", type="block-storage")],
+            "volumes": [thing(f"{RUN}-{name}", attachments=[], status="available") for name in ("volume", "clone")],
+            "snapshots": [thing(f"{RUN}-snapshot", status="available")],
+            "backups": [thing(f"{RUN}-backup", status="available", project_id=f"id-{RUN}")],
         }
-        self.identity = self.compute = self.network = self.image = self
+        self.identity = self.compute = self.network = self.image = self.block_storage = self
 
     def __getattr__(self, name):
         kind = name.removeprefix("delete_") + "s"
@@ -176,7 +183,21 @@ def test_everything_that_a_run_made_goes_and_nothing_else():
     cloud = Cloud()
     clean.Sweep(cloud, RUN, 0).all()
     left = {kind: names for kind, names in cloud.names().items() if names}
-    assert left == {"flavors": ["m1.tiny"], "keypairs": ["mine"]}
+    assert left == {"flavors": ["m1.tiny"], "keypairs": ["mine"], "services": ["cinder"]}
+
+
+def test_a_volume_that_does_not_go_is_named():
+    cloud = Cloud(stuck=(f"{RUN}-clone",))
+    with pytest.raises(Bad, match=f"volume {RUN}-clone"):
+        clean.Sweep(cloud, RUN, 0).all()
+
+
+def test_a_cloud_without_volumes_is_asked_for_none():
+    cloud = Cloud()
+    for kind in ("services", "volumes", "snapshots", "backups"):
+        cloud.things[kind] = []
+    cloud.block_storage = None
+    clean.Sweep(cloud, RUN, 0).all()
 
 
 def test_a_machine_that_does_not_go_is_named_and_the_project_stays_to_find_it_by():
@@ -350,6 +371,8 @@ def probed(monkeypatch):
         "machines": [machine(1), machine(2), machine(3, VLAN)],
         "floating_address": "192.0.2.1",
         "gateway": "192.0.2.254",
+        "run": RUN,
+        "disks": {"volume": "0123456789abcdef0123456789", "clone": "9876543210abcdef0123456789"},
     }
     found = probe.Probe("/k", made, {**OPTIONS, "ssh_timeout": 0, "ping_timeout": 0})
     found.said = []
@@ -386,6 +409,34 @@ def test_metadata_must_be_the_machines_own(probed):
         probed.metadata()
 
 
+def test_what_was_written_must_stand_in_a_copy(probed):
+    digest = volume.digest(RUN)
+    probed.answer = lambda command: (0, f"{digest}\n2")
+    assert probed.same("clone", 2) == f"read back: sha256 {digest[:12]}…"
+    assert "9876543210abcdef0123 " in probed.said[0][-1]  # a disk's serial has twenty letters
+    with pytest.raises(Bad, match="sees 2 GiB, not 1"):
+        probed.same("clone", 1)
+    probed.answer = lambda command: (0, f"{'0' * 64}\n1")
+    with pytest.raises(Bad, match="does not stand there"):
+        probed.same("volume", 1)
+
+
+def test_what_is_written_is_what_is_looked_for(tmp_path):
+    """The commands themselves, on a file in the place of a disk."""
+    file = tmp_path / "disk"
+    file.write_bytes(bytes(2**23))
+    found = []
+    for command in (volume.write(RUN, "x"), volume.read("x")):
+        own = command[command.index("; done; ") :].split("; }; ", 1)[1]
+        own = own.replace("sudo -n ", "").replace("/dev/$disk", str(file)).split("; echo")[0]
+        found.append(
+            subprocess.run(
+                own.replace("conv=fsync", "conv=fsync,notrunc"), shell=True, check=True, capture_output=True, text=True
+            ).stdout
+        )
+    assert found[1].strip() == volume.digest(RUN)
+
+
 def test_no_log_in_says_what_ssh_said(probed):
     probed.answer = lambda command: (255, "")
     with pytest.raises(Bad, match="lost") as error:
@@ -394,7 +445,7 @@ def test_no_log_in_says_what_ssh_said(probed):
 
 
 def test_nothing_is_probed_without_a_floating_ip(probed):
-    earlier = {"floating IP": FAILED, "other machines": PASSED, "VLAN machines": NOT_RUN}
+    earlier = {"floating IP": FAILED, "other machines": PASSED, "VLAN machines": NOT_RUN, "volume": PASSED}
     results = probe.perform("key", probed.made, probed.options, earlier)
     assert {result.outcome for result in results} == {NOT_RUN}
     assert probed.said == []

@@ -22,6 +22,8 @@ ARCHITECTURES = ("x86_64",)
 CLOCK_SECONDS = 30
 # Measured on an all-in-one with two workers: what each unit needs stands in its page; the system itself, here.
 SYSTEM_MB = 200
+# What a device's daemon takes at least.
+DEVICE_MB = {"ceph": 150}
 # Packages with their downloads, databases and first logs: an all-in-one took 3100. Images and guests come on top.
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
 # A host that has its packages needs room to go on.
@@ -90,6 +92,10 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
         if fixed + each:
             more = f" ({fixed} and {each} for each of {workers} workers)" if each else ""
             needed.append((fixed + each * workers, name + more))
+    for backend in host.backends:
+        count = len(backend["devices"].get(host.name, []))
+        if each := DEVICE_MB.get(backend["kind"], 0) * count:
+            needed.append((each, f"{backend['name']}'s devices"))
     return sorted(needed, reverse=True)
 
 

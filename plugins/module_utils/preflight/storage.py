@@ -16,7 +16,11 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings
 _HOST = Mapping[str, Any]
 _NAME = "cloud_storage"
 _DEVICES = "storage_devices"
-# A name becomes a section of an ini file, a pool's and a folder's.
+# A name becomes a section of cinder.conf or glance-api.conf, which have these already.
+_TAKEN = (
+    *("audit", "backend", "barbican", "cache", "cinder", "coordination", "cors", "database", "default", "file", "fs"),
+    *("healthcheck", "keymgr", "nova", "privsep", "profiler", "ssl", "task", "vault", "wsgi"),
+)
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SIZE = re.compile(r"[1-9][0-9]*[MGT]")
 _SHARE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):/\S*")
@@ -31,9 +35,9 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     """Find what is wrong with one back end by itself."""
     kind = storage.KINDS[one["kind"]]
     where = f"{cloud.where(_NAME)}[{index}]"
-    if not _WORD.fullmatch(str(one["name"])):
-        remedy = "Choose another: it becomes a section of files."
-        yield Fault(where, f"the name {one['name']!r}", "small letters, digits and hyphens, a letter first", remedy)
+    if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
+        allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
+        yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
     for key in one:
         if key not in (*_COMMON, *kind.keys):
             remedy = nearest(key, kind.keys, f"Remove it, or choose another kind than {one['kind']}.")
@@ -58,23 +62,15 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
         yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
     if one["kind"] == "swift":
         yield from swift.faults(where, one)
-    if one["kind"] == "nfs":
-        yield from _shares(where, one.get("shares") or [])
+    if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
+        remedy = "Write it as in 192.0.2.20:/srv/volumes."
+        yield Fault(f"{where}.share", shown(one.get("share")), "an export, SERVER:/PATH", remedy)
     if one["kind"] == "file" and not str(one.get("path", "/")).startswith("/"):
         yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
     if one.get("cluster"):
         yield from _cluster(where, one, serves)
     elif kind.hosts:
         yield from _hosts(where, one, hosts)
-
-
-def _shares(where: str, shares: Iterable[Any]) -> Iterator[Fault]:
-    if not shares:
-        yield Fault(where, "nfs without shares", "shares: at least one export", "Add shares: [SERVER:/PATH].")
-    for share in shares:
-        if not _SHARE.fullmatch(str(share)):
-            remedy = "Write it as in 192.0.2.20:/srv/volumes."
-            yield Fault(f"{where}.shares", shown(share), "SERVER:/PATH", remedy)
 
 
 def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
@@ -224,12 +220,11 @@ def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[sto
     seen = host.facts.get("devices", {})
     groups = host.facts.get("volume_groups", {})
     for backend in backends:
-        devices = backend["devices"].get(host.name, [])
-        for device in devices:
+        for device in backend["devices"].get(host.name, []):
             yield from _device(device, backend, seen.get(device["path"]), fault)
         name = backend["volume_group"]
-        if backend["kind"] == "lvm" and host.name in backend["hosts"] and not devices and name not in groups:
-            remedy = f"Make it (vgcreate {name} DEVICE), or give the host {_DEVICES} for {backend['name']}."
+        if backend["kind"] == "lvm" and host.name in backend["hosts"] and name not in groups:
+            remedy = f"Make it (vgcreate {name} DEVICE), or name another as the back end's volume_group."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
 
 
@@ -245,7 +240,7 @@ def _device(
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
         yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
-    elif seen["holds"] and seen["owner"] != (backend["volume_group"] if backend["kind"] == "lvm" else backend["kind"]):
+    elif seen["holds"] and seen["owner"] != backend["kind"]:
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
         remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
         yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

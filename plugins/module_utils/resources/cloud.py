@@ -7,7 +7,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
-from ansible_collections.cairn.openstack.plugins.module_utils.resources import compute, identity, image, network
+from ansible_collections.cairn.openstack.plugins.module_utils.resources import (
+    compute,
+    identity,
+    image,
+    network,
+    volume,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told
 
 
@@ -33,6 +39,7 @@ class Cloud:
         self.flavor = compute.Flavor(self)
         self.aggregate = compute.Aggregate(self)
         self.member = compute.Member(self)
+        self.volume_type = volume.VolumeType(self)
         self.image = image.Image(self)
         self.network = network.Network(self)
         self.subnet = network.Subnet(self)
@@ -58,7 +65,7 @@ class Cloud:
         """
         kinds = [
             *(self.project, self.quota, self.user, self.grant),
-            *(self.flavor, self.aggregate, self.member, self.image),
+            *(self.flavor, self.aggregate, self.member, self.volume_type, self.image),
             *(self.network, self.subnet, self.router, self.interface),
         ]
         coming, going, faults = [], [], []

@@ -57,6 +57,12 @@ SPEC = {
         hosts={"type": "list", "elements": "str"},
         metadata={"type": "dict"},
     ),
+    "volume_types": entries(
+        description={"type": "str"},
+        public={"type": "bool"},
+        extra_specs={"type": "dict"},
+        qos={"type": "dict"},
+    ),
     "images": entries(
         file={"type": "str"},
         url={"type": "str"},

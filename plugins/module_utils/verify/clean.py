@@ -11,6 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.resources.network 
 from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told, words
 from ansible_collections.cairn.openstack.plugins.module_utils.verify import objects
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Bad, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.volume import TYPES
 
 # What a run is called: a prefix, the time in UTC, so that names sort by age, and a random end.
 STAMP = r"(\d{14})-[0-9a-f]{4}"
@@ -104,6 +105,7 @@ class Sweep:
             self.left += [
                 f"machine {server.name} ({server.id}, {server.task_state or server.status})" for server in left
             ]
+        self.volumes(project)
         ports = (port for port in network.ports(project_id=project) if not port.device_owner.startswith("network:"))
         self.each("port", ports, network.delete_port)
         self.each("network", network.networks(project_id=project), network.delete_network)
@@ -116,6 +118,32 @@ class Sweep:
                 self.count += objects.sweep(self.admin, project)
         except Exception as error:
             self.left.append(f"objects: {words(error)}")
+
+    def volumes(self, project: str) -> None:
+        """Remove a project's volumes with their snapshots and backups, where the cloud has any."""
+        if not any(service.type in TYPES for service in self.admin.identity.services()):
+            return
+        block = self.admin.block_storage
+        query = {"all_projects": True, "project_id": project}
+        # A machine that is kept keeps none of them.
+        for volume in block.volumes(**query) if self.spared else ():
+            for one in volume.attachments:
+                self.admin.compute.delete_volume_attachment(one["server_id"], volume.id)
+        if self.spared:
+            poll(lambda: all(volume.status == "available" for volume in block.volumes(**query)), self.timeout)
+        for what, found, delete in (
+            ("backup", self.backups, block.delete_backup),
+            ("snapshot", block.snapshots, block.delete_snapshot),
+            ("volume", block.volumes, block.delete_volume),
+        ):
+            self.each(what, found(**query), delete)
+            if not poll(lambda found=found: not list(found(**query)), self.timeout):
+                self.left += [f"{what} {thing.name} ({thing.status})" for thing in found(**query)]
+
+    def backups(self, project_id: str, **_query) -> list:
+        """Return a project's backups: the SDK can't be asked for those of all projects."""
+        found = self.admin.block_storage.backups(all_tenants=True, project_id=project_id)
+        return [backup for backup in found if backup.project_id == project_id]
 
     def servers(self, project: str) -> list:
         """Return a project's machines that are to go and are still there."""

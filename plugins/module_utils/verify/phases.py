@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import machines, plan, probe
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import machines, plan, probe, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check, perform, perform_all
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import Sweep
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
@@ -31,6 +31,14 @@ def lacking(admin, image: str) -> bool:
         return False
 
 
+def copies(params: dict, admin) -> dict:
+    """Make copies of the volume that a machine wrote to; as the administrator, who may work in the project."""
+    project = admin.identity.find_project(params["run"], ignore_missing=False)
+    run = Run(params["run"], admin, params["options"], user=admin.connect_as(project_id=project.id))
+    results = perform_all(volume.Copies(run, params["made"]).checks(), params["outcomes"])
+    return {"results": [result.as_dict() for result in results], "made": {**params["made"], "disks": run.disks}}
+
+
 def reach(params: dict, admin) -> dict:
     """Ping an address."""
     return {"reached": probe.ping(params["address"], params["seconds"])}
@@ -38,7 +46,8 @@ def reach(params: dict, admin) -> dict:
 
 def probed(params: dict, admin) -> dict:
     """Use the machines."""
-    results = probe.perform(params["private_key"], params["made"], params["options"], params["outcomes"])
+    part = [params[name] for name in ("private_key", "made", "options", "outcomes", "part")]
+    results = probe.perform(*part)
     return {"results": [result.as_dict() for result in results]}
 
 
@@ -58,4 +67,4 @@ def clean(params: dict, admin) -> dict:
     return {"results": [perform(check).as_dict()], "consoles": consoles}
 
 
-PHASES = {"use": use, "reach": reach, "probe": probed, "clean": clean}
+PHASES = {"use": use, "copies": copies, "reach": reach, "probe": probed, "clean": clean}

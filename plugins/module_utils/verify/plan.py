@@ -14,6 +14,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     machines,
     network,
     objects,
+    volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
@@ -22,6 +23,7 @@ NODES = ("controller", "network", "compute")
 STORAGE = ("controller", "storage")
 NETWORKING = ("neutron", "openvswitch")
 BOOT = ("nova", "placement", "neutron", "glance", "libvirt")
+VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
 TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
 
 
@@ -56,6 +58,8 @@ def checks(run: Run) -> list[Check]:
         check("address by DHCP", machines.dhcp, ("machine",), NETWORKING, after=("other machines",), groups=NODES),
         check("floating IP", network.floating_ip, ("machine", "router"), NETWORKING, groups=("controller", "network")),
         check("VLAN machines", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
+        check("volume", volume.attached, ("machine",), VOLUMES, groups=STORES),
+        check("boot from volume", volume.booted, TO_BOOT, VOLUMES, after=("volume",), groups=STORES),
         check("console", console.novnc, ("machine",), ("nova",), groups=("controller", "compute")),
     ]
     if run.options["snapshot"]:

@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import icmp
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import icmp, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
     Bad,
     Check,
@@ -27,6 +28,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import 
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 # One try, in seconds; the time-outs of the options are for all tries together.
 PING, CONNECT, COMMAND = 2, 10, 90
+STORES = ("controller", "compute", "storage")
 # What ssh itself ends with if it does not get in.
 NO_SSH = 255
 OPTIONS = (
@@ -100,6 +102,22 @@ class Probe:
             Check("machine to machine", self.neighbourly, ("ssh", "other machines"), services=path, groups=nodes),
             Check("VLAN to VLAN", self.across_vlan, ("ssh", "VLAN machines"), services=path, groups=nodes),
             Check("the world by SNAT", self.world, ("ssh", "other machines"), services=path, groups=nodes),
+            Check(
+                "volume written", self.written, ("ssh", "volume"), services=("nova", "cinder", "ceph"), groups=STORES
+            ),
+        ]
+
+    def copies(self) -> list[Check]:
+        """Return the checks of copies of what was written."""
+        return [
+            Check(
+                f"{name} read",
+                partial(self.same, name, size),
+                (f"volume {made}",),
+                services=("cinder", "ceph"),
+                groups=STORES,
+            )
+            for name, made, size in ((volume.CLONE, "clone", volume.LARGER), (volume.RESTORED, "backup", volume.SIZE))
         ]
 
     def pinged(self) -> str:
@@ -159,6 +177,21 @@ class Probe:
             raise NotRun("the external network has no gateway, and verify_world_url is not set")
         return self.pings(machine, [{"address": self.made["gateway"], "host": "the external gateway"}])
 
+    def written(self) -> str:
+        """Write to the volume, and be told that it is on the disk."""
+        disk = self.made["disks"]["volume"]
+        self.within(volume.write(self.made["run"], disk))
+        return f"{volume.WRITTEN // 2**20} MiB, and {self.same('volume', volume.SIZE)}"
+
+    def same(self, name: str, size: int) -> str:
+        """Read what was written, from the volume or a copy."""
+        digest, found = self.within(volume.read(self.made["disks"][name])).split()
+        if digest != volume.digest(self.made["run"]):
+            raise self.bad(f"what was written does not stand there: sha256 {digest}")
+        if int(found) != size:
+            raise self.bad(f"the machine sees {found} GiB, not {size}")
+        return f"read back: sha256 {digest[:12]}…"
+
     def pings(self, source: dict, targets: list[dict]) -> str:
         """Ping from within a machine.
 
@@ -196,14 +229,20 @@ class Probe:
         return Bad(message, (machine["id"], machine["port"]), (machine["host"],))
 
 
-def perform(key: str, made: dict, options: dict, outcomes: dict[str, str]) -> list[Result]:
+def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part: str = "machines") -> list[Result]:
     """Run the checks of a machine from here.
 
     :param key: the private key's text.
     :param outcomes: by check, of those that ran before.
+    :param part: C(machines), or C(copies) of their volumes.
     """
     with tempfile.TemporaryDirectory(prefix="cairn-verify-") as folder:
         path = os.path.join(folder, "key")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(key)
-        return perform_all(Probe(path, made, options).checks(), outcomes)
+        return perform_all(checks(Probe(path, made, options), part), outcomes)
+
+
+def checks(probe: Probe, part: str) -> list[Check]:
+    """Return the checks of one part."""
+    return probe.copies() if part == "copies" else probe.checks()

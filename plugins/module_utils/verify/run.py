@@ -55,6 +55,8 @@ class Run:
     floating_address: str = ""
     gateway: str = ""
     machines: list[Machine] = field(default_factory=list)
+    # Volumes that machines have, by what they are called here.
+    disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
     # Set as soon as the scheduler has chosen the first machine's host, or could not.
     scheduled: Event = field(default_factory=Event)
@@ -71,4 +73,6 @@ class Run:
             "floating_address": self.floating_address,
             "router_address": self.router_address,
             "gateway": self.gateway,
+            "run": self.name,
+            "disks": self.disks,
         }

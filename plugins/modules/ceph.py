@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Ceph cluster holds, and a host's devices in it, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph
+short_description: Accounts, pools and devices of a Ceph cluster, in one call
+version_added: 0.1.0
+description:
+  - Sees to accounts with their keys and rights, to replicated pools, and to the daemons (OSDs) that serve this host's
+    devices. What nobody asks for is left alone.
+  - Talks to the monitors through librados as C(client.admin), so a monitor must run, and the account's keyring be
+    beside O(conf).
+  - A device is taken only if nothing is on it. What a killed run began is finished by the next.
+  - No key is on a command line, and none is read back from a host.
+options:
+  accounts:
+    description: Accounts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name, such as C(client.glance).
+        type: str
+        required: true
+      key:
+        description: Its key, as Ceph writes it.
+        type: str
+        required: true
+      caps:
+        description: What it may do, by the service that lets it; nothing else is let.
+        type: dict
+        required: true
+  pools:
+    description: Pools.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name.
+        type: str
+        required: true
+      application:
+        description: What uses it, such as C(rbd).
+        type: str
+        required: true
+      replicas:
+        description: Copies of all data.
+        type: int
+        required: true
+      groups:
+        description: Placement groups of a new pool; later they are the autoscaler's.
+        type: int
+        required: true
+      apart:
+        description: Whether copies are on different hosts, or only on different devices.
+        type: str
+        choices: [host, osd]
+        default: host
+  osds:
+    description: This host's devices.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The device, or a file in its place.
+        type: path
+        required: true
+      size:
+        description: Makes a file of this size, such as C(10G), if there is nothing at O(osds[].path).
+        type: str
+  conf:
+    description: The cluster's configuration.
+    type: path
+    default: /etc/ceph/ceph.conf
+  wait:
+    description: Seconds to wait for the monitors. Check mode waits three.
+    type: int
+    default: 90
+attributes:
+  check_mode:
+    support: full
+    description: Where no monitor answers, tells what would be there after the first run.
+  diff_mode:
+    support: full
+    description: Shows one difference per object; of a key only whether it is the given one.
+requirements: [python3-rados]
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: A pool for images, its account, two devices
+  cairn.openstack.ceph:
+    accounts:
+      - name: client.glance
+        key: "{{ glance_key }}"
+        caps: {mon: profile rbd, osd: profile rbd pool=images, mgr: profile rbd pool=images}
+    pools:
+      - {name: images, application: rbd, replicas: 2, groups: 32, apart: osd}
+    osds:
+      - {path: /dev/disk/by-id/wwn-0x5000c5000000001}
+      - {path: /dev/disk/by-id/wwn-0x5000c5000000002}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per object that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["account client.glance: create", "pool images: create", "device /dev/sdb: take"]
+reachable:
+  description: Whether a monitor answered; C(false) only in check mode.
+  type: bool
+  returned: always
+"""
+
+import configparser
+import socket
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
+
+ACCOUNT = {
+    "name": {"type": "str", "required": True},
+    "key": {"type": "str", "required": True, "no_log": True},
+    "caps": {"type": "dict", "required": True},
+}
+POOL = {
+    "name": {"type": "str", "required": True},
+    "application": {"type": "str", "required": True},
+    "replicas": {"type": "int", "required": True},
+    "groups": {"type": "int", "required": True},
+    "apart": {"type": "str", "choices": ["host", "osd"], "default": "host"},
+}
+OSD = {"path": {"type": "path", "required": True}, "size": {"type": "str"}}
+# The id of a cluster that is yet to be configured; nothing is made of it.
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+
+
+def cluster_id(path: str) -> str:
+    """Return the cluster's id by its configuration."""
+    parser = configparser.ConfigParser(strict=False)
+    parser.read(path)
+    return parser.get("global", "fsid", fallback=UNKNOWN)
+
+
+def main() -> None:
+    """Compare, and unless in check mode change."""
+    module = AnsibleModule(
+        argument_spec={
+            "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
+            "pools": {"type": "list", "elements": "dict", "default": [], "options": POOL},
+            "osds": {"type": "list", "elements": "dict", "default": [], "options": OSD},
+            "conf": {"type": "path", "default": "/etc/ceph/ceph.conf"},
+            "wait": {"type": "int", "default": 90},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    monitor = None
+    try:
+        try:
+            monitor = Monitor(params["conf"], 3 if module.check_mode else params["wait"])
+            state = cluster.read(monitor)
+        except Unreachable:
+            if not module.check_mode:
+                raise
+            state = cluster.State()
+        host = socket.gethostname().split(".")[0]
+        changes = cluster.accounts(params["accounts"], state, monitor)
+        changes += cluster.rules(params["pools"], state, monitor) + cluster.pools(params["pools"], state, monitor)
+        changes += osd.plan(params["osds"], state, cluster_id(params["conf"]), host, monitor)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes, reachable=monitor is not None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Storage is whole, and everybody reaches his own part of it alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+POOLS = {"glance": "images", "cinder": "volumes", "cinder-backup": "backups", "nova": "vms"}
+
+
+@pytest.fixture
+def ceph(machine, part):
+    """Return what the cluster says of itself, to a host that is part of it."""
+    if part["cairn"]["ceph"] is None:
+        pytest.skip("not run: no daemon of Ceph here")
+    return json.loads(machine.check_output("ceph status --format json"))
+
+
+def test_every_device_is_served(machine, name, part, ceph):
+    """Each device of the host has a daemon that is up."""
+    assert ceph["osdmap"]["num_osds"] > 0
+    tree = json.loads(machine.check_output("ceph osd tree --format json"))["nodes"]
+    mine = next(node for node in tree if node["type"] == "host" and node["name"] == name)
+    up = [node for node in tree if node["id"] in mine["children"] and node["status"] == "up"]
+    assert len(up) == len(part["cairn"]["ceph"]["osds"])
+
+
+def test_all_copies_are_there(ceph):
+    """Every placement group is active and clean."""
+    states = {state["state_name"] for state in ceph["pgmap"]["pgs_by_state"]}
+    assert states == {"active+clean"}
+
+
+def test_managers_modules_work(machine, ceph):
+    """No module of the manager failed, and none lacks what it depends on."""
+    checks = json.loads(machine.check_output("ceph health --format json"))["checks"]
+    assert [name for name in checks if name.startswith("MGR_")] == []
+
+
+@pytest.mark.parametrize("account", POOLS)
+def test_an_account_reaches_its_own_pool_alone(machine, account):
+    """With a service's key its own pool is read, and another's is not."""
+    if not machine.file(f"/etc/ceph/ceph.client.{account}.keyring").exists:
+        pytest.skip(f"not run: no key of client.{account} here")
+    user = "cinder" if account == "cinder-backup" else account
+    ask = f"setpriv --reuid={user} --regid={user} --init-groups rbd --id {account} --pool"
+    assert machine.run(f"{ask} {POOLS[account]} ls").rc == 0
+    other = "backups" if account != "cinder-backup" else "volumes"
+    assert machine.run(f"{ask} {other} ls").rc != 0
+
+
+def test_volume_services_are_up(machine, part):
+    """Cinder hears of each of its services."""
+    if "cinder" not in {user["name"] for user in part["cairn"]["identity"]["users"]}:
+        pytest.skip("not run: no volume service")
+    said = machine.check_output("openstack --os-cloud %s volume service list --format json", part["cloud"])
+    services = json.loads(said)
+    assert "cinder-scheduler" in {service["Binary"] for service in services}
+    assert [service for service in services if service["State"] != "up"] == []

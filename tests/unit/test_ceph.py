@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A Ceph cluster's accounts, pools and devices: what would change, and what is never touched."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph.cluster import State
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+
+CLUSTER = "85add48b-1181-5506-8dbc-69947300c7d8"
+GLANCE = {"name": "client.glance", "key": "AQ==", "caps": {"mon": "profile rbd", "osd": "profile rbd pool=images"}}
+IMAGES = {"name": "images", "application": "rbd", "replicas": 2, "groups": 32, "apart": "osd"}
+THERE = {"pool_name": "images", "application_metadata": {"rbd": {}}, "size": 2, "crush_rule": 1}
+RULES = {"replicated_osd": 1, "replicated_host": 2}
+
+
+class Monitor:
+    """Says what a test gives, and remembers what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def tell(self, prefix, given="", **arguments):
+        self.said.append((prefix, given, arguments))
+        return ""
+
+
+def lines(changes):
+    return [str(change) for change in changes]
+
+
+class TestAccounts:
+    def test_a_new_one(self):
+        monitor = Monitor()
+        (change,) = cluster.accounts([GLANCE], State(), monitor)
+        assert str(change) == "account client.glance: create"
+        change.make()
+        prefix, given, _arguments = monitor.said[0]
+        assert prefix == "auth import"
+        assert given.startswith("[client.glance]\n\tkey = AQ==\n\tcaps mon = ")
+
+    def test_no_key_is_shown(self):
+        (change,) = cluster.accounts([GLANCE], State(), None)
+        assert "AQ==" not in str((change.before, change.after))
+
+    def test_as_it_should_be(self):
+        found = {"key": "AQ==", "caps": GLANCE["caps"]}
+        assert cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None) == []
+
+    @pytest.mark.parametrize(
+        ("found", "deed"),
+        [({"key": "other", "caps": GLANCE["caps"]}, "key"), ({"key": "AQ==", "caps": {"mon": "allow *"}}, "rights")],
+    )
+    def test_repaired(self, found, deed):
+        changes = cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None)
+        assert lines(changes) == [f"account client.glance: {deed}"]
+
+
+class TestPools:
+    def test_a_new_one(self):
+        monitor = Monitor()
+        changes = cluster.rules([IMAGES], State(), monitor) + cluster.pools([IMAGES], State(), monitor)
+        assert lines(changes) == ["placement rule replicated_osd: create", "pool images: create"]
+        for change in changes:
+            change.make()
+        assert [prefix for prefix, _given, _arguments in monitor.said] == [
+            "osd crush rule create-replicated",
+            "osd pool create",
+            "osd pool application enable",
+        ]
+        assert monitor.said[1][2]["rule"] == "replicated_osd"
+
+    def test_as_it_should_be(self):
+        state = State(pools={"images": THERE}, rules=RULES)
+        assert cluster.rules([IMAGES], state, None) + cluster.pools([IMAGES], state, None) == []
+
+    def test_more_hosts_have_more_copies_apart(self):
+        monitor = Monitor()
+        state = State(pools={"images": THERE}, rules=RULES)
+        (change,) = cluster.pools([{**IMAGES, "replicas": 3, "apart": "host"}], state, monitor)
+        assert str(change) == "pool images: size 2 -> 3, crush_rule replicated_osd -> replicated_host"
+        change.make()
+        told = [(arguments["var"], arguments["val"]) for _prefix, _given, arguments in monitor.said]
+        assert told == [("size", "3"), ("min_size", "2"), ("crush_rule", "replicated_host")]
+
+
+class TestDevices:
+    @pytest.fixture
+    def device(self, tmp_path, monkeypatch):
+        """A file of 4 MiB in a device's place, and no daemon that runs."""
+        monkeypatch.setattr(osd, "_is", lambda _what, _number: False)
+        path = tmp_path / "disk"
+        path.write_bytes(bytes(2**22))
+        return path
+
+    def plan(self, path, osds=None, **more):
+        device = {"path": str(path), "size": None, **more}
+        return osd.plan([device], State(osds=osds or {}), CLUSTER, "s1", None)
+
+    def label(self, path, name):
+        with Path(path).open("r+b") as file:
+            file.write(osd.MARK + name.encode() + b"\n")
+
+    def test_an_empty_one_is_taken(self, device):
+        assert lines(self.plan(device)) == [f"device {device}: take"]
+
+    def test_a_file_is_made(self, tmp_path):
+        assert lines(self.plan(tmp_path / "new", size="1G")) == [f"device {tmp_path}/new: take"]
+        assert not (tmp_path / "new").exists()
+
+    def test_one_that_is_not_there(self, tmp_path):
+        with pytest.raises(Failed, match="there is no device"):
+            self.plan(tmp_path / "none")
+
+    def test_one_with_a_file_system(self, device):
+        subprocess.run(["mkfs.ext4", "-q", device], check=True)
+        with pytest.raises(Failed, match="holds ext4; only empty devices are taken"):
+            self.plan(device)
+
+    def test_one_of_another_cluster(self, device):
+        self.label(device, "11111111-1111-1111-1111-111111111111")
+        with pytest.raises(Failed, match="another Ceph cluster"):
+            self.plan(device)
+
+    def test_what_a_killed_run_began_is_finished(self, device):
+        name = osd.new_id(CLUSTER, "s1", str(device))
+        for osds in ({}, {name: {"osd": 0, "up_from": 0}}):
+            self.label(device, name)
+            assert lines(self.plan(device, osds)) == [f"device {device}: take"]
+
+    def test_a_disk_that_was_replaced_is_a_person_s_affair(self, device):
+        name = osd.new_id(CLUSTER, "s1", str(device))
+        with pytest.raises(Failed, match=r"osd\.3 had its data there.*ceph osd purge 3"):
+            self.plan(device, {name: {"osd": 3, "up_from": 7}})
+
+    def test_one_that_is_served(self, device, monkeypatch):
+        name = "11111111-1111-1111-1111-111111111111"
+        self.label(device, name)
+        monkeypatch.setattr(osd, "_is", lambda _what, _number: True)
+        monkeypatch.setattr(osd, "_leads", lambda _number, _path: True)
+        assert self.plan(device, {name: {"osd": 3, "up_from": 7}}) == []
+
+    def test_one_whose_daemon_stopped(self, device):
+        name = "11111111-1111-1111-1111-111111111111"
+        self.label(device, name)
+        assert lines(self.plan(device, {name: {"osd": 3, "up_from": 7}})) == [f"device {device}: serve again as osd.3"]
+
+    def test_all_faults_at_once(self, tmp_path):
+        devices = [{"path": f"{tmp_path}/{name}", "size": None} for name in ("a", "b")]
+        with pytest.raises(Failed, match=r"(?s)/a.*/b"):
+            osd.plan(devices, State(), CLUSTER, "s1", None)
+
+    def test_a_size(self):
+        assert osd.size_of("10G") == 10 * 2**30

@@ -1,0 +1,184 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What follows from cloud_storage: complete back ends, and a host's options, pools and accounts."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.filter.storage import served, volume_types
+from ansible_collections.cairn.openstack.plugins.module_utils import storage, storage_host
+from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import generate
+
+CEPH = {"name": "ceph", "kind": "ceph"}
+LVM = {"name": "lvm", "kind": "lvm", "hosts": ["s1"]}
+NFS = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv"}
+
+
+def hosts(count=1, devices=2, size=None):
+    """Return a controller and as many storage hosts, each with as many devices."""
+    found = {"c1": {"name": "c1", "address": "192.0.2.1", "groups": ["controller", "compute"]}}
+    for number in range(1, count + 1):
+        disks = [{"path": f"/dev/sd{letter}", **({"size": size} if size else {})} for letter in "bcdefg"[:devices]]
+        address = f"192.0.2.{10 + number}"
+        found[f"s{number}"] = {"name": f"s{number}", "address": address, "groups": ["storage"], "devices": disks}
+    return found
+
+
+def of_host(setting, name, found=None, **facts):
+    """Return what the host *name* has of storage."""
+    found = found or hosts()
+    secrets = {f"{name}_cephx": f"{name}'s key" for name in ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova")}
+    cloud = {
+        "identity": "mine",
+        "secrets": secrets,
+        "memory_mb": 8000,
+        "playing": list(found),
+        "keys": {},
+        "ceph_conf": None,
+        **facts,
+    }
+    return storage_host.of_host(setting, found, found[name], cloud)
+
+
+class TestBackends:
+    def test_what_is_unsaid(self):
+        (one,) = storage.backends([CEPH], hosts(2))
+        assert one["serves"] == ["volumes", "images", "backups"]
+        assert one["hosts"] == ["s1", "s2"]
+        assert one["type"] == "ceph"
+        assert one["pools"]["ephemeral"] == "vms"
+        assert one["replicas"] == 3
+
+    def test_not_more_copies_than_devices(self):
+        assert storage.backends([CEPH], hosts(1, 2))[0]["replicas"] == 2
+
+    def test_devices_of_the_only_one_that_takes_any(self):
+        one, other = storage.backends([CEPH, NFS], hosts(1, 2))
+        assert [device["path"] for device in one["devices"]["s1"]] == ["/dev/sdb", "/dev/sdc"]
+        assert other["devices"] == {}
+
+    def test_devices_by_name(self):
+        found = hosts(1, 2)
+        found["s1"]["devices"][1]["backend"] = "objects"
+        ceph, swift = storage.backends([CEPH, {"name": "objects", "kind": "swift"}], found)
+        assert ceph["devices"]["s1"] == []
+        assert [device["path"] for device in swift["devices"]["s1"]] == ["/dev/sdc"]
+
+    def test_the_default_comes_first(self):
+        found = storage.backends([NFS, {**CEPH, "default": True}], hosts())
+        assert [one["name"] for one in storage.serving(found, "volumes")] == ["ceph", "nfs"]
+
+    @pytest.mark.parametrize("kind", storage.KINDS.values(), ids=storage.KINDS)
+    def test_a_kind_serves_what_it_can(self, kind):
+        assert set(kind.serves) <= set(kind.can) <= set(storage.USES)
+
+
+class TestFilters:
+    def test_what_is_served(self):
+        assert served([CEPH], "volumes")
+        assert not served([{**CEPH, "serves": ["images"]}], "volumes")
+        assert not served([], "images")
+
+    def test_volume_types(self):
+        found = volume_types(
+            [{**CEPH, "multiattach": True, "qos": {"total_iops_sec": 9}}, {"name": "f", "kind": "file"}]
+        )
+        specs = {"volume_backend_name": "ceph", "multiattach": "<is> True"}
+        assert found == [{"name": "ceph", "extra_specs": specs, "qos": {"total_iops_sec": 9}}]
+
+
+class TestOptions:
+    def test_no_storage(self):
+        found = of_host([], "c1")
+        assert found["glance"]["DEFAULT"]["enabled_backends"] == ["fs:file"]
+        assert found["glance"]["glance_store"] == {"default_backend": "fs"}
+        assert found["here"] == []
+        assert found["ceph"]["name"] is None
+
+    def test_images_on_files_stay_readable(self):
+        found = of_host([CEPH], "c1")
+        assert found["glance"]["DEFAULT"]["enabled_backends"] == ["fs:file", "ceph:rbd"]
+        assert found["glance"]["glance_store"]["default_backend"] == "ceph"
+
+    def test_who_serves_volumes(self):
+        setting = [CEPH, LVM, NFS]
+        assert of_host(setting, "c1")["here"] == ["ceph", "nfs"]
+        assert of_host(setting, "s1")["here"] == ["lvm"]
+        assert of_host(setting, "s1")["cinder"]["DEFAULT"]["enabled_backends"] == ["lvm"]
+
+    def test_the_same_secret_in_cinder_and_in_libvirt(self):
+        found = of_host([CEPH], "c1")
+        assert found["cinder"]["ceph"]["rbd_secret_uuid"] == found["ceph"]["volumes_secret"]
+        assert found["ceph"]["volumes_secret"] != found["ceph"]["ephemeral_secret"]
+
+    def test_machines_own_disks(self):
+        assert of_host([CEPH], "c1")["nova"] == {}
+        found = of_host([{**CEPH, "serves": ["ephemeral"]}], "c1")["nova"]["libvirt"]
+        assert found["images_rbd_pool"] == "vms"
+        assert found["images_rbd_glance_store_name"] is None
+
+
+class TestCeph:
+    def test_one_host_has_all_of_it(self):
+        ceph = of_host([CEPH], "s1")["ceph"]
+        assert ceph["member"]
+        assert ceph["monitor"]
+        assert [pool["apart"] for pool in ceph["pools_wanted"]] == ["osd"] * 3
+        assert ceph["conf"]["global"]["mon_host"] == "192.0.2.11"
+
+    def test_three_hosts(self):
+        found = hosts(4)
+        one, last = (of_host([CEPH], name, found)["ceph"] for name in ("s1", "s4"))
+        assert [host["name"] for host in one["monitors"]] == ["s1", "s2", "s3"]
+        assert [pool["apart"] for pool in one["pools_wanted"]] == ["host"] * 3
+        assert last["member"]
+        assert not last["monitor"]
+        assert last["pools_wanted"] == last["accounts"] == []
+
+    def test_two_hosts_have_one_monitor(self):
+        """With two, each would be lost without the other."""
+        assert [host["name"] for host in of_host([CEPH], "s1", hosts(2))["ceph"]["monitors"]] == ["s1"]
+
+    def test_somebody_of_the_run_sees_to_pools(self):
+        found = hosts(3)
+        assert of_host([CEPH], "s2", found, playing=["s2"])["ceph"]["pools_wanted"]
+
+    def test_the_least_rights(self):
+        accounts = {one["name"]: one for one in of_host([{**CEPH, "serves": ["volumes"]}], "s1")["ceph"]["accounts"]}
+        assert list(accounts) == ["mgr.s1", "client.cinder"]
+        assert accounts["client.cinder"]["caps"]["osd"] == "profile rbd pool=volumes"
+
+    def test_clones_of_images_are_read(self):
+        accounts = {one["name"]: one for one in of_host([CEPH], "s1")["ceph"]["accounts"]}
+        osd = accounts["client.cinder"]["caps"]["osd"]
+        assert osd == "profile rbd pool=volumes, profile rbd-read-only pool=images"
+
+    @pytest.mark.parametrize(("devices", "groups"), [(2, 32), (6, 64)])
+    def test_placement_groups_for_the_devices(self, devices, groups):
+        pools = of_host([CEPH], "s1", hosts(1, devices))["ceph"]["pools_wanted"]
+        assert {pool["groups"] for pool in pools} == {groups}
+
+    def test_memory_of_its_daemons(self):
+        assert of_host([CEPH], "s1")["ceph"]["conf"]["osd"]["osd_memory_target"] == "2000M"
+        small = of_host([CEPH], "s1", memory_mb=1000)["ceph"]["conf"]["osd"]
+        assert small["osd_memory_target"] == "900M"
+        assert of_host([CEPH], "s1", hosts(size="10G"))["ceph"]["conf"]["osd"]["bluestore_cache_size"] == "64M"
+
+    def test_one_that_was_there(self):
+        setting = [{**CEPH, "cluster": "/etc/other"}]
+        ceph = of_host(setting, "c1", keys={"cinder": "k"}, ceph_conf="[global]\n")["ceph"]
+        assert not ceph["own"]
+        assert not ceph["member"]
+        assert ceph["conf"] == "[global]\n"
+        assert ceph["keys"] == {"cinder": "k"}
+
+    def test_a_keys_place(self):
+        assert storage_host.key_of("[client.x]\n\tkey = AQ==\n\tcaps mon = allow\n") == "AQ=="
+        assert storage_host.key_of("") == ""
+
+    def test_a_generated_key_is_one(self):
+        raw = base64.b64decode(generate("glance_cephx"))
+        assert struct.unpack("<HIIH", raw[:12]) == (1, 0, 0, 16)
+        assert len(raw) == 28
