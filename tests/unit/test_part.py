@@ -102,7 +102,7 @@ OBJECTS = {
 
 
 @pytest.fixture(scope="module")
-def stored(root, tmp_path_factory):
+def swift_lab(root, tmp_path_factory):
     """The lab with three storage hosts for Swift and one that has none of it."""
     folder = tmp_path_factory.mktemp("stored")
     inventory = folder / "inventory"
@@ -230,8 +230,8 @@ class TestOptions:
 
 class TestSwift:
     @pytest.fixture(scope="class")
-    def found(self, stored):
-        return stored()
+    def found(self, swift_lab):
+        return swift_lab()
 
     def test_who_has_what(self, found):
         proxy, node = names(found["controller1"]), names(found["storage1"])
@@ -268,8 +268,8 @@ class TestSwift:
         given = {name: part["rings"]["files"] for name, part in found.items()}
         assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
 
-    def test_a_part_of_the_hosts_changes_no_ring(self, stored):
-        (part,) = stored("storage3").values()
+    def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
+        (part,) = swift_lab("storage3").values()
         assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
 
     def test_disks_are_mounted_and_folders_are_not(self, found):
