@@ -53,6 +53,10 @@ test-default: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to 
 test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud, one that joins, reboots
 	molecule test --scenario-name multinode
 
+.PHONY: test-swift
+test-swift: $(VENV)/.ready-test ## molecule: objects on three storage hosts, one of which loses its power
+	molecule test --scenario-name swift
+
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, a host with one card
 	molecule test --scenario-name killed
