@@ -16,6 +16,8 @@ import threading
 import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
+from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import content
+from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import version as ring_version
 
 CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
@@ -300,6 +302,12 @@ def volume_groups() -> list[str]:
     return []
 
 
+def rings(folder: str = "/etc/swift") -> dict[str, int]:
+    """Return the versions of Swift's rings that the host has, by their names."""
+    names = [name.removesuffix(".ring.gz") for name in _names(folder) if name.endswith(".ring.gz")]
+    return {name: ring_version(content(f"{folder}/{name}.ring.gz")) for name in sorted(names)}
+
+
 def unfinished_packages(status: str) -> list[str]:
     """Return the packages whose installation was broken off, from the text of dpkg's *status* file."""
     return re.findall(
@@ -360,6 +368,7 @@ def probe(
         "neighbours": neighbours(addresses, links),
         "devices": devices(storage),
         "volume_groups": volume_groups(),
+        "rings": rings(),
         "bridges": record,
         "cloud": cloud(),
         "machine_id": text("/etc/machine-id").strip(),

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import struct
 import subprocess
 import time
 
@@ -157,3 +159,14 @@ class TestDevices:
         (tmp_path / "osd/ceph-3").mkdir(parents=True)
         (tmp_path / "osd/ceph-3/fsid").write_text(f"{name}\n")
         assert host_probe._osd(str(file))
+
+
+def test_rings_by_their_versions(tmp_path):
+    """A file that is none has no version, and a host without Swift no rings."""
+    head = json.dumps({"version": 7}).encode()
+    data = struct.pack("!4sHI", b"R1NG", 1, len(head)) + head + bytes(512)
+    (tmp_path / "object-1.ring.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "account.ring.gz").write_bytes(b"none")
+    (tmp_path / "object.builder").touch()
+    assert host_probe.rings(str(tmp_path)) == {"account": 0, "object-1": 7}
+    assert host_probe.rings(str(tmp_path / "nowhere")) == {}

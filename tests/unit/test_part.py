@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def probe():
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "bridges": None,
+        "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
     }
 
 
@@ -100,6 +102,47 @@ def stored(folder):
     path.parent.mkdir()
     path.write_text(yaml.safe_dump(groups))
     return path
+
+
+OBJECTS = {
+    "name": "objects",
+    "kind": "swift",
+    "encryption": True,
+    "policies": [
+        {"index": 0, "name": "gold"},
+        {
+            "index": 3,
+            "name": "coded",
+            "ec_type": "liberasurecode_rs_vand",
+            "ec_num_data_fragments": 2,
+            "ec_num_parity_fragments": 1,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def swift_lab(root, tmp_path_factory):
+    """The lab with three storage hosts for Swift and one that has none of it."""
+    folder = tmp_path_factory.mktemp("stored")
+    inventory = folder / "inventory"
+    shutil.copytree(root / "inventories/lab", inventory, ignore=shutil.ignore_patterns(".secrets"))
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    hosts["storage"] = {
+        "hosts": {
+            f"storage{number}": {
+                "ansible_host": f"10.203.0.2{number}",
+                "storage_devices": [
+                    {"path": "/srv/node/d1" if number == 3 else "/dev/sdb", "weight": 50, "zone": number}
+                ],
+            }
+            for number in (1, 2, 3, 4)
+        }
+    }
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    backend = {**OBJECTS, "hosts": ["storage1", "storage2", "storage3"]}
+    options = {"cloud_storage": [backend], "found_rings": {"object": 7}}
+    return lambda limit="all": parts(root, tmp_path_factory.mktemp("parts"), inventory, options, limit)
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +283,79 @@ class TestOptions:
 
     def test_it_concerns_its_nodes_alone(self, lab):
         assert "lamp-api" not in kinds(lab)["compute"]["packages"]
+
+
+class TestSwift:
+    @pytest.fixture(scope="class")
+    def found(self, swift_lab):
+        return swift_lab()
+
+    def test_who_has_what(self, found):
+        proxy, node = names(found["controller1"]), names(found["storage1"])
+        assert [name for name in proxy if name.startswith("swift")] == ["swift-proxy"]
+        assert {"rsync", "swift-account", "swift-container", "swift-object", "swift-devices"} <= set(node)
+        for host in ("storage4", "compute1"):
+            assert [name for name in names(found[host]) if name.startswith("swift")] == []
+            assert not any("swift" in package for package in found[host]["packages"])
+
+    def test_no_secret_for_others(self, found):
+        for part in found.values():
+            for item in part["files"]:
+                if any(value in item["content"] for value in part["secrets"].values()):
+                    assert int(item["mode"], 8) & 0o007 == 0, item["path"]
+        assert "encryption_root_secret" in file(found["controller1"], "/etc/swift/keymaster.conf")
+        assert "/etc/swift/keymaster.conf" not in [item["path"] for item in found["storage1"]["files"]]
+
+    def test_rings_of_the_inventory(self, found):
+        """The first host of the run asks for them, whoever it is."""
+        (asks,) = [part["rings"] for part in found.values() if "rings" in part["rings"]]
+        rings = {ring["name"]: ring for ring in asks["rings"]}
+        assert sorted(rings) == ["account", "container", "object", "object-3"]
+        assert rings["object-3"]["replicas"] == 3
+        assert rings["account"]["devices"][1] == {
+            "host": "storage2",
+            "ip": "10.203.0.22",
+            "port": 6202,
+            "device": "sdb",
+            "region": 1,
+            "zone": 2,
+            "weight": 50,
+        }
+        assert (asks["change"], asks["controller"], asks["seen"]) == (True, "controller1", {"object": 7})
+        given = {name: part["rings"]["files"] for name, part in found.items()}
+        assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
+
+    def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
+        (part,) = swift_lab("storage3").values()
+        assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
+
+    def test_disks_are_mounted_and_folders_are_not(self, found):
+        assert file(found["storage1"], "/etc/fstab").startswith("/dev/sdb /srv/node/sdb xfs noatime,nofail,x-systemd.m")
+        assert "WantsMountsFor=/srv/node/sdb\n" in file(found["storage1"], "/etc/systemd/system/swift-devices.service")
+        assert "mount_check = true" in file(found["storage1"], "/etc/swift/object-server.conf")
+        assert "mount_check = false" in file(found["storage3"], "/etc/swift/object-server.conf")
+        assert "--owner=swift --group=swift /srv/node/d1" in file(
+            found["storage3"], "/etc/systemd/system/swift-devices.service"
+        )
+
+    def test_policies(self, found):
+        text = file(found["storage1"], "/etc/swift/swift.conf")
+        assert "[storage-policy:0]\ndefault = true\ndeprecated = false\nname = gold\n" in text
+        assert "ec_num_data_fragments = 2\n" in text
+        assert text == file(found["controller1"], "/etc/swift/swift.conf")
+        running = {unit["name"]: unit["state"] for unit in found["storage1"]["units"]["service"]}
+        assert running["swift-object-reconstructor"] == running["swift-container-reconciler"] == "started"
+        assert running["swift-container-sharder"] == "stopped"
+
+    def test_no_unit_reads_rings(self, found):
+        for part in found.values():
+            for unit in [unit for tier in part["units"].values() for unit in tier]:
+                assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
+
+    def test_nobody_else_reaches_its_servers(self, found):
+        rules = file(found["storage1"], "/etc/cairn/firewall.nft")
+        assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
+        assert "6200" not in file(found["storage4"], "/etc/cairn/firewall.nft")
 
 
 def test_limit_changes_nothing(root, tmp_path, lab):
