@@ -57,6 +57,18 @@ def probe():
     }
 
 
+def playbook(root, *arguments):
+    """Run ansible-playbook, and return what came of it."""
+    return subprocess.run(
+        ["ansible-playbook", *arguments],
+        cwd=root,
+        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def parts(root, folder, inventory, options=None, limit="all", status=0):
     """Run the playbook, which ends with *status*; returns every host's part by name."""
     variables = {
@@ -66,15 +78,8 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
         **(options or {}),
     }
     (folder / "variables.yml").write_text(yaml.safe_dump(variables))
-    command = ["ansible-playbook", "-i", root / "inventories" / inventory, HERE / "files" / "part.yml"]
-    said = subprocess.run(
-        [*command, "-e", f"@{folder}/variables.yml", "--limit", limit],
-        cwd=root,
-        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    inventory = root / "inventories" / inventory
+    said = playbook(root, "-i", inventory, HERE / "files/part.yml", "-e", f"@{folder}/variables.yml", "--limit", limit)
     assert said.returncode == status, said.stdout + said.stderr
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
@@ -285,30 +290,31 @@ class TestOptions:
         assert "lamp-api" not in kinds(lab)["compute"]["packages"]
 
 
-class TestSwift:
-    @pytest.fixture(scope="class")
-    def found(self, swift_lab):
-        return swift_lab()
+@pytest.fixture(scope="module")
+def objects(swift_lab):
+    return swift_lab()
 
-    def test_who_has_what(self, found):
-        proxy, node = names(found["controller1"]), names(found["storage1"])
+
+class TestSwift:
+    def test_who_has_what(self, objects):
+        proxy, node = names(objects["controller1"]), names(objects["storage1"])
         assert [name for name in proxy if name.startswith("swift")] == ["swift-proxy"]
         assert {"rsync", "swift-account", "swift-container", "swift-object", "swift-devices"} <= set(node)
         for host in ("storage4", "compute1"):
-            assert [name for name in names(found[host]) if name.startswith("swift")] == []
-            assert not any("swift" in package for package in found[host]["packages"])
+            assert [name for name in names(objects[host]) if name.startswith("swift")] == []
+            assert not any("swift" in package for package in objects[host]["packages"])
 
-    def test_no_secret_for_others(self, found):
-        for part in found.values():
+    def test_no_secret_for_others(self, objects):
+        for part in objects.values():
             for item in part["files"]:
                 if any(value in item["content"] for value in part["secrets"].values()):
                     assert int(item["mode"], 8) & 0o007 == 0, item["path"]
-        assert "encryption_root_secret" in file(found["controller1"], "/etc/swift/keymaster.conf")
-        assert "/etc/swift/keymaster.conf" not in [item["path"] for item in found["storage1"]["files"]]
+        assert "encryption_root_secret" in file(objects["controller1"], "/etc/swift/keymaster.conf")
+        assert "/etc/swift/keymaster.conf" not in [item["path"] for item in objects["storage1"]["files"]]
 
-    def test_rings_of_the_inventory(self, found):
+    def test_rings_of_the_inventory(self, objects):
         """The first host of the run asks for them, whoever it is."""
-        (asks,) = [part["rings"] for part in found.values() if "rings" in part["rings"]]
+        (asks,) = [part["rings"] for part in objects.values() if "rings" in part["rings"]]
         rings = {ring["name"]: ring for ring in asks["rings"]}
         assert sorted(rings) == ["account", "container", "object", "object-3"]
         assert rings["object-3"]["replicas"] == 3
@@ -322,40 +328,54 @@ class TestSwift:
             "weight": 50,
         }
         assert (asks["change"], asks["controller"], asks["seen"]) == (True, "controller1", {"object": 7})
-        given = {name: part["rings"]["files"] for name, part in found.items()}
+        given = {name: part["rings"]["files"] for name, part in objects.items()}
         assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
 
     def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
         (part,) = swift_lab("storage3").values()
         assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
 
-    def test_disks_are_mounted_and_folders_are_not(self, found):
-        assert file(found["storage1"], "/etc/fstab").startswith("/dev/sdb /srv/node/sdb xfs noatime,nofail,x-systemd.m")
-        assert "WantsMountsFor=/srv/node/sdb\n" in file(found["storage1"], "/etc/systemd/system/swift-devices.service")
-        assert "mount_check = true" in file(found["storage1"], "/etc/swift/object-server.conf")
-        assert "mount_check = false" in file(found["storage3"], "/etc/swift/object-server.conf")
+    def test_disks_are_mounted_and_folders_are_not(self, objects):
+        assert file(objects["storage1"], "/etc/fstab").startswith(
+            "/dev/sdb /srv/node/sdb xfs noatime,nofail,x-systemd.m"
+        )
+        assert "WantsMountsFor=/srv/node/sdb\n" in file(
+            objects["storage1"], "/etc/systemd/system/swift-devices.service"
+        )
+        assert "mount_check = true" in file(objects["storage1"], "/etc/swift/object-server.conf")
+        assert "mount_check = false" in file(objects["storage3"], "/etc/swift/object-server.conf")
         assert "--owner=swift --group=swift /srv/node/d1" in file(
-            found["storage3"], "/etc/systemd/system/swift-devices.service"
+            objects["storage3"], "/etc/systemd/system/swift-devices.service"
         )
 
-    def test_policies(self, found):
-        text = file(found["storage1"], "/etc/swift/swift.conf")
+    def test_policies(self, objects):
+        text = file(objects["storage1"], "/etc/swift/swift.conf")
         assert "[storage-policy:0]\ndefault = true\ndeprecated = false\nname = gold\n" in text
         assert "ec_num_data_fragments = 2\n" in text
-        assert text == file(found["controller1"], "/etc/swift/swift.conf")
-        running = {unit["name"]: unit["state"] for unit in found["storage1"]["units"]["service"]}
+        assert text == file(objects["controller1"], "/etc/swift/swift.conf")
+        running = {unit["name"]: unit["state"] for unit in objects["storage1"]["units"]["service"]}
         assert running["swift-object-reconstructor"] == running["swift-container-reconciler"] == "started"
         assert running["swift-container-sharder"] == "stopped"
 
-    def test_no_unit_reads_rings(self, found):
-        for part in found.values():
+    def test_no_unit_reads_rings(self, objects):
+        for part in objects.values():
             for unit in [unit for tier in part["units"].values() for unit in tier]:
                 assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
 
-    def test_nobody_else_reaches_its_servers(self, found):
-        rules = file(found["storage1"], "/etc/cairn/firewall.nft")
+    def test_nobody_else_reaches_its_servers(self, objects):
+        rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
         assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
-        assert "6200" not in file(found["storage4"], "/etc/cairn/firewall.nft")
+        assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
+
+    def test_a_cloud_without_passes_by_the_rings(self, root, tmp_path, lab):
+        """Ansible looks at where a task would run before it looks whether it does."""
+        tasks = yaml.safe_load((root / "roles/host/tasks/main.yml").read_text())
+        rings = [task for task in tasks if task["name"] == "Rings"]
+        play = {"hosts": "localhost", "gather_facts": False, "vars": {"cairn": lab["compute1"]}, "tasks": rings}
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+        said = playbook(root, tmp_path / "play.yml")
+        assert rings
+        assert said.returncode == 0, said.stdout + said.stderr
 
 
 def test_limit_changes_nothing(root, tmp_path, lab):
