@@ -102,7 +102,7 @@ import base64
 import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings
+from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings, turn
 
 DEVICE = {
     **{name: {"type": "str", "required": True} for name in ("host", "ip", "device")},
@@ -116,8 +116,6 @@ RING = {
     **{name: {"type": "int", "required": True} for name in ("part_power", "replicas", "min_part_hours")},
     "devices": {"type": "list", "elements": "dict", "required": True, "options": DEVICE},
 }
-
-
 FOLDER = "/etc/swift"
 
 
@@ -140,6 +138,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     seen = module.params["seen"]
     rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), FOLDER) for ring in module.params["rings"]]
     try:
