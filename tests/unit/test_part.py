@@ -362,6 +362,14 @@ class TestSwift:
             for unit in [unit for tier in part["units"].values() for unit in tier]:
                 assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
 
+    def test_who_reads_the_policies(self, objects):
+        """Swift's own units, but for those that do not run; not rsync, the log, or the devices."""
+        units = [unit for tier in objects["storage1"]["units"].values() for unit in tier]
+        readers = {unit["name"] for unit in units if "/etc/swift/swift.conf" in unit["reads"]}
+        idle = {unit["name"] for unit in units if unit["state"] == "stopped"}
+        swift = {unit["name"] for unit in units if unit["name"].startswith("swift-")}
+        assert readers == swift - idle - {"swift-devices"}
+
     def test_nobody_else_reaches_its_servers(self, objects):
         rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
         assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
