@@ -99,8 +99,9 @@ def moves(before, after):
 
 
 def restarts(run):
-    """Return what a run restarted."""
-    return [line for line in run.changes if "restarted" in line]
+    """Return what a run restarted, but for the unit that makes folders and mounts disks: it reads which there are."""
+    told = [str(line) for _host, _task, said in run.results for line in said.get("changes", [])]
+    return [line for line in told if " restarted" in line and not line.startswith("swift-devices")]
 
 
 def test_no_acknowledged_object_is_lost(playbooks, controller, client, capsys):
