@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 
+from ansible_collections.cairn.openstack.plugins.module_utils import swift
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import content
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import version as ring_version
@@ -23,6 +24,8 @@ CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
 ARP = 0x0806
 OSDS = "/var/lib/ceph/osd"
+MOUNTS = "/proc/self/mounts"
+FSTAB = "/etc/fstab"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -272,9 +275,9 @@ def devices(paths: list[str]) -> dict[str, dict]:
     """Return what is at *paths*: {kind, holds, owner, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph`` or ``swift``, where one of them has it already.
+    is ``ceph`` or ``swift``, where one of them has it already. Swift's is one that has its place, mounted or not.
     """
-    mounts = [line.split() for line in text("/proc/self/mounts").splitlines()]
+    mounts, places = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
     answer = {}
     for path in paths:
         found = {"kind": "missing", "holds": "", "owner": "", "mounted": ""}
@@ -286,7 +289,8 @@ def devices(paths: list[str]) -> dict[str, dict]:
             found["holds"] = _signatures(path)
             real = os.path.realpath(path)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
-            if found["mounted"].startswith("/srv/node/"):
+            mine = [words[1] for words in (*mounts, *places) if words and os.path.realpath(words[0]) == real]
+            if any(place.startswith(f"{swift.FOLDER}/") for place in mine):
                 found["owner"] = "swift"
             elif found["holds"]:
                 found["owner"] = "ceph" if _osd(path) else ""

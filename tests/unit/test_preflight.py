@@ -1127,6 +1127,11 @@ UNFIT = {
         ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "mounted": "/home"}}}),
         ("storage_devices", "/dev/sdb, which holds xfs, mounted at /home", "an empty device", "wipefs --all /dev/sdb"),
     ),
+    "a disk of Swift's that has died": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
+        ("storage_devices", "no device /dev/sdb", "a block device", "docs/swift.md"),
+    ),
     "no volume group": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
@@ -1154,6 +1159,10 @@ FIT = {
     "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
     "its own cloud": ({}, {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
     "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
+    "its own disk, not mounted": (
+        {"cloud_storage": [SWIFT]},
+        {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "owner": "swift"}}},
+    ),
     "one network twice": ({}, {"interfaces": card("eth1", addresses=["192.0.2.12/24"])}),
 }
 

@@ -235,7 +235,8 @@ def _device(
     if seen is None or (backend["kind"] == "swift" and swift.is_folder(path) and seen["kind"] in ("missing", "folder")):
         return
     if seen["kind"] == "missing" and not device.get("size"):
-        remedy = "Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/storage.md."
+        page = "swift" if backend["kind"] == "swift" else "storage"
+        remedy = f"Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/{page}.md."
         yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
