@@ -112,6 +112,7 @@ def stored(folder):
 OBJECTS = {
     "name": "objects",
     "kind": "swift",
+    "serves": ["objects", "backups"],
     "encryption": True,
     "policies": [
         {"index": 0, "name": "gold"},
@@ -146,7 +147,8 @@ def swift_lab(root, tmp_path_factory):
     }
     (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
     backend = {**OBJECTS, "hosts": ["storage1", "storage2", "storage3"]}
-    options = {"cloud_storage": [backend], "found_rings": {"object": 7}}
+    volumes = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
+    options = {"cloud_storage": [backend, volumes], "found_rings": {"object": 7}}
     return lambda limit="all": parts(root, tmp_path_factory.mktemp("parts"), inventory, options, limit)
 
 
@@ -249,6 +251,7 @@ class TestStored:
 
     def test_volumes_are_served_where_they_can_be(self, found):
         assert "enabled_backends = ceph,nfs\n" in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "swift" not in file(found["aio1"], "/etc/cinder/cinder.conf")
         assert "enabled_backends = lvm\n" in file(found["storage1"], "/etc/cinder/cinder.conf")
         assert "cinder-volume" in names(found["storage1"])
         assert "cinder-api" not in names(found["storage1"])
@@ -374,6 +377,12 @@ class TestSwift:
         rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
         assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
         assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
+
+    def test_backups_of_volumes_trust_the_front(self, objects):
+        text = file(objects["controller1"], "/etc/cinder/cinder.conf")
+        assert "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n" in text
+        assert "backup_swift_ca_cert_file = /etc/cairn/ca.crt\n" in text
+        assert "swift_catalog_info = object-store:swift:internalURL\n" in text
 
     def test_a_cloud_without_passes_by_the_rings(self, root, tmp_path, lab):
         """Ansible looks at where a task would run before it looks whether it does."""
