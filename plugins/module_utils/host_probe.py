@@ -275,9 +275,11 @@ def devices(paths: list[str]) -> dict[str, dict]:
     """Return what is at *paths*: {kind, holds, owner, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph`` or ``swift``, where one of them has it already. Swift's is one that has its place, mounted or not.
+    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted.
     """
-    mounts, places = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
+    mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
+    node = f"{swift.FOLDER}/"
+    places = {os.path.realpath(words[0]) for words in table if len(words) > 1 and words[1].startswith(node)}
     answer = {}
     for path in paths:
         found = {"kind": "missing", "holds": "", "owner": "", "mounted": ""}
@@ -289,8 +291,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
             found["holds"] = _signatures(path)
             real = os.path.realpath(path)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
-            mine = [words[1] for words in (*mounts, *places) if words and os.path.realpath(words[0]) == real]
-            if any(place.startswith(f"{swift.FOLDER}/") for place in mine):
+            if found["mounted"].startswith(node) or (found["holds"] == "xfs" and real in places):
                 found["owner"] = "swift"
             elif found["holds"]:
                 found["owner"] = "ceph" if _osd(path) else ""

@@ -150,16 +150,19 @@ class TestDevices:
         subprocess.run(["mkfs.ext4", "-q", file], check=True)
         assert host_probe.devices([str(file)])[str(file)]["holds"] == "ext4"
 
-    def test_a_device_of_swifts_that_did_not_mount(self, tmp_path, monkeypatch):
+    def test_a_disk_of_swifts_that_did_not_mount(self, tmp_path, monkeypatch):
         """It keeps its place in fstab, and its data: nobody is told to wipe it."""
         file = tmp_path / "disk"
         file.write_bytes(bytes(2**22))
-        subprocess.run(["mkfs.ext4", "-q", file], check=True)
         monkeypatch.setattr(host_probe, "FSTAB", str(tmp_path / "fstab"))
-        (tmp_path / "fstab").write_text(f"#\n\n/dev/sda / ext4 defaults 0 1\n{file} /srv/node/disk xfs nofail 0 0\n")
-        assert host_probe.devices([str(file)])[str(file)]["owner"] == "swift"
-        (tmp_path / "fstab").write_text(f"{file} /srv/data ext4 defaults 0 0\n")
-        assert host_probe.devices([str(file)])[str(file)]["owner"] == ""
+        for place, holds, owner in (
+            ("/srv/node/disk", "xfs", "swift"),
+            ("/srv/node/disk", "ext4", ""),
+            ("/srv/data", "xfs", ""),
+        ):
+            (tmp_path / "fstab").write_text(f"#\n\n/dev/sda / ext4 defaults 0 1\n{file} {place} xfs nofail 0 0\n")
+            monkeypatch.setattr(host_probe, "_signatures", lambda path, holds=holds: holds)
+            assert host_probe.devices([str(file)])[str(file)]["owner"] == owner
 
     def test_a_device_of_this_hosts_ceph(self, tmp_path, monkeypatch):
         name = "85add48b-1181-5506-8dbc-69947300c7d8"

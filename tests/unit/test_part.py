@@ -351,6 +351,14 @@ class TestSwift:
             objects["storage3"], "/etc/systemd/system/swift-devices.service"
         )
 
+    def test_a_disk_that_is_not_mounted_is_noticed(self, objects):
+        def noticed(host):
+            (unit,) = [one for one in objects[host]["units"]["infrastructure"] if one["name"] == "swift-devices"]
+            return unit["effects"]
+
+        assert noticed("storage1") == ["findmnt --noheadings --output TARGET --mountpoint /srv/node/sdb"]
+        assert noticed("storage3") == []
+
     def test_policies(self, objects):
         text = file(objects["storage1"], "/etc/swift/swift.conf")
         assert "[storage-policy:0]\ndefault = true\ndeprecated = false\nname = gold\n" in text
