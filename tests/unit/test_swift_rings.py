@@ -193,6 +193,31 @@ class TestShrunk:
         assert made.places() == before
         assert made.run(ring(hosts=3)) == []
 
+    def test_one_in_the_place_of_another(self, made):
+        """A failed disk's successor: all that moves goes from the one to the other."""
+        wanted = ring()
+        wanted["devices"][2]["device"] = "d9"
+        before = made.places()
+        assert made.run(wanted)[:2] == [
+            "object ring: storage3/d9 added with weight 100",
+            "object ring: storage3/d1 has left the inventory and is drained of 256 partitions",
+        ]
+        assert moved(before, made.places()) == [1] * 256
+        assert all({"storage1/d1", "storage2/d1", "storage3/d9"} == row for row in made.places())
+        made.now += 2 * HOUR
+        assert made.run(wanted) == ["object ring: storage3/d1 removed, as it holds no partition any more"]
+
+    def test_drained_by_its_weight_then_removed(self, made):
+        wanted = ring(hosts=4)
+        made.run(wanted)
+        made.now += 2 * HOUR
+        wanted["devices"][3]["weight"] = 0.0
+        assert made.run(wanted)[0] == "object ring: storage4/d1 weight 100 becomes 0"
+        assert not any("storage4/d1" in row for row in made.places())
+        made.now += 2 * HOUR
+        assert made.run(wanted) == []
+        assert made.run(ring()) == ["object ring: storage4/d1 removed, as it holds no partition any more"]
+
     def test_two_hosts_at_once_lose_no_partition_two_replicas(self, folder):
         folder.run(ring(hosts=6))
         folder.now += 2 * HOUR
