@@ -8,7 +8,14 @@ import zlib
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, options, storage_host, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import (
+    bridges,
+    catalogue,
+    options,
+    storage_host,
+    swift,
+    topology,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
@@ -142,6 +149,7 @@ class ActionModule(ActionBase):
             "front": front or f"{_UNMADE}\n",
         }
         cloud["storage"] = self.storage(hosts, me, cloud)
+        cloud["swift"] = swift.swift(cloud["storage"]["backends"], hosts, me["name"])
         return cloud
 
     def storage(self, hosts, me, cloud):
@@ -215,6 +223,7 @@ class ActionModule(ActionBase):
             "region": cloud["region"],
             "controller": cloud["controllers"][0]["name"],
             "identity": {"users": [], "services": [], "roles": []},
+            "rings": self.rings(cloud),
             "secrets": cloud["secrets"],
             "mask": [*cloud["secrets"].values(), *filter(None, cloud["storage"]["ceph"]["keys"].values())],
             "ceph": self.ceph(cloud["storage"]["ceph"]),
@@ -256,6 +265,26 @@ class ActionModule(ActionBase):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
         return part
+
+    def rings(self, cloud):
+        """Return which of Swift's rings the host gets; the first of the run, which asks for all, how they are made."""
+        found, me = cloud["swift"], cloud["me"]
+        if not found:
+            return {}
+        files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
+        everyone = self.task_vars["ansible_play_hosts_all"]
+        reached = [name for name in everyone if name not in self.left_out]
+        if me["name"] != reached[0] or not set(reached) & set(found["members"]):
+            return {"files": files}
+        probes = {name: self.task_vars["hostvars"].raw_get(name).get("cairn_probe", {}) for name in reached}
+        return {
+            "files": files,
+            "rings": found["rings"],
+            "controller": swift.keeper(probes, [host["name"] for host in cloud["controllers"]]),
+            "seen": swift.newest(probes, found["members"]),
+            # Rings that only some hosts have would let objects be looked for where they are not.
+            "change": set(found["members"]) <= set(everyone),
+        }
 
     def ceph(self, ceph):
         """Return what the module ``ceph`` shall see to on this host, None where it has no part of a Ceph of ours."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import grp
 import hashlib
 import os
@@ -42,7 +43,7 @@ def _name(lookup, number: int) -> str:
 def read(path: str) -> State:
     """Return the state of *path* as it is now."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             found = os.fstat(file.fileno())
             content = file.read()
     except FileNotFoundError:
@@ -77,6 +78,8 @@ def wanted(file: dict, before: State) -> State:
             return replace(before, content=with_block(before.content, None, None))
         return State()
     content = file["content"] or ""
+    if file["encoding"] == "base64":
+        content = base64.b64decode(content).decode("utf-8", "surrogateescape")
     if file["block"]:
         content = with_block(before.content or "", content, file["drop"])
     owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
@@ -84,7 +87,7 @@ def wanted(file: dict, before: State) -> State:
     return State(content, int(file["mode"], 8), owner, group)
 
 
-def difference(path: str, before: State, after: State, secret: bool) -> dict | None:
+def difference(path: str, before: State, after: State, secret: bool, binary: bool = False) -> dict | None:
     """Return Ansible's diff of one file, secrets masked, or None where nothing differs."""
     if before == after:
         return None
@@ -93,6 +96,8 @@ def difference(path: str, before: State, after: State, secret: bool) -> dict | N
         old, new = before.content or "", after.content or ""
         if secret:
             shown = {"before": "(secret)\n" if old else "", "after": "(another secret)\n" if new else ""}
+        elif binary:
+            shown = {"before": _digest(old), "after": _digest(new)}
         else:
             shown = {"before": masked(old), "after": masked(new)}
             if shown["before"] == shown["after"]:
@@ -102,6 +107,12 @@ def difference(path: str, before: State, after: State, secret: bool) -> dict | N
     if shown["before"] == shown["after"]:  # only the mode or the owner: say it in the body, which is always shown
         shown["before"], shown["after"] = before.meta() + "\n", after.meta() + "\n"
     return shown
+
+
+def _digest(content: str) -> str:
+    """Return what people are shown of a file that is no text."""
+    data = content.encode("utf-8", "surrogateescape")
+    return f"({len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()})\n" if data else ""
 
 
 def reason(before: State, after: State) -> str:

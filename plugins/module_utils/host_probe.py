@@ -15,12 +15,17 @@ import subprocess
 import threading
 import time
 
+from ansible_collections.cairn.openstack.plugins.module_utils import swift
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
+from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import content
+from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import version as ring_version
 
 CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
 ARP = 0x0806
 OSDS = "/var/lib/ceph/osd"
+MOUNTS = "/proc/self/mounts"
+FSTAB = "/etc/fstab"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -270,9 +275,11 @@ def devices(paths: list[str]) -> dict[str, dict]:
     """Return what is at *paths*: {kind, holds, owner, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph`` or ``swift``, where one of them has it already.
+    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted.
     """
-    mounts = [line.split() for line in text("/proc/self/mounts").splitlines()]
+    mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
+    node = f"{swift.FOLDER}/"
+    places = {os.path.realpath(words[0]) for words in table if len(words) > 1 and words[1].startswith(node)}
     answer = {}
     for path in paths:
         found = {"kind": "missing", "holds": "", "owner": "", "mounted": ""}
@@ -284,7 +291,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
             found["holds"] = _signatures(path)
             real = os.path.realpath(path)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
-            if found["mounted"].startswith("/srv/node/"):
+            if found["mounted"].startswith(node) or (found["holds"] == "xfs" and real in places):
                 found["owner"] = "swift"
             elif found["holds"]:
                 found["owner"] = "ceph" if _osd(path) else ""
@@ -298,6 +305,12 @@ def volume_groups() -> list[str]:
         done = subprocess.run(["vgs", "--noheadings", "-o", "vg_name"], capture_output=True, text=True, check=True)
         return done.stdout.split()
     return []
+
+
+def rings(folder: str = "/etc/swift") -> dict[str, int]:
+    """Return the versions of Swift's rings that the host has, by their names."""
+    names = [name.removesuffix(".ring.gz") for name in _names(folder) if name.endswith(".ring.gz")]
+    return {name: ring_version(content(f"{folder}/{name}.ring.gz")) for name in sorted(names)}
 
 
 def unfinished_packages(status: str) -> list[str]:
@@ -360,6 +373,7 @@ def probe(
         "neighbours": neighbours(addresses, links),
         "devices": devices(storage),
         "volume_groups": volume_groups(),
+        "rings": rings(),
         "bridges": record,
         "cloud": cloud(),
         "machine_id": text("/etc/machine-id").strip(),

@@ -43,7 +43,14 @@ KINDS = {
     # Its volume group is there already: who makes one of which disks is a matter of each host.
     "lvm": Kind(("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True),
     "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "type", "qos")),
-    "swift": Kind(("objects", "backups"), ("objects",), ("hosts", "replicas"), hosts=True, devices=True, alone=True),
+    "swift": Kind(
+        ("objects", "backups"),
+        ("objects",),
+        ("hosts", "replicas", "part_power", "min_part_hours", "policies", "encryption"),
+        hosts=True,
+        devices=True,
+        alone=True,
+    ),
 }
 # Where one back end at most can serve: backups, objects and the machines' own disks have no choice of place.
 SINGLE = ("backups", "objects", "ephemeral")

@@ -113,7 +113,10 @@ def _backup(one: storage.Backend) -> dict[str, Any]:
         }
     if one["kind"] == "nfs":
         return {"backup_driver": "cinder.backup.drivers.nfs.NFSBackupDriver", "backup_share": one["share"]}
-    return {"backup_driver": "cinder.backup.drivers.swift.SwiftBackupDriver"}
+    return {
+        "backup_driver": "cinder.backup.drivers.swift.SwiftBackupDriver",
+        "swift_catalog_info": "object-store:swift:internalURL",
+    }
 
 
 def _glance(found: list[storage.Backend]) -> dict[str, dict[str, Any]]:

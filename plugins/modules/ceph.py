@@ -125,6 +125,7 @@ import configparser
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
@@ -165,6 +166,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    turn.take(module)
     params = module.params
     monitor = None
     try:

@@ -24,6 +24,11 @@ options:
       content:
         description: The whole content, or the block's, as text.
         type: str
+      encoding:
+        description: How O(files[].content) is written; V(base64) is for files that are no text.
+        type: str
+        choices: [text, base64]
+        default: text
       mode:
         description: Octal mode.
         type: str
@@ -122,6 +127,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import config_file
 FILE = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str"},
+    "encoding": {"type": "str", "choices": ["text", "base64"], "default": "text"},
     "mode": {"type": "str", "default": "0644"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
@@ -170,7 +176,7 @@ def main() -> None:
         path = file["path"]
         before = config_files.read(path)
         after = config_files.wanted(file, before)
-        shown = config_files.difference(path, before, after, file["secret"])
+        shown = config_files.difference(path, before, after, file["secret"], file["encoding"] == "base64")
         if shown is None:
             continue
         differing.append((file, after))

@@ -147,6 +147,11 @@ ansible_facts:
           type: dict
           returned: always
           sample: {identity: 9f86d081, names: [admin, glance_database]}
+        rings:
+          description: The versions of Swift's rings that the host has, by their names.
+          type: dict
+          returned: always
+          sample: {account: 4, container: 4, object: 7}
         bridges:
           description: The record of M(cairn.openstack.ovs_bridges), null where it made none.
           type: dict

@@ -91,6 +91,10 @@ options:
     description: What a machine without a floating IP fetches; if it is empty, it pings the external gateway.
     type: str
     default: ''
+  objects:
+    description: The cloud has object storage, which is to be used too.
+    type: bool
+    default: false
   snapshot:
     description: Make a snapshot of a machine too.
     type: bool

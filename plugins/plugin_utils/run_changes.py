@@ -20,6 +20,7 @@ KINDS = {
     "keystone_keys": "key repository",
     "identity": "identity object",
     "ovs_bridges": "bridge",
+    "swift_rings": "ring",
     "resources": "resource",
     "secrets": "secret",
     "certificates": "certificate",

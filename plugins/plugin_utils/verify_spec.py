@@ -23,6 +23,7 @@ SPEC = {
     "machines_max": {"type": "int", "default": 8},
     "from": {"type": "str", "choices": ["auto", "control", "controller", "none"], "default": "auto"},
     "world_url": {"type": "str", "default": ""},
+    "objects": {"type": "bool", "default": False},
     "snapshot": {"type": "bool", "default": False},
     "keep": {"type": "bool", "default": False},
     "output_dir": {"type": "path"},

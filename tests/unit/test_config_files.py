@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import grp
 import os
@@ -204,3 +205,14 @@ def test_the_difference_says_who_owns_it():
     after = utils.State("x", 0o644, "root", "glance")
     assert utils.reason(before, after) == "owner"
     assert "root:glance" in utils.difference("/c", before, after, False)["after_header"]
+
+
+def test_what_is_no_text(write, tmp_path):
+    """Every byte arrives, a second run changes nothing, and nobody is shown any."""
+    data = bytes(range(256)) + b"\r\n\n\r"
+    file = {"path": "object.ring.gz", "content": base64.b64encode(data).decode(), "encoding": "base64"}
+    first = write(file)
+    assert (tmp_path / "object.ring.gz").read_bytes() == data
+    assert first["diff"][0]["after"].startswith("(260 bytes, sha256 ")
+    assert first["diff"][0]["before"] == ""
+    assert write(file)["changes"] == []

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import struct
 import subprocess
 import time
 
@@ -148,6 +150,20 @@ class TestDevices:
         subprocess.run(["mkfs.ext4", "-q", file], check=True)
         assert host_probe.devices([str(file)])[str(file)]["holds"] == "ext4"
 
+    def test_a_disk_of_swifts_that_did_not_mount(self, tmp_path, monkeypatch):
+        """It keeps its place in fstab, and its data: nobody is told to wipe it."""
+        file = tmp_path / "disk"
+        file.write_bytes(bytes(2**22))
+        monkeypatch.setattr(host_probe, "FSTAB", str(tmp_path / "fstab"))
+        for place, holds, owner in (
+            ("/srv/node/disk", "xfs", "swift"),
+            ("/srv/node/disk", "ext4", ""),
+            ("/srv/data", "xfs", ""),
+        ):
+            (tmp_path / "fstab").write_text(f"#\n\n/dev/sda / ext4 defaults 0 1\n{file} {place} xfs nofail 0 0\n")
+            monkeypatch.setattr(host_probe, "_signatures", lambda path, holds=holds: holds)
+            assert host_probe.devices([str(file)])[str(file)]["owner"] == owner
+
     def test_a_device_of_this_hosts_ceph(self, tmp_path, monkeypatch):
         name = "85add48b-1181-5506-8dbc-69947300c7d8"
         file = tmp_path / "disk"
@@ -157,3 +173,14 @@ class TestDevices:
         (tmp_path / "osd/ceph-3").mkdir(parents=True)
         (tmp_path / "osd/ceph-3/fsid").write_text(f"{name}\n")
         assert host_probe._osd(str(file))
+
+
+def test_rings_by_their_versions(tmp_path):
+    """A file that is none has no version, and a host without Swift no rings."""
+    head = json.dumps({"version": 7}).encode()
+    data = struct.pack("!4sHI", b"R1NG", 1, len(head)) + head + bytes(512)
+    (tmp_path / "object-1.ring.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "account.ring.gz").write_bytes(b"none")
+    (tmp_path / "object.builder").touch()
+    assert host_probe.rings(str(tmp_path)) == {"account": 0, "object-1": 7}
+    assert host_probe.rings(str(tmp_path / "nowhere")) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,7 +53,20 @@ def probe():
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "bridges": None,
+        "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
     }
+
+
+def playbook(root, *arguments):
+    """Run ansible-playbook, and return what came of it."""
+    return subprocess.run(
+        ["ansible-playbook", *arguments],
+        cwd=root,
+        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def parts(root, folder, inventory, options=None, limit="all", status=0):
@@ -64,15 +78,8 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
         **(options or {}),
     }
     (folder / "variables.yml").write_text(yaml.safe_dump(variables))
-    command = ["ansible-playbook", "-i", root / "inventories" / inventory, HERE / "files" / "part.yml"]
-    said = subprocess.run(
-        [*command, "-e", f"@{folder}/variables.yml", "--limit", limit],
-        cwd=root,
-        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    inventory = root / "inventories" / inventory
+    said = playbook(root, "-i", inventory, HERE / "files/part.yml", "-e", f"@{folder}/variables.yml", "--limit", limit)
     assert said.returncode == status, said.stdout + said.stderr
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
@@ -100,6 +107,49 @@ def stored(folder):
     path.parent.mkdir()
     path.write_text(yaml.safe_dump(groups))
     return path
+
+
+OBJECTS = {
+    "name": "objects",
+    "kind": "swift",
+    "serves": ["objects", "backups"],
+    "encryption": True,
+    "policies": [
+        {"index": 0, "name": "gold"},
+        {
+            "index": 3,
+            "name": "coded",
+            "ec_type": "liberasurecode_rs_vand",
+            "ec_num_data_fragments": 2,
+            "ec_num_parity_fragments": 1,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def swift_lab(root, tmp_path_factory):
+    """The lab with three storage hosts for Swift and one that has none of it."""
+    folder = tmp_path_factory.mktemp("stored")
+    inventory = folder / "inventory"
+    shutil.copytree(root / "inventories/lab", inventory, ignore=shutil.ignore_patterns(".secrets"))
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    hosts["storage"] = {
+        "hosts": {
+            f"storage{number}": {
+                "ansible_host": f"10.203.0.2{number}",
+                "storage_devices": [
+                    {"path": "/srv/node/d1" if number == 3 else "/dev/sdb", "weight": 50, "zone": number}
+                ],
+            }
+            for number in (1, 2, 3, 4)
+        }
+    }
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    backend = {**OBJECTS, "hosts": ["storage1", "storage2", "storage3"]}
+    volumes = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
+    options = {"cloud_storage": [backend, volumes], "found_rings": {"object": 7}}
+    return lambda limit="all": parts(root, tmp_path_factory.mktemp("parts"), inventory, options, limit)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +251,7 @@ class TestStored:
 
     def test_volumes_are_served_where_they_can_be(self, found):
         assert "enabled_backends = ceph,nfs\n" in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "swift" not in file(found["aio1"], "/etc/cinder/cinder.conf")
         assert "enabled_backends = lvm\n" in file(found["storage1"], "/etc/cinder/cinder.conf")
         assert "cinder-volume" in names(found["storage1"])
         assert "cinder-api" not in names(found["storage1"])
@@ -240,6 +291,116 @@ class TestOptions:
 
     def test_it_concerns_its_nodes_alone(self, lab):
         assert "lamp-api" not in kinds(lab)["compute"]["packages"]
+
+
+@pytest.fixture(scope="module")
+def objects(swift_lab):
+    return swift_lab()
+
+
+class TestSwift:
+    def test_who_has_what(self, objects):
+        proxy, node = names(objects["controller1"]), names(objects["storage1"])
+        assert [name for name in proxy if name.startswith("swift")] == ["swift-proxy"]
+        assert {"rsync", "swift-account", "swift-container", "swift-object", "swift-devices"} <= set(node)
+        for host in ("storage4", "compute1"):
+            assert [name for name in names(objects[host]) if name.startswith("swift")] == []
+            assert not any("swift" in package for package in objects[host]["packages"])
+
+    def test_no_secret_for_others(self, objects):
+        for part in objects.values():
+            for item in part["files"]:
+                if any(value in item["content"] for value in part["secrets"].values()):
+                    assert int(item["mode"], 8) & 0o007 == 0, item["path"]
+        assert "encryption_root_secret" in file(objects["controller1"], "/etc/swift/keymaster.conf")
+        assert "/etc/swift/keymaster.conf" not in [item["path"] for item in objects["storage1"]["files"]]
+
+    def test_rings_of_the_inventory(self, objects):
+        """The first host of the run asks for them, whoever it is."""
+        (asks,) = [part["rings"] for part in objects.values() if "rings" in part["rings"]]
+        rings = {ring["name"]: ring for ring in asks["rings"]}
+        assert sorted(rings) == ["account", "container", "object", "object-3"]
+        assert rings["object-3"]["replicas"] == 3
+        assert rings["account"]["devices"][1] == {
+            "host": "storage2",
+            "ip": "10.203.0.22",
+            "port": 6202,
+            "device": "sdb",
+            "region": 1,
+            "zone": 2,
+            "weight": 50,
+        }
+        assert (asks["change"], asks["controller"], asks["seen"]) == (True, "controller1", {"object": 7})
+        given = {name: part["rings"]["files"] for name, part in objects.items()}
+        assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
+
+    def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
+        (part,) = swift_lab("storage3").values()
+        assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
+
+    def test_disks_are_mounted_and_folders_are_not(self, objects):
+        assert file(objects["storage1"], "/etc/fstab").startswith(
+            "/dev/sdb /srv/node/sdb xfs noatime,nofail,x-systemd.m"
+        )
+        assert "WantsMountsFor=/srv/node/sdb\n" in file(
+            objects["storage1"], "/etc/systemd/system/swift-devices.service"
+        )
+        assert "mount_check = true" in file(objects["storage1"], "/etc/swift/object-server.conf")
+        assert "mount_check = false" in file(objects["storage3"], "/etc/swift/object-server.conf")
+        assert "--owner=swift --group=swift /srv/node/d1" in file(
+            objects["storage3"], "/etc/systemd/system/swift-devices.service"
+        )
+
+    def test_a_disk_that_is_not_mounted_is_noticed(self, objects):
+        def noticed(host):
+            (unit,) = [one for one in objects[host]["units"]["infrastructure"] if one["name"] == "swift-devices"]
+            return unit["effects"]
+
+        assert noticed("storage1") == ["findmnt --noheadings --output TARGET --mountpoint /srv/node/sdb"]
+        assert noticed("storage3") == []
+
+    def test_policies(self, objects):
+        text = file(objects["storage1"], "/etc/swift/swift.conf")
+        assert "[storage-policy:0]\ndefault = true\ndeprecated = false\nname = gold\n" in text
+        assert "ec_num_data_fragments = 2\n" in text
+        assert text == file(objects["controller1"], "/etc/swift/swift.conf")
+        running = {unit["name"]: unit["state"] for unit in objects["storage1"]["units"]["service"]}
+        assert running["swift-object-reconstructor"] == running["swift-container-reconciler"] == "started"
+        assert running["swift-container-sharder"] == "stopped"
+
+    def test_no_unit_reads_rings(self, objects):
+        for part in objects.values():
+            for unit in [unit for tier in part["units"].values() for unit in tier]:
+                assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
+
+    def test_who_reads_the_policies(self, objects):
+        """Swift's own units, but for those that do not run; not rsync, the log, or the devices."""
+        units = [unit for tier in objects["storage1"]["units"].values() for unit in tier]
+        readers = {unit["name"] for unit in units if "/etc/swift/swift.conf" in unit["reads"]}
+        idle = {unit["name"] for unit in units if unit["state"] == "stopped"}
+        swift = {unit["name"] for unit in units if unit["name"].startswith("swift-")}
+        assert readers == swift - idle - {"swift-devices"}
+
+    def test_nobody_else_reaches_its_servers(self, objects):
+        rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
+        assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
+        assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
+
+    def test_backups_of_volumes_trust_the_front(self, objects):
+        text = file(objects["controller1"], "/etc/cinder/cinder.conf")
+        assert "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n" in text
+        assert "backup_swift_ca_cert_file = /etc/cairn/ca.crt\n" in text
+        assert "swift_catalog_info = object-store:swift:internalURL\n" in text
+
+    def test_a_cloud_without_passes_by_the_rings(self, root, tmp_path, lab):
+        """Ansible looks at where a task would run before it looks whether it does."""
+        tasks = yaml.safe_load((root / "roles/host/tasks/main.yml").read_text())
+        rings = [task for task in tasks if task["name"] == "Rings"]
+        play = {"hosts": "localhost", "gather_facts": False, "vars": {"cairn": lab["compute1"]}, "tasks": rings}
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+        said = playbook(root, tmp_path / "play.yml")
+        assert rings
+        assert said.returncode == 0, said.stdout + said.stderr
 
 
 def test_limit_changes_nothing(root, tmp_path, lab):

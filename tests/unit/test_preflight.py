@@ -198,6 +198,14 @@ def device(**values):
 
 CEPH = {"name": "ceph", "kind": "ceph"}
 LVM = {"name": "lvm", "kind": "lvm"}
+SWIFT = {"name": "objects", "kind": "swift"}
+CODED = {
+    "name": "coded",
+    "ec_type": "liberasurecode_rs_vand",
+    "ec_num_data_fragments": 3,
+    "ec_num_parity_fragments": 1,
+}
+GOLD = {"index": 0, "name": "gold"}
 NFS = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
 YML = "settings.yml:"
 AT = f"{YML}7, cloud_storage"
@@ -620,6 +628,62 @@ BAD = {
         given(cloud_config={"neutron": {"l3-agent.ini": {"DEFAULT": {"debug": True}}}}),
         (YML, "neutron: l3-agent.ini: no such file; did you mean l3_agent.ini?", "neutron.conf", "Correct it"),
     ),
+    "a file for Swift": (
+        both(stored(SWIFT), device(path="/var/swift", size="10G")),
+        ("storage_devices", "/var/swift with a size", "no file", "/srv/node/d1"),
+    ),
+    "two devices of one name for Swift": (
+        both(stored(SWIFT), device(path="/dev/disk/by-path/sdc")),
+        ("storage_devices", "a second device called sdc", "a name for each", "another link"),
+    ),
+    "a weight below nothing": (
+        both(stored(SWIFT, devices=3), device(weight=-1)),
+        ("storage_devices", "the weight -1", "0 or more", "drains"),
+    ),
+    "partitions without number": (
+        stored({**SWIFT, "part_power": 40}),
+        (f"{AT}[0].part_power", "40", "1 to 24", "Leave it out"),
+    ),
+    "no first policy": (
+        stored({**SWIFT, "policies": [{**GOLD, "index": 1}]}),
+        (f"{AT}[0].policies", "no policy with the index 0", "one of them", "before policies"),
+    ),
+    "two policies of one index": (
+        stored({**SWIFT, "policies": [GOLD, {**GOLD, "name": "silver"}]}),
+        (f"{AT}[0].policies", "2 policies with the index 0", "one each", "another"),
+    ),
+    "two policies of one name": (
+        stored({**SWIFT, "policies": [GOLD, {"index": 1, "name": "Gold"}]}),
+        (f"{AT}[0].policies", "2 policies with the name gold", "one each", "another"),
+    ),
+    "two policies by default": (
+        stored({**SWIFT, "policies": [{**GOLD, "default": True}, {"index": 1, "name": "tin", "default": True}]}),
+        (f"{AT}[0].policies", "gold and tin, both the default", "one default", "Leave it"),
+    ),
+    "a policy that all get and none": (
+        stored({**SWIFT, "policies": [{**GOLD, "default": True, "deprecated": True}]}),
+        (f"{AT}[0].policies: gold", "deprecated, and the default", "one of them", "another policy"),
+    ),
+    "a policy's name with a blank": (
+        stored({**SWIFT, "policies": [{"index": 0, "name": "pure gold"}]}),
+        (f"{AT}[0].policies: pure gold", "'pure gold'", "letters, digits", "another"),
+    ),
+    "fragments without a scheme": (
+        stored({**SWIFT, "policies": [{**GOLD, "ec_num_data_fragments": 2}]}),
+        (f"{AT}[0].policies: gold", "ec_num_data_fragments without ec_type", "all three", "liberasurecode"),
+    ),
+    "a scheme without fragments": (
+        stored({**SWIFT, "policies": [{**GOLD, "ec_type": "liberasurecode_rs_vand", "ec_num_data_fragments": 2}]}),
+        (f"{AT}[0].policies: gold", "ec_type without ec_num_parity_fragments", "both", "Add ec_num_parity"),
+    ),
+    "more fragments than devices": (
+        stored({**SWIFT, "policies": [GOLD, {**CODED, "index": 1}]}, devices=3),
+        (f"{AT}[0]", "policy coded with 4 fragments on 3 devices", "for each", "ask for less"),
+    ),
+    "copies on devices without weight": (
+        both(stored(SWIFT, devices=3), device(weight=0)),
+        (f"{AT}[0]", "policy replicated with 3 copies on 2 devices that have a weight", "for each", "storage_devices"),
+    ),
     # Secrets
     "a vault password that is wrong": (
         vaulted(b"right", b"wrong"),
@@ -774,6 +838,12 @@ class TestInput:
         stored(CEPH)(site)
         options = {"cinder": {"cinder.conf": {"ceph": {"rbd_max_clone_depth": 3}}}}
         given(cloud_config=options, cloud_config_files={"glance": {"glance-api.conf": {"fs": None}}})(site)
+        assert site.said(monkeypatch).get("msg") is None
+
+    def test_swift_on_folders_with_policies(self, site, monkeypatch):
+        stored({**SWIFT, "policies": [GOLD, {**CODED, "index": 4}], "encryption": True}, devices=4)(site)
+        for disk in site.hosts["storage"]["storage1"]["storage_devices"]:
+            disk.update(path=disk["path"].replace("/dev/", "/srv/node/"), weight=50, zone=2)
         assert site.said(monkeypatch).get("msg") is None
 
     def test_secrets_that_can_be_read(self, site, monkeypatch):
@@ -1052,6 +1122,16 @@ UNFIT = {
         ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "ext4", "mounted": "/srv"}}}),
         ("storage_devices", "/dev/sdb, which holds ext4, mounted at /srv", "an empty device", "wipefs --all /dev/sdb"),
     ),
+    "somebody else's disk for Swift": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "mounted": "/home"}}}),
+        ("storage_devices", "/dev/sdb, which holds xfs, mounted at /home", "an empty device", "wipefs --all /dev/sdb"),
+    ),
+    "a disk of Swift's that has died": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
+        ("storage_devices", "no device /dev/sdb", "a block device", "docs/swift.md"),
+    ),
     "no volume group": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
@@ -1079,6 +1159,10 @@ FIT = {
     "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
     "its own cloud": ({}, {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
     "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
+    "its own disk, not mounted": (
+        {"cloud_storage": [SWIFT]},
+        {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "owner": "swift"}}},
+    ),
     "one network twice": ({}, {"interfaces": card("eth1", addresses=["192.0.2.12/24"])}),
 }
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import subprocess
 import threading
@@ -17,8 +19,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     console,
     icmp,
     machines,
+    objects,
     plan,
     probe,
+    s3,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
@@ -102,7 +106,7 @@ def test_poll_returns_the_first_true_answer_or_the_last():
 
 
 def test_every_check_can_be_reached_and_knows_its_services():
-    checks = plan.checks(Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True}))
+    checks = plan.checks(Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True, "objects": True}))
     made = {"machines": [], "disks": {}}
     seen = probe.Probe("", made, OPTIONS)
     checks += [*seen.checks(), *volume.Copies(None, made).checks(), *seen.copies()]
@@ -294,6 +298,55 @@ def test_only_a_screen_behind_the_websocket_is_a_console():
         console.greeting(Stream(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
     with pytest.raises(Bad, match="no screen"):
         console.greeting(Stream(switch))
+
+
+def test_the_signature_is_amazons():
+    """Against the example in their documentation of version 4, a GET of an object's first bytes."""
+    headers = {
+        "host": "examplebucket.s3.amazonaws.com",
+        "range": "bytes=0-9",
+        "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
+        "x-amz-date": "20130524T000000Z",
+    }
+    key = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    said = s3.signature(key, "GET", "/test.txt", headers, "20130524T000000Z")
+    assert said.endswith("Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")
+
+
+class Store:
+    """A user's objects, and a listing that is one object behind for a while."""
+
+    def __init__(self, late=0):
+        self.objects = {}
+        self.late = late
+
+    def request(self, path, method, data=b"", **more):
+        container = "/" + path.strip("/").split("/")[0]
+        status, content = 204, b""
+        if method == "PUT":
+            self.objects[path] = data
+        elif method == "DELETE" and path == container:
+            status = 409 if self.late > 0 or any(name.startswith(f"{path}/") for name in self.objects) else 204
+            self.late -= 1
+        elif method == "DELETE":
+            self.objects.pop(path, None)
+        elif path == container:
+            names = [name.removeprefix(f"{path}/") for name in self.objects if name.startswith(f"{path}/")]
+            content = json.dumps([{"name": name} for name in names]).encode()
+        else:
+            content = self.objects[path]
+        return SimpleNamespace(status_code=status, content=content, json=lambda: json.loads(content), text="")
+
+
+def test_objects_are_compared_and_leave_nothing(monkeypatch):
+    monkeypatch.setattr(objects, "rest", lambda store, method, path, **more: store.request(path, method, **more))
+    store = Store(late=1)
+    run = Run(RUN, SimpleNamespace(), OPTIONS, user=SimpleNamespace(object_store=store))
+    assert objects.round_trip(run) == "1024 KiB written and read back"
+    assert [name for name in store.objects if name.count("/") > 1] == []
+    store.request = lambda path, method, data=b"", **more: Store.request(store, path, method, data[:-1], **more)
+    with pytest.raises(Bad, match="1048576 bytes were sent, and 1048575 others came back"):
+        objects.round_trip(run)
 
 
 def test_ssh_goes_by_the_first_machine_to_the_others():

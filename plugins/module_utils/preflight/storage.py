@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils import storage
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape, swift
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 
@@ -60,6 +60,8 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
         yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+    if one["kind"] == "swift":
+        yield from swift.faults(where, one)
     if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
         remedy = "Write it as in 192.0.2.20:/srv/volumes."
         yield Fault(f"{where}.share", shown(one.get("share")), "an export, SERVER:/PATH", remedy)
@@ -137,6 +139,8 @@ def _enough(index: int, cloud: Settings, one: storage.Backend) -> Iterator[Fault
         remedy = f"Give its hosts {_DEVICES}, or lower replicas."
         found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} copies"
         yield Fault(where, found, "a device or more for each copy", remedy)
+    elif one["kind"] == "swift":
+        yield from swift.enough(where, one)
 
 
 def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterator[Fault]:
@@ -166,6 +170,10 @@ def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterat
             yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
         elif size and path.startswith("/dev/"):
             yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
+    for backend in found:
+        if backend["kind"] == "swift":
+            where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
+            yield from swift.devices(mine, lambda *words, where=where: Fault(where, *words, hosts=(one.host,)))
 
 
 def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
@@ -224,10 +232,11 @@ def _device(
     device: Mapping[str, Any], backend: storage.Backend, seen: Mapping[str, Any] | None, fault: Callable[..., Fault]
 ) -> Iterator[Fault]:
     path = device["path"]
-    if seen is None:
+    if seen is None or (backend["kind"] == "swift" and swift.is_folder(path) and seen["kind"] in ("missing", "folder")):
         return
     if seen["kind"] == "missing" and not device.get("size"):
-        remedy = "Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/storage.md."
+        page = "swift" if backend["kind"] == "swift" else "storage"
+        remedy = f"Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/{page}.md."
         yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"

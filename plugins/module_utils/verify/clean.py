@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.network import INTERFACES
 from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told, words
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import objects
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Bad, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.volume import TYPES
 
@@ -27,14 +28,15 @@ def earlier(names: Iterable[str], run: str) -> list[str]:
     return sorted(name for name, stamp in found.items() if stamp < began)
 
 
-def sweep_earlier(admin, run: str, timeout: float) -> str:
+def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
     """Remove what killed runs left behind.
 
     :param timeout: in seconds, for machines to go.
+    :param stores: the cloud has object storage.
     """
     names = [thing.name for thing in (*admin.identity.projects(), *admin.identity.users(), *admin.compute.flavors())]
     runs = earlier(names, run)
-    count = sum(Sweep(admin, name, timeout).all() for name in runs)
+    count = sum(Sweep(admin, name, timeout, stores=stores).all() for name in runs)
     return f"{count} objects of {', '.join(runs)} removed" if runs else "none"
 
 
@@ -43,9 +45,11 @@ class Sweep:
 
     :param timeout: in seconds, for machines to go.
     :param keep: spare the first machine and what it needs.
+    :param stores: the cloud has object storage.
     """
 
-    def __init__(self, admin, name: str, timeout: float, keep: bool = False):
+    def __init__(self, admin, name: str, timeout: float, keep: bool = False, stores: bool = False):
+        self.stores = stores
         self.admin = admin
         self.name = name
         self.timeout = timeout
@@ -93,6 +97,8 @@ class Sweep:
             ]
             self.each("interface", inner, lambda p, r=router: network.remove_interface_from_router(r.id, port_id=p.id))
             self.each("router", [router], network.delete_router)
+        if self.stores:
+            self.objects(project)
         self.each("image", self.admin.image.images(owner=project), self.admin.image.delete_image)
         if not poll(lambda: not self.servers(project), self.timeout):
             left = self.servers(project)
@@ -104,6 +110,14 @@ class Sweep:
         self.each("port", ports, network.delete_port)
         self.each("network", network.networks(project_id=project), network.delete_network)
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
+
+    def objects(self, project: str) -> None:
+        """Remove a project's containers."""
+        try:
+            with told():
+                self.count += objects.sweep(self.admin, project)
+        except Exception as error:
+            self.left.append(f"objects: {words(error)}")
 
     def volumes(self, project: str) -> None:
         """Remove a project's volumes with their snapshots and backups, where the cloud has any."""

@@ -60,7 +60,8 @@ def clean(params: dict, admin) -> dict:
                 consoles[server] = machines.tail(admin, server)
         except Failed as error:
             consoles[server] = f"the console can't be read: {error}"
-    sweep = Sweep(admin, params["run"], params["options"]["delete_timeout"], params["keep"])
+    options = params["options"]
+    sweep = Sweep(admin, params["run"], options["delete_timeout"], params["keep"], options["objects"])
     services, groups = ("nova", "neutron", "keystone"), ("controller", "compute")
     check = Check("clean-up", lambda: f"{sweep.all()} objects removed", services=services, groups=groups)
     return {"results": [perform(check).as_dict()], "consoles": consoles}

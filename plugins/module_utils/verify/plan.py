@@ -13,12 +13,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     image,
     machines,
     network,
+    objects,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
 
 NODES = ("controller", "network", "compute")
+STORAGE = ("controller", "storage")
 NETWORKING = ("neutron", "openvswitch")
 BOOT = ("nova", "placement", "neutron", "glance", "libvirt")
 VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
@@ -39,7 +41,7 @@ def checks(run: Run) -> list[Check]:
         check("catalogue", account.catalogue, able, ("keystone", "haproxy")),
         Check(
             "leftovers",
-            partial(clean.sweep_earlier, run.admin, run.name, delete_timeout),
+            partial(clean.sweep_earlier, run.admin, run.name, delete_timeout, run.options["objects"]),
             ("project and user",),
             services=("nova", "neutron"),
             groups=("controller", "compute"),
@@ -63,4 +65,12 @@ def checks(run: Run) -> list[Check]:
     if run.options["snapshot"]:
         needs = ("machine", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
+    if run.options["objects"]:
+        found += [
+            check("object", objects.round_trip, able, ("swift",), groups=STORAGE),
+            check("large object", objects.large, able, ("swift",), groups=STORAGE),
+            check("objects' quota", objects.quota, able, ("swift",), groups=STORAGE),
+            check("object's address", objects.temporary_url, able, ("swift",), groups=STORAGE),
+            check("object by S3", objects.by_s3, able, ("swift", "keystone"), groups=STORAGE),
+        ]
     return found

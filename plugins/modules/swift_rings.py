@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swift_rings
+short_description: Swift's rings, as the inventory has their devices
+version_added: 0.1.0
+description:
+  - Reconciles the ring builders in C(/etc/swift) with a list of rings and their devices, rebalances what needs it, and
+    returns builders and rings as files for those hosts that need them.
+  - A device that is no longer listed is drained first and removed once it holds no partition. A partition never moves
+    more than one replica at once, and none within C(min_part_hours) of the last move.
+  - Builders and rings are written on this host, the builders first. A run that died before it reached the other hosts
+    is finished by the next one.
+author: The Cairn authors (@cairn)
+requirements: [python3-swift on the host, where something is to change]
+options:
+  rings:
+    description: The rings.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name: {description: "C(account), C(container), C(object) or C(object-N).", type: str, required: true}
+      part_power:
+        description: There are two to the power of this many partitions. It can't change.
+        type: int
+        required: true
+      replicas:
+        description: Of each partition; there can be more of them later but not fewer.
+        type: int
+        required: true
+      min_part_hours: {description: Hours until a partition may move again., type: int, required: true}
+      devices:
+        description: The devices; a host's name and the device's own are what it is known by.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          host: {description: Name of its host., type: str, required: true}
+          ip: {description: Address of its host., type: str, required: true}
+          port: {description: Port of the ring's server., type: int, required: true}
+          device: {description: Name of the folder that it is mounted on., type: str, required: true}
+          region: {description: Region., type: int, default: 1}
+          zone: {description: Zone., type: int, default: 1}
+          weight: {description: Its share of the partitions is in proportion. None with 0., type: float, required: true}
+  change:
+    description: Whether rings may change. Without it those that are there are returned.
+    type: bool
+    default: true
+  seen:
+    description: The newest version of each ring that any host holds. An older builder is refused.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would move; without Swift's library only what a new ring would hold.
+    support: full
+  diff_mode:
+    description: What changes is a sentence.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: One ring
+  cairn.openstack.swift_rings:
+    rings:
+      - name: object
+        part_power: 12
+        replicas: 3
+        min_part_hours: 1
+        devices:
+          - {host: storage1, ip: 192.0.2.21, port: 6200, device: sdb, weight: 100}
+          - {host: storage2, ip: 192.0.2.22, port: 6200, device: sdb, weight: 100}
+          - {host: storage3, ip: 192.0.2.23, port: 6200, device: sdb, weight: 100}
+  register: rings
+  run_once: true
+"""
+
+RETURN = r"""
+changes:
+  description: What changes of which ring, and what moves.
+  type: list
+  elements: str
+  returned: always
+  sample: ["object ring: storage4/sdb added with weight 100"]
+waiting:
+  description: What is still to be done by a later run, and when.
+  type: list
+  elements: str
+  returned: always
+files:
+  description:
+    - For C(controller) the rings and their builders, for C(storage) the rings, each as
+      M(cairn.openstack.config_files) takes a file.
+  type: dict
+  returned: always
+"""
+
+import base64
+import time
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings, turn
+
+DEVICE = {
+    **{name: {"type": "str", "required": True} for name in ("host", "ip", "device")},
+    "port": {"type": "int", "required": True},
+    "region": {"type": "int", "default": 1},
+    "zone": {"type": "int", "default": 1},
+    "weight": {"type": "float", "required": True},
+}
+RING = {
+    "name": {"type": "str", "required": True},
+    **{name: {"type": "int", "required": True} for name in ("part_power", "replicas", "min_part_hours")},
+    "devices": {"type": "list", "elements": "dict", "required": True, "options": DEVICE},
+}
+FOLDER = "/etc/swift"
+
+
+def library():
+    """Return Swift's own library, None where it is not installed; loading it takes a second that most runs save."""
+    try:
+        from swift.common import ring
+    except ImportError:
+        return None
+    return ring
+
+
+def main() -> None:
+    """Plan every ring, and unless in check mode write those that change."""
+    module = AnsibleModule(
+        argument_spec={
+            "rings": {"type": "list", "elements": "dict", "required": True, "options": RING},
+            "change": {"type": "bool", "default": True},
+            "seen": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    turn.take(module)
+    seen = module.params["seen"]
+    rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), FOLDER) for ring in module.params["rings"]]
+    try:
+        told = [ring.reconcile(library, time.time(), module.params["change"], module.check_mode) for ring in rings]
+    except swift_rings.NoLibrary:
+        module.fail_json(msg=missing_required_lib("swift (Debian's python3-swift)"))
+    except swift_rings.RingError as error:
+        module.fail_json(msg=str(error))
+    for ring, words in zip(rings, told, strict=True):
+        if words and not module.check_mode:
+            ring.write()
+    changes = [line for words in told for line in words]
+    waiting = [line for ring in rings for line in ring.waiting]
+    for line in waiting:
+        module.warn(line)
+    both = [[file(path, data) for path, data in ring.files()] for ring in rings]
+    files = {
+        "controller": [one for pair in both for one in pair],
+        "storage": [one for pair in both for one in pair[1:]],
+    }
+    module.exit_json(changed=bool(changes), changes=changes, waiting=waiting, files=files)
+
+
+def file(path: str, data: bytes) -> dict:
+    """Return a file as config_files takes it."""
+    text = base64.b64encode(data).decode()
+    return {"path": path, "content": text, "encoding": "base64", "mode": "0640", "group": "swift"}
+
+
+if __name__ == "__main__":
+    main()
