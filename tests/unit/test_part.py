@@ -84,7 +84,7 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "stored"])
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "storage", "stored"])
 def shipped(request, root, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     return parts(root, folder, stored(folder) if request.param == "stored" else request.param)
