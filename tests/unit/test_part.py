@@ -154,8 +154,8 @@ def swift_lab(root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(root, tmp_path_factory):
-    """The lab's four hosts with a page and options of the user's."""
-    return parts(root, tmp_path_factory.mktemp("options"), "lab", OPTIONS)
+    """Four hosts with a page and options of the user's."""
+    return parts(root, tmp_path_factory.mktemp("options"), "multinode", OPTIONS)
 
 
 def kinds(found):
@@ -213,13 +213,12 @@ class TestShipped:
                     assert [name for name in held if name.endswith("_database")] == [], item["path"]
 
     def test_no_option_is_wrong_or_old(self, shipped):
-        for part in shipped.values():
-            judged = [item for item in part["files"] if item.get("options_of")]
-            assert judged
-            for item in judged:
-                service, name = item["options_of"].values()
-                index = option_index.shipped(service)
-                assert options.faults(service, name, ini.parse(item["content"]), index) == [], item["path"]
+        judged = [item for part in shipped.values() for item in part["files"] if item.get("options_of")]
+        assert judged
+        for item in judged:
+            service, name = item["options_of"].values()
+            index = option_index.shipped(service)
+            assert options.faults(service, name, ini.parse(item["content"]), index) == [], item["path"]
 
     def test_every_file_of_options_is_judged(self, shipped):
         """One that no index knows would never be."""
@@ -405,7 +404,7 @@ class TestSwift:
 
 def test_limit_changes_nothing(root, tmp_path, lab):
     """A host's part is the same when the others are left out, but for the secrets, which differ with the folder."""
-    (only,) = parts(root, tmp_path, "lab", OPTIONS, limit="compute1").values()
+    (only,) = parts(root, tmp_path, "multinode", OPTIONS, limit="compute1").values()
     assert [item["path"] for item in only["files"]] == [item["path"] for item in lab["compute1"]["files"]]
     assert only["units"] == lab["compute1"]["units"]
     assert only["packages"] == lab["compute1"]["packages"]
@@ -414,7 +413,7 @@ def test_limit_changes_nothing(root, tmp_path, lab):
 def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
     """Ansible takes it for unreachable, which drops it from all later plays and shows in the exit code."""
     options = {**OPTIONS, "cairn_left_out": {"compute2": "no route to host"}}
-    found = parts(root, tmp_path, "lab", options, status=4)
+    found = parts(root, tmp_path, "multinode", options, status=4)
     assert set(found) == set(lab) - {"compute2"}
     (step,) = found["controller1"]["completion"][0]["steps"]
     assert "compute2" not in step["run"]
