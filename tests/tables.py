@@ -27,10 +27,13 @@ class Table:
 
 
 def seen_at(folder: Path) -> str:
-    """Return the day and the commit, as they stand above a table."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    """Return the day and the commit, as they stand above a table; pages that tests have written are no change of it."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-    return f"{time.strftime('%-d %B %Y')}, commit {commit}:"
+    changed = subprocess.run(
+        ["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs"], cwd=folder, check=False
+    ).returncode
+    return f"{time.strftime('%-d %B %Y')}, commit {commit}{'-dirty' if changed else ''}:"
 
 
 def into(page: str, name: str, table: Table, when: str) -> str:

@@ -89,6 +89,7 @@ def test_a_dead_run_owes(ran):
 
 def test_an_error_is_said_and_owed(ran, monkeypatch):
     monkeypatch.setattr(byte_code, "_PAUSE", 60)
+
     def run(command, **_options):
         return subprocess.CompletedProcess(command, 1, "", "no space left")
 
