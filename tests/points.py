@@ -45,7 +45,7 @@ class Point:
 
 
 PHASES = {
-    "packages": Phase("bare", {"Packages": 90}),
+    "packages": Phase("bare", {"Packages": 60}),
     "files": Phase("packages", {"Configuration files": 0.7}),
     "infrastructure": Phase("packages", {"Infrastructure's units": 6}),
     "bridges": Phase("packages", {"Bridges": 1.5}),
