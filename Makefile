@@ -58,9 +58,9 @@ test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, r
 	molecule test --scenario-name repair
 	molecule test --scenario-name points
 
-.PHONY: test-swift
-test-swift: $(VENV)/.ready-test ## molecule: objects on three storage hosts, one of which loses its power
-	molecule test --scenario-name swift
+.PHONY: test-storage
+test-storage: $(VENV)/.ready-test ## molecule: volumes and objects on three storage hosts, one loses its power; writes docs/storage.md
+	molecule test --scenario-name replicated
 
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ from typing import Any
 import testinfra
 
 ROOT = Path(__file__).parent.parent
+# The columns of the table of what a storage host's power loss did.
+POWER = ("what", "acknowledged", "of them before the loss", "lost", "whole again, after the host is back")
 
 
 @dataclass
@@ -221,6 +224,22 @@ def ask(where: testinfra.host.Host, script: str, *arguments: str) -> Any:
     done = where.run("python3 -c %s" + " %s" * len(arguments), text, *arguments)
     assert done.rc == 0, f"{script} on {where.backend.get_hostname()}:\n{done.stderr[-3000:]}"
     return json.loads(done.stdout)
+
+
+def stream(where: testinfra.host.Host, script: str, *arguments: str) -> subprocess.Popen:
+    """Start the Python *script* on a host, as root; its lines come as it prints them."""
+    text = (ROOT / "tests" / script).read_text(encoding="utf-8")
+    about = where.ansible.get_variables()
+    command = shlex.join(["sudo", "python3", "-u", "-c", text, *arguments])
+    enter = ["ssh", "-i", about["ansible_ssh_private_key_file"], *shlex.split(about["ansible_ssh_common_args"])]
+    address = f"{about['ansible_user']}@{about['ansible_host']}"
+    return subprocess.Popen([*enter, address, command], stdout=subprocess.PIPE, text=True)
+
+
+def told(capsys, words: str) -> None:
+    """Print what was measured, whatever pytest does with it."""
+    with capsys.disabled():
+        print(f"\n    {words}", end="")
 
 
 @dataclass

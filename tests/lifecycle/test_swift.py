@@ -2,7 +2,7 @@
 """Objects outlive a storage host's power loss, and rings that grow, shift and shrink by the inventory.
 
 On a cloud whose inventory has its storage devices in ``test_devices`` and ``min_part_hours: 0``, with the policies of
-molecule/swift.
+molecule/replicated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 
 import pytest
 from objects import Client, Store
-from support import ask, host
+from support import POWER, ask, host, told
 
 OBJECTS = 1100
 BEFORE = 300
@@ -23,12 +23,6 @@ VICTIM = "storage2"
 # Container → the index of its policy.
 CONTAINERS = {"three": 0, "coded": 1}
 HEALED = 600
-
-
-def told(capsys, words):
-    """Print what was measured, whatever pytest does with it."""
-    with capsys.disabled():
-        print(f"\n    {words}", end="")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +74,9 @@ def with_devices(playbooks, controller, **changes):
     """
     devices = controller.ansible.get_variables()["test_devices"]
     for name, found in changes.items():
-        devices[name] = [{"path": f"/srv/node/{device}", "weight": weight} for device, weight in found.items()]
+        devices[name] = [
+            {"path": f"/srv/node/{device}", "backend": "objects", "weight": weight} for device, weight in found.items()
+        ]
     return f"--extra-vars={json.dumps({'test_devices': devices})}"
 
 
@@ -104,7 +100,16 @@ def restarts(run):
     return [line for line in told if " restarted" in line and not line.startswith("swift-devices")]
 
 
-def test_no_acknowledged_object_is_lost(playbooks, controller, client, capsys):
+@pytest.fixture(scope="module")
+def row(table):
+    """Return what is known of the loss of power, and write it down at the end."""
+    known = {}
+    yield known
+    if len(known) == len(POWER) - 1:
+        table("power", *POWER).add("objects, in three copies and in 2 + 1 fragments", *known.values())
+
+
+def test_no_acknowledged_object_is_lost(playbooks, controller, client, capsys, row):
     """One of three storage hosts loses its power in the middle of writes."""
     paths = [f"/{list(CONTAINERS)[number % 2]}/object{number}" for number in range(OBJECTS)]
     writer = threading.Thread(target=client.write, args=(paths,))
@@ -127,15 +132,17 @@ def test_no_acknowledged_object_is_lost(playbooks, controller, client, capsys):
     lost = client.lost()
     told(capsys, f"read without it: {len(client.acknowledged) - len(lost)}, lost: {len(lost)}")
     assert lost == {}
+    row.update(acknowledged=len(client.acknowledged), before=during, lost=0)
 
 
-def test_all_heals_when_it_is_back(playbooks, controller, client, capsys):
+def test_all_heals_when_it_is_back(playbooks, controller, client, capsys, row):
     """Every copy and fragment gets to where it belongs, and is read back."""
     playbooks.must("playbooks/lab_host.yml", f"--extra-vars=host={VICTIM}", "--extra-vars=state=started")
     lacking = sum(missing(controller, client).values())
     seconds = healed(controller, client)
     told(capsys, f"{lacking} copies and fragments were not where they belong; whole again after {seconds:.0f} s")
     assert client.lost() == {}
+    row.update(healed=f"{seconds:.0f} s")
 
 
 def test_a_run_with_nothing_to_do(playbooks):

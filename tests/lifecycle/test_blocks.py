@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Blocks of volumes in Ceph that were flushed outlive a storage host's power loss.
+
+The list of what was flushed is kept here, outside the cloud.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import POWER, ask, host, stream, told
+
+SCRIPT = "cloud/scripts/blocks.py"
+VOLUMES = 20
+ROUNDS = 100
+BEFORE = 500
+VICTIM = "storage2"
+HEALED = 600
+
+
+@pytest.fixture(scope="module")
+def controller(playbooks, groups):
+    """Return the first controller."""
+    return host(playbooks, groups["controller"][0])
+
+
+@pytest.fixture(scope="module")
+def volumes(controller):
+    """Return the ids of volumes made for these tests."""
+    return ask(controller, SCRIPT, "make", str(VOLUMES))
+
+
+@pytest.fixture(scope="module")
+def flushed():
+    """Return what was flushed: a volume and its block's number → SHA-256; the tests of this page fill it."""
+    return {}
+
+
+def lost(controller, volumes, flushed):
+    """Read all volumes, and return the blocks that are not as they were flushed."""
+    found = ask(controller, SCRIPT, "read", str(ROUNDS), *volumes)
+    return [block for block, digest in flushed.items() if found[block[0]][block[1]] != digest]
+
+
+def test_no_flushed_block_is_lost(playbooks, controller, volumes, flushed, capsys):
+    """One of three storage hosts loses its power in the middle of writes, which go on without it."""
+    began, before = time.monotonic(), 0
+    with stream(controller, SCRIPT, "write", str(ROUNDS), *volumes) as writer:
+        for line in writer.stdout:
+            name, number, digest = line.split()
+            flushed[name, int(number)] = digest
+            if len(flushed) == BEFORE:
+                playbooks.must("playbooks/lab_host.yml", f"--extra-vars=host={VICTIM}", "--extra-vars=state=killed")
+                before = len(flushed)
+    assert writer.returncode == 0
+    seconds = time.monotonic() - began
+    told(capsys, f"{len(flushed)} blocks of {VOLUMES} volumes flushed in {seconds:.0f} s; {VICTIM} was lost on the way")
+    assert len(flushed) == VOLUMES * ROUNDS
+    assert before == BEFORE
+    assert lost(controller, volumes, flushed) == []
+
+
+def test_all_heals_when_it_is_back(playbooks, groups, controller, volumes, flushed, table, capsys):
+    """Every placement group gets all its copies again, and what was flushed is read once more."""
+    playbooks.must("playbooks/lab_host.yml", f"--extra-vars=host={VICTIM}", "--extra-vars=state=started")
+    seconds = clean(host(playbooks, groups["storage"][0]))
+    told(capsys, f"whole again after {seconds:.0f} s")
+    missing = lost(controller, volumes, flushed)
+    row = (f"blocks of 64 KiB in {VOLUMES} volumes, flushed", len(flushed), BEFORE, len(missing), f"{seconds:.0f} s")
+    table("power", *POWER).add(*row)
+    assert missing == []
+
+
+def clean(storage):
+    """Wait until all daemons are up and all placement groups have all copies; returns the seconds."""
+    began = time.monotonic()
+    while True:
+        said = json.loads(storage.check_output("ceph status --format=json"))
+        osds, groups = said["osdmap"], said["pgmap"]
+        states = {state["state_name"]: state["count"] for state in groups["pgs_by_state"]}
+        if osds["num_up_osds"] == osds["num_osds"] and states == {"active+clean": groups["num_pgs"]}:
+            return time.monotonic() - began
+        assert time.monotonic() - began < HEALED, (osds, states)
+        time.sleep(3)
