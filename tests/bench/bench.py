@@ -65,6 +65,7 @@ def guest(aio: Path) -> dict:
 
 def rerun(aio: Path) -> dict:
     """Nothing to do, twice; the first run may find the host just started."""
+    lab(aio, "there")
     run("settle", aio, "playbooks/site.yml")
     return run("nothing to do", aio, "playbooks/site.yml").plain()
 
