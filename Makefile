@@ -58,6 +58,10 @@ test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, r
 	molecule test --scenario-name repair
 	molecule test --scenario-name points
 
+.PHONY: test-storage
+test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI and NFS, on emulated machines; writes a table of docs/storage.md
+	molecule test --scenario-name storage
+
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card
 	molecule test --scenario-name killed
