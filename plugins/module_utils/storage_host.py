@@ -56,8 +56,9 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
 
 
 def _volumes_on(one: storage.Backend, me: Host) -> bool:
-    """Whether cinder-volume serves the back end *one* on the host: where the disks are, or else on controllers."""
-    return me["name"] in one["hosts"] if one["kind"] == "lvm" else "controller" in me["groups"]
+    """Whether cinder-volume serves the back end *one* on the host: where it is said to, or else on controllers."""
+    # Hosts of Ceph have its disks; whoever asks them may be anywhere.
+    return me["name"] in one["hosts"] if one["kind"] != "ceph" and one["hosts"] else "controller" in me["groups"]
 
 
 def _cinder(

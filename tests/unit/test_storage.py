@@ -108,6 +108,12 @@ class TestOptions:
         assert of_host(setting, "s1")["here"] == ["lvm"]
         assert of_host(setting, "s1")["cinder"]["DEFAULT"]["enabled_backends"] == ["lvm"]
 
+    def test_a_share_that_controllers_do_not_mount(self):
+        setting = [LVM, {**NFS, "hosts": ["s1"]}]
+        assert of_host(setting, "c1")["here"] == []
+        assert of_host(setting, "s1")["here"] == ["lvm", "nfs"]
+        assert of_host(setting, "s1")["cinder"]["nfs"]["backend_host"] == "nfs"
+
     def test_the_same_secret_in_cinder_and_in_libvirt(self):
         found = of_host([CEPH], "c1")
         assert found["cinder"]["ceph"]["rbd_secret_uuid"] == found["ceph"]["volumes_secret"]

@@ -69,7 +69,7 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
         yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
     if one.get("cluster"):
         yield from _cluster(where, one, serves)
-    elif kind.hosts:
+    elif kind.hosts or one.get("hosts"):
         yield from _hosts(where, one, hosts)
 
 
