@@ -34,8 +34,7 @@ BESIDE = (
     "default.rgw.meta",
     "default.rgw.otp",
 )
-# Less than a third of 32, and the autoscaler would make them 32.
-GROUPS_BESIDE = 16
+GROUPS_BESIDE = 8
 
 NO_CEPH = {
     "name": None,
