@@ -291,7 +291,6 @@ class TestStored:
 
     def test_health_shows_the_log_of_whoever_is_silent(self, found):
         logs = {item["name"]: item["log"] for item in found["aio1"]["health"]}
-        assert logs["radosgw"] == "/var/log/ceph/ceph-client.rgw.aio1.log"
         assert logs["horizon"] == "/var/log/apache2/error.log"
         assert logs["nova-api"] == "/var/log/nova/nova-api.log"
 
