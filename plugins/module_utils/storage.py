@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "ceph": Kind(
-        ("volumes", "images", "backups", "ephemeral"),
+        ("volumes", "images", "backups", "objects", "ephemeral"),
         ("volumes", "images", "backups"),
         ("hosts", "replicas", "pools", "cluster", "type", "multiattach", "qos"),
         hosts=True,

@@ -29,7 +29,8 @@ def hosts(count=1, devices=2, size=None):
 def of_host(setting, name, found=None, **facts):
     """Return what the host *name* has of storage."""
     found = found or hosts()
-    secrets = {f"{name}_cephx": f"{name}'s key" for name in ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova")}
+    accounts = ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova", "radosgw")
+    secrets = {f"{name}_cephx": f"{name}'s key" for name in accounts}
     cloud = {
         "identity": "mine",
         "secrets": secrets,
@@ -160,6 +161,30 @@ class TestCeph:
         accounts = {one["name"]: one for one in of_host([CEPH], "s1")["ceph"]["accounts"]}
         osd = accounts["client.cinder"]["caps"]["osd"]
         assert osd == "profile rbd pool=volumes, profile rbd-read-only pool=images"
+
+    def test_gateways_reach_the_pools_of_objects_alone(self):
+        ceph = of_host([{**CEPH, "serves": ["images", "objects"]}], "s1")["ceph"]
+        gateway = next(one for one in ceph["accounts"] if one["name"] == "client.rgw.c1")
+        assert gateway == {
+            "name": "client.rgw.c1",
+            "key": "radosgw's key",
+            "caps": {"mon": "allow r", "osd": "allow rwx tag rgw *=*"},
+        }
+        pools = {pool["name"]: pool for pool in ceph["pools_wanted"]}
+        assert pools["default.rgw.buckets.data"]["application"] == pools[".rgw.root"]["application"] == "rgw"
+        assert pools["images"]["application"] == "rbd"
+        assert {pool["apart"] for pool in pools.values()} == {"osd"}
+
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_ceph_takes_so_many_groups_of_a_device(self, count):
+        """Pools of an earlier run have as many as they got then."""
+        everything = {**CEPH, "serves": ["volumes", "images", "backups", "objects", "ephemeral"]}
+        found = hosts(1, count)
+        before, now = (
+            {pool["name"]: pool["groups"] for pool in of_host([one], "s1", found)["ceph"]["pools_wanted"]}
+            for one in (CEPH, everything)
+        )
+        assert sum({**now, **before}.values()) <= 250
 
     @pytest.mark.parametrize(("devices", "groups"), [(2, 32), (6, 64)])
     def test_placement_groups_for_the_devices(self, devices, groups):
