@@ -98,6 +98,8 @@ def _cinder(
             options = {
                 "backend_host": name,
                 "nas_host": server,
+                # As root, or the driver refuses to have snapshots, and does not start.
+                "nas_secure_file_operations": False,
                 "nas_share_path": path,
                 "nfs_qcow2_volumes": True,
                 "nfs_snapshot_support": True,

@@ -68,7 +68,6 @@ def volumes(playbooks, groups, table):
     initiator = host(playbooks, "initiator1")
     address = initiator.backend.get_variables()["ansible_host"]
     found = Volumes(host(playbooks, groups["controller"][0]), initiator, address, table)
-    found.cinder("hear", backends=["disks", "share"])
     yield found
     for volume in [*found.attachments]:
         found.detach(volume)
@@ -78,6 +77,7 @@ def volumes(playbooks, groups, table):
 def test_lvm(playbooks, groups, volumes):
     """A thin volume is written over iSCSI, keeps that through a new login, grows in use, and its snapshot has it."""
     storage = host(playbooks, groups["storage"][0])
+    volumes.cinder("hear", backend="disks")
     volume = volumes.make(size=1, volume_type="disks")
     said = storage.check_output("lvs --noheadings --options segtype,lv_name cinder-volumes")
     assert f"thin volume-{volume}" in " ".join(said.split())
@@ -105,6 +105,7 @@ def test_lvm(playbooks, groups, volumes):
 
 def test_nfs(volumes):
     """A volume on a share is a file there, written and read back through a new mount."""
+    volumes.cinder("hear", backend="share")
     volume = volumes.make(size=1, volume_type="share")
     volumes.attach(volume)
     assert volumes.attachments[volume]["connection"]["driver_volume_type"] == "nfs"

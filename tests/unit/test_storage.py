@@ -115,6 +115,11 @@ class TestOptions:
         assert of_host(setting, "s1")["here"] == ["lvm", "nfs"]
         assert of_host(setting, "s1")["cinder"]["nfs"]["backend_host"] == "nfs"
 
+    def test_a_share_has_snapshots_only_for_root(self):
+        options = of_host([NFS], "c1")["cinder"]["nfs"]
+        assert options["nfs_snapshot_support"]
+        assert options["nas_secure_file_operations"] is False
+
     def test_the_same_secret_in_cinder_and_in_libvirt(self):
         found = of_host([CEPH], "c1")
         assert found["cinder"]["ceph"]["rbd_secret_uuid"] == found["ceph"]["volumes_secret"]

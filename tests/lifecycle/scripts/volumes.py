@@ -20,12 +20,12 @@ with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     cinder = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
 
 
-def hear(backends):
-    """Wait until each of these back ends has told the scheduler what room it has."""
+def hear(backend):
+    """Wait until a back end has told the scheduler what room it has."""
     deadline = time.monotonic() + PATIENCE
-    while missing := set(backends) - {pool.name.partition("@")[2].partition("#")[0] for pool in cinder.backend_pools()}:
+    while not any(f"@{backend}#" in pool.name for pool in cinder.backend_pools()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the scheduler has not heard of {missing}")
+            raise TimeoutError(f"the scheduler has not heard of {backend}")
         time.sleep(2)
     return {}
 
