@@ -59,7 +59,8 @@ test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, r
 	molecule test --scenario-name points
 
 .PHONY: test-storage
-test-storage: $(VENV)/.ready-test ## molecule: volumes and objects on three storage hosts, one loses its power; writes docs/storage.md
+test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift; a storage host that is lost; writes docs/storage.md
+	molecule test --scenario-name storage
 	molecule test --scenario-name replicated
 
 .PHONY: test-lifecycle

@@ -254,7 +254,7 @@ class ActionModule(ActionBase):
                 part["operator"] += [
                     {**file, "state": page["state"]} for file in catalogue.files(page, {"operator"}, cloud, [])
                 ]
-                self.controller_verbs(part, name, page, cloud)
+                self.controller_verbs(part, name, page, cloud, {unit["name"]: unit["log"] for unit in units})
         if faults:
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         part["packages"] = sorted(set(part["packages"]))
@@ -312,8 +312,11 @@ class ActionModule(ActionBase):
         """Return *unit* as the module ``units`` takes it."""
         return {key: value for key, value in unit.items() if key not in ("tier", "page", "keep")}
 
-    def controller_verbs(self, part, name, page, cloud):
-        """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health."""
+    def controller_verbs(self, part, name, page, cloud, logs):
+        """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health.
+
+        *logs* are those of its units.
+        """
         values, state = cloud["secrets"], page["state"]
         part["databases"] += [
             {"name": database["name"], "user": name, "password": values[f"{name}_database"], "state": state}
@@ -343,9 +346,10 @@ class ActionModule(ActionBase):
             {
                 "name": api["name"],
                 "url": f"http://{cloud['bind']}:{api['port']}{api['health']}",
-                "unit": api.get("unit", api["name"]),
-                "log": f"/var/log/{page['user']}/{api['name']}.log",
+                "unit": unit,
+                "log": logs.get(unit),
             }
             for api in page["apis"]
+            for unit in [api.get("unit", api["name"])]
             if api.get("health")
         ]

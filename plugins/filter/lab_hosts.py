@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-GROUPS = ("controller", "network", "compute", "storage")
+# The last has hosts that are no part of a cloud.
+GROUPS = ("controller", "network", "compute", "storage", "lab")
+# Host variables, and what the module lab_hosts calls them.
+VARIABLES = {"lab_networks": "networks", "lab_emulated": "emulated", "lab_disks": "disks", "lab_memory": "memory"}
 
 
 def lab_hosts(groups, hostvars, only=None):
-    """Every host of the four groups, once, with its address and its segments; or only some of them."""
+    """Every host of these groups, once, with its address and what else its variables say; or only some of them."""
     names = dict.fromkeys(name for group in GROUPS for name in groups.get(group, []))
     if only is not None:
         unknown = [name for name in only if name not in names]
@@ -20,8 +23,7 @@ def lab_hosts(groups, hostvars, only=None):
     found = []
     for name in names:
         item = {"name": str(name), "address": str(hostvars[name].get("ansible_host", ""))}
-        if hostvars[name].get("lab_networks"):
-            item["networks"] = list(hostvars[name]["lab_networks"])
+        item |= {key: hostvars[name][variable] for variable, key in VARIABLES.items() if hostvars[name].get(variable)}
         found.append(item)
     return found
 

@@ -111,16 +111,17 @@ def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def apis(catalogue: Mapping[str, Page], scheme: str) -> list[dict[str, Any]]:
-    """Return every API of the cloud with its page's name; what the load balancer, health and endpoints read.
+    """Return every API of the cloud with its page's name; what the load balancer and the firewall read.
 
-    ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*.
+    ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*. ``unit``,
+    which a host may have under a name of its own, is left out.
     """
     return [
         {
             "front": True,
             "health": None,
             "page": name,
-            **api,
+            **{key: value for key, value in api.items() if key != "unit"},
             "front_port": api.get("front_port", {}).get(scheme, api["port"]),
         }
         for name, page in catalogue.items()

@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "ceph": Kind(
-        ("volumes", "images", "backups", "ephemeral"),
+        ("volumes", "images", "backups", "objects", "ephemeral"),
         ("volumes", "images", "backups"),
         ("hosts", "replicas", "pools", "cluster", "type", "multiattach", "qos"),
         hosts=True,
@@ -42,7 +42,8 @@ KINDS = {
     "file": Kind(("images",), ("images",), ("path",)),
     # Its volume group is there already: who makes one of which disks is a matter of each host.
     "lvm": Kind(("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True),
-    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "type", "qos")),
+    # Its hosts, if any, only mount it.
+    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "hosts", "type", "qos")),
     "swift": Kind(
         ("objects", "backups"),
         ("objects",),
@@ -71,7 +72,7 @@ def backends(setting: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[s
         one.setdefault("serves", list(kind.serves))
         one.setdefault("type", one["name"])
         own = kind.hosts and not one.get("cluster")
-        one["hosts"] = list(one.get("hosts") or in_group(hosts)) if own else []
+        one["hosts"] = list(one.get("hosts") or (in_group(hosts) if own else []))
         found.append(one)
     for one in found:
         one["devices"] = {name: devices_of(one, name, hosts[name], found) for name in one["hosts"] if name in hosts}

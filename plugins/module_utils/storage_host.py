@@ -22,6 +22,19 @@ CLIENTS = {
     "cinder-backup": ("backups", ["backups"], []),
     "nova": ("ephemeral", ["ephemeral"], ["images"]),
 }
+# The gateway's pools, as its default zone calls them: what users write, and what it keeps beside that. It would make
+# them itself, but with copies on different hosts, even where there is but one.
+OBJECTS = "default.rgw.buckets.data"
+BESIDE = (
+    ".rgw.root",
+    "default.rgw.buckets.index",
+    "default.rgw.buckets.non-ec",
+    "default.rgw.control",
+    "default.rgw.log",
+    "default.rgw.meta",
+    "default.rgw.otp",
+)
+GROUPS_BESIDE = 8
 
 NO_CEPH = {
     "name": None,
@@ -56,8 +69,9 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
 
 
 def _volumes_on(one: storage.Backend, me: Host) -> bool:
-    """Whether cinder-volume serves the back end *one* on the host: where the disks are, or else on controllers."""
-    return me["name"] in one["hosts"] if one["kind"] == "lvm" else "controller" in me["groups"]
+    """Whether cinder-volume serves the back end *one* on the host: where it is said to, or else on controllers."""
+    # Hosts of Ceph have its disks; whoever asks them may be anywhere.
+    return me["name"] in one["hosts"] if one["kind"] != "ceph" and one["hosts"] else "controller" in me["groups"]
 
 
 def _cinder(
@@ -84,6 +98,8 @@ def _cinder(
             options = {
                 "backend_host": name,
                 "nas_host": server,
+                # As root, or the driver refuses to have snapshots, and does not start.
+                "nas_secure_file_operations": False,
                 "nas_share_path": path,
                 "nfs_qcow2_volumes": True,
                 "nfs_snapshot_support": True,
@@ -201,7 +217,8 @@ def _ceph(one: storage.Backend, hosts: Mapping[str, Host], me: Host, cloud: Mapp
         ceph["conf"] = _conf(ceph, one, me, cloud)
         leads = member and me["name"] == next(iter(playing), None)
         ceph["pools_wanted"] = _pools(one, len(members)) if leads else []
-        ceph["accounts"] = _accounts(ceph, one, cloud) if leads else []
+        gateways = [name for name, host in hosts.items() if "controller" in host["groups"]]
+        ceph["accounts"] = _accounts(ceph, one, gateways, cloud) if leads else []
         ceph["devices"] = one["devices"].get(me["name"], [])
     return ceph
 
@@ -236,19 +253,26 @@ def _conf(ceph: Mapping[str, Any], one: storage.Backend, me: Host, cloud: Mappin
 
 def _pools(one: storage.Backend, hosts: int) -> list[dict[str, Any]]:
     """Return the pools, copies on different hosts where there are as many."""
-    uses = [use for use in storage.POOLS if use in one["serves"]]
+    pools = [(one["pools"][use], "rbd") for use in storage.POOLS if use in one["serves"]]
+    objects = "objects" in one["serves"]
+    if objects:
+        pools.append((OBJECTS, "rgw"))
     devices = sum(len(devices) for devices in one["devices"].values())
     groups = 8
-    while groups * 2 * one["replicas"] * len(uses) <= devices * GROUPS:
+    while groups * 2 * one["replicas"] * len(pools) <= devices * GROUPS:
         groups *= 2
-    pools = [{"name": one["pools"][use], "application": "rbd", "groups": groups} for use in uses]
+    wanted = [{"name": name, "application": application, "groups": groups} for name, application in pools]
+    if objects:
+        wanted += [{"name": name, "application": "rgw", "groups": GROUPS_BESIDE} for name in BESIDE]
     # The managers' own, which they would make with copies on different hosts, though there is but one.
-    pools.append({"name": ".mgr", "application": "mgr", "groups": 1})
+    wanted.append({"name": ".mgr", "application": "mgr", "groups": 1})
     copies = {"replicas": one["replicas"], "apart": "host" if hosts >= one["replicas"] else "osd"}
-    return [{**pool, **copies} for pool in pools]
+    return [{**pool, **copies} for pool in wanted]
 
 
-def _accounts(ceph: Mapping[str, Any], one: storage.Backend, cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _accounts(
+    ceph: Mapping[str, Any], one: storage.Backend, gateways: list[str], cloud: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return the accounts with the least that each needs."""
     manager = {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"}
     accounts = [
@@ -263,4 +287,9 @@ def _accounts(ceph: Mapping[str, Any], one: storage.Backend, cloud: Mapping[str,
         mgr = ", ".join(f"profile rbd pool={one['pools'][pool]}" for pool in writes)
         caps = {"mon": "profile rbd", "osd": ", ".join(osd), "mgr": mgr}
         accounts.append({"name": f"client.{name}", "key": ceph["keys"][name], "caps": caps})
+    if "objects" in one["serves"]:
+        # Its pools are there, so it needs to make none.
+        caps = {"mon": "allow r", "osd": "allow rwx tag rgw *=*"}
+        key = cloud["secrets"]["radosgw_cephx"]
+        accounts += [{"name": f"client.rgw.{name}", "key": key, "caps": caps} for name in gateways]
     return accounts

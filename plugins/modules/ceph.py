@@ -53,7 +53,7 @@ options:
         type: int
         required: true
       groups:
-        description: Placement groups of a new pool; later they are the autoscaler's.
+        description: Placement groups of a new pool; later they are the autoscaler's, which leaves it these, or 32.
         type: int
         required: true
       apart:

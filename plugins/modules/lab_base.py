@@ -41,6 +41,12 @@ options:
     description: The proxy that apt goes through, while it is built and on every host.
     type: str
     default: ''
+  emulated:
+    description:
+      - Whether emulated machines stand on the tree, which then needs a kernel and initramfs-tools among O(packages).
+      - Trees of the other kind are left as they are.
+    type: bool
+    default: false
   user:
     description: The ordinary user, who may use sudo without a password.
     type: str
@@ -86,7 +92,7 @@ def remove(lab, check_mode):
 
 
 def apply(lab, params, check_mode):
-    made_of = base.recipe(params["suite"], params["packages"], params["proxy"], params["user"])
+    made_of = base.recipe(params["suite"], params["packages"], params["proxy"], params["user"], params["emulated"])
     tree = base.path(lab, made_of)
     if not check_mode:
         base.stop(*base.broken(lab))
@@ -109,6 +115,7 @@ def main():
             "suite": {"type": "str", "default": "trixie"},
             "packages": {"type": "list", "elements": "str", "default": []},
             "proxy": {"type": "str", "default": ""},
+            "emulated": {"type": "bool", "default": False},
             "user": {"type": "str", "default": "cairn"},
         },
         required_if=[("state", "present", ("packages", "proxy"))],

@@ -9,8 +9,8 @@ module: lab_hosts
 short_description: Test hosts on one machine
 version_added: 0.1.0
 description:
-  - Makes, starts, breaks, repairs and removes the lab's hosts, which are systemd-nspawn containers
-    with a real systemd and sshd, all those named in one call and side by side.
+  - Makes, starts, breaks, repairs and removes the lab's hosts, which are systemd-nspawn containers or machines
+    that QEMU emulates, with a real systemd and sshd, all those named in one call and side by side.
 author: The Cairn authors (@cairn)
 options:
   hosts:
@@ -35,6 +35,21 @@ options:
         elements: str
         choices: [management, tunnel, external]
         default: [management, tunnel, external]
+      emulated:
+        description: Whether it is an emulated machine, with a kernel of its own, and not a container.
+        type: bool
+        default: false
+      disks:
+        description:
+          - The sizes of an emulated machine's blank disks, such as V(4G). The first is
+            C(/dev/disk/by-id/virtio-disk1).
+        type: list
+        elements: str
+        default: []
+      memory:
+        description: An emulated machine's memory in MiB.
+        type: int
+        default: 2048
   state:
     description:
       - V(started) makes a host that does not exist, boots it and waits until its sshd lets users in.
@@ -68,7 +83,11 @@ options:
     type: dict
     required: true
   base:
-    description: The base tree that new hosts stand on.
+    description: The base tree that new containers stand on.
+    type: path
+    default: ''
+  emulated_base:
+    description: The base tree that new emulated machines are filled with, and that has their kernel.
     type: path
     default: ''
   user:
@@ -80,9 +99,13 @@ options:
     type: str
     default: ''
   timeout:
-    description: How many seconds a host may need to boot or to power off.
+    description: How many seconds a container may need to boot or to power off.
     type: int
     default: 90
+  emulated_timeout:
+    description: How many seconds an emulated machine may need to boot or to power off.
+    type: int
+    default: 600
 attributes:
   check_mode:
     description: Says what would be done and does nothing.
@@ -137,6 +160,9 @@ def main():
                         "choices": ["management", "tunnel", "external"],
                         "default": ["management", "tunnel", "external"],
                     },
+                    "emulated": {"type": "bool", "default": False},
+                    "disks": {"type": "list", "elements": "str", "default": []},
+                    "memory": {"type": "int", "default": 2048},
                 },
             },
             "state": {"type": "str", "choices": list(STATES), "default": "started"},
@@ -146,9 +172,11 @@ def main():
             "prefix": {"type": "str", "default": "cairn"},
             "networks": {"type": "dict", "required": True},
             "base": {"type": "path", "default": ""},
+            "emulated_base": {"type": "path", "default": ""},
             "user": {"type": "str", "default": "cairn"},
             "supervise": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 90},
+            "emulated_timeout": {"type": "int", "default": 600},
         },
         required_if=[("state", "started", ("supervise",))],
         supports_check_mode=True,

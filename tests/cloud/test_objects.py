@@ -1,9 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All hosts of the object store look for objects in the same places. That it keeps them, playbooks/verify.yml tries."""
+"""Who looks after objects finds them, and nobody else reaches them. That they are kept, playbooks/verify.yml tries."""
 
 from __future__ import annotations
 
 import pytest
+
+OBJECTS = {
+    ".rgw.root",
+    *(f"default.rgw.{name}" for name in ("control", "log", "meta", "otp")),
+    *(f"default.rgw.buckets.{name}" for name in ("data", "index", "non-ec")),
+}
 
 
 @pytest.fixture
@@ -11,7 +17,7 @@ def files(part):
     """Return which of the rings' files the host gets."""
     kind = part["cairn"]["rings"].get("files")
     if not kind:
-        pytest.skip("not run: the host has no part of an object store")
+        pytest.skip("not run: the host has no part of Swift")
     return ("ring.gz", "builder") if kind == "controller" else ("ring.gz",)
 
 
@@ -29,3 +35,33 @@ def test_nobody_else_reads_how_objects_are_found(machine, files):
     ours = [line for line in modes if not line.endswith((*shipped, "internal-client.conf"))]
     assert ours
     assert [line for line in ours if not line.startswith("640 root:swift ")] == []
+
+
+@pytest.fixture
+def gateway(part, name):
+    """Return the account in Ceph of the host's gateway."""
+    if f"ceph-radosgw@rgw.{name}" not in [unit["name"] for unit in part["cairn"]["units"]["service"]]:
+        pytest.skip("not run: the host has no gateway to Ceph")
+    return f"rgw.{name}"
+
+
+def test_nobody_else_reads_what_the_gateway_enters_by(machine, gateway):
+    """Its key in Ceph and its password in Keystone are its own to read."""
+    command = (
+        f"stat --format='%a %U:%G' /etc/ceph/ceph.client.{gateway}.keyring /etc/ceph/ceph.client.{gateway}.password"
+    )
+    assert machine.check_output(command).splitlines() == ["640 root:ceph"] * 2
+
+
+def test_the_gateway_reaches_the_pools_of_objects_alone(machine, gateway):
+    """With its key the pools of objects are read, and no other."""
+    ask = f"setpriv --reuid=ceph --regid=ceph --init-groups rados --id {gateway} --pool"
+    assert machine.run(f"{ask} default.rgw.buckets.data ls").rc == 0
+    others = set(machine.check_output(f"rados --id {gateway} lspools").splitlines()) - OBJECTS
+    assert [pool for pool in others if machine.run(f"{ask} {pool} ls").rc == 0] == []
+
+
+def test_the_gateway_has_made_no_pool(machine, gateway):
+    """All that it needs was there: its own would have copies on different hosts, whether there are any or not."""
+    found = machine.check_output(f"rados --id {gateway} lspools").splitlines()
+    assert {pool for pool in found if "rgw" in pool} == OBJECTS

@@ -74,6 +74,14 @@ class TestPools:
         ]
         assert monitor.said[1][2]["rule"] == "replicated_osd"
 
+    @pytest.mark.parametrize(("groups", "least"), [(8, 8), (64, 32)])
+    def test_a_small_one_stays_small(self, groups, least):
+        monitor = Monitor()
+        (change,) = cluster.pools([{**IMAGES, "groups": groups}], State(rules=RULES), monitor)
+        change.make()
+        (made, _application) = monitor.said
+        assert made[2]["pg_num_min"] == least
+
     def test_as_it_should_be(self):
         state = State(pools={"images": THERE}, rules=RULES)
         assert cluster.rules([IMAGES], state, None) + cluster.pools([IMAGES], state, None) == []

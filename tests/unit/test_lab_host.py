@@ -95,11 +95,12 @@ def test_devices_are_only_those_that_there_are():
     assert lines == ["c /dev/null 0666 root root - 1:3"]
 
 
-GROUPS = {"controller": ["a"], "network": ["a"], "compute": ["b", "c"], "all": ["a", "b", "c", "other"]}
+GROUPS = {"controller": ["a"], "network": ["a"], "compute": ["b", "c"], "lab": ["d"], "other": ["other"]}
 VARIABLES = {
     "a": {"ansible_host": "10.203.0.2"},
     "b": {"ansible_host": "10.203.0.3"},
     "c": {"lab_networks": ["external"]},
+    "d": {"ansible_host": "10.203.0.5", "lab_emulated": True, "lab_disks": ["4G"], "lab_memory": 1024},
     "other": {},
 }
 
@@ -109,6 +110,7 @@ def test_hosts_of_the_inventory():
         {"name": "a", "address": "10.203.0.2"},
         {"name": "b", "address": "10.203.0.3"},
         {"name": "c", "address": "", "networks": ["external"]},
+        {"name": "d", "address": "10.203.0.5", "emulated": True, "disks": ["4G"], "memory": 1024},
     ]
 
 

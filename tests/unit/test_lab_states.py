@@ -95,8 +95,9 @@ def params(hosts, **more):
         "others": False,
         "supervise": "#!/bin/sh\n",
         "timeout": 1,
+        "emulated_timeout": 1,
     }
-    return {**default, "base": "", "user": "cairn", **more}
+    return {**default, "base": "", "emulated_base": "", "user": "cairn", **more}
 
 
 def test_check_mode_makes_nothing(lab):
@@ -223,9 +224,9 @@ def test_what_is_sown_keeps_the_modes_of_the_base(lab, tmp_path):
 
 
 def test_the_base_is_known_by_its_recipe(lab):
-    one = base.path(lab, base.recipe("trixie", ["b", "a"], "http://10.203.0.1:3142", "cairn"))
-    assert one == base.path(lab, base.recipe("trixie", ["a", "b"], "http://10.203.0.1:3142", "cairn"))
-    assert one != base.path(lab, base.recipe("trixie", ["a", "b", "c"], "http://10.203.0.1:3142", "cairn"))
+    one = base.path(lab, base.recipe("trixie", ["b", "a"], "http://10.203.0.1:3142", "cairn", False))
+    assert one == base.path(lab, base.recipe("trixie", ["a", "b"], "http://10.203.0.1:3142", "cairn", False))
+    assert one != base.path(lab, base.recipe("trixie", ["a", "b", "c"], "http://10.203.0.1:3142", "cairn", False))
 
 
 def test_the_base_is_made_once_and_old_ones_go(lab, host, monkeypatch):
@@ -235,7 +236,9 @@ def test_the_base_is_made_once_and_old_ones_go(lab, host, monkeypatch):
         if "mmdebstrap" in argv:
             Path(f"{tree}.pid").touch()
 
-    options = {"suite": "trixie", "packages": ["systemd"], "proxy": "http://10.203.0.1:3142", "user": "cairn"}
+    keys = ("suite", "packages", "proxy", "user", "emulated")
+    values = ("trixie", ["systemd"], "http://10.203.0.1:3142", "cairn", False)
+    options = dict(zip(keys, values, strict=True))
     made(host, base=lab.path("base", "in-use"))
     for name in ("in-use", "old"):
         os.makedirs(lab.path("base", name))

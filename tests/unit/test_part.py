@@ -92,8 +92,9 @@ def shipped(request, root, tmp_path_factory):
 
 def stored(folder):
     """Write an inventory with a storage host of every kind of back end; returns its path."""
+    served = ["volumes", "images", "backups", "objects", "ephemeral"]
     everything = [
-        {"name": "ceph", "kind": "ceph", "serves": ["volumes", "images", "backups", "ephemeral"], "default": True},
+        {"name": "ceph", "kind": "ceph", "serves": served, "default": True},
         {"name": "lvm", "kind": "lvm"},
         {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"},
         {"name": "files", "kind": "file"},
@@ -266,9 +267,36 @@ class TestStored:
         key = file(found["aio1"], f"/etc/libvirt/secrets/{secret}.base64")
         assert key == found["aio1"]["secrets"]["nova_cephx"]
 
+    def test_objects_have_a_gateway_on_controllers(self, found):
+        (unit,) = [one for one in found["aio1"]["units"]["service"] if one["name"] == "ceph-radosgw@rgw.aio1"]
+        assert "/etc/cairn/ca.crt" in unit["reads"]
+        assert "/etc/ceph/ceph.conf" not in unit["reads"]
+        assert not [name for name in names(found["storage1"]) if "radosgw" in name]
+        conf = file(found["aio1"], "/etc/ceph/radosgw.conf")
+        assert "mon_host = 192.0.2.15\n" in conf
+        assert "rgw_frontends = beast endpoint=127.0.0.1:7480\n" in conf
+        service = file(found["aio1"], "/etc/systemd/system/ceph-radosgw@.service.d/cairn.conf")
+        assert "BindReadOnlyPaths=/etc/cairn/ca.crt:" in service
+        assert "server aio1 127.0.0.1:7480 check" in file(found["aio1"], "/etc/haproxy/haproxy.cfg")
+
+    def test_keystone_and_ceph_know_the_gateway(self, found):
+        part = found["aio1"]
+        accounts = {one["name"]: one["key"] for one in found["storage1"]["ceph"]["accounts"]}
+        key = file(part, "/etc/ceph/ceph.client.rgw.aio1.keyring")
+        assert key == f"[client.rgw.aio1]\nkey = {accounts['client.rgw.aio1']}\n"
+        user = next(one for one in part["identity"]["users"] if one["name"] == "radosgw")
+        assert file(part, "/etc/ceph/ceph.client.rgw.aio1.password") == user["password"]
+        (service,) = [one for one in part["identity"]["services"] if one["type"] == "object-store"]
+        assert service["endpoints"]["public"].endswith(":7480/swift/v1/AUTH_%(project_id)s")
+
+    def test_health_shows_the_log_of_whoever_is_silent(self, found):
+        logs = {item["name"]: item["log"] for item in found["aio1"]["health"]}
+        assert logs["horizon"] == "/var/log/apache2/error.log"
+        assert logs["nova-api"] == "/var/log/nova/nova-api.log"
+
     def test_a_cloud_without_has_none_of_it(self, lab):
         for part in lab.values():
-            assert not [name for name in names(part) if name.startswith(("cinder", "ceph"))]
+            assert not [name for name in names(part) if name.startswith(("cinder", "ceph", "radosgw"))]
             assert "8776" not in "".join(item["content"] for item in part["files"])
 
 

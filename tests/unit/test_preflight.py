@@ -191,6 +191,16 @@ def stored(*backends, devices=2):
     return change
 
 
+def given_ceph(*serves):
+    """Return a change: the cloud has a Ceph that was there before, and that serves this."""
+
+    def change(site):
+        (site.folder / "ceph.conf").write_text("[global]\n")
+        stored({**CEPH, "cluster": str(site.folder), "serves": list(serves)}, devices=0)(site)
+
+    return change
+
+
 def device(**values):
     """Return a change: the storage host's first device has other *values*."""
     return lambda site: site.hosts["storage"]["storage1"]["storage_devices"][0].update(values)
@@ -567,6 +577,14 @@ BAD = {
     "a Ceph that is there, without its keys": (
         stored({**CEPH, "cluster": "/nowhere"}, devices=0),
         (f"{AT}[0].cluster", "/nowhere without ceph.conf, ceph.client.cinder.keyring", "glance.keyring", "ceph auth"),
+    ),
+    "two for objects, of which one has the endpoint anyway": (
+        stored({**CEPH, "serves": ["objects"], "hosts": ["storage1"]}, {**SWIFT, "serves": ["backups"]}, devices=0),
+        (AT, "ceph and objects serve objects", "one back end", "Take objects out"),
+    ),
+    "objects in a Ceph that is there": (
+        given_ceph("objects"),
+        (f"{AT}[0].serves", "objects beside cluster", "that Cairn makes", "Take them out"),
     ),
     "storage that differs between hosts": (
         both(stored(NFS, devices=0), put("hosts", "compute", "compute1", "cloud_storage", to=[LVM])),
@@ -1132,6 +1150,11 @@ UNFIT = {
         ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
         ("storage_devices", "no device /dev/sdb", "a block device", "docs/swift.md"),
     ),
+    "the gateway's port": (
+        {"cloud_storage": [{**CEPH, "serves": ["objects"]}]},
+        ("controller1", {"listening": [listener(7480)]}),
+        ("host controller1", "port 7480", "free for radosgw", "Stop it"),
+    ),
     "no volume group": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
@@ -1152,6 +1175,10 @@ FIT = {
                 listener(443, process="haproxy", unit="haproxy.service"),
             ]
         },
+    ),
+    "our instance of a unit": (
+        {"cloud_storage": [{**CEPH, "serves": ["objects"]}]},
+        {"listening": [listener(7480, "127.0.0.1", "radosgw", "ceph-radosgw@rgw.controller1.service")]},
     ),
     "systemd for epmd": ({}, {"listening": [listener(4369, "192.0.2.11", "systemd", "init.scope")]}),
     "somebody on the loopback": ({}, {"listening": [listener(443, "127.0.0.1")]}),

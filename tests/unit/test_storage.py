@@ -29,7 +29,8 @@ def hosts(count=1, devices=2, size=None):
 def of_host(setting, name, found=None, **facts):
     """Return what the host *name* has of storage."""
     found = found or hosts()
-    secrets = {f"{name}_cephx": f"{name}'s key" for name in ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova")}
+    accounts = ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova", "radosgw")
+    secrets = {f"{name}_cephx": f"{name}'s key" for name in accounts}
     cloud = {
         "identity": "mine",
         "secrets": secrets,
@@ -108,6 +109,17 @@ class TestOptions:
         assert of_host(setting, "s1")["here"] == ["lvm"]
         assert of_host(setting, "s1")["cinder"]["DEFAULT"]["enabled_backends"] == ["lvm"]
 
+    def test_a_share_that_controllers_do_not_mount(self):
+        setting = [LVM, {**NFS, "hosts": ["s1"]}]
+        assert of_host(setting, "c1")["here"] == []
+        assert of_host(setting, "s1")["here"] == ["lvm", "nfs"]
+        assert of_host(setting, "s1")["cinder"]["nfs"]["backend_host"] == "nfs"
+
+    def test_a_share_has_snapshots_only_for_root(self):
+        options = of_host([NFS], "c1")["cinder"]["nfs"]
+        assert options["nfs_snapshot_support"]
+        assert options["nas_secure_file_operations"] is False
+
     def test_the_same_secret_in_cinder_and_in_libvirt(self):
         found = of_host([CEPH], "c1")
         assert found["cinder"]["ceph"]["rbd_secret_uuid"] == found["ceph"]["volumes_secret"]
@@ -154,6 +166,30 @@ class TestCeph:
         accounts = {one["name"]: one for one in of_host([CEPH], "s1")["ceph"]["accounts"]}
         osd = accounts["client.cinder"]["caps"]["osd"]
         assert osd == "profile rbd pool=volumes, profile rbd-read-only pool=images"
+
+    def test_gateways_reach_the_pools_of_objects_alone(self):
+        ceph = of_host([{**CEPH, "serves": ["images", "objects"]}], "s1")["ceph"]
+        gateway = next(one for one in ceph["accounts"] if one["name"] == "client.rgw.c1")
+        assert gateway == {
+            "name": "client.rgw.c1",
+            "key": "radosgw's key",
+            "caps": {"mon": "allow r", "osd": "allow rwx tag rgw *=*"},
+        }
+        pools = {pool["name"]: pool for pool in ceph["pools_wanted"]}
+        assert pools["default.rgw.buckets.data"]["application"] == pools[".rgw.root"]["application"] == "rgw"
+        assert pools["images"]["application"] == "rbd"
+        assert {pool["apart"] for pool in pools.values()} == {"osd"}
+
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_ceph_takes_so_many_groups_of_a_device(self, count):
+        """Pools of an earlier run have as many as they got then."""
+        everything = {**CEPH, "serves": ["volumes", "images", "backups", "objects", "ephemeral"]}
+        found = hosts(1, count)
+        before, now = (
+            {pool["name"]: pool["groups"] for pool in of_host([one], "s1", found)["ceph"]["pools_wanted"]}
+            for one in (CEPH, everything)
+        )
+        assert sum({**now, **before}.values()) <= 250
 
     @pytest.mark.parametrize(("devices", "groups"), [(2, 32), (6, 64)])
     def test_placement_groups_for_the_devices(self, devices, groups):

@@ -10,6 +10,9 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change
 
+# Placement groups that the autoscaler gives to every pool that does not say otherwise.
+LEAST = 32
+
 
 @dataclass
 class State:
@@ -125,6 +128,8 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None
             pool=name,
             pg_num=pool["groups"],
             pgp_num=pool["groups"],
+            # else every small pool would be made large, until a device has more than it may
+            pg_num_min=min(pool["groups"], LEAST),
             pool_type="replicated",
             rule=_rule(pool["apart"]),
             size=pool["replicas"],

@@ -11,6 +11,9 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import process
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import run
 
+# What the names of emulated machines' trees start with.
+EMULATED = "emulated-"
+
 # What mmdebstrap runs in the finished tree, which is $1.
 CUSTOMIZE = r"""
 set -eu
@@ -25,16 +28,25 @@ printf 'LANG=C.UTF-8\n' >"$1/etc/default/locale"
 rm -f "$1/etc/resolv.conf"
 : >"$1/etc/resolv.conf"
 """
+# What it runs before an emulated machine's kernel is installed.
+INITRAMFS = r"""
+set -eu
+mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
+# The disk's driver and no other: what is small is soon unpacked.
+echo MODULES=list >"$1/etc/initramfs-tools/conf.d/lab"
+echo virtio_blk >"$1/usr/share/initramfs-tools/modules.d/lab"
+"""
 
 
-def recipe(suite, packages, proxy, user):
+def recipe(suite, packages, proxy, user, emulated):
     """All that the tree depends on."""
-    return {"suite": suite, "packages": sorted(packages), "proxy": proxy, "user": user, "customize": CUSTOMIZE}
+    made_of = {"suite": suite, "packages": sorted(packages), "proxy": proxy, "user": user, "customize": CUSTOMIZE}
+    return {**made_of, "essential": INITRAMFS} if emulated else made_of
 
 
 def path(lab, made_of):
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
-    return lab.path("base", f"{made_of['suite']}-{digest}")
+    return lab.path("base", f"{EMULATED if 'essential' in made_of else ''}{made_of['suite']}-{digest}")
 
 
 def _remove(tree):
@@ -71,7 +83,7 @@ def build(lab, made_of):
         # Both stay in the tree: the proxy as in a site's own image, the other for speed (no power is ever lost).
         f'--aptopt=Acquire::http::Proxy "{made_of["proxy"]}"',
         "--dpkgopt=force-unsafe-io",
-        f"--customize-hook={CUSTOMIZE}",
+        *(f"--{when}-hook={made_of[when]}" for when in ("essential", "customize") if when in made_of),
         made_of["suite"],
         partial,
     ]
@@ -101,12 +113,14 @@ def stop(trees, files):
 
 
 def unused(lab, keep):
-    """Trees that nothing stands on: other recipes' and broken builds."""
+    """Trees of the same kind that nothing stands on: other recipes' and broken builds."""
     top = lab.path("base")
     if not os.path.isdir(top):
         return []
     used = {*lab.bases(), keep}
-    return sorted(os.path.join(top, name) for name in os.listdir(top) if os.path.join(top, name) not in used)
+    emulated = os.path.basename(keep).startswith(EMULATED)
+    names = [name for name in os.listdir(top) if name.startswith(EMULATED) == emulated]
+    return sorted(os.path.join(top, name) for name in names if os.path.join(top, name) not in used)
 
 
 def prune(trees):

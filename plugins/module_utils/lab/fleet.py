@@ -9,7 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import known, states, store
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import SEGMENTS, Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import lab_key
 
@@ -25,11 +25,11 @@ def lab_from(params):
 
 def host_from(lab, item):
     """A host of the list; one that exists is known by its name alone."""
-    host = Host(lab, item["name"], item["address"], tuple(item["networks"]))
-    made = store.record(host)
-    if made and not item["address"]:
-        return Host(lab, item["name"], made["address"], tuple(made["networks"]))
-    return host
+    made = store.record(Host(lab, item["name"]))
+    known = {key: made[key] for key in store.LASTING} if made and not item["address"] else {}
+    values = {**item, **known}
+    lists = {key: tuple(values[key]) for key in ("networks", "disks") if key in values}
+    return Host(lab, **{**values, **lists})
 
 
 def _each(function, items):
@@ -77,7 +77,7 @@ def _run(lab, params, check_mode, state, snapshot):
     items = list(params["hosts"])
     if params["others"]:
         listed = {item["name"] for item in items}
-        items += [{"name": name, "address": "", "networks": SEGMENTS} for name in lab.names() if name not in listed]
+        items += [{"name": name, "address": ""} for name in lab.names() if name not in listed]
     hosts = [host_from(lab, item) for item in items]
     before, after = {}, {}
     faults = twice(hosts)

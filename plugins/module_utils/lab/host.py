@@ -15,6 +15,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import Lab
 
 SEGMENTS = ("management", "tunnel", "external")
 SHORT = {"management": "mgmt", "tunnel": "tun", "external": "ext"}
+# Of an emulated machine's root, of which only what is in use takes room.
+ROOT_SIZE = "8G"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ class Host:
     name: str
     address: str = ""
     networks: tuple = SEGMENTS
+    emulated: bool = False
+    disks: tuple = ()
+    memory: int = 2048
 
     def path(self, *parts):
         return self.lab.path("hosts", self.name, *parts)
@@ -90,6 +95,14 @@ class Host:
     def key(self, suffix=""):
         return self.lab.path("ssh", "hosts", self.name, f"ssh_host_ed25519_key{suffix}")
 
+    def images(self):
+        """The disks of an emulated machine: names of files, with their sizes. The first is its root."""
+        return {"root.img": ROOT_SIZE} | {f"disk{number}.img": size for number, size in enumerate(self.disks, 1)}
+
+    def parts(self):
+        """What holds all that a host has written, and so is what a snapshot saves."""
+        return list(self.images()) if self.emulated else ["upper"]
+
     def exists(self):
         return os.path.exists(self.path("host.json"))
 
@@ -100,6 +113,11 @@ class Host:
         wrong = [name for name in self.networks if name not in SEGMENTS]
         if wrong or not self.networks:
             raise LabError(f"{self.name}: lab_networks is a list out of {', '.join(SEGMENTS)}; not {wrong}")
+        if self.disks and not self.emulated:
+            raise LabError(f"{self.name}: only an emulated machine has disks: lab_disks needs lab_emulated")
+        for size in self.disks:
+            if not re.fullmatch(r"[1-9][0-9]*[MGT]", size):
+                raise LabError(f"{self.name}: lab_disks is a list of sizes such as 4G; not {size}")
         first = self.networks[0]
         try:
             fits = ipaddress.ip_address(self.address) in self.lab.network(first)

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import netns, process
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import emulator, netns, process
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
 
 
@@ -16,9 +16,20 @@ def supervisor(host):
     return process.from_pid_file(host.path("pid"), host.path())
 
 
+def processes(host):
+    """All that the host runs, as the machine numbers it. An emulated machine is one process."""
+    machine = emulator.pid(host)
+    return [*netns.pids(host.namespace), *([machine] if machine else [])]
+
+
+def first(host):
+    """The process with which the host ends, or None."""
+    return emulator.pid(host) or netns.leader(host.namespace)
+
+
 def running(host):
     """A host is on while its supervisor is, or any process of it."""
-    return supervisor(host) is not None or bool(netns.pids(host.namespace))
+    return supervisor(host) is not None or bool(processes(host))
 
 
 def on(host, base, supervise):
@@ -28,6 +39,7 @@ def on(host, base, supervise):
     # A copy of the host's own: another version would not understand a supervisor that runs already.
     write(host.path("supervise"), supervise, 0o755)
     command = [host.path("supervise"), host.path(), host.lab.prefix, host.name, base]
+    command += [str(host.memory)] if host.emulated else []
     if os.path.isdir("/run/systemd/system"):
         unit = f"{host.lab.prefix}-lab-{host.name}"
         run("systemctl", "reset-failed", unit, check=False)
@@ -52,8 +64,9 @@ def on(host, base, supervise):
 
 def ready(host):
     """A host is ready when its sshd speaks and lets ordinary users in."""
-    pid = netns.leader(host.namespace)
-    if pid is None or os.path.exists(f"/proc/{pid}/root/run/nologin"):
+    pid = first(host)
+    # An emulated machine's sshd waits for that, see seed.py.
+    if pid is None or (not host.emulated and os.path.exists(f"/proc/{pid}/root/run/nologin")):
         return False
     try:
         with socket.create_connection((host.address, 22), timeout=1) as connection:
@@ -80,8 +93,10 @@ def wait_ready(host, seconds):
 
 def off(host, seconds):
     """Power off as with the button; a host that does not follow is a fault, not a reason to kill it."""
-    pid = netns.leader(host.namespace)
-    if pid is not None:
+    pid = first(host)
+    if host.emulated and pid is not None:
+        emulator.press(host)
+    elif pid is not None:
         # systemd's own signal for poweroff.target
         process.signal_all([pid], signal.SIGRTMIN + 4)
     if not process.wait_until(lambda: not running(host), seconds, step=0.1):
@@ -91,11 +106,11 @@ def off(host, seconds):
 
 def kill(host):
     """Power loss. The supervisor ends by itself; what still runs after that had lost its supervisor."""
-    pid = netns.leader(host.namespace)
+    pid = first(host)
     if pid is not None:
         process.signal_all([pid], signal.SIGKILL)
         process.wait_until(lambda: not running(host), 10)
     # The supervisor first, or it would boot the host again.
-    for left in ([supervisor(host)], netns.pids(host.namespace)):
+    for left in ([supervisor(host)], processes(host)):
         process.end([pid for pid in left if pid], grace=0)
     netns.unplug(host)

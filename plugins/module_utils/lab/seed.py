@@ -16,6 +16,8 @@ DEVICES = ("/dev/kvm", "/dev/net/tun", "/dev/fuse", "/dev/vhost-net")
 
 # Hosts have the machine's clock: several daemons that steer it would fight over it.
 CHRONY = "[Service]\nExecStart=\nExecStart=!/usr/sbin/chronyd -x $DAEMON_OPTS\n"
+# Else it would answer while users may not enter yet.
+SSH = "[Unit]\nAfter=systemd-user-sessions.service\n"
 
 
 class Tree:
@@ -105,8 +107,15 @@ def sow(host, base, upper, user):
     tree.place("/etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{host.name}\n")
     tree.place("/etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     tree.place("/etc/network/interfaces", interfaces(host.nics()))
-    tree.place("/etc/tmpfiles.d/lab-devices.conf", devices())
-    tree.place("/etc/systemd/system/chrony.service.d/lab.conf", CHRONY)
+    if host.emulated:
+        tree.place("/etc/fstab", "/dev/vda / ext4 errors=remount-ro 0 1\n")
+        tree.place("/etc/systemd/system/ssh.service.d/lab.conf", SSH)
+        # open-iscsi makes one when it is installed, which all machines of a base would share.
+        initiator = f"iqn.1993-08.org.debian:01:{uuid.uuid4().hex[:12]}"
+        tree.place("/etc/iscsi/initiatorname.iscsi", f"InitiatorName={initiator}\n", 0o600)
+    else:
+        tree.place("/etc/tmpfiles.d/lab-devices.conf", devices())
+        tree.place("/etc/systemd/system/chrony.service.d/lab.conf", CHRONY)
     tree.place("/etc/ssh/ssh_host_ed25519_key", private, 0o600)
     tree.place("/etc/ssh/ssh_host_ed25519_key.pub", public)
     tree.place(f"/home/{user}/.ssh/authorized_keys", lab_key(host.lab), 0o600, owner, group)

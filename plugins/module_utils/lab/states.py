@@ -71,6 +71,11 @@ def check(host, state, before, snapshot=""):
         raise LabError(f"{host.name} is no host of this lab; there are: {', '.join(host.lab.names()) or 'none'}")
 
 
+def _fits(host, options, name):
+    """The option that holds for this kind of host."""
+    return options[f"emulated_{name}" if host.emulated else name]
+
+
 def _unlink(path):
     if os.path.exists(path):
         os.unlink(path)
@@ -80,16 +85,17 @@ def begin(host, state, before, options):
     """Do it. Booting goes on after this, so that hosts boot together."""
     if state == "started" and before["power"] == "off":
         if not before["exists"]:
-            if not options["base"]:
+            base = _fits(host, options, "base")
+            if not base:
                 raise LabError(f"{host.name} does not exist: lab_up makes it")
-            store.create(host, options["base"], options["user"])
+            store.create(host, base, options["user"])
         base = store.record(host)["base"]
         if not os.path.isdir(base):
             raise LabError(f"{host.name} stands on {base}, which is gone; remove the host (state=absent)")
         _unlink(host.path("disk"))
         power.on(host, base, options["supervise"])
     elif state == "stopped":
-        power.off(host, options["timeout"])
+        power.off(host, _fits(host, options, "timeout"))
     elif state == "killed":
         power.kill(host)
     elif state in ("cut", "joined"):
@@ -112,4 +118,4 @@ def finish(host, state, options):
     """Wait for what `begin` left going on."""
     # Nobody can reach a host whose cables are out.
     if state == "started" and not os.path.exists(host.path("cut")):
-        power.wait_ready(host, options["timeout"])
+        power.wait_ready(host, _fits(host, options, "timeout"))

@@ -1,29 +1,40 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host's disk: its upper tree, and the snapshots of it."""
+"""A host's disk, which is an upper tree or an emulated machine's images, and the snapshots of it."""
 
 from __future__ import annotations
 
 import json
 import os
 
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import image
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.seed import sow
+
+# What a host stays as it was made.
+LASTING = ("address", "networks", "emulated", "disks")
 
 
 def record(host):
     """What was written down when the host was made."""
-    return json.loads(read(host.path("host.json"), "{}"))
+    made = json.loads(read(host.path("host.json"), "{}"))
+    # One that was made before there were emulated machines says nothing of them.
+    return {"emulated": False, "disks": [], **made} if made else {}
+
+
+def _made_of(host):
+    values = ((key, getattr(host, key)) for key in LASTING)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values}
 
 
 def _write_record(host, base):
-    text = {"name": host.name, "address": host.address, "networks": list(host.networks), "base": base}
+    text = {"name": host.name, **_made_of(host), "base": base}
     write(host.path("host.json"), json.dumps(text, indent=2) + "\n")
 
 
 def check_same(host):
-    """A host that exists keeps the cards and addresses that it was made with."""
-    made, now = record(host), {"address": host.address, "networks": list(host.networks)}
+    """A host that exists keeps the cards, addresses and disks that it was made with."""
+    made, now = record(host), _made_of(host)
     differs = ", ".join(f"{key} {made[key]}" for key in now if made[key] != now[key])
     if differs:
         raise LabError(
@@ -32,13 +43,15 @@ def check_same(host):
 
 
 def create(host, base, user):
-    """A fresh upper tree; the record comes last, so that what was left half made is made again."""
+    """A fresh disk; the record comes last, so that what was left half made is made again."""
     discard(host)
     for name in ("upper", "work", "root"):
         os.makedirs(host.path(name))
     if os.path.exists(host.log):
         os.unlink(host.log)
     sow(host, base, host.path("upper"), user)
+    if host.emulated:
+        image.make(host, base)
     _write_record(host, base)
 
 
@@ -61,7 +74,7 @@ def snapshots(host):
 
 
 def _copy(source, target):
-    """With whiteouts, extended attributes, hard links; shared blocks where the file system can."""
+    """With whiteouts, extended attributes, hard links, holes; shared blocks where the file system can."""
     run("cp", "-a", "--reflink=auto", source, target, timeout=1800)
 
 
@@ -70,8 +83,8 @@ def save(host, name):
     if os.path.exists(target):
         run("rm", "-rf", "--one-file-system", target, timeout=600)
     os.makedirs(target)
-    _copy(host.path("upper"), target)
-    _copy(host.path("host.json"), target)
+    for part in [*host.parts(), "host.json"]:
+        _copy(host.path(part), target)
     write(host.path("disk"), name)
 
 
@@ -82,6 +95,6 @@ def restore(host, name):
     discard(host)
     os.makedirs(host.path("work"))
     os.makedirs(host.path("root"))
-    _copy(os.path.join(source, "upper"), host.path())
-    _copy(os.path.join(source, "host.json"), host.path())
+    for part in [*host.parts(), "host.json"]:
+        _copy(os.path.join(source, part), host.path())
     write(host.path("disk"), name)

@@ -216,8 +216,9 @@ def _resolved(host: Host) -> Iterator[Fault]:
 
 
 def stem(unit: str) -> str:
-    """Return a unit's name without its kind."""
-    return unit.rpartition(".")[0] if unit.endswith((".service", ".socket")) else unit
+    """Return a unit's name without its kind, of an instance the template's: pages name those by their host."""
+    name = unit.rpartition(".")[0] if unit.endswith((".service", ".socket")) else unit
+    return name.partition("@")[0]
 
 
 def ports(host: Host) -> dict[tuple[str, int], str]:
@@ -237,7 +238,7 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
         bind = "127.0.0.1" if host.address in front else host.address
         for api in catalogue.apis(host.pages, "https" if values.get("cloud_tls") else "http"):
             if not is_template(api["port"]):
-                wanted[bind, api["port"]] = api.get("unit", api["name"])
+                wanted[bind, api["port"]] = api["name"]
             if api["front"] is True:
                 wanted |= {(address, api["front_port"]): "haproxy" for address in front}
     return wanted

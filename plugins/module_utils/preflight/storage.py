@@ -69,16 +69,19 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
         yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
     if one.get("cluster"):
         yield from _cluster(where, one, serves)
-    elif kind.hosts:
+    elif kind.hosts or one.get("hosts"):
         yield from _hosts(where, one, hosts)
 
 
 def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
-    """Find what the folder of a Ceph that is there already lacks."""
+    """Find what the folder of a Ceph that is there already lacks, and what such a one can't serve."""
     for key in ("hosts", "replicas"):
         if key in one:
             remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
             yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
+    if "objects" in serves:
+        remedy = "Take them out: who runs that Ceph runs its gateways."
+        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn makes", remedy)
     folder = str(one["cluster"])
     wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
     lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
@@ -114,7 +117,9 @@ def _together(where: str, found: list[storage.Backend]) -> Iterator[Fault]:
         names = " and ".join(one["name"] for one in found if one["kind"] == kind)
         yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
     for use in storage.USES:
-        serving = [one["name"] for one in found if use in one["serves"]]
+        # Swift is in the catalogue whatever it serves.
+        swift = "swift" if use == "objects" else None
+        serving = [one["name"] for one in found if use in one["serves"] or one["kind"] == swift]
         defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
         if use in storage.SINGLE and len(serving) > 1:
             remedy = f"Take {use} out of the serves of all but one."

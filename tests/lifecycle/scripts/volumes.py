@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""On a controller: something done to volumes through Cinder's API, ``ACTION {"key": "value", …}``; JSON of it.
+
+A host that is no part of the cloud is attached as Nova attaches its own, by the attachments of the API.
+"""
+
+import json
+import sys
+import time
+
+import openstack
+import yaml
+
+# What is emulated takes its time.
+PATIENCE = 600
+# The first that extends a volume in use, and the first that completes an attachment.
+EXTENDS, COMPLETES = "3.42", "3.44"
+
+with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
+    cinder = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
+
+
+def hear(backend):
+    """Wait until a back end has told the scheduler what room it has."""
+    deadline = time.monotonic() + PATIENCE
+    while not any(f"@{backend}#" in pool.name for pool in cinder.backend_pools()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the scheduler has not heard of {backend}")
+        time.sleep(2)
+    return {}
+
+
+def make(**what):
+    """Make a volume of these attributes."""
+    volume = cinder.wait_for_status(cinder.create_volume(**what), "available", interval=1, wait=PATIENCE)
+    return {"id": volume.id, "host": volume.host}
+
+
+def snapshot(volume):
+    """Make a snapshot, also of a volume that is in use."""
+    made = cinder.create_snapshot(volume_id=volume, force=True)
+    return {"id": cinder.wait_for_status(made, "available", interval=1, wait=PATIENCE).id}
+
+
+def extend(volume, size):
+    """Extend a volume that is in use."""
+    said = cinder.post(f"/volumes/{volume}/action", json={"os-extend": {"new_size": size}}, microversion=EXTENDS)
+    openstack.exceptions.raise_from_response(said)
+    extended = cinder.wait_for_status(cinder.get_volume(volume), "in-use", interval=1, wait=PATIENCE)
+    return {"size": extended.size}
+
+
+def attach(volume, connector):
+    """Attach a volume to the host that *connector* describes, and return how it gets there."""
+    body = {"attachment": {"volume_uuid": volume, "connector": connector}}
+    said = cinder.post("/attachments", json=body, microversion=COMPLETES)
+    openstack.exceptions.raise_from_response(said)
+    made = said.json()["attachment"]
+    said = cinder.post(f"/attachments/{made['id']}/action", json={"os-complete": {}}, microversion=COMPLETES)
+    openstack.exceptions.raise_from_response(said)
+    return {"id": made["id"], "connection": made["connection_info"]}
+
+
+def detach(attachment):
+    """Take an attachment away."""
+    openstack.exceptions.raise_from_response(cinder.delete(f"/attachments/{attachment}", microversion=COMPLETES))
+    return {}
+
+
+def remove(volumes, snapshots):
+    """Remove all of these: snapshots first, or their volumes would stay."""
+    for one in [*map(cinder.get_snapshot, snapshots), *map(cinder.get_volume, volumes)]:
+        (cinder.delete_snapshot if one.id in snapshots else cinder.delete_volume)(one)
+        cinder.wait_for_delete(one, interval=1, wait=PATIENCE)
+    return {}
+
+
+actions = {function.__name__: function for function in (hear, make, snapshot, extend, attach, detach, remove)}
+print(json.dumps(actions[sys.argv[1]](**json.loads(sys.argv[2]))))

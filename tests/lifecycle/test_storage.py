@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Volumes of a disk of a machine with a kernel of its own, used by another machine as a compute host uses them.
+
+Cinder is asked by its API, os-brick on the other machine does what Nova has it do, and digests are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import ask, host
+
+GIB = 1 << 30
+
+
+class Volumes:
+    """What is done to volumes, each step with its seconds in the table."""
+
+    def __init__(self, controller, initiator, address, table):
+        self.controller, self.initiator, self.address = controller, initiator, address
+        self.table = table("volumes", "what", "result", "seconds")
+        self.began = time.monotonic()
+        self.volumes, self.snapshots, self.attachments = [], [], {}
+
+    def cinder(self, action, **values):
+        """Have Cinder do something."""
+        return ask(self.controller, "lifecycle/scripts/volumes.py", action, json.dumps(values))
+
+    def brick(self, volume, *words):
+        """Have os-brick do something with a volume, on the initiator."""
+        connection = self.attachments[volume]["connection"] if volume else {}
+        return ask(self.initiator, "lifecycle/scripts/connector.py", self.address, json.dumps(connection), *words)
+
+    def make(self, **what):
+        """Make a volume and return its id."""
+        volume = self.cinder("make", **what)["id"]
+        self.volumes.append(volume)
+        return volume
+
+    def snapshot(self, volume):
+        """Make a snapshot of a volume and return its id."""
+        snapshot = self.cinder("snapshot", volume=volume)["id"]
+        self.snapshots.append(snapshot)
+        return snapshot
+
+    def attach(self, volume):
+        """Let the initiator have a volume."""
+        connector = self.brick(None, "describe")["describe"]
+        self.attachments[volume] = self.cinder("attach", volume=volume, connector=connector)
+
+    def detach(self, volume):
+        """Take a volume from the initiator."""
+        self.brick(volume, "disconnect")
+        self.cinder("detach", attachment=self.attachments.pop(volume)["id"])
+
+    def seen(self, what, result):
+        """Write a row: what was done since the last one."""
+        now = time.monotonic()
+        self.table.add(what, result, f"{now - self.began:.0f}")
+        self.began = now
+
+
+@pytest.fixture
+def volumes(playbooks, groups, table):
+    """Return what makes, uses and finally removes volumes."""
+    initiator = host(playbooks, "initiator1")
+    address = initiator.backend.get_variables()["ansible_host"]
+    found = Volumes(host(playbooks, groups["controller"][0]), initiator, address, table)
+    yield found
+    for volume in [*found.attachments]:
+        found.detach(volume)
+    found.cinder("remove", volumes=found.volumes, snapshots=found.snapshots)
+
+
+def test_lvm(playbooks, groups, volumes):
+    """A thin volume is written over iSCSI, keeps that through a new login, grows in use, and its snapshot has it."""
+    storage = host(playbooks, groups["storage"][0])
+    volumes.cinder("hear", backend="disks")
+    volume = volumes.make(size=1, volume_type="disks")
+    said = storage.check_output("lvs --noheadings --options segtype,lv_name cinder-volumes")
+    assert f"thin volume-{volume}" in " ".join(said.split())
+    volumes.attach(volume)
+    written = volumes.brick(volume, "write", "disconnect")["write"]
+    read = volumes.brick(volume, "connect", "read")
+    assert read["connect"].startswith("/dev/sd")
+    assert read["read"] == written
+    volumes.seen("LVM: a volume over iSCSI, 4 MiB written; logged out and in, read", "the digest of what was written")
+
+    assert volumes.cinder("extend", volume=volume, size=2) == {"size": 2}
+    grown = volumes.brick(volume, "extend", "read")
+    assert grown == {"extend": 2 * GIB, "read": written}
+    volumes.seen("LVM: extended to 2 GiB in use, read", "the initiator has 2 GiB; the same digest")
+
+    clone = volumes.make(size=2, snapshot_id=volumes.snapshot(volume), volume_type="disks")
+    overwritten = volumes.brick(volume, "write")["write"]
+    volumes.detach(volume)
+    volumes.attach(clone)
+    assert overwritten != written
+    assert volumes.brick(clone, "connect", "read")["read"] == written
+    volumes.detach(clone)
+    volumes.seen("LVM: a volume of a snapshot, after its origin was overwritten", "the digest of before")
+
+
+def test_nfs(volumes):
+    """A volume on a share is a file there, written and read back through a new mount."""
+    volumes.cinder("hear", backend="share")
+    volume = volumes.make(size=1, volume_type="share")
+    volumes.attach(volume)
+    assert volumes.attachments[volume]["connection"]["driver_volume_type"] == "nfs"
+    written = volumes.brick(volume, "write", "disconnect")["write"]
+    read = volumes.brick(volume, "connect", "read")
+    assert read["connect"].endswith(f"/volume-{volume}")
+    assert read["read"] == written
+    volumes.detach(volume)
+    volumes.seen(
+        "NFS: a volume on a share, 4 MiB written; unmounted and mounted, read", "the digest of what was written"
+    )

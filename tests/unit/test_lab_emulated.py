@@ -1,0 +1,164 @@
+"""What is different about a lab host that is an emulated machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import base, emulator, fleet, image, states, store
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, run
+from ansible_collections.cairn.openstack.plugins.modules import lab_base
+
+NETWORKS = {"management": "10.203.0.0/24", "tunnel": "10.203.1.0/24", "external": "10.203.2.0/24"}
+RECIPE = ("trixie", ["systemd"], "http://10.203.0.1:3142", "cairn")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return Lab(str(tmp_path), "unit", NETWORKS)
+
+
+@pytest.fixture
+def machine(lab):
+    return Host(lab, "storage1", "10.203.0.15", emulated=True, disks=("4G", "512M"))
+
+
+def test_what_it_writes_is_in_images(machine, lab):
+    assert machine.parts() == ["root.img", "disk1.img", "disk2.img"]
+    assert list(machine.images().values())[1:] == ["4G", "512M"]
+    assert Host(lab, "aio1", "10.203.0.10").parts() == ["upper"]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"emulated": True, "disks": ("4 GB",)}, "sizes such as 4G; not 4 GB"),
+        ({"emulated": False, "disks": ("4G",)}, "lab_disks needs lab_emulated"),
+    ],
+)
+def test_what_cannot_work_is_refused(lab, values, word):
+    with pytest.raises(LabError, match=word):
+        Host(lab, "storage1", "10.203.0.15", **values).check()
+
+
+def record(host, **more):
+    Path(host.path()).mkdir(parents=True)
+    values = {"name": host.name, "address": host.address, "networks": list(host.networks), "base": "/base", **more}
+    Path(host.path("host.json")).write_text(json.dumps(values))
+
+
+def test_one_that_exists_is_known_by_its_name(machine, lab):
+    record(machine, emulated=True, disks=["4G", "512M"])
+    found = fleet.host_from(lab, {"name": "storage1", "address": ""})
+    assert (found.emulated, found.disks, found.address) == (True, ("4G", "512M"), "10.203.0.15")
+
+
+def test_a_container_does_not_become_a_machine(machine):
+    record(machine)
+    with pytest.raises(LabError, match="was made with emulated False, disks"):
+        store.check_same(machine)
+
+
+def test_an_older_container_stays_what_it_is(lab):
+    host = Host(lab, "compute1", "10.203.0.13")
+    record(host)
+    store.check_same(host)
+
+
+def test_a_snapshot_comes_back_with_its_holes(machine):
+    record(machine, emulated=True, disks=["4G", "512M"])
+    for name, size in machine.images().items():
+        run("truncate", f"--size={size}", machine.path(name))
+    with open(machine.path("disk1.img"), "r+b") as disk:
+        disk.write(b"before")
+    store.save(machine, "clean")
+    with open(machine.path("disk1.img"), "r+b") as disk:
+        disk.write(b"after!")
+    store.restore(machine, "clean")
+    with open(machine.path("disk1.img"), "rb") as disk:
+        assert disk.read(6) == b"before"
+    stat = os.stat(machine.path("disk1.img"))
+    assert stat.st_size == 4 << 30
+    assert stat.st_blocks < 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+def test_its_root_is_the_base_under_what_was_sown(machine, tmp_path):
+    below = tmp_path / "base"
+    below.mkdir()
+    (below / "name").write_text("everybody's")
+    (below / "same").write_text("everybody's")
+    for name in ("upper", "work", "root"):
+        Path(machine.path(name)).mkdir(parents=True)
+    Path(machine.path("upper", "name")).write_text("its own")
+    image.make(machine, str(below))
+    assert sorted(os.listdir(machine.path())) == sorted(machine.parts())
+    assert run("debugfs", "-R", "cat /name", machine.path("root.img")) == "its own"
+    assert run("debugfs", "-R", "cat /same", machine.path("root.img")) == "everybody's"
+
+
+def test_each_kind_has_its_base(lab, machine, monkeypatch):
+    made = []
+    options = {"base": "/one", "emulated_base": "/other", "user": "cairn", "supervise": "", "timeout": 1}
+    monkeypatch.setattr(store, "create", lambda host, where, _user: made.append((host.name, where)))
+    monkeypatch.setattr(store, "record", lambda _host: {"base": "/nowhere"})
+    for host in (machine, Host(lab, "aio1", "10.203.0.10")):
+        with pytest.raises(LabError, match="which is gone"):
+            states.begin(host, "started", {"power": "off", "exists": False}, options)
+    assert made == [("storage1", "/other"), ("aio1", "/one")]
+
+
+def test_bases_of_one_kind_stay_when_the_other_is_made(lab):
+    trees = [base.path(lab, base.recipe(*RECIPE, emulated)) for emulated in (False, True)]
+    assert os.path.basename(trees[1]).startswith("emulated-trixie-")
+    for tree in (*trees, lab.path("base", "trixie-old"), lab.path("base", "emulated-trixie-old")):
+        os.makedirs(tree)
+    keys = ("suite", "packages", "proxy", "user")
+    for emulated, old in ((False, "trixie-old"), (True, "emulated-trixie-old")):
+        options = {**dict(zip(keys, RECIPE, strict=True)), "emulated": emulated}
+        assert lab_base.apply(lab, options, check_mode=True)["diff"]["before"] == sorted(
+            [trees[emulated], lab.path("base", old)]
+        )
+
+
+def monitor(path, said):
+    """A QEMU's monitor: greets, tells of an event, and answers two commands."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+
+    def serve():
+        with server, server.accept()[0] as connection, connection.makefile("rw") as stream:
+            for line in ('{"QMP": {}}', '{"return": {}}', '{"event": "POWERDOWN"}\n{"return": {}}'):
+                stream.write(line + "\n")
+                stream.flush()
+                said.append(stream.readline())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def test_the_power_button(machine):
+    said = []
+    Path(machine.path()).mkdir(parents=True)
+    thread = monitor(machine.path("qmp"), said)
+    emulator.press(machine)
+    thread.join()
+    assert [json.loads(line)["execute"] for line in said if line] == ["qmp_capabilities", "system_powerdown"]
+
+
+def test_nobody_hears_the_power_button(machine):
+    with pytest.raises(LabError, match="storage1: its emulator does not hear the power button"):
+        emulator.press(machine)
+
+
+def test_a_pid_that_another_process_has_now(machine):
+    Path(machine.path()).mkdir(parents=True)
+    Path(machine.path("qemu.pid")).write_text(f"{os.getpid()}\n")
+    assert emulator.pid(machine) is None
