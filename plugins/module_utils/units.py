@@ -167,8 +167,12 @@ class Unit:
 
     @property
     def enable(self) -> bool:
-        """It should start at boot and would not. A package enables what it brings; what the run writes, nobody does."""
-        if self.missing and f"/etc/systemd/system/{self.name}.service" not in self.will_change:
+        """It should start at boot and would not.
+
+        A package enables what it brings, but for a template's instances; what the run writes, nobody does.
+        """
+        brought = "@" not in self.name and f"/etc/systemd/system/{self.name}.service" not in self.will_change
+        if self.missing and brought:
             return False
         state = self.found.get("UnitFileState")
         return self.asked["enabled"] is True and state in ("disabled", "masked", "masked-runtime", "")

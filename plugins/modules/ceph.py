@@ -168,7 +168,7 @@ def main() -> None:
     )
     turn.take(module)
     params = module.params
-    monitor = None
+    accounts, monitor = params["accounts"], None
     try:
         try:
             monitor = Monitor(params["conf"], 3 if module.check_mode else params["wait"])
@@ -177,8 +177,10 @@ def main() -> None:
             if not module.check_mode:
                 raise
             state = cluster.State()
+            # The first monitor of a new cluster brings its managers' along.
+            accounts = [account for account in accounts if not account["name"].startswith("mgr.")]
         host = socket.gethostname().split(".")[0]
-        changes = cluster.accounts(params["accounts"], state, monitor)
+        changes = cluster.accounts(accounts, state, monitor)
         changes += cluster.rules(params["pools"], state, monitor) + cluster.pools(params["pools"], state, monitor)
         changes += osd.plan(params["osds"], state, cluster_id(params["conf"]), host, monitor)
     except Failed as error:
