@@ -38,7 +38,8 @@ def on(host, base, supervise):
     write(host.path("nics"), "".join(cards))
     # A copy of the host's own: another version would not understand a supervisor that runs already.
     write(host.path("supervise"), supervise, 0o755)
-    command = [host.path("supervise"), host.path(), host.lab.prefix, host.name, base]
+    # Not by itself: the kernel executes no file that another thread's child still has open for writing.
+    command = ["/bin/sh", host.path("supervise"), host.path(), host.lab.prefix, host.name, base]
     command += [str(host.memory)] if host.emulated else []
     if os.path.isdir("/run/systemd/system"):
         unit = f"{host.lab.prefix}-lab-{host.name}"
