@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
-from support import ROOT, Playbooks, Witness, node_groups
+from support import ROOT, Playbooks, Witness, host, node_groups
 from tables import Table, into, seen_at
 
 TABLES = pytest.StashKey[dict[str, Table]]()
@@ -73,3 +73,9 @@ def witness(playbooks, tmp_path):
 def groups(playbooks):
     """Return the inventory's node groups with their hosts, and all of them as `all`."""
     return node_groups(playbooks)
+
+
+@pytest.fixture(scope="session")
+def controller(playbooks, groups):
+    """Return the first controller."""
+    return host(playbooks, groups["controller"][0])

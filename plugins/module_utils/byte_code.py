@@ -20,8 +20,9 @@ from collections.abc import Iterator
 OWED = "/var/lib/cairn/py3compile"
 _FOLDER = "/var/lib/cairn/path"
 _PUBLIC = "/usr/lib/python3/dist-packages/"
-# A package's public modules, the common form; the versions (-V) are of Pythons that Debian 13 does not have.
+# A package's public modules, the common form; the versions (-V), if any, have Debian 13's only Python among them.
 _PACKAGE = re.compile(r"-p (\S+)(?: -V \S+)?")
+_NAME = "py3compile"
 _STAND_IN = """#!/bin/sh
 echo "$*" >> {owed} && sync {owed}
 """
@@ -47,7 +48,7 @@ def owed_packages() -> list[str]:
 
 
 def _py3compile(*arguments: str) -> None:
-    done = subprocess.run(["py3compile", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([_NAME, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompileError(f"py3compile {' '.join(arguments[:6])}: {done.stderr.strip()[-2000:]}")
 
@@ -64,23 +65,26 @@ def compile_all(lines: list[str]) -> None:
 
     :raises CompileError: py3compile failed.
     """
-    matches = [_PACKAGE.fullmatch(line) for line in dict.fromkeys(lines)]
-    packages = [match[1] for match in matches if match]
+    calls = {line: _PACKAGE.fullmatch(line) for line in lines}
+    packages = [match[1] for match in calls.values() if match]
     if packages and (modules := public(packages)):
         _py3compile(*modules)
-    for line in dict.fromkeys(lines):
-        if not _PACKAGE.fullmatch(line):
+    for line, match in calls.items():
+        if not match:
             _py3compile(*shlex.split(line))
 
 
 def settle(done: int = 0) -> None:
-    """Compile what is owed but for the first *done* calls, and owe nothing more.
+    """Compile what is owed but for the first *done* calls, owe nothing more, and take the stand-in away.
 
     :raises CompileError: py3compile failed; it is owed on.
     """
     compile_all(owed(done))
+    for path in (OWED, os.path.join(_FOLDER, _NAME)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(OWED)
+        os.rmdir(_FOLDER)
 
 
 class _Worker(threading.Thread):
@@ -112,7 +116,7 @@ def beside() -> Iterator[list[str]]:
     :raises CompileError: py3compile failed; it is owed on.
     """
     os.makedirs(_FOLDER, exist_ok=True)
-    stand_in = os.path.join(_FOLDER, "py3compile")
+    stand_in = os.path.join(_FOLDER, _NAME)
     with open(stand_in, "w", encoding="ascii") as file:
         file.write(_STAND_IN.format(owed=OWED))
     os.chmod(stand_in, 0o755)
@@ -122,6 +126,4 @@ def beside() -> Iterator[list[str]]:
         yield ["-o", f"DPkg::Path={_FOLDER}:/usr/sbin:/usr/bin:/sbin:/bin"]
     finally:
         worker.stop()
-        os.unlink(stand_in)
-        os.rmdir(_FOLDER)
     settle(worker.done)

@@ -33,12 +33,6 @@ def machine(playbooks, name):
 
 
 @pytest.fixture(scope="session")
-def controller(playbooks, groups):
-    """Return the first controller."""
-    return host(playbooks, groups["controller"][0])
-
-
-@pytest.fixture(scope="session")
 def looks(playbooks, groups, tmp_path_factory):
     """Return for each host its part of the cloud, by the engine, and the secrets that were found lying about."""
     folder = tmp_path_factory.mktemp("look", numbered=True)

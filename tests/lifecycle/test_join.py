@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support import Witness, ask, host, node_groups
+from support import Witness, ask, node_groups
 
 QUICK = [f"--extra-vars={option}" for option in ("verify_machines_min=1", "verify_machines_max=1", "verify_junit=")]
 # What the cloud has to learn of the new host; anything else on the others is a disturbance.
@@ -36,12 +36,6 @@ def joined(later, playbooks, tmp_path_factory):
     seconds = time.monotonic() - began
     packages = run.of("Packages")[later]["seconds"]
     return witness.differences("before", f"--limit=!{later}"), f"{later} joined in {seconds:.0f} s, packages {packages}"
-
-
-@pytest.fixture
-def controller(playbooks, groups):
-    """Return the first controller."""
-    return host(playbooks, groups["controller"][0])
 
 
 def test_others_are_untouched(joined, later, capsys):

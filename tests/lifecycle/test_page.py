@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from support import ROOT, Witness, ask, host
+from support import ROOT, Witness, ask
 
 PAGE = "--extra-vars=@tests/pages/barbican.yml"
 
@@ -18,12 +18,6 @@ def gone(tmp_path_factory):
     path = tmp_path_factory.mktemp("gone") / "barbican.yml"
     path.write_text(yaml.safe_dump(page), encoding="utf-8")
     return f"--extra-vars=@{path}"
-
-
-@pytest.fixture(scope="module")
-def controller(playbooks, groups):
-    """Return the first controller."""
-    return host(playbooks, groups["controller"][0])
 
 
 @pytest.fixture(scope="module")

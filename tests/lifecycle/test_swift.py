@@ -13,7 +13,7 @@ import time
 
 import pytest
 from objects import Client, Store
-from support import POWER, ask, host, told
+from support import POWER, ask, told
 
 OBJECTS = 1100
 BEFORE = 300
@@ -23,12 +23,6 @@ VICTIM = "storage2"
 # Container → the index of its policy.
 CONTAINERS = {"three": 0, "coded": 1}
 HEALED = 600
-
-
-@pytest.fixture(scope="module")
-def controller(playbooks, groups):
-    """Return the first controller."""
-    return host(playbooks, groups["controller"][0])
 
 
 @pytest.fixture(scope="module")

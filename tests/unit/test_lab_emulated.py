@@ -87,7 +87,7 @@ def test_a_snapshot_comes_back_with_its_holes(machine):
     assert stat.st_blocks < 100
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root mounts")
 def test_its_root_is_the_base_under_what_was_sown(machine, tmp_path):
     below = tmp_path / "base"
     below.mkdir()

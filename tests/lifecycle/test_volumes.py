@@ -63,11 +63,11 @@ class Volumes:
 
 
 @pytest.fixture
-def volumes(playbooks, groups, table):
+def volumes(playbooks, controller, table):
     """Return what makes, uses and finally removes volumes."""
     initiator = host(playbooks, "initiator1")
     address = initiator.backend.get_variables()["ansible_host"]
-    found = Volumes(host(playbooks, groups["controller"][0]), initiator, address, table)
+    found = Volumes(controller, initiator, address, table)
     yield found
     for volume in [*found.attachments]:
         found.detach(volume)
