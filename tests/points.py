@@ -69,7 +69,7 @@ PHASES = {
 }
 # What a run has to have done before the hosts are taken as such: the hosts before, and the task that it must get to.
 STARTS = {
-    "packages": ("bare", "Units of services that have gone"),
+    "packages": ("bare", "Rings"),
     "accounts": ("packages", "Units"),
     "cloud": ("accounts", None),
 }

@@ -258,6 +258,7 @@ class ActionModule(ActionBase):
         if faults:
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         part["packages"] = sorted(set(part["packages"]))
+        part["held"] = self.held(part["units"])
         for list_name in ("early", "files", "operator"):
             keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret", "options_of")
             part[list_name] = [{key: file[key] for key in keys if key in file} for file in part[list_name]]
@@ -265,6 +266,12 @@ class ActionModule(ActionBase):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
         return part
+
+    def held(self, tiers):
+        """Return the units that a boot has started before any run did: without what they need, they fail for ever."""
+        booted = self.task_vars["cairn_probe"]["unconfigured_units"]
+        later = [unit for tier in catalogue.TIERS[1:] for unit in tiers[tier]]
+        return [{"name": unit["name"], "state": "stopped"} for unit in later if unit["name"] in booted]
 
     def rings(self, cloud):
         """Return which of Swift's rings the host gets; the first of the run, which asks for all, how they are made."""

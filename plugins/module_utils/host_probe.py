@@ -19,6 +19,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import swift
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import content
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import version as ring_version
+from ansible_collections.cairn.openstack.plugins.module_utils.units import load_stamps, systemctl
 
 CLOUD = "/etc/cairn/cloud.json"
 LISTEN = "0A"
@@ -332,6 +333,14 @@ def cloud() -> dict | None:
     return json.loads(content) if content else None
 
 
+def unconfigured_units() -> list[str]:
+    """Return the services that run, or are on their way to, which no run of Cairn has ever started."""
+    wanted = "--state=active,reloading,activating"
+    said = systemctl("list-units", "--type=service", wanted, "--plain", "--no-legend", "--full").stdout
+    names = {line.split()[0].removesuffix(".service") for line in said.splitlines()}
+    return sorted(names - load_stamps().keys())
+
+
 def probe(
     now: float,
     names: list[str] = (),
@@ -368,6 +377,7 @@ def probe(
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),
+        "unconfigured_units": unconfigured_units(),
         "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
         "unresolved": unresolved(names),
         "neighbours": neighbours(addresses, links),

@@ -68,6 +68,11 @@ options:
         that the restarts this causes are foreseen.
     type: dict
     default: {}
+  will_stop:
+    description: In check mode, the names of units that run, and that the run would have stopped by now.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and say what it would change.
@@ -123,10 +128,12 @@ UNIT = {
 }
 
 
-def survey(params: dict, will_change: dict[str, str]) -> list[u.Unit]:
-    """Return every unit that was asked for, beside what is; *will_change* is what the run would write."""
+def survey(params: dict, will_change: dict[str, str], will_stop: list[str]) -> list[u.Unit]:
+    """Return every unit that was asked for, beside what is; the run would write *will_change* and end *will_stop*."""
     asked = params["units"]
     found = u.show([unit["name"] for unit in asked])
+    for name in found.keys() & set(will_stop):
+        found[name]["ActiveState"] = "inactive"
     versions = u.package_versions({package for unit in asked for package in unit["packages"]})
     stamps, boot = u.load_stamps(), u.boot_id()
     return [
@@ -189,12 +196,14 @@ def main() -> None:
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
             "restart": {"type": "bool", "default": False},
             "will_change": {"type": "dict", "default": {}},
+            "will_stop": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     turn.take(module)
-    # When the run is real they have been written already, and their fingerprints tell.
-    units = survey(module.params, module.params["will_change"] if module.check_mode else {})
+    # When the run is real all that has been done already, and what is there tells.
+    foreseen = (module.params["will_change"], module.params["will_stop"]) if module.check_mode else ({}, [])
+    units = survey(module.params, *foreseen)
     restart = module.params["restart"]
     due = steps(units, restart)
     changes = sentences(due)

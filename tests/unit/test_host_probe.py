@@ -8,6 +8,7 @@ import json
 import struct
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import host_probe
@@ -123,6 +124,14 @@ def test_kvm_needs_the_flag_and_the_device(monkeypatch):
     """A device alone is not enough."""
     monkeypatch.setattr(host_probe, "text", lambda path: "flags\t\t: fpu sse\n")
     assert host_probe.hypervisor()["type"] == "qemu"
+
+
+def test_services_that_only_a_boot_has_started(monkeypatch):
+    said = "glance-api.service loaded active running Glance\nnova-api.service loaded activating auto-restart Nova\n"
+    answer = SimpleNamespace(stdout=said + "ssh.service loaded active running OpenBSD\n")
+    monkeypatch.setattr(host_probe, "systemctl", lambda *_words: answer)
+    monkeypatch.setattr(host_probe, "load_stamps", lambda: {"glance-api": {}, "cairn-bridges": {}})
+    assert host_probe.unconfigured_units() == ["nova-api", "ssh"]
 
 
 def test_the_probe_is_cheap_and_plain():

@@ -53,6 +53,7 @@ def probe():
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "bridges": None,
+        "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
         "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
     }
 
@@ -194,6 +195,11 @@ class TestShipped:
     def test_no_unit_twice(self, shipped):
         for part in shipped.values():
             assert sorted(set(names(part))) == sorted(names(part))
+
+    def test_what_a_boot_has_started_waits_for_what_it_needs(self, shipped):
+        held = [unit["name"] for unit in kinds(shipped)["controller"]["held"]]
+        assert "nova-scheduler" in held
+        assert not {"ssh", "mariadb"} & set(held)
 
     def test_units_read_only_what_is_written_or_shipped(self, shipped):
         for part in shipped.values():

@@ -327,6 +327,13 @@ class TestModule:
         host()
         assert not host(restart=True, will_change={str(host.conf): "another"})["changed"]
 
+    def test_check_mode_foresees_the_start_of_what_the_run_stops_first(self, host):
+        host.set(ActiveState="active")
+        foreseen = host(check=True, will_stop=["lamp"])["changes"]
+        host.set(ActiveState="inactive")
+        assert foreseen == host(will_stop=["lamp"])["changes"] == ["lamp enabled", "lamp started"]
+        assert not host(will_stop=["lamp"])["changed"]
+
     def test_what_it_set_up_is_undone(self, host):
         host.unit = {**host.unit, "at_once": True, "effects": [f"cat {host.kernel}"]}
         host.kernel.write_text("rule\n")
