@@ -65,6 +65,20 @@ def test_all_heals_when_it_is_back(playbooks, groups, controller, volumes, flush
     assert missing == []
 
 
+def test_an_incremental_backup_adds_to_the_full_one(controller, volumes):
+    """What was written between them is in the volume restored from the second, and not in the other."""
+    (volume, *_others) = volumes
+    was = ask(controller, SCRIPT, "read", str(ROUNDS), volume)[volume]
+    full = ask(controller, SCRIPT, "backup", "full", volume)
+    with stream(controller, SCRIPT, "write", "10", volume) as writer:
+        new = [line.split()[2] for line in writer.stdout]
+    later = ask(controller, SCRIPT, "backup", "incremental", volume)
+    restored = [ask(controller, SCRIPT, "restore", backup) for backup in (full, later)]
+    found = ask(controller, SCRIPT, "read", str(ROUNDS), *restored)
+    assert len(new) == 10
+    assert [found[one] for one in restored] == [was, new + was[10:]]
+
+
 def clean(storage):
     """Wait until all daemons are up and all placement groups have all copies; returns the seconds."""
     began = time.monotonic()

@@ -117,3 +117,16 @@ def test_nfs(volumes):
     volumes.seen(
         "NFS: a volume on a share, 4 MiB written; unmounted and mounted, read", "the digest of what was written"
     )
+
+
+def test_a_volume_moves(volumes):
+    """A volume of one back end gets the type of the other, and has what was written before."""
+    volume = volumes.make(size=1, volume_type="disks")
+    volumes.attach(volume)
+    written = volumes.brick(volume, "write")["write"]
+    volumes.detach(volume)
+    assert "@share" in volumes.cinder("retype", volume=volume, volume_type="share")["host"]
+    volumes.attach(volume)
+    assert volumes.brick(volume, "read")["read"] == written
+    volumes.detach(volume)
+    volumes.seen("retyped from LVM to NFS, read", "the digest of what was written")

@@ -3,6 +3,8 @@
 
 ``make VOLUMES`` prints their ids as JSON. ``write ROUNDS ID…`` prints a volume, a block's number and its SHA-256 when
 its flush has returned. ``read ROUNDS ID…`` prints the SHA-256 of what is there, as JSON: id → list.
+
+``backup full ID`` and ``backup incremental ID`` print the backup's id, ``restore BACKUP`` that of a volume made of it.
 """
 
 import hashlib
@@ -20,14 +22,42 @@ import yaml
 BLOCK = 65536
 
 
-def make(volumes):
-    """Make volumes of 1 GiB, as a user does."""
+def user():
+    """Return the volume service as a user has it."""
     with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
-        store = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
-    made = [store.create_volume(name=f"kept-{number}", size=1) for number in range(volumes)]
-    for volume in made:
-        store.wait_for_status(volume, "available", failures=["error"], interval=2, wait=300)
+        return openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
+
+
+def ready(store, *made):
+    """Wait until these can be used."""
+    for one in made:
+        store.wait_for_status(one, "available", failures=["error"], interval=2, wait=300)
+
+
+def make(volumes):
+    """Make volumes of 1 GiB."""
+    store = user()
+    made = [store.create_volume(name=f"kept-{number}", size=1) for number in range(int(volumes))]
+    ready(store, *made)
     print(json.dumps([volume.id for volume in made]))
+
+
+def backup(kind, volume):
+    """Make a backup of all of a volume, or of what has changed since the one before."""
+    store = user()
+    made = store.create_backup(name=kind, volume_id=volume, is_incremental=kind == "incremental")
+    ready(store, made)
+    print(json.dumps(made.id))
+
+
+def restore(made):
+    """Make a volume of a backup."""
+    store = user()
+    volume = store.create_volume(name="restored", size=1)
+    ready(store, volume)
+    store.restore_backup(made, volume.id)
+    ready(store, store.get_backup(made), store.get_volume(volume.id))
+    print(json.dumps(volume.id))
 
 
 def each(work, ids):
@@ -45,12 +75,12 @@ def each(work, ids):
         return dict(zip(ids, threads.map(one, ids), strict=True))
 
 
-def write(rounds, ids):
+def write(rounds, *ids):
     """Write blocks of random content, and say each when it is safe."""
     said = threading.Lock()
 
     def work(name, image):
-        for number in range(rounds):
+        for number in range(int(rounds)):
             data = secrets.token_bytes(BLOCK)
             image.write(data, number * BLOCK)
             image.flush()
@@ -60,23 +90,14 @@ def write(rounds, ids):
     each(work, ids)
 
 
-def read(rounds, ids):
+def read(rounds, *ids):
     """Say what is there."""
 
     def work(_name, image):
-        return [hashlib.sha256(image.read(number * BLOCK, BLOCK)).hexdigest() for number in range(rounds)]
+        return [hashlib.sha256(image.read(number * BLOCK, BLOCK)).hexdigest() for number in range(int(rounds))]
 
     print(json.dumps(each(work, ids)))
 
 
-def main():
-    """Do what was asked for."""
-    what, number, *ids = sys.argv[1:]
-    if what == "make":
-        make(int(number))
-    else:
-        {"write": write, "read": read}[what](int(number), ids)
-
-
 if __name__ == "__main__":
-    main()
+    {"make": make, "write": write, "read": read, "backup": backup, "restore": restore}[sys.argv[1]](*sys.argv[2:])
