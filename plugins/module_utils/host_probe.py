@@ -334,11 +334,12 @@ def cloud() -> dict | None:
 
 
 def unconfigured_units() -> list[str]:
-    """Return the services that run, or are on their way to, which no run of Cairn has ever started."""
-    wanted = "--state=active,reloading,activating"
-    said = systemctl("list-units", "--type=service", wanted, "--plain", "--no-legend", "--full").stdout
-    names = {line.split()[0].removesuffix(".service") for line in said.splitlines()}
-    return sorted(names - load_stamps().keys())
+    """Return the services that run, or shall as soon as the boot gets there, which no run of Cairn has ever started."""
+    bare = "--plain", "--no-legend", "--full"
+    running = systemctl("list-units", "--type=service", "--state=active,reloading,activating", *bare).stdout
+    queued = [line.split() for line in systemctl("list-jobs", *bare).stdout.splitlines()]
+    names = {line.split()[0] for line in running.splitlines()} | {job[1] for job in queued if job[2] == "start"}
+    return sorted({name.removesuffix(".service") for name in names if name.endswith(".service")} - load_stamps().keys())
 
 
 def probe(

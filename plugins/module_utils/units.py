@@ -32,6 +32,7 @@ _PROPERTIES = (
     "NeedDaemonReload",
     "ActiveEnterTimestamp",
     "Triggers",
+    "Job",
 )
 
 
@@ -200,10 +201,9 @@ class Unit:
 
     @property
     def stop(self) -> bool:
-        """It runs and should not."""
-        return self.asked["state"] == "stopped" and (
-            self.running or (self.found.get("ActiveState") in ("activating", "failed") and not self.missing)
-        )
+        """It runs, or is about to, and should not."""
+        on_its_way = self.found.get("ActiveState") in ("activating", "failed") or bool(self.found.get("Job"))
+        return self.asked["state"] == "stopped" and (self.running or (on_its_way and not self.missing))
 
     def stale(self) -> list[str]:
         """Return why the invocation that runs does not have what lies on the disk; empty where it has."""

@@ -127,9 +127,11 @@ def test_kvm_needs_the_flag_and_the_device(monkeypatch):
 
 
 def test_services_that_only_a_boot_has_started(monkeypatch):
-    said = "glance-api.service loaded active running Glance\nnova-api.service loaded activating auto-restart Nova\n"
-    answer = SimpleNamespace(stdout=said + "ssh.service loaded active running OpenBSD\n")
-    monkeypatch.setattr(host_probe, "systemctl", lambda *_words: answer)
+    said = {
+        "list-units": "glance-api.service loaded active running Glance\nssh.service loaded active running OpenBSD\n",
+        "list-jobs": "1 multi-user.target start waiting\n115 nova-api.service start running\n9 x.service stop waiting\n",
+    }
+    monkeypatch.setattr(host_probe, "systemctl", lambda verb, *_words: SimpleNamespace(stdout=said[verb]))
     monkeypatch.setattr(host_probe, "load_stamps", lambda: {"glance-api": {}, "cairn-bridges": {}})
     assert host_probe.unconfigured_units() == ["nova-api", "ssh"]
 

@@ -334,6 +334,12 @@ class TestModule:
         assert foreseen == host(will_stop=["lamp"])["changes"] == ["lamp enabled", "lamp started"]
         assert not host(will_stop=["lamp"])["changed"]
 
+    def test_what_a_boot_is_about_to_start_is_stopped(self, host):
+        host.set(Job="115")
+        host.unit = {"name": "lamp", "state": "stopped"}
+        assert host()["changes"] == ["lamp stopped"]
+        assert host.told()[0] == "stop lamp"
+
     def test_what_it_set_up_is_undone(self, host):
         host.unit = {**host.unit, "at_once": True, "effects": [f"cat {host.kernel}"]}
         host.kernel.write_text("rule\n")
