@@ -129,7 +129,7 @@ def test_kvm_needs_the_flag_and_the_device(monkeypatch):
 def test_services_that_only_a_boot_has_started(monkeypatch):
     said = {
         "list-units": "glance-api.service loaded active running Glance\nssh.service loaded active running OpenBSD\n",
-        "list-jobs": "1 multi-user.target start waiting\n115 nova-api.service start running\n9 x.service stop waiting\n",
+        "list-jobs": "1 multi-user.target start waiting\n11 nova-api.service start running\n9 x.service stop waiting\n",
     }
     monkeypatch.setattr(host_probe, "systemctl", lambda verb, *_words: SimpleNamespace(stdout=said[verb]))
     monkeypatch.setattr(host_probe, "load_stamps", lambda: {"glance-api": {}, "cairn-bridges": {}})
