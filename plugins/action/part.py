@@ -227,6 +227,7 @@ class ActionModule(ActionBase):
             "secrets": cloud["secrets"],
             "mask": [*cloud["secrets"].values(), *filter(None, cloud["storage"]["ceph"]["keys"].values())],
             "ceph": self.ceph(cloud["storage"]["ceph"]),
+            "volume_groups": cloud["storage"]["groups"],
             "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
         }
         controller = "controller" in groups

@@ -17,6 +17,7 @@ import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils import swift
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import RECORD, ssh_address
+from ansible_collections.cairn.openstack.plugins.module_utils.devices import physical_volumes, signatures
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import content
 from ansible_collections.cairn.openstack.plugins.module_utils.swift_rings import version as ring_version
 from ansible_collections.cairn.openstack.plugins.module_utils.units import load_stamps, systemctl
@@ -246,16 +247,6 @@ def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5)
     return answer
 
 
-def _signatures(path: str) -> str:
-    """Return what the device or file holds, by the marks of file systems, partitions, volumes; or nothing."""
-    try:
-        done = subprocess.run(["wipefs", "--no-act", "--json", path], capture_output=True, text=True, check=True)
-    except subprocess.CalledProcessError as error:
-        return f"what can't be read ({error.stderr.strip()})"
-    found = json.loads(done.stdout or "{}").get("signatures", [])
-    return ", ".join(dict.fromkeys(one["type"] for one in found))
-
-
 def _osd(path: str) -> bool:
     """Whether the device holds data of a Ceph daemon of this host."""
     with open(path, "rb") as file:
@@ -273,24 +264,27 @@ def _names(folder: str) -> list[str]:
 
 
 def devices(paths: list[str]) -> dict[str, dict]:
-    """Return what is at *paths*: {kind, holds, owner, mounted}.
+    """Return what is at *paths*: {kind, holds, owner, group, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted.
+    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted. The group is
+    LVM's, empty for a physical volume that is in none, and None for what is no physical volume.
     """
     mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
     node = f"{swift.FOLDER}/"
     places = {os.path.realpath(words[0]) for words in table if len(words) > 1 and words[1].startswith(node)}
+    groups = physical_volumes() if paths else {}
     answer = {}
     for path in paths:
-        found = {"kind": "missing", "holds": "", "owner": "", "mounted": ""}
+        found = {"kind": "missing", "holds": "", "owner": "", "group": None, "mounted": ""}
         if os.path.exists(path):
             mode = os.stat(path).st_mode
             kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"))
             found["kind"] = next((kind for fits, kind in kinds if fits(mode)), "special file")
         if found["kind"] in ("block", "file"):
-            found["holds"] = _signatures(path)
+            found["holds"] = signatures(path)
             real = os.path.realpath(path)
+            found["group"] = groups.get(real)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
             if found["mounted"].startswith(node) or (found["holds"] == "xfs" and real in places):
                 found["owner"] = "swift"

@@ -19,6 +19,7 @@ class Kind(NamedTuple):
     :param keys: those of a back end's keys that not every kind has.
     :param hosts: whether it is made of hosts of the group storage.
     :param devices: whether those give devices to it.
+    :param by_name: whether only a device that names it is meant for it.
     :param alone: whether a cloud has one of it at most.
     """
 
@@ -27,6 +28,7 @@ class Kind(NamedTuple):
     keys: tuple[str, ...] = ()
     hosts: bool = False
     devices: bool = False
+    by_name: bool = False
     alone: bool = False
 
 
@@ -40,8 +42,15 @@ KINDS = {
         alone=True,
     ),
     "file": Kind(("images",), ("images",), ("path",)),
-    # Its volume group is there already: who makes one of which disks is a matter of each host.
-    "lvm": Kind(("volumes",), ("volumes",), ("hosts", "volume_group", "type", "multiattach", "qos"), hosts=True),
+    # Its volume group is there already, or is made of devices that are its own by name.
+    "lvm": Kind(
+        ("volumes",),
+        ("volumes",),
+        ("hosts", "volume_group", "type", "multiattach", "qos"),
+        hosts=True,
+        devices=True,
+        by_name=True,
+    ),
     # Its hosts, if any, only mount it.
     "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "hosts", "type", "qos")),
     "swift": Kind(
@@ -88,14 +97,15 @@ def in_group(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [name for name, host in hosts.items() if "storage" in host["groups"]]
 
 
-def takers(found: Iterable[Backend], host: str) -> list[str]:
-    """Return the names of the back ends that take devices of *host*."""
-    return [one["name"] for one in found if KINDS[one["kind"]].devices and host in one["hosts"]]
+def takers(found: Iterable[Backend], host: str, nameless: bool = False) -> list[str]:
+    """Return the names of the back ends that take devices of *host*; or only of those that take *nameless* ones."""
+    kinds = [name for name, kind in KINDS.items() if kind.devices and not (nameless and kind.by_name)]
+    return [one["name"] for one in found if one["kind"] in kinds and host in one["hosts"]]
 
 
 def devices_of(one: Backend, name: str, host: Mapping[str, Any], found: Iterable[Backend]) -> list[dict[str, Any]]:
     """Return the devices that the host *name* gives to the back end *one*."""
-    only = takers(found, name) == [one["name"]]
+    only = takers(found, name, nameless=True) == [one["name"]]
     return [
         dict(device)
         for device in host.get("devices") or []

@@ -60,6 +60,11 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
     volumes = [one for one in storage.serving(found, "volumes") if _volumes_on(one, me)]
     result["here"] = sorted({one["kind"] for one in volumes})
     result["kinds"] = sorted({one["kind"] for one in storage.serving(found, "volumes")})
+    result["groups"] = [
+        {"name": one["volume_group"], "devices": [device["path"] for device in one["devices"][me["name"]]]}
+        for one in found
+        if one["kind"] == "lvm" and one["devices"].get(me["name"])
+    ]
     result["cinder"] = _cinder(found, volumes, me, result["ceph"])
     result["glance"] = _glance(found)
     result["nova"] = _nova(result["ceph"])

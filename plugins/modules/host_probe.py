@@ -115,6 +115,12 @@ ansible_facts:
           elements: dict
           returned: always
           sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd, unit: ssh.service}]
+        unconfigured_units:
+          description: Services that a boot has started, or is about to, and that no run of Cairn ever did.
+          type: list
+          elements: str
+          returned: always
+          sample: [cron, ssh]
         unfinished_packages:
           description: Packages whose installation was broken off.
           type: list
@@ -135,10 +141,11 @@ ansible_facts:
         devices:
           description:
             - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by the
-              marks on it, its C(owner) (V(ceph) or V(swift)) and where it is C(mounted).
+              marks on it, its C(owner) (V(ceph) or V(swift)), LVM's C(group) that it is of (empty for a physical volume in
+              none, null for what is no physical volume) and where it is C(mounted).
           type: dict
           returned: always
-          sample: {/dev/sdb: {kind: block, holds: "", owner: "", mounted: ""}}
+          sample: {/dev/sdb: {kind: block, holds: "", owner: "", group: null, mounted: ""}}
         volume_groups: {description: Names of LVM's volume groups., type: list, elements: str, returned: always}
         cloud:
           description:

@@ -22,6 +22,7 @@ KINDS = {
     "ovs_bridges": "bridge",
     "swift_rings": "ring",
     "resources": "resource",
+    "volume_groups": "volume group",
     "secrets": "secret",
     "certificates": "certificate",
     "remnants": "remnant",

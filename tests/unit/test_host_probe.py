@@ -151,7 +151,7 @@ class TestDevices:
         file = tmp_path / "disk"
         file.write_bytes(bytes(2**22))
         found = host_probe.devices([str(file), str(tmp_path), f"{tmp_path}/none"])
-        assert found[str(file)] == {"kind": "file", "holds": "", "owner": "", "mounted": ""}
+        assert found[str(file)] == {"kind": "file", "holds": "", "owner": "", "group": None, "mounted": ""}
         assert found[str(tmp_path)]["kind"] == "folder"
         assert found[f"{tmp_path}/none"]["kind"] == "missing"
 
@@ -172,8 +172,15 @@ class TestDevices:
             ("/srv/data", "xfs", ""),
         ):
             (tmp_path / "fstab").write_text(f"#\n\n/dev/sda / ext4 defaults 0 1\n{file} {place} xfs nofail 0 0\n")
-            monkeypatch.setattr(host_probe, "_signatures", lambda path, holds=holds: holds)
+            monkeypatch.setattr(host_probe, "signatures", lambda path, holds=holds: holds)
             assert host_probe.devices([str(file)])[str(file)]["owner"] == owner
+
+    def test_a_disk_of_a_volume_group(self, tmp_path, monkeypatch):
+        file = tmp_path / "disk"
+        file.write_bytes(bytes(2**22))
+        for group in ("vg0", ""):
+            monkeypatch.setattr(host_probe, "physical_volumes", lambda group=group: {str(file): group})
+            assert host_probe.devices([str(file)])[str(file)]["group"] == group
 
     def test_a_device_of_this_hosts_ceph(self, tmp_path, monkeypatch):
         name = "85add48b-1181-5506-8dbc-69947300c7d8"

@@ -618,6 +618,14 @@ BAD = {
         both(stored(CEPH, NFS, devices=3), device(backend="nfs")),
         ("storage_devices[0]", "for nfs, which takes none of storage1", "ceph", "Name the host"),
     ),
+    "a device for LVM that does not say so": (
+        stored(LVM, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "lvm", "Add backend"),
+    ),
+    "a file for LVM": (
+        both(stored(LVM, devices=1), device(path="/srv/disk", size="10G", backend="lvm")),
+        ("storage_devices[0]", "/srv/disk, a file for LVM", "a block device", "Name a disk"),
+    ),
     "a size with a unit of its own": (
         both(stored(CEPH), device(path="/srv/osd", size="10 GB")),
         ("storage_devices[0]", "size 10 GB", "M, G or T", "10G"),
@@ -974,6 +982,7 @@ def probe(address, **changes):
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],
+        "unconfigured_units": [],
         "unresolved": [],
         "neighbours": {},
         "bridges": None,
@@ -996,7 +1005,7 @@ def card(name, **changes):
 
 VIP = {"cloud_internal_address": "192.0.2.9"}
 STORED = {"cloud_storage": [CEPH]}
-EMPTY = {"kind": "block", "holds": "", "owner": "", "mounted": ""}
+EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
 # Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the fault that follows.
 UNFIT = {
     "an older release": (
@@ -1232,6 +1241,16 @@ class TestHosts:
         result = self.said(site, monkeypatch, {"storage1" if "devices" in found else "controller1": found})
         assert result.get("msg") is None
         assert result["ansible_facts"] == {"cairn_left_out": {}}
+
+    @pytest.mark.parametrize(("group", "fits"), [("cinder-volumes", True), ("", True), ("vg0", False), (None, False)])
+    def test_a_disk_of_a_volume_group(self, site, monkeypatch, group, fits):
+        """Ours, that of a run that was killed, somebody's, and one that nobody can read."""
+        both(stored(LVM, devices=1), device(backend="lvm"))(site)
+        found = {"/dev/sdb": {**EMPTY, "holds": "LVM2_member", "group": group}}
+        said = self.said(site, monkeypatch, {"storage1": {"devices": found}})
+        assert bool(said.get("failed")) is not fits
+        if not fits:
+            assert told(said)[0][1] == "/dev/sdb, which holds LVM2_member"
 
     def test_all_at_once(self, site, monkeypatch):
         names = ("an older release", "little memory", "little disk", "a clock behind")

@@ -205,6 +205,14 @@ class TestCeph:
         assert small["osd_memory_target"] == "900M"
         assert of_host([CEPH], "s1", hosts(size="10G"))["ceph"]["conf"]["osd"]["bluestore_cache_size"] == "64M"
 
+    def test_groups_of_devices_that_are_meant_for_them(self):
+        found = hosts(1)
+        found["s1"]["devices"][0]["backend"] = "lvm"
+        assert of_host([LVM], "s1", found)["groups"] == [{"name": "cinder-volumes", "devices": ["/dev/sdb"]}]
+        assert of_host([LVM], "s1", hosts(1))["groups"] == of_host([LVM], "c1", found)["groups"] == []
+        # The others are Ceph's, which takes what is nobody's by name.
+        assert len(of_host([LVM, CEPH], "s1", found)["ceph"]["devices"]) == 1
+
     def test_one_that_was_there(self):
         setting = [{**CEPH, "cluster": "/etc/other"}]
         ceph = of_host(setting, "c1", keys={"cinder": "k"}, ceph_conf="[global]\n")["ceph"]

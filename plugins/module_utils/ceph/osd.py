@@ -22,6 +22,7 @@ import uuid
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.cluster import State
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.devices import signatures
 
 FOLDER = "/var/lib/ceph/osd"
 MARK = b"bluestore block device\n"
@@ -38,15 +39,6 @@ def label(path: str) -> str:
     except FileNotFoundError:
         return ""
     return head[len(MARK) :].decode() if head.startswith(MARK) else ""
-
-
-def holds(path: str) -> str:
-    """Return what a device without a label holds, by its signatures; or nothing."""
-    if not os.path.exists(path):
-        return ""
-    done = _run("wipefs", "--no-act", "--json", path)
-    found = json.loads(done or "{}").get("signatures", [])
-    return ", ".join(one["type"] for one in found)
 
 
 def new_id(cluster: str, host: str, path: str) -> str:
@@ -114,7 +106,7 @@ def _refused(device: dict, marked: str, known: dict | None, own: str) -> str:
         return f"{path} holds a device of another Ceph cluster ({marked}); only empty devices are taken"
     if not device["size"] and not os.path.exists(path):
         return f"there is no device {path}"
-    if found := holds(path):
+    if found := signatures(path):
         return f"{path} holds {found}; only empty devices are taken"
     if known and known["up_from"]:
         return (

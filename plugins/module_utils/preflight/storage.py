@@ -168,13 +168,15 @@ def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterat
         elif backend and backend not in takers:
             remedy = f"Name the host in the back end's hosts, or remove the device from {_DEVICES}."
             yield fault(f"for {backend}, which takes none of {one.host}", ", ".join(takers) or "none", remedy)
-        elif not backend and len(takers) != 1:
+        elif not backend and len(storage.takers(found, host["name"], nameless=True)) != 1:
             remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
             yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that takes it", remedy)
         if size and not SIZE.fullmatch(str(size)):
             yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
         elif size and path.startswith("/dev/"):
             yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
+        elif size and backend in [other["name"] for other in found if other["kind"] == "lvm"]:
+            yield fault(f"{path}, a file for LVM", "a block device", "Name a disk, without a size: LVM takes no files.")
     for backend in found:
         if backend["kind"] == "swift":
             where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
@@ -228,9 +230,15 @@ def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[sto
         for device in backend["devices"].get(host.name, []):
             yield from _device(device, backend, seen.get(device["path"]), fault)
         name = backend["volume_group"]
-        if backend["kind"] == "lvm" and host.name in backend["hosts"] and name not in groups:
-            remedy = f"Make it (vgcreate {name} DEVICE), or name another as the back end's volume_group."
+        given = backend["devices"].get(host.name)
+        if backend["kind"] == "lvm" and host.name in backend["hosts"] and not given and name not in groups:
+            remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
+
+
+def _groups(backend: storage.Backend) -> tuple[str, ...]:
+    """Return the volume groups that a device of the back end may be of; a killed run may have left it in none."""
+    return ("", backend["volume_group"]) if backend["kind"] == "lvm" else ()
 
 
 def _device(
@@ -246,7 +254,7 @@ def _device(
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
         yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
-    elif seen["holds"] and seen["owner"] != backend["kind"]:
+    elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend):
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
         remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
         yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

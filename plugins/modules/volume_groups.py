@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: volume_groups
+short_description: LVM's volume groups, made of empty devices
+version_added: 0.1.0
+description:
+  - Makes volume groups of devices, and lets further devices into them. None is ever taken out, and none removed.
+  - A device is taken only if nothing is on it. What a killed run began is finished by the next.
+options:
+  groups:
+    description: The volume groups.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Its name.
+        type: str
+        required: true
+      devices:
+        description: Its devices, such as C(/dev/disk/by-id/wwn-0x5000c50000000001).
+        type: list
+        elements: path
+        required: true
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and say what it would change.
+  diff_mode:
+    support: full
+    description: Shows the devices of each group that changes.
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: A volume group of two disks
+  cairn.openstack.volume_groups:
+    groups:
+      - name: cinder-volumes
+        devices: [/dev/disk/by-id/wwn-0x5000c50000000001, /dev/disk/by-id/wwn-0x5000c50000000002]
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: One line per group that was changed, or would be.
+  type: list
+  elements: str
+  returned: always
+  sample: ["volume group cinder-volumes: create of /dev/sdb"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils import turn, volume_groups
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+
+GROUP = {
+    "name": {"type": "str", "required": True},
+    "devices": {"type": "list", "elements": "path", "required": True},
+}
+
+
+def main() -> None:
+    """Compare, and unless in check mode change."""
+    module = AnsibleModule(
+        argument_spec={"groups": {"type": "list", "elements": "dict", "required": True, "options": GROUP}},
+        supports_check_mode=True,
+    )
+    turn.take(module)
+    try:
+        changes = volume_groups.plan(module.params["groups"])
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    settle(module, changes)
+
+
+if __name__ == "__main__":
+    main()
