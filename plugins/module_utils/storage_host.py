@@ -158,9 +158,13 @@ def _glance(found: list[storage.Backend]) -> dict[str, dict[str, Any]]:
         elif one["kind"] == "file":
             stores.append(f"{name}:file")
             sections[name] = {"filesystem_store_datadir": one.get("path", f"/var/lib/glance/{name}")}
+    # What is imported becomes raw where a volume, or a machine's disk, can be its clone.
+    if shown:
+        sections["image_import_opts"] = {"image_import_plugins": "[image_conversion]"}
+        sections["image_conversion"] = {"output_format": "raw"}
     return {
         "DEFAULT": {"enabled_backends": stores, "show_image_direct_url": shown},
-        "glance_store": {"default_backend": next(iter(sections), "fs")},
+        "glance_store": {"default_backend": next(iter(stores[1:]), "fs").partition(":")[0]},
         **sections,
     }
 

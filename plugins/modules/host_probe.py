@@ -141,8 +141,8 @@ ansible_facts:
         devices:
           description:
             - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by the
-              marks on it, its C(owner) (V(ceph) or V(swift)), LVM's C(group) that it is of (empty for a physical volume in
-              none, null for what is no physical volume) and where it is C(mounted).
+              marks on it, its C(owner) (V(ceph) or V(swift)), LVM's C(group) that it is of (empty for a physical volume
+              in none, null for what is no physical volume) and where it is C(mounted).
           type: dict
           returned: always
           sample: {/dev/sdb: {kind: block, holds: "", owner: "", group: null, mounted: ""}}

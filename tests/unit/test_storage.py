@@ -102,6 +102,7 @@ class TestOptions:
         found = of_host([CEPH], "c1")
         assert found["glance"]["DEFAULT"]["enabled_backends"] == ["fs:file", "ceph:rbd"]
         assert found["glance"]["glance_store"]["default_backend"] == "ceph"
+        assert found["glance"]["image_conversion"] == {"output_format": "raw"}
 
     def test_who_serves_volumes(self):
         setting = [CEPH, LVM, NFS]

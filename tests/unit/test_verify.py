@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
+import shutil
 import subprocess
 import threading
 import time
@@ -18,6 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     clean,
     console,
     icmp,
+    image,
     machines,
     objects,
     plan,
@@ -513,3 +516,13 @@ def test_ping_knows_its_own_reply_from_others():
     assert icmp.answers(bytes([0x45]) + bytes(19) + reply, payload, raw=True)
     assert not icmp.answers(sent, payload, raw=False)
     assert not icmp.answers(reply, payload[::-1], raw=False)
+
+
+@pytest.mark.skipif(not shutil.which("qemu-img"), reason="not run: no qemu-img here")
+def test_an_image_is_what_qemu_takes_for_one(tmp_path):
+    content = os.urandom(image.CLUSTER)
+    (tmp_path / "image").write_bytes(image.qcow2(content))
+    command = ["qemu-img", "convert", "-f", "qcow2", "-O", "raw", tmp_path / "image", tmp_path / "raw"]
+    subprocess.run(["qemu-img", "check", tmp_path / "image"], capture_output=True, check=True)
+    subprocess.run(command, check=True)
+    assert (tmp_path / "raw").read_bytes() == content + bytes(image.MIB - image.CLUSTER)

@@ -48,6 +48,7 @@ def checks(run: Run) -> list[Check]:
             groups=("controller", "compute"),
         ),
         check("image upload", image.round_trip, able, ("glance",)),
+        check("image import", image.imported, able, ("glance",)),
         check("guest image", image.guest, able, ("glance",)),
         check("flavor", account.flavor, able, ("nova",)),
         check("network", network.tenant, able, ("neutron",)),
