@@ -115,7 +115,7 @@ options:
     type: int
     default: 300
   lease_timeout:
-    description: Seconds for a machine to have its address then.
+    description: Seconds for a machine to have its address then, or a floating IP.
     type: int
     default: 300
   ping_timeout:

@@ -57,7 +57,7 @@ def floating_ip(run: Run) -> str:
     machine = run.on(TENANT)[0]
     made = neutron.create_ip(floating_network_id=run.external.id, port_id=machine.port)
     run.floating_address = made.floating_ip_address
-    seconds = run.options["api_timeout"]
+    seconds = run.options["lease_timeout"]
     if not poll(lambda: neutron.get_ip(made.id).status == "ACTIVE", seconds):
         raise Bad(f"{run.floating_address} is not active after {seconds} s", (made.id, run.router.id, machine.port))
     return run.floating_address
