@@ -21,6 +21,8 @@ import urllib.error
 import urllib.request
 
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
+# Seconds in which a unit has to come up.
+PATIENCE = 60
 
 
 def run(*command: str, text: str | None = None, user: str | None = None) -> None:
@@ -58,9 +60,15 @@ def files(wanted: list[dict]) -> None:
 
 
 def start(part: dict, tier: str) -> None:
-    """Start a tier's units, all at once, and wait until those of them that have an API answer."""
-    names = [unit["name"] for unit in part["units"][tier]]
-    run("systemctl", "start", *names)
+    """Start a tier's units, all at once, and wait until all run, and those that have an API answer."""
+    names = [unit["name"] for unit in part["units"][tier] if unit["state"] == "started"]
+    # One that started too early for another is started again by systemd.
+    deadline = time.monotonic() + PATIENCE
+    subprocess.run(["systemctl", "start", *names], capture_output=True, check=False)
+    while subprocess.run(["systemctl", "is-active", "--quiet", *names], check=False).returncode:
+        if time.monotonic() > deadline:
+            run("systemctl", "start", *names)
+        time.sleep(0.5)
     for service in part["health"]:
         if service["unit"] in names:
             answers(service)
