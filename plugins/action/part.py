@@ -164,6 +164,8 @@ class ActionModule(ActionBase):
             "playing": [name for name in self.task_vars["ansible_play_hosts"] if name not in self.left_out],
             "keys": {name: storage_host.key_of(text) for name, text in given.items()},
             "ceph_conf": given_file(path, "ceph.conf") if path else None,
+            "ca_file": cloud["ca_file"],
+            "region": cloud["region"],
         }
         return storage_host.of_host(setting, hosts, me, facts)
 

@@ -54,7 +54,7 @@ KINDS = {
     # Its hosts, if any, only mount it.
     "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "hosts", "type", "qos")),
     "swift": Kind(
-        ("objects", "backups"),
+        ("objects", "images", "backups"),
         ("objects",),
         ("hosts", "replicas", "part_power", "min_part_hours", "policies", "encryption"),
         hosts=True,

@@ -52,7 +52,8 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
 
     :param setting: ``cloud_storage``.
     :param hosts: as ``topology`` has them.
-    :param cloud: ``name``, ``identity``, ``secrets``, ``playing`` (hosts of this run) and ``keys`` (of a given Ceph).
+    :param cloud: ``name``, ``identity``, ``secrets``, ``playing`` (hosts of this run), ``keys`` (of a given Ceph),
+        ``ca_file`` and ``region``.
     """
     found = storage.backends(setting, hosts)
     ceph = storage.of_kind(found, "ceph")
@@ -66,7 +67,8 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
         if one["kind"] == "lvm" and one["devices"].get(me["name"])
     ]
     result["cinder"] = _cinder(found, volumes, me, result["ceph"])
-    result["glance"] = _glance(found)
+    result["images"] = sorted({one["kind"] for one in storage.serving(found, "images")})
+    result["glance"] = _glance(found, cloud)
     result["nova"] = _nova(result["ceph"])
     result["backups"] = next((one["kind"] for one in storage.serving(found, "backups")), None)
     result["default_type"] = next((one["type"] for one in storage.serving(found, "volumes")), None)
@@ -140,7 +142,7 @@ def _backup(one: storage.Backend) -> dict[str, Any]:
     }
 
 
-def _glance(found: list[storage.Backend]) -> dict[str, dict[str, Any]]:
+def _glance(found: list[storage.Backend], cloud: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the sections of glance-api.conf that follow from the back ends. The store fs stays for what is in it."""
     stores, sections, shown = ["fs:file"], {}, None
     for one in storage.serving(found, "images"):
@@ -158,6 +160,17 @@ def _glance(found: list[storage.Backend]) -> dict[str, dict[str, Any]]:
         elif one["kind"] == "file":
             stores.append(f"{name}:file")
             sections[name] = {"filesystem_store_datadir": one.get("path", f"/var/lib/glance/{name}")}
+        else:
+            stores.append(f"{name}:swift")
+            sections[name] = {
+                "default_swift_reference": "service",
+                "swift_store_cacert": cloud["ca_file"],
+                "swift_store_config_file": "/etc/glance/glance-swift.conf",
+                "swift_store_container": "glance",
+                "swift_store_create_container_on_put": True,
+                "swift_store_endpoint_type": "internalURL",
+                "swift_store_region": cloud["region"],
+            }
     # What is imported becomes raw where a volume, or a machine's disk, can be its clone.
     if shown:
         sections["image_import_opts"] = {"image_import_plugins": "[image_conversion]"}

@@ -114,7 +114,7 @@ def stored(folder):
 OBJECTS = {
     "name": "objects",
     "kind": "swift",
-    "serves": ["objects", "backups"],
+    "serves": ["objects", "images", "backups"],
     "encryption": True,
     "policies": [
         {"index": 0, "name": "gold"},
@@ -418,6 +418,14 @@ class TestSwift:
         rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
         assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
         assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
+
+    def test_images_in_swift(self, objects):
+        part = objects["controller1"]
+        assert "enabled_backends = fs:file,objects:swift\n" in file(part, "/etc/glance/glance-api.conf")
+        account = file(part, "/etc/glance/glance-swift.conf")
+        assert "[service]\nauth_address = https://" in account
+        assert "user = service:glance\n" in account
+        assert "python3-swiftclient" in part["packages"]
 
     def test_backups_of_volumes_trust_the_front(self, objects):
         text = file(objects["controller1"], "/etc/cinder/cinder.conf")

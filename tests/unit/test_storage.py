@@ -38,6 +38,8 @@ def of_host(setting, name, found=None, **facts):
         "playing": list(found),
         "keys": {},
         "ceph_conf": None,
+        "ca_file": None,
+        "region": "RegionOne",
         **facts,
     }
     return storage_host.of_host(setting, found, found[name], cloud)
