@@ -21,6 +21,8 @@ import testinfra
 ROOT = Path(__file__).parent.parent
 # The columns of the table of what a storage host's power loss did.
 POWER = ("what", "acknowledged", "of them before the loss", "lost", "whole again, after the host is back")
+# And of disks that died.
+REPLACED = ("a disk of", "done before site.yml", "lost", "whole again")
 
 
 @dataclass

@@ -10,7 +10,7 @@ import json
 import time
 
 import pytest
-from support import POWER, ask, host, stream, told
+from support import POWER, REPLACED, ask, host, stream, told
 
 SCRIPT = "lifecycle/scripts/blocks.py"
 VOLUMES = 20
@@ -77,6 +77,27 @@ def test_an_incremental_backup_adds_to_the_full_one(controller, volumes):
     found = ask(controller, SCRIPT, "read", str(ROUNDS), *restored)
     assert len(new) == 10
     assert [found[one] for one in restored] == [was, new + was[10:]]
+
+
+def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, flushed, table):
+    """The run stops at the empty disk and says what to do; that done, the next one takes it, and copies come back."""
+    name = groups["storage"][-1]
+    storage = host(playbooks, name)
+    (device,) = [one["path"] for one in storage.ansible.get_variables()["test_disks"]]
+    (number,) = storage.check_output("ceph osd ls-tree %s", name).split()
+    storage.check_output("systemctl stop ceph-osd@%s && rm %s", number, device)
+    refused = playbooks.run("playbooks/site.yml")
+    purge = f"ceph osd purge {number} --yes-i-really-mean-it"
+    assert refused.code != 0
+    assert purge in "\n".join(refused.failures), refused.failures
+    began = time.monotonic()
+    storage.check_output(purge)
+    playbooks.must("playbooks/site.yml")
+    clean(storage)
+    missing = lost(controller, volumes[1:], {block: sha for block, sha in flushed.items() if block[0] != volumes[0]})
+    table("replaced", *REPLACED).add("Ceph", purge, len(missing), f"{time.monotonic() - began:.0f} s")
+    assert missing == []
+    assert playbooks.must("playbooks/site.yml").changes == []
 
 
 def clean(storage):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from objects import Client, Store
-from support import POWER, ask, told
+from support import POWER, REPLACED, ask, host, told
 
 OBJECTS = 1100
 BEFORE = 300
@@ -189,6 +189,22 @@ def test_a_device_is_removed(change, playbooks, controller):
     found = change("removed", storage3={"d1": 100, "d2": 100})
     assert all(one["moved"] == 0 for one in found.values()), found
     assert playbooks.must("playbooks/site.yml").changes == []
+
+
+def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, table):
+    """An empty one in its place: no ring changes, and copies come back."""
+    storage = host(playbooks, groups["storage"][-1])
+    before = rings(controller)
+    storage.check_output("rm -r /srv/node/d2")
+    began = time.monotonic()
+    playbooks.must("playbooks/site.yml")
+    assert sum(missing(controller, client).values()) > 0
+    healed(controller, client)
+    seconds = time.monotonic() - began
+    gone = client.lost()
+    table("replaced", *REPLACED).add("Swift", "nothing", len(gone), f"{seconds:.0f} s")
+    assert gone == {}
+    assert rings(controller) == before
 
 
 def test_more_is_not_removed_than_is_safe(playbooks, controller):
