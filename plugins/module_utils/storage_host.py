@@ -66,6 +66,8 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
         for one in found
         if one["kind"] == "lvm" and one["devices"].get(me["name"])
     ]
+    servers = {one["share"].rsplit(":", 1)[0] for one in found if one["kind"] == "nfs"}
+    result["exports"] = bool(servers & {me["name"], me["address"]})
     result["cinder"] = _cinder(found, volumes, me, result["ceph"])
     result["images"] = sorted({one["kind"] for one in storage.serving(found, "images")})
     result["glance"] = _glance(found, cloud)

@@ -208,6 +208,10 @@ class TestCeph:
         assert small["osd_memory_target"] == "900M"
         assert of_host([CEPH], "s1", hosts(size="10G"))["ceph"]["conf"]["osd"]["bluestore_cache_size"] == "64M"
 
+    @pytest.mark.parametrize(("server", "own"), [("192.0.2.11", True), ("s1", True), ("192.0.2.20", False)])
+    def test_a_host_that_has_the_share_itself(self, server, own):
+        assert of_host([{**NFS, "share": f"{server}:/srv"}], "s1")["exports"] is own
+
     def test_groups_of_devices_that_are_meant_for_them(self):
         found = hosts(1)
         found["s1"]["devices"][0]["backend"] = "lvm"
