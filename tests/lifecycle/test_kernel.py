@@ -6,10 +6,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
 import time
 
 import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import icmp
 from support import ask, host
 
 SCRIPT = "lifecycle/scripts/router.py"
@@ -49,9 +49,7 @@ def answered(command):
 
 def outside(router):
     """Ask the router from this machine, which is on the outer network."""
-    return lambda: (
-        subprocess.run(["ping", "-c1", "-W5", router["outside"]], capture_output=True, check=False).returncode == 0
-    )
+    return lambda: icmp.ping(router["outside"], 5)
 
 
 def inside(node, router):
