@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
 from support import ROOT, Playbooks, Witness, host, node_groups
 from tables import Table, into, seen_at
 
+# The checkout is the package ansible_collections.cairn.openstack: `make` links it there.
+sys.path.insert(0, str(ROOT / ".venv" / "collections"))
 TABLES = pytest.StashKey[dict[str, Table]]()
 
 

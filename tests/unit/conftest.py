@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The checkout as the package ansible_collections.cairn.openstack, and what several tests need."""
+"""What several tests need."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import yaml
 from ansible.plugins.loader import init_plugin_loader
 
 ROOT = Path(__file__).resolve().parents[2]
-# `make` links the checkout there.
-sys.path.insert(0, str(ROOT / ".venv" / "collections"))
 # Ansible's programs stand beside the interpreter, whether or not somebody activated the environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 # Templates find the collection's filters.
