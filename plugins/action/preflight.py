@@ -7,6 +7,7 @@ import contextlib
 import functools
 import os
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -386,7 +387,8 @@ class ActionModule(ActionBase):
             groups = set(addresses[name]["groups"])
             whole = backends.backends(one.values["cloud_storage"], addresses)
             address, present = addresses[name]["address"], self.present(every)
-            reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole))
+            waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
+            reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole, waited))
         for host in reached:
             faults += hosts.faults(host, units)
         faults += hosts.own_addresses(reached, set(addresses) - set(facts))

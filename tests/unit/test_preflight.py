@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -964,6 +965,7 @@ def probe(address, **changes):
         "cpus": 2,
         "memory_mb": 8000,
         "disk_free_mb": 20000,
+        "time": time.time(),
         "clock_offset": 0.5,
         "init": "systemd",
         "interfaces": {
@@ -1053,6 +1055,11 @@ UNFIT = {
         {},
         ("compute1", {"clock_offset": -3600.2}),
         ("host compute1", "a clock 3600 s behind this machine's", "at most 30 s", "Set the clock"),
+    ),
+    "a clock ahead": (
+        {},
+        ("compute1", {"clock_offset": 3600.2, "time": time.time() + 3600}),
+        ("host compute1", "s ahead of this machine's", "at most 30 s", "Set the clock"),
     ),
     "a card that is missing": (
         {"cloud_external_interface": "eth3"},
@@ -1176,6 +1183,7 @@ UNFIT = {
     ),
 }
 FIT = {
+    "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
     "ours on its own ports": (
         {},
         {
