@@ -33,7 +33,7 @@ The load before a step includes the step before it; 0 is an idle machine.
 
 FLOOR = """\
 `tests/bench/raw.py` is the floor: the same packages in one transaction, the same files, schema steps and units, by a
-script that checks nothing, waits for nothing but the APIs and can't be run twice. Both on a bare all-in-one, one after
+script that checks nothing, waits for nothing but units and APIs and can't be run twice. Both on a bare all-in-one, one after
 the other, packages from the lab's cache.
 """
 GROWTH = """\
