@@ -33,8 +33,8 @@ The load before a step includes the step before it; 0 is an idle machine.
 
 FLOOR = """\
 `tests/bench/raw.py` is the floor: the same packages in one transaction, the same files, schema steps and units, by a
-script that checks nothing, waits for nothing but units and APIs and can't be run twice. Both on a bare all-in-one, one after
-the other, packages from the lab's cache.
+script that checks nothing, waits for nothing but units and APIs and can't be run twice. Both on a bare all-in-one, one
+after the other, packages from the lab's cache.
 """
 GROWTH = """\
 A run with nothing to do on a controller, a network node and growing numbers of compute hosts that answer from memory
