@@ -139,9 +139,9 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         given = json.dumps({"cephx_secret": new_key()})
         number = json.loads(monitor.tell("osd new", given, uuid=name, format="json"))["osdid"]
     folder = f"{FOLDER}/ceph-{number}"
-    if not served and not label(path):
+    if not served and not label(path) and os.path.isdir(folder):
         # What an earlier daemon of this number has left would be taken for this one's.
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
     os.makedirs(folder, exist_ok=True)
     if device["size"] and not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
