@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         counts = report.counts(results, seconds)
         failed = args["outcome"]["failed_checks"]
         for line in logs:
-            display.display(line)
+            display.display(line, color="red")
         for row, colour in report.rows(results):
             display.display(row, color=colour)
         display.display(counts, color="red" if failed else "green")

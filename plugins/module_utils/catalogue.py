@@ -232,6 +232,9 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "chdir": f"/var/lib/{user}",
         "name": unit,
         "wsgi-file": uwsgi["app"],
+        # The master imports this once, and its workers share the memory. The application is made in each of them, with
+        # connections of its own.
+        "shared-pyimport": uwsgi.get("preload"),
         "logto": f"/var/log/{user}/{unit}.log",
         **uwsgi.get("options", {}),
     }

@@ -14,8 +14,8 @@ import re
 TAIL = 4 << 20
 # A line's length, in characters, beyond which nobody reads it.
 WIDTH = 300
-# Errors in the services' words, and the last line of a traceback.
-GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b")
+# Errors in the services' words, the last line of a traceback, and requests that HAProxy tells to have failed.
+GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b|\bhaproxy\[\d+\]: .* 5\d\d \d+ - - ")
 WARNING = re.compile(r"\bWARN(ING)?\b")
 # The inner lines of a traceback that oslo.log wrote, each with its own prefix.
 INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
@@ -62,13 +62,14 @@ def recent(text: str, since: str) -> list[tuple[str, bool]]:
 def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, list[tuple[str, bool]]]:
     """Return the recent lines of every log file of the services.
 
-    :param services: folders in C(root).
+    :param services: folders in C(root), and files in it without C(.log).
     :param age: in seconds, how far to look back.
     """
     begin = datetime.datetime.now() - datetime.timedelta(seconds=age)
     found = {}
     for service in services:
-        for path in sorted(glob.glob(os.path.join(root, service, "**", "*.log"), recursive=True)):
+        inside = glob.glob(os.path.join(root, service, "**", "*.log"), recursive=True)
+        for path in sorted([*inside, *glob.glob(os.path.join(root, f"{service}.log"))]):
             if os.stat(path).st_mtime < begin.timestamp():
                 continue
             with open(path, "rb") as file:

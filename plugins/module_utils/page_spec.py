@@ -91,6 +91,7 @@ SPEC: dict[str, dict[str, Any]] = {
                         "app": NAME,
                         "file": TEXT,
                         "default": TEXT,
+                        "preload": TEXT,
                         "processes": {"type": "int"},
                         "options": {"type": "dict", "values": ANYTHING},
                     },

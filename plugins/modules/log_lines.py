@@ -15,7 +15,7 @@ description:
   - Also tells which of the units don't run.
 options:
   services:
-    description: Folders in C(/var/log), and beginnings of units' names.
+    description: Folders and files in C(/var/log), without C(.log), and beginnings of units' names.
     type: list
     elements: str
     required: true

@@ -166,13 +166,14 @@ def test_units_read_their_files_and_their_nodes_packages(lamp):
 
 
 def test_a_wsgi_service_gets_its_two_files(lamp):
-    lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": {"app": "/usr/bin/lamp-api", "options": {"threads": 2}}}
+    lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": {"app": "/usr/bin/lamp-api", "preload": "lamp", "options": {"threads": 2}}}
     found = {file["path"]: file for file in files(lamp, "controller")}
     assert found["/etc/default/lamp-api"]["content"].endswith('DAEMON_ARGS="--ini /etc/lamp/lamp-api-uwsgi.ini"\n')
     ini = found["/etc/lamp/lamp-api-uwsgi.ini"]
     assert ini["units"] == ["lamp-api"]
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
+    assert uwsgi["shared-pyimport"] == "lamp"
 
 
 def test_secrets_are_named_after_page_and_purpose(lamp):
