@@ -14,8 +14,11 @@ import re
 TAIL = 4 << 20
 # A line's length, in characters, beyond which nobody reads it.
 WIDTH = 300
-# Errors in the services' words, the last line of a traceback, and requests that HAProxy tells to have failed.
-GRAVE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b|\bhaproxy\[\d+\]: .* 5\d\d \d+ - - ")
+# Errors in the services' words, the last line of a traceback, requests that HAProxy tells to have failed, and workers
+# that uWSGI tells to have died.
+GRAVE = re.compile(
+    r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b|\bhaproxy\[\d+\]: .* 5\d\d \d+ - - |^DAMN ! worker"
+)
 WARNING = re.compile(r"\bWARN(ING)?\b")
 # The inner lines of a traceback that oslo.log wrote, each with its own prefix.
 INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")

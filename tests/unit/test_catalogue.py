@@ -166,7 +166,8 @@ def test_units_read_their_files_and_their_nodes_packages(lamp):
 
 
 def test_a_wsgi_service_gets_its_two_files(lamp):
-    lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": {"app": "/usr/bin/lamp-api", "preload": "lamp", "options": {"threads": 2}}}
+    wsgi = {"app": "/usr/bin/lamp-api", "preload": "lamp", "options": {"threads": 2}}
+    lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": wsgi}
     found = {file["path"]: file for file in files(lamp, "controller")}
     assert found["/etc/default/lamp-api"]["content"].endswith('DAEMON_ARGS="--ini /etc/lamp/lamp-api-uwsgi.ini"\n')
     ini = found["/etc/lamp/lamp-api-uwsgi.ini"]

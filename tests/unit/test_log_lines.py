@@ -50,6 +50,13 @@ def test_a_priority_makes_a_line_grave():
     assert log_lines.chosen([("it died", True), ("it lives", False)], [], 9) == ["it died"]
 
 
+def test_the_fronts_failures_and_dead_workers_are_grave():
+    front = 'haproxy[7]: 192.0.2.1:5 [26/Nov/2026:05:14:20] keystone~ keystone/c1 0/3/-1/-1/9 {} 217 - - SC-- "GET /"'
+    failed, fine = front.format(503), front.format(200)
+    died = "DAMN ! worker 1 (pid: 7) died, killed by signal 11 :( trying respawn ..."
+    assert log_lines.chosen(plain(fine, failed, died), [], 9) == [failed, died]
+
+
 def test_lines_without_a_time_belong_to_the_one_before():
     text = f"{OLD}\n  old trace\n{PLAIN}\n  new trace"
     assert log_lines.recent(text, "2026-01-01 12:00:00") == plain(PLAIN, "  new trace")
