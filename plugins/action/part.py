@@ -166,6 +166,7 @@ class ActionModule(ActionBase):
             "ceph_conf": given_file(path, "ceph.conf") if path else None,
             "ca_file": cloud["ca_file"],
             "region": cloud["region"],
+            "addresses": [one for card in cloud["probe"]["interfaces"].values() for one in card["addresses"]],
         }
         return storage_host.of_host(setting, hosts, me, facts)
 

@@ -46,7 +46,7 @@ KINDS = {
     "lvm": Kind(
         ("volumes",),
         ("volumes",),
-        ("hosts", "volume_group", "type", "multiattach", "qos"),
+        ("hosts", "volume_group", "networks", "type", "multiattach", "qos"),
         hosts=True,
         devices=True,
         by_name=True,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
     :param setting: ``cloud_storage``.
     :param hosts: as ``topology`` has them.
     :param cloud: ``name``, ``identity``, ``secrets``, ``playing`` (hosts of this run), ``keys`` (of a given Ceph),
-        ``ca_file`` and ``region``.
+        ``ca_file``, ``region`` and ``addresses`` (of this host's cards, with their prefixes).
     """
     found = storage.backends(setting, hosts)
     ceph = storage.of_kind(found, "ceph")
@@ -68,10 +69,12 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
     ]
     servers = {one["share"].rsplit(":", 1)[0] for one in found if one["kind"] == "nfs"}
     result["exports"] = bool(servers & {me["name"], me["address"]})
-    result["cinder"] = _cinder(found, volumes, me, result["ceph"])
+    result["networks"] = sorted({network for one in volumes for network in one.get("networks", [])})
+    result["multipath"] = any(one.get("networks") for one in found)
+    result["cinder"] = _cinder(found, volumes, me, result["ceph"], cloud["addresses"])
     result["images"] = sorted({one["kind"] for one in storage.serving(found, "images")})
     result["glance"] = _glance(found, cloud)
-    result["nova"] = _nova(result["ceph"])
+    result["nova"] = _nova(result["ceph"], result["multipath"])
     result["backups"] = next((one["kind"] for one in storage.serving(found, "backups")), None)
     result["default_type"] = next((one["type"] for one in storage.serving(found, "volumes")), None)
     return result
@@ -83,8 +86,18 @@ def _volumes_on(one: storage.Backend, me: Host) -> bool:
     return me["name"] in one["hosts"] if one["kind"] != "ceph" and one["hosts"] else "controller" in me["groups"]
 
 
+def within(addresses: list[str], networks: list[str]) -> list[str]:
+    """Return those of a host's *addresses*, given with their prefixes, that are in one of the *networks*."""
+    found = [ipaddress.ip_interface(text).ip for text in addresses]
+    return [str(address) for address in found if any(address in ipaddress.ip_network(one) for one in networks)]
+
+
 def _cinder(
-    found: list[storage.Backend], volumes: list[storage.Backend], me: Host, ceph: Mapping[str, Any]
+    found: list[storage.Backend],
+    volumes: list[storage.Backend],
+    me: Host,
+    ceph: Mapping[str, Any],
+    addresses: list[str],
 ) -> dict[str, dict[str, Any]]:
     """Return the sections of cinder.conf that follow from the back ends."""
     sections: dict[str, dict[str, Any]] = {"DEFAULT": {"enabled_backends": [one["name"] for one in volumes]}}
@@ -115,7 +128,9 @@ def _cinder(
                 "volume_driver": "cinder.volume.drivers.nfs.NfsDriver",
             }
         else:
+            others = [other for other in within(addresses, one.get("networks", [])) if other != me["address"]]
             options = {
+                "target_secondary_ip_addresses": others or None,
                 "target_helper": "lioadm",
                 "target_ip_address": me["address"],
                 "volume_driver": "cinder.volume.drivers.lvm.LVMVolumeDriver",
@@ -184,12 +199,11 @@ def _glance(found: list[storage.Backend], cloud: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _nova(ceph: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the section of nova-compute.conf that puts machines' own disks onto Ceph."""
-    if "ephemeral" not in ceph["serves"]:
-        return {}
-    return {
-        "libvirt": {
+def _nova(ceph: Mapping[str, Any], multipath: bool) -> dict[str, dict[str, Any]]:
+    """Return the section of nova-compute.conf that says how volumes come, and puts machines' own disks onto Ceph."""
+    options: dict[str, Any] = {"volume_use_multipath": True} if multipath else {}
+    if "ephemeral" in ceph["serves"]:
+        options |= {
             "disk_cachemodes": ["network=writeback"],
             "hw_disk_discard": "unmap",
             "images_rbd_ceph_conf": "/etc/ceph/ceph.conf",
@@ -199,7 +213,7 @@ def _nova(ceph: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "rbd_secret_uuid": ceph["ephemeral_secret"],
             "rbd_user": "nova",
         }
-    }
+    return {"libvirt": options} if options else {}
 
 
 def key_of(keyring: str) -> str:

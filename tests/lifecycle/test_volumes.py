@@ -10,7 +10,8 @@ import json
 import time
 
 import pytest
-from support import ask, host
+import yaml
+from support import ROOT, ask, host
 
 GIB = 1 << 30
 
@@ -45,9 +46,9 @@ class Volumes:
         self.snapshots.append(snapshot)
         return snapshot
 
-    def attach(self, volume):
+    def attach(self, volume, describe="describe"):
         """Let the initiator have a volume."""
-        connector = self.brick(None, "describe")["describe"]
+        connector = self.brick(None, describe)[describe]
         self.attachments[volume] = self.cinder("attach", volume=volume, connector=connector)
 
     def detach(self, volume):
@@ -101,6 +102,27 @@ def test_lvm(playbooks, groups, volumes):
     assert volumes.brick(clone, "connect", "read")["read"] == written
     volumes.detach(clone)
     volumes.seen("LVM: a volume of a snapshot, after its origin was overwritten", "the digest of before")
+
+
+def test_several_paths(volumes):
+    """A volume that is reached over two networks is one disk, which is read while one of them is away."""
+    page = yaml.safe_load((ROOT / "roles/catalog/defaults/main/cinder.yml").read_text(encoding="utf-8"))
+    initiator = volumes.initiator
+    initiator.check_output("echo %s > /etc/multipath.conf", page["catalog_cinder"]["config"]["multipath"])
+    initiator.check_output("systemctl restart multipathd")
+    volume = volumes.make(size=1, volume_type="disks")
+    volumes.attach(volume, "describe_paths")
+    assert len(volumes.attachments[volume]["connection"]["data"]["target_portals"]) == 2
+    found = volumes.brick(volume, "write", "connect")
+    assert found["connect"].startswith("/dev/dm-")
+    assert len(initiator.check_output("iscsiadm --mode session").splitlines()) == 2
+    initiator.check_output("ip link set eth1 down")
+    try:
+        assert volumes.brick(volume, "read")["read"] == found["write"]
+    finally:
+        initiator.check_output("ip link set eth1 up")
+    volumes.detach(volume)
+    volumes.seen("LVM: a volume by two paths, 4 MiB written; one network cut, read", "the digest of what was written")
 
 
 def test_nfs(volumes):

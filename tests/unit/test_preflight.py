@@ -527,6 +527,10 @@ BAD = {
         stored({**NFS, "share": "/srv/volumes"}, devices=0),
         (f"{AT}[0].share", "'/srv/volumes'", "SERVER:/PATH", "192.0.2.20:/srv/volumes"),
     ),
+    "volumes over a network that is none": (
+        stored({**LVM, "networks": ["192.0.3.11/24"]}, devices=0),
+        (f"{AT}[0].networks", "'192.0.3.11/24': 192.0.3.11/24 has host bits set", "CIDR", "192.0.2.0/24"),
+    ),
     "images in a relative folder": (
         stored({"name": "files", "kind": "file", "path": "images"}, devices=0),
         (f"{AT}[0].path", "'images'", "an absolute path", "slash"),
@@ -1175,6 +1179,11 @@ UNFIT = {
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
         ("cloud_storage", "no volume group cinder-volumes on storage2", "vg0", "vgcreate cinder-volumes"),
+    ),
+    "no card in a network of volumes": (
+        {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"], "networks": ["198.51.100.0/24"]}]},
+        ("storage2", {"volume_groups": ["cinder-volumes"]}),
+        ("cloud_storage", "no address of storage2 in 198.51.100.0/24", "192.0.2.16/24", "take the network from lvm"),
     ),
     "an older copy of the secrets": (
         {},

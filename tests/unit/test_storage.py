@@ -40,6 +40,7 @@ def of_host(setting, name, found=None, **facts):
         "ceph_conf": None,
         "ca_file": None,
         "region": "RegionOne",
+        "addresses": [],
         **facts,
     }
     return storage_host.of_host(setting, found, found[name], cloud)
@@ -111,6 +112,20 @@ class TestOptions:
         assert of_host(setting, "c1")["here"] == ["ceph", "nfs"]
         assert of_host(setting, "s1")["here"] == ["lvm"]
         assert of_host(setting, "s1")["cinder"]["DEFAULT"]["enabled_backends"] == ["lvm"]
+
+    def test_a_volume_over_several_networks(self):
+        setting = [{**LVM, "networks": ["198.51.100.0/24", "203.0.113.0/24"]}]
+        cards = ["127.0.0.1/8", "::1/128", "192.0.2.11/24", "198.51.100.11/24", "203.0.113.11/24"]
+        found = of_host(setting, "s1", addresses=cards)
+        assert found["networks"] == ["198.51.100.0/24", "203.0.113.0/24"]
+        assert found["cinder"]["lvm"]["target_secondary_ip_addresses"] == ["198.51.100.11", "203.0.113.11"]
+        assert of_host(setting, "c1")["nova"] == {"libvirt": {"volume_use_multipath": True}}
+        assert of_host(setting, "c1")["networks"] == []
+
+    def test_a_volume_over_one_network(self):
+        found = of_host([LVM], "s1", addresses=["192.0.2.11/24"])
+        assert found["cinder"]["lvm"]["target_secondary_ip_addresses"] is None
+        assert not found["multipath"]
 
     def test_a_share_that_controllers_do_not_mount(self):
         setting = [LVM, {**NFS, "hosts": ["s1"]}]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import storage
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape, swift
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
+from ansible_collections.cairn.openstack.plugins.module_utils.storage_host import within
 
 _HOST = Mapping[str, Any]
 _NAME = "cloud_storage"
@@ -60,6 +62,12 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
         yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+    for network in one.get("networks") or ():
+        try:
+            ipaddress.IPv4Network(str(network))
+        except ValueError as error:
+            remedy = "Write it as in 192.0.2.0/24, without the hosts' own part."
+            yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR form", remedy)
     if one["kind"] == "swift":
         yield from swift.faults(where, one)
     if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
@@ -218,7 +226,7 @@ def faults(settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[st
 
 
 def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend]) -> Iterator[Fault]:
-    """Find devices of *host* that are not there, or that hold something: none of those is ever touched.
+    """Find what back ends want of *host* and it has not: addresses, groups, devices, and none that hold something.
 
     :param host: with ``name`` and ``facts``, what host_probe found.
     :param fault: makes a fault of the host's setting.
@@ -234,6 +242,11 @@ def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[sto
         if backend["kind"] == "lvm" and host.name in backend["hosts"] and not given and name not in groups:
             remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
+        cards = [one for card in host.facts["interfaces"].values() for one in card["addresses"]]
+        for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
+            if not within(cards, [network]):
+                remedy = f"Give one of its cards an address there, or take the network from {backend['name']}."
+                yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(cards), remedy)
 
 
 def _groups(backend: storage.Backend) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """On a host that uses volumes, as root: os-brick does what words say with a connection, one by one; JSON of each.
 
-``ADDRESS CONNECTION WORD…``, of which ``describe`` needs no connection: it is what Cinder wants to know of a host.
+``ADDRESS CONNECTION WORD…``. What Cinder wants to know of a host needs no connection: ``describe``, and
+``describe_paths`` of one that takes several.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ kind, data = connection.get("driver_volume_type", ""), connection.get("data", co
 def way():
     """Return what connects this kind of volume."""
     more = {"nfs_mount_point_base": "/var/tmp"} if kind == "nfs" else {}
-    return connector.InitiatorConnector.factory(kind, "sudo", **more)
+    return connector.InitiatorConnector.factory(kind, "sudo", use_multipath="target_portals" in data, **more)
 
 
 def image(device):
@@ -46,6 +47,11 @@ def digest(path):
 def describe():
     """Return what Cinder wants to know of this host."""
     return connector.get_connector_properties("sudo", address, multipath=False, enforce_multipath=False)
+
+
+def describe_paths():
+    """Return the same of a host with several paths; an error unless multipathd runs."""
+    return connector.get_connector_properties("sudo", address, multipath=True, enforce_multipath=True)
 
 
 def connect():
@@ -84,5 +90,6 @@ def disconnect():
         subprocess.run(["umount", os.path.dirname(device)], check=True)
 
 
-actions = {function.__name__: function for function in (describe, connect, extend, write, read, disconnect)}
+functions = (describe, describe_paths, connect, extend, write, read, disconnect)
+actions = {function.__name__: function for function in functions}
 print(json.dumps({word: actions[word]() for word in words}))
