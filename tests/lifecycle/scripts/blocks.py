@@ -22,10 +22,10 @@ import yaml
 BLOCK = 65536
 
 
-def user():
-    """Return the volume service as a user has it."""
+def cloud():
+    """Return the cloud as its administrator has it."""
     with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
-        return openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
+        return openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"])))
 
 
 def ready(store, *made):
@@ -36,7 +36,10 @@ def ready(store, *made):
 
 def make(volumes):
     """Make volumes of 1 GiB."""
-    store = user()
+    ours = cloud()
+    # By default a project has no more than ten.
+    ours.set_volume_quotas(ours.current_project_id, volumes=2 * int(volumes))
+    store = ours.block_storage
     made = [store.create_volume(name=f"kept-{number}", size=1) for number in range(int(volumes))]
     ready(store, *made)
     print(json.dumps([volume.id for volume in made]))
@@ -44,7 +47,7 @@ def make(volumes):
 
 def backup(kind, volume):
     """Make a backup of all of a volume, or of what has changed since the one before."""
-    store = user()
+    store = cloud().block_storage
     made = store.create_backup(name=kind, volume_id=volume, is_incremental=kind == "incremental")
     ready(store, made)
     print(json.dumps(made.id))
@@ -52,7 +55,7 @@ def backup(kind, volume):
 
 def restore(made):
     """Make a volume of a backup."""
-    store = user()
+    store = cloud().block_storage
     volume = store.create_volume(name="restored", size=1)
     ready(store, volume)
     store.restore_backup(made, volume.id)
