@@ -10,6 +10,7 @@ import json
 import time
 
 import pytest
+import yaml
 from support import POWER, REPLACED, ask, host, stream, told
 
 SCRIPT = "lifecycle/scripts/blocks.py"
@@ -18,6 +19,7 @@ ROUNDS = 100
 BEFORE = 500
 VICTIM = "storage2"
 HEALED = 600
+GIVEN = ("ceph.conf", *(f"ceph.client.{name}.keyring" for name in ("cinder", "cinder-backup", "glance", "nova")))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,28 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, fl
     missing = lost(controller, volumes[1:], {block: sha for block, sha in flushed.items() if block[0] != volumes[0]})
     table("replaced", *REPLACED).add("Ceph", purge, len(missing), f"{time.monotonic() - began:.0f} s")
     assert missing == []
+    assert playbooks.must("playbooks/site.yml").changes == []
+
+
+def test_a_ceph_that_is_there_already(playbooks, groups, tmp_path):
+    """The cluster is somebody else's now, of whom the cloud has a folder with files; it is used as before."""
+    inventory = yaml.safe_load((playbooks.inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
+    ours, *others = inventory["cloud_storage"]
+    (controller,) = (host(playbooks, name) for name in groups["controller"])
+    for name in GIVEN:
+        (tmp_path / name).write_text(controller.file(f"/etc/ceph/{name}").content_string, encoding="utf-8")
+    controller.check_output("rm /etc/ceph/ceph.conf /etc/ceph/*.keyring")
+    # Its hosts' firewall is not ours to open any more.
+    given = {
+        "cloud_storage": [{**ours, "cluster": str(tmp_path)}, *others],
+        "test_disks": [],
+        "cloud_firewall": False,
+    }
+    said = "--extra-vars=" + json.dumps(given)
+    playbooks.must("playbooks/site.yml", said)
+    playbooks.must("playbooks/verify.yml", said)
+    assert playbooks.must("playbooks/site.yml", said).changes == []
+    playbooks.must("playbooks/site.yml")
     assert playbooks.must("playbooks/site.yml").changes == []
 
 
