@@ -26,6 +26,9 @@ Key = tuple[str, str]
 
 # Always the same: a plan tells what the run after it does.
 _SEED = "cairn"
+# By how many times a device may be filled beyond its weight's share, so that replicas are on different hosts: as many as
+# that takes. By weight alone the host with most devices had two replicas of a partition, and was not to be lost.
+_OVERLOAD = 100.0
 # A ring is as good as balanced when this part of it, in percent, is not where it should be.
 _ENOUGH = 1
 
@@ -136,6 +139,8 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
     if builder["min_part_hours"] != ring["min_part_hours"]:
         hours = ring["min_part_hours"]
         found.steps.append(("hours", (hours,), f": min_part_hours {builder['min_part_hours']} becomes {hours}"))
+    if builder["overload"] != _OVERLOAD:
+        found.steps.append(("overload", (), ": replicas go onto different hosts first, and by weight second"))
     if builder["replicas"] != ring["replicas"]:
         words = f": {builder['replicas']:g} replicas become {ring['replicas']}"
         found.steps.append(("replicas", (ring["replicas"],), words))
@@ -202,6 +207,11 @@ class Work:
         """Make a new builder."""
         ring = self.ring
         self.builder = self.library.RingBuilder(ring["part_power"], ring["replicas"], ring["min_part_hours"])
+        self.overload()
+
+    def overload(self) -> None:
+        """Let replicas be on different hosts, whatever the weights say."""
+        self.builder.set_overload(_OVERLOAD)
 
     def hours(self, number: int) -> None:
         """Set after how many hours a partition may move again."""

@@ -132,6 +132,32 @@ class TestGrown:
         assert sum(after) == 192  # a quarter of all replicas
         assert made.run(ring(hosts=4)) == []
 
+    def test_no_host_has_two_replicas_while_there_are_others(self, folder):
+        """Not even one with most of the devices."""
+        folder.run(ring(disks=2))
+        folder.now += 2 * HOUR
+        before = folder.places()
+        grown = ring(disks=2)
+        grown["devices"].append({**grown["devices"][-1], "device": "d3"})
+        folder.run(grown)
+        rows = folder.places()
+        assert all(len({name.split("/")[0] for name in row}) == 3 for row in rows)
+        assert 80 <= sum(moved(before, rows)) <= 90
+
+    def test_a_ring_of_before_puts_hosts_first(self, folder, monkeypatch):
+        """By weight alone, as Swift does it where nothing is said, and then as Cairn does."""
+        grown = ring(disks=2)
+        grown["devices"].append({**grown["devices"][-1], "device": "d3"})
+        with monkeypatch.context() as patched:
+            patched.setattr(swift_rings, "_OVERLOAD", 0.0)
+            folder.run(grown)
+        assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places())
+        folder.now += 2 * HOUR
+        told = folder.run(grown)
+        assert told[0] == "object ring: replicas go onto different hosts first, and by weight second"
+        assert all(len({name.split("/")[0] for name in row}) == 3 for row in folder.places())
+        assert folder.run(grown) == []
+
     def test_the_plan_tells_the_same(self, made):
         planned = made.run(ring(hosts=4), check=True)
         assert made.run(ring(hosts=4)) == planned
