@@ -26,8 +26,8 @@ Key = tuple[str, str]
 
 # Always the same: a plan tells what the run after it does.
 _SEED = "cairn"
-# By how many times a device may be filled beyond its weight's share, so that replicas are on different hosts: as many as
-# that takes. By weight alone the host with most devices had two replicas of a partition, and was not to be lost.
+# By how many times a device may be filled beyond its weight's share so that replicas are on different hosts: as many as
+# that takes. By weight alone the host with most devices had two replicas of a partition, and must not be lost.
 _OVERLOAD = 100.0
 # A ring is as good as balanced when this part of it, in percent, is not where it should be.
 _ENOUGH = 1
