@@ -390,7 +390,7 @@ class TestSwift:
             return unit["effects"]
 
         assert noticed("storage1") == ["findmnt --noheadings --output TARGET --mountpoint /srv/node/sdb"]
-        assert noticed("storage3") == []
+        assert noticed("storage3") == ["stat --format=%F /srv/node/d1"]
 
     def test_policies(self, objects):
         text = file(objects["storage1"], "/etc/swift/swift.conf")
