@@ -9,12 +9,12 @@ import pytest
 from support import Witness, host
 
 NAME = "--extra-vars=destroy_cloud=cairn"
-# A package's accounts stay when it is purged. Units of the system have been started anew in between. For apt a host
+# A package's accounts stay when it is purged, as does what nvme-cli has made. Units of the system have been started anew in between. For apt a host
 # needs its file systems' tools, and any awk that it has. The kernel forgets at the next boot.
 STAYS = re.compile(
     r"files: /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?: "
-    r"|files: /etc/(xml|iproute2\S*) appeared"
-    r"|units: (\S+: last changed |systemd-importd\.socket )"
+    r"|files: /etc/(xml|iproute2\S*|nvme) appeared"
+    r"|units: (\S+: last changed |systemd-importd\.socket |nvmf-autoconnect\.service )"
     r"|kernel: net\.ipv4\.ip_nonlocal_bind: "
     r"|: \S*(e2fsprogs|libext2fs2|libss2|logsave|e2scrub|mke2fs|/cron\.d|gawk|/n?awk|libmpfr|libsigsegv)\S*"
 )
