@@ -9,8 +9,8 @@ import pytest
 from support import Witness, host
 
 NAME = "--extra-vars=destroy_cloud=cairn"
-# A package's accounts stay when it is purged, as does what nvme-cli has made. Units of the system have been started anew
-# in between. For apt a host needs its file systems' tools, and any awk that it has. The kernel forgets at the next boot.
+# A package's accounts stay when it is purged, as does what nvme-cli has made. Units of the system were started anew in
+# between. For apt a host needs its file systems' tools, and any awk that it has. The kernel forgets at the next boot.
 STAYS = re.compile(
     r"files: /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?: "
     r"|files: /etc/(xml|iproute2\S*|nvme) appeared"
