@@ -200,10 +200,11 @@ def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the two files by which Debian's start scripts run a WSGI service on our address with our workers."""
+    """Return the files by which Debian's start scripts run a WSGI service on our address with our workers."""
     uwsgi, unit, user = api["uwsgi"], api["name"], page["user"]
     folder = f"/etc/{user}"
     path = uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini")
+    shared = f"{folder}/{unit}-uwsgi.py" if uwsgi.get("preload") else None
     options = {
         "http-socket": f"{cloud['bind']}:{api['port']}",
         "processes": uwsgi.get("processes", cloud["workers"]),
@@ -232,14 +233,12 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "chdir": f"/var/lib/{user}",
         "name": unit,
         "wsgi-file": uwsgi["app"],
-        # The master imports this once, and its workers share the memory. The application is made in each of them, with
-        # connections of its own.
-        "shared-pyimport": uwsgi.get("preload"),
+        "shared-pyimport": shared,
         "logto": f"/var/log/{user}/{unit}.log",
         **uwsgi.get("options", {}),
     }
     default = uwsgi.get("default", unit)
-    return [
+    files = [
         {"path": path, "content": ini.render({"uwsgi": options})},
         {
             "path": f"/etc/default/{default}",
@@ -247,6 +246,20 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
             f'DAEMON_ARGS="--ini {path}"\n',
         },
     ]
+    return files + ([{"path": shared, "content": _SHARED.format(uwsgi["preload"])}] if shared else [])
+
+
+_SHARED = """\
+# Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each makes an application with
+# connections of its own, and with a hub of its own where eventlet is patched in: that makes one in the master.
+import sys
+
+import uwsgi
+import {}  # noqa: F401
+
+if "eventlet.hubs" in sys.modules:
+    uwsgi.post_fork_hook = sys.modules["eventlet.hubs"].use_hub
+"""
 
 
 def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:

@@ -165,7 +165,7 @@ def test_units_read_their_files_and_their_nodes_packages(lamp):
     assert (api["name"], api["reads"]) == ("lamp-api", ["/etc/lamp/lamp.conf"])
 
 
-def test_a_wsgi_service_gets_its_two_files(lamp):
+def test_a_wsgi_service_gets_its_files(lamp):
     wsgi = {"app": "/usr/bin/lamp-api", "preload": "lamp", "options": {"threads": 2}}
     lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": wsgi}
     found = {file["path"]: file for file in files(lamp, "controller")}
@@ -174,7 +174,8 @@ def test_a_wsgi_service_gets_its_two_files(lamp):
     assert ini["units"] == ["lamp-api"]
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
-    assert uwsgi["shared-pyimport"] == "lamp"
+    assert uwsgi["shared-pyimport"] == "/etc/lamp/lamp-api-uwsgi.py"
+    assert "\nimport lamp  #" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
 
 
 def test_secrets_are_named_after_page_and_purpose(lamp):
