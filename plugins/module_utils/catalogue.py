@@ -246,19 +246,27 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
             f'DAEMON_ARGS="--ini {path}"\n',
         },
     ]
-    return files + ([{"path": shared, "content": _SHARED.format(uwsgi["preload"])}] if shared else [])
+    return files + ([{"path": shared, "content": _shared(uwsgi["preload"])}] if shared else [])
+
+
+def _shared(modules: Iterable[str]) -> str:
+    """Return what uWSGI's master runs before there are workers: it imports these *modules*."""
+    return _SHARED.format("\n".join(f"import {module}  # noqa: F401" for module in modules))
 
 
 _SHARED = """\
 # Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each makes an application with
 # connections of its own, and with a hub of its own where eventlet is patched in: that makes one in the master.
+import gc
 import sys
 
 import uwsgi
-import {}  # noqa: F401
+{}
 
 if "eventlet.hubs" in sys.modules:
     uwsgi.post_fork_hook = sys.modules["eventlet.hubs"].use_hub
+# The collector writes into what it looks at, which would end the sharing.
+gc.freeze()
 """
 
 

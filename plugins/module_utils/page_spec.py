@@ -91,7 +91,7 @@ SPEC: dict[str, dict[str, Any]] = {
                         "app": NAME,
                         "file": TEXT,
                         "default": TEXT,
-                        "preload": TEXT,
+                        "preload": TEXTS,
                         "processes": {"type": "int"},
                         "options": {"type": "dict", "values": ANYTHING},
                     },

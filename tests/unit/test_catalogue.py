@@ -166,7 +166,7 @@ def test_units_read_their_files_and_their_nodes_packages(lamp):
 
 
 def test_a_wsgi_service_gets_its_files(lamp):
-    wsgi = {"app": "/usr/bin/lamp-api", "preload": "lamp", "options": {"threads": 2}}
+    wsgi = {"app": "/usr/bin/lamp-api", "preload": ["lamp.wsgi", "lamp.plugin"], "options": {"threads": 2}}
     lamp["apis"][0] = {**lamp["apis"][0], "uwsgi": wsgi}
     found = {file["path"]: file for file in files(lamp, "controller")}
     assert found["/etc/default/lamp-api"]["content"].endswith('DAEMON_ARGS="--ini /etc/lamp/lamp-api-uwsgi.ini"\n')
@@ -175,7 +175,7 @@ def test_a_wsgi_service_gets_its_files(lamp):
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
     assert uwsgi["shared-pyimport"] == "/etc/lamp/lamp-api-uwsgi.py"
-    assert "\nimport lamp  #" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
+    assert "import lamp.wsgi  # noqa: F401\nimport lamp.plugin  #" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
 
 
 def test_secrets_are_named_after_page_and_purpose(lamp):

@@ -1036,14 +1036,14 @@ UNFIT = {
         (
             "host controller1",
             "2000 MiB of memory",
-            "3190 MiB or more: 900 nova (300 and 300 for each of 2 workers) + 550 neutron (130 and 210",
+            "2920 MiB or more: 790 nova (390 and 200 for each of 2 workers) + 480 neutron (180 and 150",
             "fewer cloud_workers",
         ),
     ),
     "little memory for its workers": (
         {"cloud_workers": 8},
-        ("controller1", {"memory_mb": 8000}),
-        ("host controller1", "8000 MiB of memory", "for each of 8 workers", "fewer cloud_workers"),
+        ("controller1", {"memory_mb": 6000}),
+        ("host controller1", "6000 MiB of memory", "for each of 8 workers", "fewer cloud_workers"),
     ),
     "little disk": (
         {},
