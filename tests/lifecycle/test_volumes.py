@@ -50,6 +50,7 @@ class Volumes:
         """Let the initiator have a volume."""
         connector = self.brick(None, describe)[describe]
         self.attachments[volume] = self.cinder("attach", volume=volume, connector=connector)
+        self.attachments[volume]["connection"]["multipath"] = connector["multipath"]
 
     def detach(self, volume):
         """Take a volume from the initiator."""
@@ -112,7 +113,7 @@ def test_several_paths(volumes):
     initiator.check_output("systemctl restart multipathd")
     volume = volumes.make(size=1, volume_type="disks")
     volumes.attach(volume, "describe_paths")
-    assert len(volumes.attachments[volume]["connection"]["data"]["target_portals"]) == 2
+    assert len(volumes.attachments[volume]["connection"]["target_portals"]) == 2
     found = volumes.brick(volume, "write", "connect")
     assert found["connect"].startswith("/dev/dm-")
     assert len(initiator.check_output("iscsiadm --mode session").splitlines()) == 2

@@ -30,7 +30,7 @@ kind, data = connection.get("driver_volume_type", ""), connection.get("data", co
 def way():
     """Return what connects this kind of volume."""
     more = {"nfs_mount_point_base": "/var/tmp"} if kind == "nfs" else {}
-    return connector.InitiatorConnector.factory(kind, "sudo", use_multipath="target_portals" in data, **more)
+    return connector.InitiatorConnector.factory(kind, "sudo", use_multipath=connection.get("multipath", False), **more)
 
 
 def image(device):
