@@ -3,6 +3,7 @@
 
 import json
 import secrets
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,8 +12,8 @@ import openstack
 import yaml
 
 CONTENT = secrets.token_bytes(1 << 20)
-# Glance fetches from the usual ports alone, which the front has on the host's other addresses.
-WEB = ("127.0.0.9", 80)
+# Glance fetches from the usual ports alone, which the front has on the host's other addresses, and from no loopback one.
+WEB = ("198.51.100.80", 80)
 SECONDS = 120
 
 
@@ -49,6 +50,8 @@ def imported(image, made, method, stores):
 with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     image = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).image
 stores = [store["id"] for store in image.get("/info/stores").json()["stores"]]
+own = (f"{WEB[0]}/32", "dev", "lo")
+subprocess.run(["ip", "address", "add", *own], check=True)
 server = HTTPServer(WEB, Web)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 body = {"name": "cairn-tests", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
@@ -61,4 +64,5 @@ try:
         outcomes["copy-image"] = imported(image, made, {"name": "copy-image"}, others)
 finally:
     image.delete(f"/images/{made}")
+    subprocess.run(["ip", "address", "del", *own], check=True)
 print(json.dumps(outcomes))
