@@ -12,7 +12,7 @@ import openstack
 import yaml
 
 CONTENT = secrets.token_bytes(1 << 20)
-# Glance fetches from the usual ports alone, which the front has on the host's other addresses, and from no loopback one.
+# Glance fetches from the usual ports alone, which the front has on the host's other addresses, and from no loopback.
 WEB = ("198.51.100.80", 80)
 SECONDS = 120
 
