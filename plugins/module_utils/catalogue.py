@@ -251,7 +251,7 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
 
 def _shared(modules: Iterable[str]) -> str:
     """Return what uWSGI's master runs before there are workers: it imports these *modules*."""
-    return _SHARED.format("\n".join(f"import {module}  # noqa: F401" for module in modules))
+    return _SHARED.format("\n".join(f"import {module}" for module in modules))
 
 
 _SHARED = """\

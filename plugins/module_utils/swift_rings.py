@@ -210,8 +210,10 @@ class Work:
         self.overload()
 
     def overload(self) -> None:
-        """Let replicas be on different hosts, whatever the weights say."""
+        """Let replicas be on different hosts, whatever the weights say: now, or when partitions may move again."""
         self.builder.set_overload(_OVERLOAD)
+        self.builder.devs_changed = True
+        self.builder.version += 1
 
     def hours(self, number: int) -> None:
         """Set after how many hours a partition may move again."""

@@ -102,11 +102,10 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, fl
     assert playbooks.must("playbooks/site.yml").changes == []
 
 
-def test_a_ceph_that_is_there_already(playbooks, groups, tmp_path):
+def test_a_ceph_that_is_there_already(playbooks, controller, tmp_path):
     """The cluster is somebody else's now, of whom the cloud has a folder with files; it is used as before."""
     inventory = yaml.safe_load((playbooks.inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
     ours, *others = inventory["cloud_storage"]
-    (controller,) = (host(playbooks, name) for name in groups["controller"])
     for name in GIVEN:
         (tmp_path / name).write_text(controller.file(f"/etc/ceph/{name}").content_string, encoding="utf-8")
     controller.check_output("rm /etc/ceph/ceph.conf /etc/ceph/*.keyring")

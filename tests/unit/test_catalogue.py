@@ -175,7 +175,7 @@ def test_a_wsgi_service_gets_its_files(lamp):
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
     assert uwsgi["shared-pyimport"] == "/etc/lamp/lamp-api-uwsgi.py"
-    assert "import lamp.wsgi  # noqa: F401\nimport lamp.plugin  #" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
+    assert "\nimport uwsgi\nimport lamp.wsgi\nimport lamp.plugin\n" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
 
 
 def test_secrets_are_named_after_page_and_purpose(lamp):

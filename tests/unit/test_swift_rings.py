@@ -152,9 +152,13 @@ class TestGrown:
             patched.setattr(swift_rings, "_OVERLOAD", 0.0)
             folder.run(grown)
         assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places())
-        folder.now += 2 * HOUR
         told = folder.run(grown)
-        assert told[0] == "object ring: replicas go onto different hosts first, and by weight second"
+        assert told == ["object ring: replicas go onto different hosts first, and by weight second"]
+        assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places()), (
+            "moved within min_part_hours"
+        )
+        folder.now += 2 * HOUR
+        assert "move one replica" in folder.run(grown)[0]
         assert all(len({name.split("/")[0] for name in row}) == 3 for row in folder.places())
         assert folder.run(grown) == []
 

@@ -46,7 +46,7 @@ def checks(run: Run) -> list[Check]:
             "leftovers",
             partial(clean.sweep_earlier, run.admin, run.name, delete_timeout, run.options["objects"]),
             ("project and user",),
-            services=("nova", "neutron"),
+            services=("nova", "neutron", *FRONT),
             groups=("controller", "compute"),
         ),
         check("image upload", image.round_trip, able, ("glance",)),

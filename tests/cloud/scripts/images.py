@@ -51,7 +51,7 @@ with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     image = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).image
 stores = [store["id"] for store in image.get("/info/stores").json()["stores"]]
 own = (f"{WEB[0]}/32", "dev", "lo")
-subprocess.run(["ip", "address", "add", *own], check=True)
+subprocess.run(["ip", "address", "replace", *own], check=True)
 server = HTTPServer(WEB, Web)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 body = {"name": "cairn-tests", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
