@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -27,10 +28,14 @@ REPLACED = ("a disk of", "done before site.yml", "lost", "whole again")
 
 @dataclass
 class Run:
-    """What a playbook did: its exit code, its words, what changed or would, and every task's result."""
+    """What a playbook did: its exit code, its words, what changed or would, and every task's result.
+
+    `shown` is what its tasks displayed themselves, as verify's table and the log lines of a check that failed.
+    """
 
     code: int
     words: str
+    shown: str = ""
     changes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     results: list[tuple[str, str, dict]] = field(default_factory=list)
@@ -105,9 +110,11 @@ class Playbooks:
             check=False,
         )
         run = Run(done.returncode, done.stdout[-6000:] + done.stderr[-6000:])
-        if "{" not in done.stdout:
+        document = re.search(r"^\{$", done.stdout, re.MULTILINE)
+        if not document:
             return run
-        told = json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{") :])[0]
+        run.shown = done.stdout[: document.start()]
+        told = json.JSONDecoder().raw_decode(done.stdout, document.start())[0]
         for play in told["plays"]:
             for task in play["tasks"]:
                 for host, said in task["hosts"].items():
@@ -123,7 +130,8 @@ class Playbooks:
     def must(self, playbook: str, *arguments: str) -> Run:
         """Run *playbook*, and fail the test with its failures if it fails."""
         run = self.run(playbook, *arguments)
-        assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *(run.failures or [run.words[-3000:]])])
+        why = [*run.failures, run.shown[-3000:]] if run.failures else [run.words[-3000:]]
+        assert run.code == 0, "\n".join([f"{playbook} ended with {run.code}", *why])
         return run
 
     def told(self, *arguments: str) -> Told:

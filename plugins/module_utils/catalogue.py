@@ -215,7 +215,8 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "lazy-apps": True,
         # else it would answer 500 for ever when it could not load while its database was away
         "need-app": True,
-        "thunder-lock": True,
+        # No thunder-lock: a worker that waits for it when it shall end serves errors, until it is killed.
+        "worker-reload-mercy": 10,
         "die-on-term": True,
         "no-orphans": True,
         "close-on-exec": True,
@@ -225,9 +226,13 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "buffer-size": 65535,
         "rem-header": "Content-Length",
         "listen": 100,
-        # Else all of them are "uwsgi" to oslo.messaging's queue manager: one file in /dev/shm, which belongs to whoever
-        # came first, and the same reply queues for two services of one user.
-        "env": f"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME={unit}",
+        "env[]": [
+            # Else all of them are "uwsgi" to oslo.messaging's queue manager: one file in /dev/shm, which belongs to
+            # whoever came first, and the same reply queues for two services of one user.
+            f"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME={unit}",
+            # A worker that waits for a request runs no thread that could answer: RabbitMQ would close what it has.
+            "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD=0",
+        ],
         "uid": user,
         "gid": user,
         "chdir": f"/var/lib/{user}",
@@ -256,15 +261,24 @@ def _shared(modules: Iterable[str]) -> str:
 
 _SHARED = """\
 # Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each makes an application with
-# connections of its own, and with a hub of its own where eventlet is patched in: that makes one in the master.
+# connections of its own.
 import gc
+import random
 import sys
 
 import uwsgi
 {}
 
-if "eventlet.hubs" in sys.modules:
-    uwsgi.post_fork_hook = sys.modules["eventlet.hubs"].use_hub
+
+def apart():
+    # Python's modules don't hear of uWSGI's forks: all would draw the same numbers, as for MAC addresses.
+    random.seed()
+    # Where eventlet is patched in, it made a hub in the master.
+    if "eventlet.hubs" in sys.modules:
+        sys.modules["eventlet.hubs"].use_hub()
+
+
+uwsgi.post_fork_hook = apart
 # The collector writes into what it looks at, which would end the sharing.
 gc.freeze()
 """
