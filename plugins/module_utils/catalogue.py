@@ -217,6 +217,8 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "need-app": True,
         # No thunder-lock: a worker that waits for it when it shall end serves errors, until it is killed.
         "worker-reload-mercy": 10,
+        # What it would do last, without its threads, aborts or does not end.
+        "skip-atexit-teardown": True,
         "die-on-term": True,
         "no-orphans": True,
         "close-on-exec": True,
@@ -359,6 +361,9 @@ StartLimitIntervalSec=0
 [Service]
 # Names are looked up as all else on the host does it, and 0.1 s of each start are saved.
 Environment=EVENTLET_NO_GREENDNS=yes
+# Units of a service share its folder for locks. systemd would remove it with the first of them that stops: from under
+# the others, and while one of them starts, which fails then.
+RuntimeDirectoryPreserve=yes
 Restart=on-failure
 RestartSec=3
 """
