@@ -202,9 +202,7 @@ def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the files by which Debian's start scripts run a WSGI service on our address with our workers."""
     uwsgi, unit, user = api["uwsgi"], api["name"], page["user"]
-    folder = f"/etc/{user}"
-    path = uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini")
-    shared = f"{folder}/{unit}-uwsgi.py" if uwsgi.get("preload") else None
+    path, default, shared = _uwsgi_paths(page, api)
     options = {
         "http-socket": f"{cloud['bind']}:{api['port']}",
         "processes": uwsgi.get("processes", cloud["workers"]),
@@ -212,7 +210,8 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "threads": 1,
         "enable-threads": True,
         "master": True,
-        "lazy-apps": True,
+        # Each worker makes its application. A reload makes new workers, and leaves the master what it has imported.
+        "lazy": True,
         # else it would answer 500 for ever when it could not load while its database was away
         "need-app": True,
         # No thunder-lock: a worker that waits for it when it shall end serves errors, until it is killed.
@@ -240,20 +239,26 @@ def _uwsgi_files(page: Page, api: Mapping[str, Any], cloud: Mapping[str, Any]) -
         "chdir": f"/var/lib/{user}",
         "name": unit,
         "wsgi-file": uwsgi["app"],
-        "shared-pyimport": shared,
+        "shared-pyimport": shared if uwsgi.get("preload") else None,
         "logto": f"/var/log/{user}/{unit}.log",
         **uwsgi.get("options", {}),
     }
-    default = uwsgi.get("default", unit)
     files = [
         {"path": path, "content": ini.render({"uwsgi": options})},
         {
-            "path": f"/etc/default/{default}",
+            "path": default,
             "content": "# Written by Cairn: the address and the workers stand in the ini file.\n"
             f'DAEMON_ARGS="--ini {path}"\n',
         },
     ]
-    return files + ([{"path": shared, "content": _shared(uwsgi["preload"])}] if shared else [])
+    return files + ([{"path": shared, "content": _shared(uwsgi["preload"])}] if uwsgi.get("preload") else [])
+
+
+def _uwsgi_paths(page: Page, api: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what uWSGI's master reads: its ini file, the start script's defaults, what it imports."""
+    uwsgi, unit, folder = api["uwsgi"], api["name"], f"/etc/{page['user']}"
+    default = f"/etc/default/{uwsgi.get('default', unit)}"
+    return uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini"), default, f"{folder}/{unit}-uwsgi.py"
 
 
 def _shared(modules: Iterable[str]) -> str:
@@ -330,7 +335,9 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
     for api in page["apis"]:
         if api.get("uwsgi") and "controller" in groups:
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
-    return result + [_drop_in(unit["name"]) for unit in page["units"] if _lasts(page, unit) and _runs(unit, groups)]
+    wsgi = {api["name"] for api in page["apis"] if api.get("uwsgi")}
+    lasting = [unit["name"] for unit in page["units"] if _lasts(page, unit) and _runs(unit, groups)]
+    return result + [_drop_in(name, name in wsgi) for name in lasting]
 
 
 def _lasts(page: Page, unit: Mapping[str, Any]) -> bool:
@@ -343,12 +350,15 @@ def _runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
     return bool(set(unit.get("nodes", ["controller"])) & groups) and unit.get("when", True) is True
 
 
-def _drop_in(unit: str) -> dict[str, Any]:
-    """Return the file by which systemd goes on starting *unit*, however often it fails, and how it looks up names."""
+def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
+    """Return the file by which systemd goes on starting *unit*, however often it fails, and how it looks up names.
+
+    :param wsgi: uWSGI runs it, which reloads its workers.
+    """
     return {
         **_PLAIN,
         "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
-        "content": _DROP_IN,
+        "content": _DROP_IN + ("ExecReload=/bin/kill -HUP $MAINPID\n" if wsgi else ""),
         "units": [],
     }
 
@@ -387,6 +397,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     """Return the units that a host in *groups* runs of *page*, each with what it reads and its tier."""
     result = []
     packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
+    wsgi = {api["name"]: _uwsgi_paths(page, api) for api in page["apis"] if api.get("uwsgi")}
     for unit in page["units"]:
         if not _runs(unit, groups):
             continue
@@ -401,7 +412,9 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "packages": unit.get("packages", packages),
                 "effects": unit.get("effects", []),
                 "at_once": unit.get("at_once", False),
-                "reload": unit.get("reload", False),
+                "reload": unit.get("reload", name in wsgi),
+                # What a reload of the workers leaves as it was: the master's own.
+                "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
                 "keep": unit.get("keep", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),

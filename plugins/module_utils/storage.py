@@ -36,7 +36,7 @@ KINDS = {
     "ceph": Kind(
         ("volumes", "images", "backups", "objects", "ephemeral"),
         ("volumes", "images", "backups"),
-        ("hosts", "replicas", "pools", "cluster", "type", "multiattach", "qos"),
+        ("hosts", "replicas", "pools", "cluster", "type", "multiattach", "qos", "image_cache"),
         hosts=True,
         devices=True,
         alone=True,
@@ -46,13 +46,13 @@ KINDS = {
     "lvm": Kind(
         ("volumes",),
         ("volumes",),
-        ("hosts", "volume_group", "networks", "type", "multiattach", "qos"),
+        ("hosts", "volume_group", "networks", "type", "multiattach", "qos", "image_cache"),
         hosts=True,
         devices=True,
         by_name=True,
     ),
     # Its hosts, if any, only mount it.
-    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "hosts", "type", "qos")),
+    "nfs": Kind(("volumes", "backups"), ("volumes",), ("share", "hosts", "type", "qos", "image_cache")),
     "swift": Kind(
         ("objects", "images", "backups"),
         ("objects",),
@@ -77,7 +77,7 @@ def backends(setting: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[s
     found = []
     for given in setting:
         kind = KINDS[given["kind"]]
-        one: Backend = {"default": False, "qos": {}, "multiattach": False, **given}
+        one: Backend = {"default": False, "qos": {}, "multiattach": False, "image_cache": 0, **given}
         one.setdefault("serves", list(kind.serves))
         one.setdefault("type", one["name"])
         own = kind.hosts and not one.get("cluster")

@@ -36,6 +36,8 @@ BESIDE = (
     "default.rgw.otp",
 )
 GROUPS_BESIDE = 8
+# Whose the volumes are that Cinder keeps of images: no project and no user of Keystone's, so nobody enters as them.
+_NOBODY = uuid.uuid5(uuid.NAMESPACE_DNS, "cinder.cairn.internal").hex
 
 NO_CEPH = {
     "name": None,
@@ -137,6 +139,12 @@ def _cinder(
                 "volume_group": one["volume_group"],
             }
         sections[name] = {"volume_backend_name": name, **options}
+        if one["image_cache"]:
+            sections[name] |= {"image_volume_cache_enabled": True, "image_volume_cache_max_count": one["image_cache"]}
+            sections["DEFAULT"] |= {
+                "cinder_internal_tenant_project_id": _NOBODY,
+                "cinder_internal_tenant_user_id": _NOBODY,
+            }
     for one in storage.serving(found, "backups"):
         sections["DEFAULT"] |= _backup(one)
     return sections

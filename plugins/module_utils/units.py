@@ -33,7 +33,10 @@ _PROPERTIES = (
     "ActiveEnterTimestamp",
     "Triggers",
     "Job",
+    "StatusText",
 )
+# What HAProxy says of itself when it goes on with what it had.
+_RELOAD_FAILED = "Reload failed"
 
 
 def systemctl(*arguments: str) -> subprocess.CompletedProcess:
@@ -209,6 +212,8 @@ class Unit:
         """Return why the invocation that runs does not have what lies on the disk; empty where it has."""
         if self.asked["state"] != "started" or not self.running:
             return []
+        if self.found.get("StatusText", "").startswith(_RELOAD_FAILED):
+            return ["the last reload, which failed"]
         stamp = self.stamp
         if stamp is None:
             # Started by a boot or by somebody else, perhaps before its database was there.
@@ -219,6 +224,11 @@ class Unit:
             # Started by the boot. If nothing differs from what the last run saw, this invocation read the same.
             return self._differing(stamp)
         return self._newer_than_start()
+
+    @property
+    def reloads(self) -> bool:
+        """A reload makes it take up what differs."""
+        return self.asked["reload"] and not set(self.asked["restart_for"]) & set(self.stale())
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]

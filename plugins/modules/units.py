@@ -51,6 +51,11 @@ options:
         description: The unit takes a reload where others need a restart.
         type: bool
         default: false
+      restart_for:
+        description: What a reload does not take up, of its files and as C(package NAME).
+        type: list
+        elements: str
+        default: []
       at_once:
         description: Nothing waits for the unit and nothing is lost by it, so that it need not wait for O(restart).
         type: bool
@@ -58,6 +63,13 @@ options:
       log:
         description: Its log file, shown when it does not start.
         type: path
+  ahead:
+    description:
+      - Units that a later call brings about, each with the same suboptions. Nothing is done to them; RV(ahead) tells
+        whether that call would do anything.
+    type: list
+    elements: dict
+    default: []
   restart:
     description: Restart what is stale instead of naming it.
     type: bool
@@ -100,6 +112,11 @@ changes:
   elements: str
   returned: always
   sample: ["glance-api.service restarted: /etc/glance/glance-api.conf"]
+ahead:
+  description: Of the units of O(ahead), whether nothing is to be done to them but the restarts that are owed then.
+  type: dict
+  returned: always
+  sample: {idle: true, owed: []}
 owed:
   description: Units that should be restarted and were not, with the reasons.
   type: list
@@ -123,14 +140,14 @@ UNIT = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "effects": {"type": "list", "elements": "str", "default": []},
     "reload": {"type": "bool", "default": False},
+    "restart_for": {"type": "list", "elements": "str", "default": []},
     "at_once": {"type": "bool", "default": False},
     "log": {"type": "path"},
 }
 
 
-def survey(params: dict, will_change: dict[str, str], will_stop: list[str]) -> list[u.Unit]:
-    """Return every unit that was asked for, beside what is; the run would write *will_change* and end *will_stop*."""
-    asked = params["units"]
+def survey(asked: list[dict], will_change: dict[str, str], will_stop: list[str]) -> list[u.Unit]:
+    """Return every unit that is *asked* for, beside what is; the run would write *will_change* and end *will_stop*."""
     found = u.show([unit["name"] for unit in asked])
     for name in found.keys() & set(will_stop):
         found[name]["ActiveState"] = "inactive"
@@ -156,11 +173,17 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
         # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
-        ("reload", [unit for unit in stale if unit.asked["reload"]]),
-        ("restart", [unit for unit in stale if not unit.asked["reload"]]),
+        ("restart", [unit for unit in stale if not unit.reloads]),
+        # Nothing tells that a reload fails, as HAProxy's does for an address that sysctl has not let it listen at yet.
+        ("reload", [unit for unit in stale if unit.reloads]),
         ("start", [unit for unit in units if unit.start or unit in blocked]),
     ]
     return [(verb, names) for verb, names in due if names]
+
+
+def owed(units: list[u.Unit], acted: set[str]) -> list[dict]:
+    """Return which of the *units* should be restarted and why, but for those in *acted*."""
+    return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
 
 
 def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
@@ -194,6 +217,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
+            "ahead": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "restart": {"type": "bool", "default": False},
             "will_change": {"type": "dict", "default": {}},
             "will_stop": {"type": "list", "elements": "str", "default": []},
@@ -203,13 +227,19 @@ def main() -> None:
     turn.take(module)
     # When the run is real all that has been done already, and what is there tells.
     foreseen = (module.params["will_change"], module.params["will_stop"]) if module.check_mode else ({}, [])
-    units = survey(module.params, *foreseen)
+    found = survey(module.params["units"] + module.params["ahead"], *foreseen)
+    units, ahead = found[: len(module.params["units"])], found[len(module.params["units"]) :]
     restart = module.params["restart"]
     due = steps(units, restart)
     changes = sentences(due)
     acted = {unit.name for _verb, names in due for unit in names}
-    owed = [{"name": unit.name, "why": unit.stale()} for unit in units if unit.stale() and unit.name not in acted]
-    result = {"changed": bool(due), "changes": changes, "owed": owed}
+    idle = not steps(ahead, restart)
+    result = {
+        "changed": bool(due),
+        "changes": changes,
+        "owed": owed(units, acted),
+        "ahead": {"idle": idle, "owed": owed(ahead, set()) if idle else []},
+    }
     if changes:
         result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
     if module.check_mode:
@@ -228,8 +258,9 @@ def main() -> None:
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
         if verb == "stop":  # one that does not stop as it should is stopped all the same
             u.systemctl("reset-failed", *[unit.name for unit in names])
-    # What has just been started has read what was surveyed before.
-    stamp(units, {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names})
+    # What has just been started has read what was surveyed before. What is idle, no other call looks at.
+    started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
+    stamp(units + (ahead if idle else []), started)
     module.exit_json(**result)
 
 

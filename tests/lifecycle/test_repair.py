@@ -58,14 +58,18 @@ CREATE INDEX ix_placement_aggregates_uuid ON placement_aggregates (uuid);
 CREATE INDEX resource_providers_name_idx ON resource_providers (name);
 CREATE INDEX resource_providers_uuid_idx ON resource_providers (uuid);
 UPDATE alembic_version SET version_num = '422ece571366'"""
-# glance-api has to read the edited file before the former one is back.
-OLDER_FILE = """\
-cp -p /etc/glance/glance-api.conf /run/kept
-echo '[x]' >> /etc/glance/glance-api.conf
-systemctl restart glance-api
+
+
+def older_file(unit: str, path: str) -> str:
+    """Return the commands after which *unit* has read an edited file *path* while the former one is back."""
+    return f"""\
+cp -p {path} /run/kept
+echo '[x]' >> {path}
+systemctl restart {unit}
 sleep 2
-cp -p /run/kept /etc/glance/glance-api.conf
+cp -p /run/kept {path}
 rm /run/kept"""
+
 
 BATCHES = {
     # Quick, and of several kinds: .ci/run takes these.
@@ -90,6 +94,12 @@ BATCHES = {
             "message account user nova create",
             "message account permissions of nova on nova create",
             differs=("messaging: user nova: password_hash .*",),
+        ),
+        row(
+            "an API that runs an older file",
+            "controller",
+            older_file("placement-api", "/etc/placement/placement.conf"),
+            "unit placement-api reload /etc/placement/placement.conf",
         ),
         row(
             "the firewall's table deleted",
@@ -154,7 +164,7 @@ BATCHES = {
         row(
             "a unit that runs an older file",
             "controller",
-            OLDER_FILE,
+            older_file("glance-api", "/etc/glance/glance-api.conf"),
             "unit glance-api restart /etc/glance/glance-api.conf",
         ),
         # After the row above: nova-compute does not start without placement.

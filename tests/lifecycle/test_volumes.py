@@ -153,3 +153,23 @@ def test_a_volume_moves(volumes):
     assert volumes.brick(volume, "read")["read"] == written
     volumes.detach(volume)
     volumes.seen("retyped from LVM to NFS, read", "the digest of what was written")
+
+
+@pytest.mark.parametrize("backend", ["disks", "share"])
+def test_an_image_is_kept(volumes, backend):
+    """Beside the first volume of an image one is kept, and the second volume is the clone of that."""
+    volumes.cinder("hear", backend=backend)
+    image = volumes.cinder("image")
+    used = f"SELECT last_used FROM cinder.image_volume_cache_entries WHERE image_id = '{image['id']}'"
+    volumes.make(size=1, volume_type=backend, image_id=image["id"])
+    (kept,) = volumes.cinder("kept", image=image["id"])["volumes"]
+    volumes.volumes.append(kept)
+    first = volumes.controller.check_output("mariadb -Ne %s", used)
+    volumes.seen(f"{backend}: a volume of an image", "the image is kept as another")
+    second = volumes.make(size=1, volume_type=backend, image_id=image["id"])
+    volumes.cinder("forget", image=image["id"])
+    assert volumes.controller.check_output("mariadb -Ne %s", used) > first
+    volumes.attach(second)
+    assert volumes.brick(second, "read")["read"] == image["digest"]
+    volumes.detach(second)
+    volumes.seen(f"{backend}: another volume of it, read", "the image's digest")

@@ -174,6 +174,12 @@ def test_a_wsgi_service_gets_its_files(lamp):
     assert ini["units"] == ["lamp-api"]
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
+    assert found["/etc/systemd/system/lamp-api.service.d/cairn.conf"]["content"].endswith(
+        "ExecReload=/bin/kill -HUP $MAINPID\n"
+    )
+    (unit,) = catalogue.units(lamp, {"controller"}, list(found.values()))
+    assert unit["reload"]
+    assert set(unit["restart_for"]) >= {"/etc/lamp/lamp-api-uwsgi.ini", "/etc/default/lamp-api", "package lamp-api"}
     assert uwsgi["shared-pyimport"] == "/etc/lamp/lamp-api-uwsgi.py"
     assert "\nimport uwsgi\nimport lamp.wsgi\nimport lamp.plugin\n" in found["/etc/lamp/lamp-api-uwsgi.py"]["content"]
 

@@ -515,6 +515,10 @@ BAD = {
         stored({**NFS, "qos": {"consumer": "backend"}}, devices=0),
         (f"{AT}[0].qos.consumer", "'backend'", "front-end, back-end, both", "'back-end'"),
     ),
+    "fewer than no images kept as volumes": (
+        stored({**NFS, "image_cache": -1}, devices=0),
+        (f"{AT}[0].image_cache", "-1", "a number of images", "Leave it out"),
+    ),
     "a back end named like a section": (
         stored({**NFS, "name": "nova"}, devices=0),
         (f"{AT}[0]", "'nova'", "not audit, backend", "Choose another"),

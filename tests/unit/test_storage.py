@@ -107,6 +107,13 @@ class TestOptions:
         assert found["glance"]["glance_store"]["default_backend"] == "ceph"
         assert found["glance"]["image_conversion"] == {"output_format": "raw"}
 
+    def test_images_kept_as_volumes(self):
+        found = of_host([CEPH, {**NFS, "image_cache": 3}], "c1")["cinder"]
+        assert found["nfs"]["image_volume_cache_max_count"] == 3
+        assert "image_volume_cache_enabled" not in found["ceph"]
+        assert len(found["DEFAULT"]["cinder_internal_tenant_project_id"]) == 32
+        assert "cinder_internal_tenant_project_id" not in of_host([CEPH], "c1")["cinder"]["DEFAULT"]
+
     def test_who_serves_volumes(self):
         setting = [CEPH, LVM, NFS]
         assert of_host(setting, "c1")["here"] == ["ceph", "nfs"]

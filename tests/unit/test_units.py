@@ -19,6 +19,7 @@ ASKED = {
     "packages": [],
     "effects": [],
     "reload": False,
+    "restart_for": [],
     "at_once": False,
     "log": None,
 }
@@ -101,6 +102,10 @@ class TestStale:
         done, undone = {"output of nft": "1"}, {"output of nft": ""}
         assert unit(reads=undone, stamp=stamp(done, invocation)).stale() == ["output of nft"]
         assert unit(reads=done, stamp=stamp(done, invocation)).stale() == []
+
+    def test_its_reload_failed(self):
+        failed = unit(reads={"/c": "1"}, found={"StatusText": "Reload failed!"}, stamp=stamp({"/c": "1"}))
+        assert failed.stale() == ["the last reload, which failed"]
 
     @pytest.mark.parametrize("found", [{"ActiveState": "inactive"}, {"ActiveState": "failed"}])
     def test_what_does_not_run_is_started_and_not_restarted(self, found):
@@ -214,6 +219,14 @@ class TestSteps:
         stale = unit({"reload": True, "at_once": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert [verb for verb, _units in module.steps([stale], False)] == ["reload"]
 
+    @pytest.mark.parametrize(
+        ("old", "verb"), [({"/c": "1", "/ini": "2"}, "reload"), ({"/c": "2", "/ini": "1"}, "restart")]
+    )
+    def test_a_reload_where_it_takes_up_what_differs(self, old, verb):
+        asked = {"reload": True, "restart_for": ["/ini"], "reads": ["/c", "/ini"]}
+        stale = unit(asked, reads={"/c": "2", "/ini": "2"}, stamp=stamp(old))
+        assert [verb for verb, _units in module.steps([stale], True)] == [verb]
+
     def test_the_cause_is_said(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert module.sentences(module.steps([stale], True)) == ["lamp restarted: /c"]
@@ -322,6 +335,21 @@ class TestModule:
         host()
         result = host(check=True, restart=True, will_change={str(host.conf): "another"})
         assert result["changes"] == [f"lamp restarted: {host.conf}"]
+
+    def test_what_is_ahead_is_looked_at_alone(self, host):
+        before = host(units=[], ahead=[host.unit])
+        assert (before["changed"], before["ahead"], host.told()) == (False, {"idle": False, "owed": []}, [])
+        host()
+        host.conf.write_text("b\n")
+        host.told()
+        after = host(units=[], ahead=[host.unit])
+        debt = [{"name": "lamp", "why": [str(host.conf)]}]
+        assert (after["ahead"], after["owed"], host.told()) == ({"idle": True, "owed": debt}, [], [])
+
+    def test_what_is_ahead_and_idle_is_stamped(self, host):
+        host.set(ActiveState="active", UnitFileState="enabled")
+        host(units=[], ahead=[{**host.unit, "reads": []}])
+        assert list(units.load_stamps()) == ["lamp"]
 
     def test_what_has_been_written_does_not_restart_twice(self, host):
         host()

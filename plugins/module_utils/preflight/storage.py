@@ -62,6 +62,9 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
         yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+    if int(one.get("image_cache", 0)) < 0:
+        remedy = "Leave it out for none."
+        yield Fault(f"{where}.image_cache", shown(one["image_cache"]), "a number of images", remedy)
     for network in one.get("networks") or ():
         try:
             ipaddress.IPv4Network(str(network))

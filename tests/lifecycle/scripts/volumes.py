@@ -4,7 +4,9 @@
 A host that is no part of the cloud is attached as Nova attaches its own, by the attachments of the API.
 """
 
+import hashlib
 import json
+import os
 import sys
 import time
 
@@ -16,8 +18,11 @@ PATIENCE = 600
 # The first that extends a volume in use, and the first that completes an attachment.
 EXTENDS, COMPLETES = "3.42", "3.44"
 
+MIB = 1 << 20
+
 with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
-    cinder = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).block_storage
+    cloud = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"])))
+cinder = cloud.block_storage
 
 
 def hear(backend):
@@ -34,6 +39,25 @@ def make(**what):
     """Make a volume of these attributes."""
     volume = cinder.wait_for_status(cinder.create_volume(**what), "available", interval=1, wait=PATIENCE)
     return {"id": volume.id, "host": volume.host}
+
+
+def image():
+    """Make an image of 4 MiB."""
+    content = os.urandom(4 * MIB)
+    made = cloud.image.create_image("kept", disk_format="raw", container_format="bare", data=content)
+    return {"id": made.id, "digest": hashlib.sha256(content).hexdigest()}
+
+
+def kept(image):
+    """Find the volumes that Cinder keeps of an image."""
+    found = [volume.id for volume in cinder.volumes(all_projects=True) if volume.name == f"image-{image}"]
+    return {"volumes": found}
+
+
+def forget(image):
+    """Remove an image."""
+    cloud.image.delete_image(image)
+    return {}
 
 
 def snapshot(volume):
@@ -87,5 +111,7 @@ def remove(volumes, snapshots):
     return {}
 
 
-actions = {function.__name__: function for function in (hear, make, snapshot, extend, retype, attach, detach, remove)}
+of_images = (image, kept, forget)
+of_volumes = (hear, make, snapshot, extend, retype, attach, detach, remove)
+actions = {function.__name__: function for function in (*of_images, *of_volumes)}
 print(json.dumps(actions[sys.argv[1]](**json.loads(sys.argv[2]))))
