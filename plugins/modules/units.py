@@ -251,6 +251,8 @@ def main() -> None:
         u.systemctl("daemon-reload")
     for verb, names in due:
         said = u.systemctl(verb, *[unit.name for unit in names])
+        if verb == "stop" and said.returncode:  # a boot that is still at work cancels it
+            said = u.systemctl(verb, *[unit.name for unit in names])
         broken = u.settled([unit.name for unit in names], PATIENCE) if said.returncode else []
         if said.returncode and (broken or verb not in ("start", "restart")):
             broken = [unit for unit in names if unit.name in broken] or names

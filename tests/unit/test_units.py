@@ -244,6 +244,10 @@ for name in names:
     if verb == "show":
         print("".join(f"{key}={value}" + chr(10) for key, value in unit.items()))
         continue
+    if unit.get("Canceled") == verb:
+        del unit["Canceled"]
+        json.dump(units, open(path, "w"))
+        sys.exit("Job for " + name + " canceled.")
     if unit.get("Broken"):
         sys.exit("Job for " + name + " failed")
     unit.update({"start": {"ActiveState": "active"}, "restart": {}, "stop": {"ActiveState": "inactive"}}.get(verb, {}))
@@ -367,6 +371,12 @@ class TestModule:
         host.unit = {"name": "lamp", "state": "stopped"}
         assert host()["changes"] == ["lamp stopped"]
         assert host.told()[0] == "stop lamp"
+
+    def test_a_boot_cancels_the_stop(self, host):
+        host.set(ActiveState="active", Canceled="stop")
+        host.unit.update(state="stopped", enabled=None)
+        assert host()["changes"] == ["lamp stopped"]
+        assert host.told()[:2] == ["stop lamp", "stop lamp"]
 
     def test_what_it_set_up_is_undone(self, host):
         host.unit = {**host.unit, "at_once": True, "effects": [f"cat {host.kernel}"]}
