@@ -250,6 +250,25 @@ class Unit:
         return sorted([*newer, *(what for what in self._differing(self.stamp) if what.startswith(_OUTPUT))])
 
 
+def owed(units: list[Unit], acted: set[str]) -> list[dict]:
+    """Return which of the *units* should be restarted and why, but for those in *acted*."""
+    return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
+
+
+def stamp(units: list[Unit], acted: set[str]) -> None:
+    """Record which invocation read what: of the units in *acted* just now, of the others what was found fresh."""
+    stamps, boot = load_stamps(), boot_id()
+    found = show([unit.name for unit in units])
+    new = dict(stamps)
+    for unit in units:
+        fresh = unit.name in acted or not unit.stale()
+        if found[unit.name]["ActiveState"] == "active" and fresh:
+            reads = {**unit.reads, **effects(unit.asked)} if unit.name in acted else unit.reads
+            new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
+    if new != stamps:
+        save_stamps(new)
+
+
 def settled(names: list[str], seconds: float) -> list[str]:
     """Wait until none of the units *names* is on its way; return those that are not active then."""
     end = time.monotonic() + seconds

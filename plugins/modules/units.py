@@ -181,11 +181,6 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     return [(verb, names) for verb, names in due if names]
 
 
-def owed(units: list[u.Unit], acted: set[str]) -> list[dict]:
-    """Return which of the *units* should be restarted and why, but for those in *acted*."""
-    return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
-
-
 def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
     """Say each step in a line."""
     past = {"stop": "stopped", "unmask": "unmasked"}
@@ -196,20 +191,6 @@ def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
             why = ": " + ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else ""
             said.append(f"{unit.name} {word}{why}")
     return said
-
-
-def stamp(units: list[u.Unit], acted: set[str]) -> None:
-    """Record which invocation read what: of the units in *acted* just now, of the others what was found fresh."""
-    stamps, boot = u.load_stamps(), u.boot_id()
-    found = u.show([unit.name for unit in units])
-    new = dict(stamps)
-    for unit in units:
-        fresh = unit.name in acted or not unit.stale()
-        if found[unit.name]["ActiveState"] == "active" and fresh:
-            reads = {**unit.reads, **u.effects(unit.asked)} if unit.name in acted else unit.reads
-            new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
-    if new != stamps:
-        u.save_stamps(new)
 
 
 def main() -> None:
@@ -237,8 +218,8 @@ def main() -> None:
     result = {
         "changed": bool(due),
         "changes": changes,
-        "owed": owed(units, acted),
-        "ahead": {"idle": idle, "owed": owed(ahead, set()) if idle else []},
+        "owed": u.owed(units, acted),
+        "ahead": {"idle": idle, "owed": u.owed(ahead, set()) if idle else []},
     }
     if changes:
         result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
@@ -262,7 +243,7 @@ def main() -> None:
             u.systemctl("reset-failed", *[unit.name for unit in names])
     # What has just been started has read what was surveyed before. What is idle, no other call looks at.
     started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
-    stamp(units + (ahead if idle else []), started)
+    u.stamp(units + (ahead if idle else []), started)
     module.exit_json(**result)
 
 
