@@ -17,7 +17,7 @@ options:
     type: list
     elements: dict
     required: true
-    suboptions:
+    suboptions: &unit
       name:
         description: The unit's name.
         type: str
@@ -65,11 +65,12 @@ options:
         type: path
   ahead:
     description:
-      - Units that a later call brings about, each with the same suboptions. Nothing is done to them; RV(ahead) tells
-        whether that call would do anything.
+      - Units that a later call brings about. Nothing is done to them; RV(ahead) tells whether that call would do
+        anything.
     type: list
     elements: dict
     default: []
+    suboptions: *unit
   restart:
     description: Restart what is stale instead of naming it.
     type: bool
