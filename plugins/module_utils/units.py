@@ -212,7 +212,7 @@ class Unit:
         """Return why the invocation that runs does not have what lies on the disk; empty where it has."""
         if self.asked["state"] != "started" or not self.running:
             return []
-        if self.found.get("StatusText", "").startswith(_RELOAD_FAILED):
+        if _refused(self.found):
             return ["the last reload, which failed"]
         stamp = self.stamp
         if stamp is None:
@@ -267,6 +267,15 @@ def stamp(units: list[Unit], acted: set[str]) -> None:
             new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
     if new != stamps:
         save_stamps(new)
+
+
+def _refused(found: dict[str, str]) -> bool:
+    return found.get("StatusText", "").startswith(_RELOAD_FAILED)
+
+
+def refused(names: list[str]) -> list[str]:
+    """Return those of the units *names* whose last reload failed, though systemctl told of no failure."""
+    return [name for name, found in show(names).items() if _refused(found)]
 
 
 def settled(names: list[str], seconds: float) -> list[str]:

@@ -232,16 +232,17 @@ def main() -> None:
     if any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
         u.systemctl("daemon-reload")
     for verb, names in due:
-        said = u.systemctl(verb, *[unit.name for unit in names])
+        told = [unit.name for unit in names]
+        said = u.systemctl(verb, *told)
         if verb == "stop" and said.returncode:  # a boot that is still at work cancels it
-            said = u.systemctl(verb, *[unit.name for unit in names])
-        broken = u.settled([unit.name for unit in names], PATIENCE) if said.returncode else []
-        if said.returncode and (broken or verb not in ("start", "restart")):
+            said = u.systemctl(verb, *told)
+        broken = u.settled(told, PATIENCE) if said.returncode else u.refused(told) if verb == "reload" else []
+        if broken or (said.returncode and verb not in ("start", "restart")):
             broken = [unit for unit in names if unit.name in broken] or names
             words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
         if verb == "stop":  # one that does not stop as it should is stopped all the same
-            u.systemctl("reset-failed", *[unit.name for unit in names])
+            u.systemctl("reset-failed", *told)
     # What has just been started has read what was surveyed before. What is idle, no other call looks at.
     started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
     u.stamp(units + (ahead if idle else []), started)

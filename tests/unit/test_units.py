@@ -253,6 +253,8 @@ for name in names:
     unit.update({"start": {"ActiveState": "active"}, "restart": {}, "stop": {"ActiveState": "inactive"}}.get(verb, {}))
     if verb in ("start", "restart"):
         unit["InvocationID"] += "'"
+    if verb == "reload":
+        unit.update(StatusText=unit["Reloaded"])
     if verb in ("enable", "disable"):
         unit["UnitFileState"] = verb + "d"
 json.dump(units, open(path, "w"))
@@ -326,6 +328,19 @@ class TestModule:
         assert host.told() == []
         assert host(restart=True)["changes"] == [f"lamp restarted: {host.conf}"]
         assert host.told() == ["restart lamp"]
+        assert not host(restart=True)["changed"]
+
+    def test_a_reload_that_fails_silently_is_a_failure(self, host):
+        host.unit["reload"] = True
+        host()
+        host.conf.write_text("b\n")
+        host.set(Reloaded="Reload failed!")
+        failed = host(restart=True)
+        assert failed["failed"]
+        assert failed["msg"].startswith("systemctl reload failed")
+        assert "--- lamp" in failed["msg"]
+        host.set(Reloaded="Ready.")
+        assert host(restart=True)["changes"] == ["lamp reloaded: the last reload, which failed"]
         assert not host(restart=True)["changed"]
 
     def test_a_debt_outlives_a_run_that_died(self, host):
