@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from random import Random
 
-from support import Playbooks, host, kill, node_groups
+from support import Playbooks, kill, node_groups, reboot
 
 OPTION = '--extra-vars={"cloud_config_zz_test": {"glance": {"glance-api.conf": {"DEFAULT": {"workers": 3}}}}}'
 
@@ -119,7 +119,7 @@ def break_off(playbooks: Playbooks, point: Point) -> None:
     def breaks(process: subprocess.Popen) -> None:
         if point.what == "rebooted":
             for name in node_groups(playbooks)["all"]:
-                host(playbooks, name).run("systemctl reboot")
+                reboot(playbooks, name)
         else:
             kill(process)
             if point.what == "power lost":

@@ -228,6 +228,28 @@ def host(playbooks: Playbooks, name: str) -> testinfra.host.Host:
     return testinfra.get_host(f"ansible://{name}?ansible_inventory={playbooks.inventory}&sudo=true")
 
 
+def booted(playbooks: Playbooks, name: str) -> str | None:
+    """Return what tells one boot of a host from the next, or None while it is away."""
+    try:
+        said = host(playbooks, name).run("systemctl show --property=UserspaceTimestampMonotonic --value")
+    except RuntimeError:
+        return None
+    return said.stdout.strip() if said.rc == 0 else None
+
+
+def reboot(playbooks: Playbooks, name: str) -> None:
+    """Reboot a host and wait until it is gone and back."""
+    before = booted(playbooks, name)
+    # Not at once: it would take along the connection by which it is told.
+    host(playbooks, name).check_output("systemd-run --on-active=1 systemctl reboot")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        time.sleep(2)
+        if booted(playbooks, name) not in (None, before):
+            return
+    raise AssertionError(f"{name} did not come back within 120 s")
+
+
 def ask(where: testinfra.host.Host, script: str, *arguments: str) -> Any:
     """Run the Python *script* on a host and return the JSON that it prints."""
     text = (ROOT / "tests" / script).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from support import ask, host
+from support import ask, host, reboot
 
 LIMIT = 180
 
@@ -54,27 +54,6 @@ def guest(playbooks):
     options = ["verify_keep=true", "verify_machines_min=1", "verify_machines_max=1"]
     run = playbooks.must("playbooks/verify.yml", *(f"--extra-vars={option}" for option in options))
     return next(iter(run.of("Use the cloud as an unprivileged user does").values()))["machine"]
-
-
-def started(playbooks, name):
-    """Return what tells one boot of a host from the next, or None while it is away."""
-    try:
-        said = host(playbooks, name).run("systemctl show --property=UserspaceTimestampMonotonic --value")
-    except RuntimeError:
-        return None
-    return said.stdout.strip() if said.rc == 0 else None
-
-
-def reboot(playbooks, name):
-    """Reboot a host and wait until it is gone and back."""
-    before = started(playbooks, name)
-    host(playbooks, name).run("systemd-run --on-active=1 systemctl reboot")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        time.sleep(2)
-        if started(playbooks, name) not in (None, before):
-            return
-    pytest.fail(f"{name} did not come back within 120 s")
 
 
 def test_guest_outlives_restarts(playbooks, guest, groups):
