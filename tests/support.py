@@ -240,8 +240,9 @@ def booted(playbooks: Playbooks, name: str) -> str | None:
 def reboot(playbooks: Playbooks, name: str) -> None:
     """Reboot a host and wait until it is gone and back."""
     before = booted(playbooks, name)
-    # Not at once: it would take along the connection by which it is told.
-    host(playbooks, name).check_output("systemd-run --on-active=1 systemctl reboot")
+    # Not at once: it would take along the connection by which it is told. And even while apt asks for patience.
+    later = "systemd-run --on-active=0.5 --timer-property=AccuracySec=0.1"
+    host(playbooks, name).check_output(f"{later} systemctl reboot --check-inhibitors=no")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         time.sleep(2)
