@@ -63,6 +63,12 @@ options:
       log:
         description: Its log file, shown when it does not start.
         type: path
+  then:
+    description: Units with which nothing is done before all is done with those of O(units).
+    type: list
+    elements: dict
+    default: []
+    suboptions: *unit
   ahead:
     description:
       - Units that a later call brings about. Nothing is done to them; RV(ahead) tells whether that call would do
@@ -126,6 +132,8 @@ owed:
   sample: [{name: glance-api.service, why: [/etc/glance/glance-api.conf]}]
 """
 
+from itertools import islice
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
@@ -173,10 +181,12 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
+        # Workers that load again while what restarts is still about to end: no processor is idle.
+        ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
         # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
         ("restart", [unit for unit in stale if not unit.reloads]),
-        # Nothing tells that a reload fails, as HAProxy's does for an address that sysctl has not let it listen at yet.
-        ("reload", [unit for unit in stale if unit.reloads]),
+        # HAProxy can't, as long as sysctl does not let it listen at an address.
+        ("reload", [unit for unit in stale if unit.reloads and not unit.asked["restart_for"]]),
         ("start", [unit for unit in units if unit.start or unit in blocked]),
     ]
     return [(verb, names) for verb, names in due if names]
@@ -199,6 +209,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
+            "then": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "ahead": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "restart": {"type": "bool", "default": False},
             "will_change": {"type": "dict", "default": {}},
@@ -209,10 +220,11 @@ def main() -> None:
     turn.take(module)
     # When the run is real all that has been done already, and what is there tells.
     foreseen = (module.params["will_change"], module.params["will_stop"]) if module.check_mode else ({}, [])
-    found = survey(module.params["units"] + module.params["ahead"], *foreseen)
-    units, ahead = found[: len(module.params["units"])], found[len(module.params["units"]) :]
+    lists = [module.params[name] for name in ("units", "then", "ahead")]
+    found = iter(survey([unit for asked in lists for unit in asked], *foreseen))
+    first, then, ahead = (list(islice(found, len(asked))) for asked in lists)
     restart = module.params["restart"]
-    due = steps(units, restart)
+    units, due = first + then, steps(first, restart) + steps(then, restart)
     changes = sentences(due)
     acted = {unit.name for _verb, names in due for unit in names}
     idle = not steps(ahead, restart)

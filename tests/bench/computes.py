@@ -40,8 +40,8 @@ def record(inventory: Path, folder: Path) -> None:
     compute = hosts_of(inventory)["compute"]["hosts"][-1]
     tasks = 0
     for host, _task, said in done.results:
-        if "_ansible_delegated_vars" not in said:
-            tasks += host == compute and not said.get("skipped")
+        if "_ansible_delegated_vars" not in said and not said.get("skipped"):
+            tasks += host == compute
             module = said["action"].rpartition(".")[2]
             answers[host][module] = {key: value for key, value in said.items() if not key.startswith(ADDED)}
     folder.mkdir(parents=True, exist_ok=True)

@@ -227,6 +227,22 @@ class TestSteps:
         stale = unit(asked, reads={"/c": "2", "/ini": "2"}, stamp=stamp(old))
         assert [verb for verb, _units in module.steps([stale], True)] == [verb]
 
+    def test_workers_reload_before_the_restarts_and_all_others_after_them(self):
+        one = {"reads": {"/c": "2"}, "stamp": stamp({"/c": "1"})}
+        front, api, other = {"reload": True}, {"reload": True, "restart_for": ["/ini"]}, {}
+        due = module.steps(
+            [
+                unit({"name": name, **asked}, **one)
+                for name, asked in (("front", front), ("other", other), ("api", api))
+            ],
+            True,
+        )
+        assert [(verb, [each.name for each in units]) for verb, units in due] == [
+            ("reload", ["api"]),
+            ("restart", ["other"]),
+            ("reload", ["front"]),
+        ]
+
     def test_the_cause_is_said(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert module.sentences(module.steps([stale], True)) == ["lamp restarted: /c"]
@@ -295,6 +311,11 @@ def host(tmp_path, monkeypatch, run_module):
             path.unlink()
             return lines
 
+        def add(self, name):
+            """Another unit, as lamp was at first."""
+            found = json.loads(state.read_text())
+            state.write_text(json.dumps({**found, name: dict(found["lamp"])}))
+
         def set(self, **properties):
             found = json.loads(state.read_text())
             found["lamp"].update(properties)
@@ -329,6 +350,14 @@ class TestModule:
         assert host(restart=True)["changes"] == [f"lamp restarted: {host.conf}"]
         assert host.told() == ["restart lamp"]
         assert not host(restart=True)["changed"]
+
+    def test_what_comes_then(self, host):
+        later = dict(host.unit)
+        host.unit["name"] = "front"
+        host.add("front")
+        assert host(then=[later])["changes"] == ["front enabled", "front started", "lamp enabled", "lamp started"]
+        assert host.told() == ["enable front", "start front", "enable lamp", "start lamp"]
+        assert not host(then=[later])["changed"]
 
     def test_a_reload_that_fails_silently_is_a_failure(self, host):
         host.unit["reload"] = True
