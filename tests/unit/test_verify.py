@@ -269,10 +269,22 @@ def test_a_machine_in_error_says_novas_words():
 def test_no_lease_shows_the_consoles_end():
     said = {"output": "one\n\ntwo\n"}
     compute = SimpleNamespace(get_server_console_output=lambda server_id: said)
-    run = Run(RUN, SimpleNamespace(compute=compute), {**OPTIONS, "lease_timeout": 0})
-    machine = Machine("m", "u1", address="198.18.0.7", host="c1")
-    with pytest.raises(Bad, match=r"198\.18\.0\.7.*\none\ntwo$"):
+    served = SimpleNamespace(
+        id="p2",
+        device_owner="network:dhcp",
+        fixed_ips=[{"ip_address": "198.18.0.2"}],
+        binding_host_id="n1",
+        status="DOWN",
+    )
+    network = SimpleNamespace(
+        get_port=lambda _port: SimpleNamespace(network_id="net"), ports=lambda network_id: iter([served])
+    )
+    run = Run(RUN, SimpleNamespace(compute=compute, network=network), {**OPTIONS, "lease_timeout": 0})
+    machine = Machine("m", "u1", port="p1", address="198.18.0.7", host="c1")
+    words = r"198\.18\.0\.7.*\none\ntwo\n.*network:dhcp 198\.18\.0\.2 on n1 DOWN$"
+    with pytest.raises(Bad, match=words) as error:
         machines.leases(run, [machine])
+    assert (error.value.ids, error.value.hosts) == (("u1", "p2"), ("c1", "n1"))
     said["output"] += "lease of 198.18.0.7 obtained\n"
     assert machines.leases(run, [machine]) == "198.18.0.7"
     run.options["lease_line"] = ""

@@ -175,11 +175,14 @@ def leases(run: Run, machines: list[Machine]) -> str:
     for machine in machines:
         line = run.options["lease_line"].format(address=machine.address)
         if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
+            network = run.admin.network.get_port(machine.port).network_id
+            ports = list(run.admin.network.ports(network_id=network))
             raise Bad(
                 f"the console of {machine.name} on {machine.host} does not say {line!r} after "
-                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}",
-                (machine.id, machine.port),
-                (machine.host,),
+                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
+                f"its network's ports: {'; '.join(told(port) for port in ports)}",
+                (machine.id, *(port.id for port in ports)),
+                tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
             )
     return ", ".join(machine.address for machine in machines)
 
@@ -193,3 +196,9 @@ def tail(admin, server: str) -> str:
     """Return the end of a machine's console log."""
     lines = [line.rstrip() for line in console(admin, server).splitlines()]
     return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"
+
+
+def told(port) -> str:
+    """Return whose a port is, where, and in which state: that of DHCP is missing where no agent serves the network."""
+    addresses = ", ".join(fixed["ip_address"] for fixed in port.fixed_ips)
+    return f"{port.device_owner} {addresses} on {port.binding_host_id or 'no host'} {port.status}"
