@@ -49,6 +49,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.cairn.openstack.plugins.plugin_utils import run_text
 from ansible_collections.cairn.openstack.plugins.plugin_utils.live_line import LiveLine
+from ansible_collections.cairn.openstack.plugins.plugin_utils.payloads import Payloads
 from ansible_collections.cairn.openstack.plugins.plugin_utils.remedies import remedy
 from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Failure, Run
 
@@ -75,6 +76,9 @@ class CallbackModule(Default):
         self._play_names = []
         self._failures = []
         self._live = None
+        # The only plugin that Ansible's own process runs before there are workers, and after them.
+        self._payloads = Payloads()
+        self._payloads.fill()
 
     # What happens
 
@@ -244,6 +248,7 @@ class CallbackModule(Default):
             ]
         )
         last = self._playbooks == len(context.CLIARGS.get("args") or ())
+        self._payloads.keep()
         self._write_timing()
         written = self._write_plan()
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)
