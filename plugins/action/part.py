@@ -206,8 +206,7 @@ class ActionModule(ActionBase):
         part = {
             "address": cloud["me"]["address"],
             "bind": cloud["bind"],
-            "bridges": cloud["bridges"],
-            "datapath": cloud["datapath"],
+            "bridges": {"datapath": cloud["datapath"], "bridges": cloud["bridges"]},
             "packages": [],
             "early": [],
             "operator": [],
@@ -216,22 +215,20 @@ class ActionModule(ActionBase):
             "removed": {tier: [] for tier in catalogue.TIERS},
             "data": [],
             "databases": [],
-            "message_users": [],
+            "message_users": {"admin": {"name": "cairn", "password": cloud["secrets"]["message_admin"]}, "users": []},
             "schemas": [],
             "keys": [],
             "health": [],
             "completion": [],
             "option_packages": {},
             "known_options": self.setting("cloud_known_options"),
-            "region": cloud["region"],
             "controller": cloud["controllers"][0]["name"],
-            "identity": {"users": [], "services": [], "roles": []},
+            "identity": self.identity(cloud),
             "rings": self.rings(cloud),
             "secrets": cloud["secrets"],
             "mask": [*cloud["secrets"].values(), *filter(None, cloud["storage"]["ceph"]["keys"].values())],
             "ceph": self.ceph(cloud["storage"]["ceph"]),
             "volume_groups": cloud["storage"]["groups"],
-            "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
         }
         controller = "controller" in groups
         faults = []
@@ -263,6 +260,7 @@ class ActionModule(ActionBase):
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         part["packages"] = sorted(set(part["packages"]))
         part["held"] = self.held(part["units"])
+        part["verbs"] = self.asked(part, controller)
         for list_name in ("early", "files", "operator"):
             keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret", "options_of")
             part[list_name] = [{key: file[key] for key in keys if key in file} for file in part[list_name]]
@@ -270,6 +268,33 @@ class ActionModule(ActionBase):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
         return part
+
+    def identity(self, cloud):
+        """Return the module C(identity)'s options, to which pages add."""
+        return {
+            "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
+            "region": cloud["region"],
+            "projects": [{"name": "service", "description": "Accounts of the services"}],
+            "roles": ["service", "member", "reader"],
+            "users": [],
+            "services": [],
+        }
+
+    def asked(self, part, controller):
+        """Return what the module C(due) is asked of this host."""
+        modules = {"ovs_bridges": part["bridges"]} if part["bridges"]["bridges"] else {}
+        if controller:
+            modules |= {
+                "databases": {"databases": part["databases"]},
+                "message_users": part["message_users"],
+                "schemas": {"schemas": part["schemas"]},
+                "keystone_keys": {"repositories": part["keys"]},
+                "identity": part["identity"],
+            }
+        asked = {name: {"module": name, "options": options} for name, options in modules.items()}
+        if controller:
+            asked["completion"] = {"module": "schemas", "options": {"schemas": part["completion"]}}
+        return asked
 
     def held(self, tiers):
         """Return the units that a boot has started before any run did: without what they need, they fail for ever."""
@@ -334,7 +359,7 @@ class ActionModule(ActionBase):
             for database in page["databases"]
         ]
         if page["messaging"]:
-            part["message_users"].append(
+            part["message_users"]["users"].append(
                 {"name": name, "password": values[f"{name}_messaging"], "vhost": name, "state": state}
             )
         if catalogue.has_account(page):

@@ -9,10 +9,41 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
-from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import Server, identifier, stored
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, Server, identifier, reach, stored
 
 PLUGIN = "mysql_native_password"
 COLLATIONS = {"utf8mb4": "utf8mb4_general_ci", "utf8mb3": "utf8mb3_general_ci"}
+_ENTRY = {
+    "name": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "password": {"type": "str", "no_log": True},
+    "host": {"type": "str", "default": "%"},
+    "charset": {"type": "str", "choices": ["utf8mb4", "utf8mb3"], "default": "utf8mb4"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "drop_data": {"type": "bool", "default": False},
+}
+SPEC = {
+    "databases": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": _ENTRY,
+        "required_if": [("state", "present", ["password"])],
+    },
+    "login_unix_socket": {"type": "path", "default": SOCKET},
+}
+"""The module's options."""
+
+
+def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
+    """Return the changes to make, and whether the server answered.
+
+    :raises Failed: the server can't be asked; in check mode only where it refuses.
+    """
+    items = options["databases"]
+    server = reach(options["login_unix_socket"], check_mode)
+    state = read(server) if server else presume(items)
+    return plan(items, state, server.rows if server else None), server is not None
 
 
 def native_hash(password: str) -> str:

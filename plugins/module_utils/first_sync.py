@@ -41,11 +41,16 @@ def begin(server: Server, schema: dict) -> None:
                 os.fsync(file.fileno())
 
 
+def marked(schema: dict) -> list[str]:
+    """Return the marks that *schema* has."""
+    marks = {_mark(step["unless"]["database"]) for step in schema["steps"]}
+    return [mark for mark in marks if os.path.exists(mark)]
+
+
 def finish(schema: dict) -> None:
     """Take the marks away: all steps of *schema* have been done, by us or by somebody else."""
-    for database in {step["unless"]["database"] for step in schema["steps"]}:
-        if os.path.exists(_mark(database)):
-            os.unlink(_mark(database))
+    for mark in marked(schema):
+        os.unlink(mark)
 
 
 def undo(server: Server, schema: dict) -> bool:

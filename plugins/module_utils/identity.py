@@ -124,8 +124,7 @@ def read(keystone: Keystone, users: list[dict]) -> State:
 
     :param users: the module's option C(users).
     """
-    known = recall()
-    proven = {key for key, proof in proofs(users).items() if known.get("/".join(key)) == proof}
+    trusted = proven(users)
     state = State()
     with ThreadPoolExecutor(WORKERS) as pool:
         kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
@@ -136,8 +135,8 @@ def read(keystone: Keystone, users: list[dict]) -> State:
         for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
             for user in listed:
                 state.learn("user", (names[user["domain_id"]], user["name"]), user)
-        tried = [user for user in users if user["state"] == "present" and user["password"]]
-        tried = [user for user in tried if ("user", _key(user)) in state.objects and _key(user) not in proven]
+        tried = [user for user in users if ("user", _key(user)) in state.objects and _key(user) not in trusted]
+        tried = [user for user in tried if user["state"] == "present" and user["password"]]
         state.refused = {
             key for key, accepted in pool.map(lambda user: (_key(user), keystone.accepts(user)), tried) if not accepted
         }
@@ -152,6 +151,18 @@ def read(keystone: Keystone, users: list[dict]) -> State:
     state.services, state.endpoints = found["services"], found["endpoints"]
     state.grants = {grant for grant in map(_grant, found["role_assignments"]) if grant}
     return state
+
+
+def proven(users: list[dict]) -> set[tuple[str, str]]:
+    """Return whose passwords were found right before, and have changed neither here nor there since."""
+    known = recall()
+    return {key for key, proof in proofs(users).items() if known.get("/".join(key)) == proof}
+
+
+def unproven(users: list[dict]) -> bool:
+    """Whether there is a password that has to be tried."""
+    wanted = {_key(user) for user in users if user["state"] == "present" and user["password"]}
+    return not wanted <= proven(users)
 
 
 def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[Change], bool]:

@@ -16,6 +16,26 @@ from collections.abc import Callable
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
 
 MODES = {"directory": 0o700, "key": 0o600}
+_ENTRY = {
+    "path": {"type": "path", "required": True},
+    "keys": {"type": "list", "elements": "str", "required": True, "no_log": True},
+    "owner": {"type": "str", "default": "keystone"},
+    "group": {"type": "str", "default": "keystone"},
+}
+SPEC = {
+    "repositories": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": _ENTRY},
+}
+"""The module's options."""
+
+
+def compute(options: dict) -> list[Change]:
+    """Return what the repositories lack.
+
+    :raises Failed: what was given are no keys.
+    """
+    for repository in options["repositories"]:
+        check_keys(repository)
+    return [change for repository in options["repositories"] for change in plan(repository)]
 
 
 def check_keys(repository: dict) -> None:

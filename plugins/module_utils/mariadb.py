@@ -81,12 +81,12 @@ class Missing(Failed):
     """The database or table that a statement names doesn't exist."""
 
 
-def reach(module) -> Server | None:
+def reach(socket: str, check_mode: bool) -> Server | None:
     """The server, or None where check mode finds nobody: not installed, not running."""
     try:
-        return Server(module.params["login_unix_socket"], 0 if module.check_mode else WAIT)
+        return Server(socket, 0 if check_mode else WAIT)
     except Unreachable:
-        if not module.check_mode:
+        if not check_mode:
             raise
         return None
 

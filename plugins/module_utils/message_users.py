@@ -21,6 +21,44 @@ HASHING = "rabbit_password_hashing_sha256"
 QUEUES = "quorum"
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 DATADIR = "/var/lib/rabbitmq/mnesia"
+_USER = {
+    "name": {"type": "str", "required": True},
+    "password": {"type": "str", "no_log": True},
+    "vhost": {"type": "str", "required": True},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+_ADMIN = {"name": {"type": "str", "required": True}, "password": {"type": "str", "required": True, "no_log": True}}
+SPEC = {
+    "admin": {"type": "dict", "required": True, "options": _ADMIN},
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": _USER,
+        "required_if": [("state", "present", ["password"])],
+    },
+    "remove": {"type": "list", "elements": "str", "default": ["guest"]},
+    "url": {"type": "str", "default": "http://127.0.0.1:15672"},
+    "wait": {"type": "int", "default": 60},
+}
+"""The module's options."""
+
+
+def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
+    """Return the changes to make, and whether the broker answered.
+
+    :raises Failed: it can't be asked; not in check mode.
+    """
+    admin = {**options["admin"], "vhost": "/", "tags": ["administrator"], "state": "present"}
+    api = Api(options["url"], basic=(admin["name"], admin["password"]))
+    try:
+        state = read(api, 0 if check_mode else options["wait"])
+    except Unreachable:
+        if not check_mode:
+            raise
+        state = presume(options["users"], admin)
+    return plan(admin, options["users"], options["remove"], state, api), state.reachable
 
 
 def salted_hash(password: str, salt: bytes) -> str:

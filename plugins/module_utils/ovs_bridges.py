@@ -21,6 +21,32 @@ COMMAND = "/usr/local/sbin/cairn-bridges"
 UNIT = "cairn-bridges.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 TRIAL_SECONDS = 30
+_BRIDGE = {
+    "name": {"type": "str", "required": True},
+    "ports": {"type": "list", "elements": "str", "default": []},
+    "patches": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"peer": {"type": "str", "required": True}},
+    },
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "routes": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"to": {"type": "str", "required": True}, "via": {"type": "str", "required": True}},
+    },
+    "take_over": {"type": "str"},
+    "mtu": {"type": "int"},
+}
+SPEC = {
+    "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
+    "bridges": {"type": "list", "elements": "dict", "default": [], "options": _BRIDGE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "confirm": {"type": "bool", "default": False},
+}
+"""The module's options."""
 
 UNIT_TEXT = """\
 [Unit]

@@ -19,11 +19,62 @@ from itertools import groupby
 from ansible_collections.cairn.openstack.plugins.module_utils import first_sync
 from ansible_collections.cairn.openstack.plugins.module_utils.alembic import revisions
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
-from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import Missing, Server, identifier, stored
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import (
+    SOCKET,
+    Missing,
+    Server,
+    identifier,
+    reach,
+    stored,
+)
 
 LAST_LINES = 20
 LOCK = "/run/lock/cairn-schemas"
 CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+_UNLESS = {
+    "database": {"type": "str", "required": True},
+    "alembic": {"type": "str"},
+    "table": {"type": "str", "default": "alembic_version"},
+    "query": {"type": "str"},
+}
+_STEP = {
+    "run": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "environment": {"type": "dict", "default": {}},
+    "unless": {
+        "type": "dict",
+        "required": True,
+        "options": _UNLESS,
+        "mutually_exclusive": [("alembic", "query")],
+        "required_one_of": [("alembic", "query")],
+    },
+}
+_SCHEMA = {
+    "name": {"type": "str", "required": True},
+    "steps": {"type": "list", "elements": "dict", "required": True, "options": _STEP},
+}
+SPEC = {
+    "schemas": {"type": "list", "elements": "dict", "required": True, "options": _SCHEMA},
+    "login_unix_socket": {"type": "path", "default": SOCKET},
+}
+"""The module's options."""
+
+
+def compute(options: dict, check_mode: bool) -> tuple[list[Change], list[dict], bool]:
+    """Return the steps to run, a report on all steps, and whether the server answered.
+
+    Unless in check mode, what an earlier run began in vain is undone, and no other run's command is at work.
+
+    :raises Failed: the server can't be asked (not in check mode), or a database is newer than its package.
+    """
+    wanted = options["schemas"]
+    server = reach(options["login_unix_socket"], check_mode)
+    changes, steps = plan(wanted, server, check_mode)
+    if not check_mode:
+        forget_done(wanted, changes)
+        if changes:
+            changes, steps = prepare(wanted, server)
+    return changes, steps, server is not None
 
 
 def due(unless: dict, server: Server | None) -> tuple[dict, dict] | None:

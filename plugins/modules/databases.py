@@ -89,41 +89,16 @@ reachable:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import databases, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
-from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
 
 
 def main():
-    entry = {
-        "name": {"type": "str", "required": True},
-        "user": {"type": "str", "required": True},
-        "password": {"type": "str", "no_log": True},
-        "host": {"type": "str", "default": "%"},
-        "charset": {"type": "str", "choices": ["utf8mb4", "utf8mb3"], "default": "utf8mb4"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "drop_data": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "databases": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": entry,
-                "required_if": [("state", "present", ["password"])],
-            },
-            "login_unix_socket": {"type": "path", "default": SOCKET},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=databases.SPEC, supports_check_mode=True)
     turn.take(module)
-    items = module.params["databases"]
     try:
-        server = reach(module)
-        state = databases.read(server) if server else databases.presume(items)
-        changes = databases.plan(items, state, server.rows if server else None)
+        changes, reachable = databases.compute(module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, reachable=server is not None)
+    settle(module, changes, reachable=reachable)
 
 
 if __name__ == "__main__":

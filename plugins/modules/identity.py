@@ -154,53 +154,11 @@ reachable:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import identity, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
-
-TEXT = {"type": "str"}
-NAME = {"type": "str", "required": True}
-DOMAIN = {"type": "str", "default": "Default"}
-STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
-NAMES = {"type": "list", "elements": "str", "default": []}
-
-
-def entries(**options):
-    return {"type": "list", "elements": "dict", "default": [], "options": {"name": NAME, **options}}
-
-
-def spec():
-    auth = {
-        "url": NAME,
-        "username": {"type": "str", "default": "admin"},
-        "password": {"type": "str", "required": True, "no_log": True},
-        "project": {"type": "str", "default": "admin"},
-        "domain": DOMAIN,
-        "cafile": {"type": "path"},
-    }
-    urls = {"type": "dict", "default": {}, "options": {"public": TEXT, "internal": TEXT, "admin": TEXT}}
-    secret = {"type": "str", "no_log": True}
-    user = {
-        "password": secret,
-        "domain": DOMAIN,
-        "project": TEXT,
-        "roles": NAMES,
-        "system_roles": NAMES,
-        "state": STATE,
-    }
-    enabled = {"type": "bool", "default": True}
-    return {
-        "auth": {"type": "dict", "required": True, "options": auth},
-        "bootstrap": {"type": "bool", "default": True},
-        "region": NAME,
-        "wait": {"type": "int", "default": 60},
-        "domains": entries(description=TEXT),
-        "projects": entries(domain=DOMAIN, description=TEXT, state=STATE),
-        "roles": NAMES,
-        "users": entries(**user),
-        "services": entries(type=NAME, description=TEXT, enabled=enabled, endpoints=urls, state=STATE),
-    }
+from ansible_collections.cairn.openstack.plugins.module_utils.identity_spec import SPEC
 
 
 def main():
-    module = AnsibleModule(argument_spec=spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     turn.take(module)
     try:
         keystone = identity.Keystone(module.params["auth"])

@@ -69,24 +69,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.changes import Fai
 
 
 def main():
-    entry = {
-        "path": {"type": "path", "required": True},
-        "keys": {"type": "list", "elements": "str", "required": True, "no_log": True},
-        "owner": {"type": "str", "default": "keystone"},
-        "group": {"type": "str", "default": "keystone"},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "repositories": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": entry},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=keystone_keys.SPEC, supports_check_mode=True)
     turn.take(module)
     try:
-        changes = []
-        for repository in module.params["repositories"]:
-            keystone_keys.check_keys(repository)
-            changes += keystone_keys.plan(repository)
+        changes = keystone_keys.compute(module.params)
     except Failed as error:
         module.fail_json(msg=str(error))
     settle(module, changes)

@@ -103,50 +103,17 @@ reachable:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import message_users, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
-from ansible_collections.cairn.openstack.plugins.module_utils.rest import Api
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
 
 
 def main():
-    user = {
-        "name": {"type": "str", "required": True},
-        "password": {"type": "str", "no_log": True},
-        "vhost": {"type": "str", "required": True},
-        "tags": {"type": "list", "elements": "str", "default": []},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    }
-    admin = {"name": {"type": "str", "required": True}, "password": {"type": "str", "required": True, "no_log": True}}
-    module = AnsibleModule(
-        argument_spec={
-            "admin": {"type": "dict", "required": True, "options": admin},
-            "users": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": user,
-                "required_if": [("state", "present", ["password"])],
-            },
-            "remove": {"type": "list", "elements": "str", "default": ["guest"]},
-            "url": {"type": "str", "default": "http://127.0.0.1:15672"},
-            "wait": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=message_users.SPEC, supports_check_mode=True)
     turn.take(module)
-    options = module.params
-    admin = {**options["admin"], "vhost": "/", "tags": ["administrator"], "state": "present"}
     try:
-        api = Api(options["url"], basic=(admin["name"], admin["password"]))
-        try:
-            state = message_users.read(api, 0 if module.check_mode else options["wait"])
-        except Unreachable:
-            if not module.check_mode:
-                raise
-            state = message_users.presume(options["users"], admin)
-        changes = message_users.plan(admin, options["users"], options["remove"], state, api)
+        changes, reachable = message_users.compute(module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, reachable=state.reachable)
+    settle(module, changes, reachable=reachable)
 
 
 if __name__ == "__main__":

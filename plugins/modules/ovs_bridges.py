@@ -97,38 +97,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
 
-BRIDGE = {
-    "name": {"type": "str", "required": True},
-    "ports": {"type": "list", "elements": "str", "default": []},
-    "patches": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"peer": {"type": "str", "required": True}},
-    },
-    "addresses": {"type": "list", "elements": "str", "default": []},
-    "routes": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {"to": {"type": "str", "required": True}, "via": {"type": "str", "required": True}},
-    },
-    "take_over": {"type": "str"},
-    "mtu": {"type": "int"},
-}
-
 
 def main() -> None:
     """Compare, and unless in check mode change; or confirm a change."""
-    module = AnsibleModule(
-        argument_spec={
-            "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
-            "bridges": {"type": "list", "elements": "dict", "default": [], "options": BRIDGE},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "confirm": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ovs_bridges.SPEC, supports_check_mode=True)
     turn.take(module)
     try:
         if module.params["confirm"]:

@@ -123,51 +123,17 @@ from functools import partial
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import schemas, turn
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
-from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, reach
 
 
 def main():
-    unless = {
-        "database": {"type": "str", "required": True},
-        "alembic": {"type": "str"},
-        "table": {"type": "str", "default": "alembic_version"},
-        "query": {"type": "str"},
-    }
-    step = {
-        "run": {"type": "str", "required": True},
-        "user": {"type": "str", "required": True},
-        "environment": {"type": "dict", "default": {}},
-        "unless": {
-            "type": "dict",
-            "required": True,
-            "options": unless,
-            "mutually_exclusive": [("alembic", "query")],
-            "required_one_of": [("alembic", "query")],
-        },
-    }
-    schema = {
-        "name": {"type": "str", "required": True},
-        "steps": {"type": "list", "elements": "dict", "required": True, "options": step},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "schemas": {"type": "list", "elements": "dict", "required": True, "options": schema},
-            "login_unix_socket": {"type": "path", "default": SOCKET},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=schemas.SPEC, supports_check_mode=True)
     turn.take(module)
     try:
-        server = reach(module)
-        changes, steps = schemas.plan(module.params["schemas"], server, module.check_mode)
-        if not module.check_mode:
-            schemas.forget_done(module.params["schemas"], changes)
-            if changes:
-                changes, steps = schemas.prepare(module.params["schemas"], server)
+        changes, steps, reachable = schemas.compute(module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
     perform = partial(schemas.perform, module.params["schemas"])
-    settle(module, changes, perform, steps=steps, reachable=server is not None)
+    settle(module, changes, perform, steps=steps, reachable=reachable)
 
 
 if __name__ == "__main__":

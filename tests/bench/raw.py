@@ -79,11 +79,10 @@ def infrastructure(part: dict) -> None:
     run("systemctl", "daemon-reload")
     run("systemctl", "reload", "dbus")
     start(part, "infrastructure")
-    for bridge in part["bridges"]:
+    datapath = part["bridges"]["datapath"]
+    for bridge in part["bridges"]["bridges"]:
         name = bridge["name"]
-        run(
-            "ovs-vsctl", "--may-exist", "add-br", name, "--", "set", "bridge", name, f"datapath_type={part['datapath']}"
-        )
+        run("ovs-vsctl", "--may-exist", "add-br", name, "--", "set", "bridge", name, f"datapath_type={datapath}")
 
 
 def accounts(part: dict) -> None:
@@ -93,7 +92,7 @@ def accounts(part: dict) -> None:
         sql += f"CREATE DATABASE {row['name']};"
         sql += f"GRANT ALL ON {row['name']}.* TO '{row['user']}'@'%' IDENTIFIED BY '{row['password']}';"
     run("mariadb", text=sql)
-    for row in part["message_users"]:
+    for row in part["message_users"]["users"]:
         run("rabbitmqctl", "add_vhost", row["vhost"])
         run("rabbitmqctl", "add_user", row["name"], text=row["password"])
         run("rabbitmqctl", "set_permissions", "-p", row["vhost"], row["name"], ".*", ".*", ".*")
@@ -130,9 +129,9 @@ def answers(service: dict) -> None:
 def identity(part: dict) -> None:
     """Start Keystone and Placement; make the accounts and endpoints without which the others do not start."""
     start(part, "identity")
-    os.environ["OS_BOOTSTRAP_PASSWORD"] = part["auth"]["password"]
-    url = part["auth"]["url"]
-    run("keystone-manage", "bootstrap", "--bootstrap-region-id", part["region"],
+    os.environ["OS_BOOTSTRAP_PASSWORD"] = part["identity"]["auth"]["password"]
+    url = part["identity"]["auth"]["url"]
+    run("keystone-manage", "bootstrap", "--bootstrap-region-id", part["identity"]["region"],
         "--bootstrap-public-url", url, "--bootstrap-internal-url", url)  # fmt: skip
     run("sh", "-c", '. /root/openrc; exec python3 -c "$0"', CATALOGUE, text=json.dumps(part["identity"]))
 

@@ -10,8 +10,8 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.module_utils import identity
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
+from ansible_collections.cairn.openstack.plugins.module_utils.identity_spec import SPEC
 from ansible_collections.cairn.openstack.plugins.module_utils.rest import Denied
-from ansible_collections.cairn.openstack.plugins.modules.identity import spec
 
 URL = "http://cloud:9292"
 WANTED = {
@@ -43,7 +43,7 @@ LINES = [
 
 
 def options(**changed):
-    checked = ArgumentSpecValidator(spec()).validate({**copy.deepcopy(WANTED), **changed})
+    checked = ArgumentSpecValidator(SPEC).validate({**copy.deepcopy(WANTED), **changed})
     assert checked.error_messages == []
     return checked.validated_parameters
 

@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which verbs have something to do on a host: what their modules compare, in one process and at the same time.
+
+Starting a module costs 0.4 s, which most runs would spend only to hear that there is nothing to do. Whatever is not
+plain is due: then the module itself waits, repairs, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.cairn.openstack.plugins.module_utils import (
+    databases,
+    first_sync,
+    identity,
+    identity_spec,
+    keystone_keys,
+    message_users,
+    ovs_bridges,
+    schemas,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+
+
+def _databases(options: dict) -> bool:
+    changes, reachable = databases.compute(options, True)
+    return bool(changes) or not reachable
+
+
+def _message_users(options: dict) -> bool:
+    changes, reachable = message_users.compute(options, True)
+    return bool(changes) or not reachable
+
+
+def _schemas(options: dict) -> bool:
+    changes, _steps, reachable = schemas.compute(options, True)
+    # A mark that a killed run left is the module's to take away.
+    return bool(changes) or not reachable or any(map(first_sync.marked, options["schemas"]))
+
+
+def _keystone_keys(options: dict) -> bool:
+    return bool(keystone_keys.compute(options))
+
+
+def _identity(options: dict) -> bool:
+    if identity.unproven(options["users"]):
+        # Trying a password takes 0.4 s; the module does it, and remembers.
+        return True
+    changes, reachable = identity.compute(identity.Keystone(options["auth"]), options, True)
+    return bool(changes) or not reachable
+
+
+def _ovs_bridges(options: dict) -> bool:
+    found = ovs_bridges.bring(options, True)
+    return found["changed"] or bool(found["warnings"])
+
+
+VERBS = {
+    "databases": (databases.SPEC, _databases),
+    "message_users": (message_users.SPEC, _message_users),
+    "schemas": (schemas.SPEC, _schemas),
+    "keystone_keys": (keystone_keys.SPEC, _keystone_keys),
+    "identity": (identity_spec.SPEC, _identity),
+    "ovs_bridges": (ovs_bridges.SPEC, _ovs_bridges),
+}
+"""Of each module its options, and what tells whether it would do anything with them."""
+
+
+def due(asked: dict[str, dict]) -> dict[str, bool]:
+    """Return of each of the names *asked* whether its module has something to do.
+
+    :param asked: under a name of the caller's, the module and its C(options).
+    :raises Failed: there is no such module, or it has no such options.
+    """
+    ready = {name: _valid(name, **one) for name, one in asked.items()}
+    with ThreadPoolExecutor(max(1, len(ready))) as pool:
+        return dict(pool.map(lambda name: (name, _is_due(*ready[name])), ready))
+
+
+def _valid(name: str, module: str, options: dict) -> tuple:
+    """Return what compares, and the options with their defaults."""
+    if module not in VERBS:
+        raise Failed(f"{name}: there is no module {module!r} here, only {', '.join(VERBS)}")
+    spec, compare = VERBS[module]
+    checked = ArgumentSpecValidator(spec).validate(options)
+    if checked.error_messages:
+        raise Failed(f"{name}: " + "; ".join(checked.error_messages))
+    return compare, checked.validated_parameters
+
+
+def _is_due(compare, options: dict) -> bool:
+    try:
+        return compare(options)
+    except (Failed, BridgesError):
+        return True
