@@ -34,6 +34,8 @@ LISTED = ("package", "secret")
 # Of a failure's words and of each unit's log in it.
 LOG_LINES = 8
 HEAD_LINES = 12
+# A line of a failure that is longer, in characters, is nothing to read, and takes minutes to wrap.
+LINE_LENGTH = 2000
 HOSTS_WIDTH = 24
 TITLE_WIDTH = 44
 SLOW = 1.0
@@ -209,9 +211,13 @@ def _wrapped(start: str, text: str, width: int) -> list[str]:
     lines = [
         line
         for part in text.splitlines() or [""]
-        for line in textwrap.wrap(part, room, subsequent_indent="  ", break_on_hyphens=False) or [""]
+        for line in textwrap.wrap(_clipped(part), room, subsequent_indent="  ", break_on_hyphens=False) or [""]
     ]
     return [(start if place == 0 else " " * len(start)) + line for place, line in enumerate(lines)]
+
+
+def _clipped(line: str) -> str:
+    return line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]} … {len(line) - LINE_LENGTH} characters more"
 
 
 def wrapped(lines: Lines, width: int) -> Lines:

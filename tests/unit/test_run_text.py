@@ -225,3 +225,9 @@ class TestRemedies:
         found = remedies.remedy(words)
         assert remedy in found
         assert bool(found) == bool(remedy)
+
+
+def test_a_line_that_nobody_would_read_is_cut():
+    shown = [line for line, _colour in run_text.wrapped([("1" * 3_000_000, None)], 100)]
+    assert len(shown) < 30
+    assert " ".join(shown).endswith("2998000 characters more")

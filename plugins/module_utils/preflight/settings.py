@@ -164,6 +164,7 @@ RULES: dict[str, Rule] = {
         lambda value: all(map(is_network, value)),
         "Write them as in 192.0.2.0/24, host bits zero.",
     ),
+    "cloud_image_cache": _least(0, "It is in GiB, and 0 keeps nothing."),
     "cloud_workers": _least(0, "0 derives it from the processors."),
     "cloud_scheduler_filters": Rule("at least one filter", bool, "Remove the line for the usual ones."),
     "cloud_cpu_ratio": Rule("more than 0", lambda value: float(value) > 0, "4.0 is usual, 1.0 shares nothing."),
