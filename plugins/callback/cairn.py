@@ -18,6 +18,8 @@ description:
   - The extra variable C(plan_out) names a file that gets all changes and failures as JSON, readable by its owner alone.
   - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 when the plan has something to do.
     Those of failures (2) and unreachable hosts (4) stay.
+  - Keeps the collection's modules as Ansible packs them for a host from one run to the next, in the folder
+    C(cairn_payloads) of C(ANSIBLE_HOME), a folder in it for each state of the code.
 author: The Cairn authors (@cairn)
 requirements:
   - set as C(stdout_callback) in the configuration
