@@ -12,7 +12,7 @@ from support import ask
 @pytest.fixture(scope="module")
 def apis(controller, state, looks):
     """Return how each public API answers."""
-    bundle = next(iter(looks.values()))["part"]["cairn"]["auth"]["cafile"]
+    bundle = next(iter(looks.values()))["part"]["cairn"]["identity"]["auth"]["cafile"]
     found = ask(controller, "cloud/scripts/apis.py", bundle, json.dumps(state["endpoints"]))
     assert found, "the catalogue has no public endpoint"
     return found
