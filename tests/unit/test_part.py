@@ -499,7 +499,7 @@ def test_wrong_options_are_named_all_at_once(root, tmp_path):
 @pytest.mark.parametrize(("size", "state"), [(0, "stopped"), ("2", "started")])
 def test_images_are_kept_at_hand_where_asked(root, tmp_path, size, state):
     """A number that comes by -e is a text."""
-    part = parts(root, tmp_path, "aio", {"cloud_image_cache": size})["aio1"]
+    (part,) = parts(root, tmp_path, "aio", {"cloud_image_cache": size}).values()
     conf = file(part, "/etc/glance/glance-api.conf")
     assert ("image_cache_max_size = 2147483648\n" in conf) == (state == "started")
     assert f"flavor = keystone{'+cachemanagement' if state == 'started' else ''}\n" in conf
