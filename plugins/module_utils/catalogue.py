@@ -398,6 +398,8 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     result = []
     packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
     wsgi = {api["name"]: _uwsgi_paths(page, api) for api in page["apis"] if api.get("uwsgi")}
+    # The first API asks Keystone about its callers, with a token of the page's account.
+    asks = page["apis"][0].get("unit", page["apis"][0]["name"]) if has_account(page) and page["apis"] else None
     for unit in page["units"]:
         if not _runs(unit, groups):
             continue
@@ -411,6 +413,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "reads": sorted({*reads, *unit.get("reads", [])}),
                 "packages": unit.get("packages", packages),
                 "effects": unit.get("effects", []),
+                "account": page["name"] if name == asks else None,
                 "at_once": unit.get("at_once", False),
                 "reload": unit.get("reload", name in wsgi),
                 # What a reload of the workers leaves as it was: the master's own.

@@ -18,10 +18,13 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.config_files import fingerprint
+from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, Missing, Server
 
 STAMPS = "/var/lib/cairn/units.json"
 _OUTPUT = "output of "
+_ACCOUNT = "account "
 
 _PROPERTIES = (
     "Id",
@@ -83,10 +86,22 @@ def package_versions(names: set[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
 
 
-def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str]) -> dict[str, str]:
+def account_ids() -> dict[str, str] | None:
+    """Return the ids of Keystone's accounts by name, None where its database is not on this host or doesn't answer."""
+    try:
+        rows = Server(SOCKET).rows("SELECT name, user_id FROM keystone.local_user WHERE domain_id = 'default'")
+    except Missing:
+        return {}
+    except Failed:
+        return None
+    return {row["name"]: row["user_id"] for row in rows}
+
+
+def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids: dict[str, str] | None) -> dict:
     """Return what *unit* reads, each thing with its fingerprint; a missing file's is empty.
 
     :param will_change: fingerprints of files that are taken as written.
+    :param ids: those of Keystone's accounts, None where they are not known: then no account is among what is read.
     """
     found = {}
     for pattern in unit["reads"]:
@@ -96,6 +111,8 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str]) -> 
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
+    if unit["account"] and ids is not None:
+        found[f"{_ACCOUNT}{unit['account']}"] = ids.get(unit["account"], "")
     return {**found, **effects(unit)}
 
 
@@ -234,7 +251,9 @@ class Unit:
         old = stamp["reads"]
         # What a page names no longer is no reason, unless it has gone from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
-        return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]})
+        # It can't hold a token of an account that was not there yet.
+        later = {what for what in self.reads if what.startswith(_ACCOUNT) and not old.get(what)}
+        return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
         started = float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)

@@ -47,6 +47,12 @@ options:
         type: list
         elements: str
         default: []
+      account:
+        description:
+          - The account of Keystone's, in its default domain, by whose token the unit asks about its callers. Where it
+            was deleted and made anew, the unit is stale; Keystone doesn't find a token of the former one, and the unit
+            takes that for its callers' fault until the token has run out. Only seen where Keystone's database is.
+        type: str
       reload:
         description: The unit takes a reload where others need a restart.
         type: bool
@@ -148,6 +154,7 @@ UNIT = {
     "reads": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "effects": {"type": "list", "elements": "str", "default": []},
+    "account": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "at_once": {"type": "bool", "default": False},
@@ -161,10 +168,16 @@ def survey(asked: list[dict], will_change: dict[str, str], will_stop: list[str])
     for name in found.keys() & set(will_stop):
         found[name]["ActiveState"] = "inactive"
     versions = u.package_versions({package for unit in asked for package in unit["packages"]})
+    ids = u.account_ids() if any(unit["account"] for unit in asked) else None
     stamps, boot = u.load_stamps(), u.boot_id()
     return [
         u.Unit(
-            unit, found[unit["name"]], u.reads(unit, versions, will_change), stamps.get(unit["name"]), boot, will_change
+            unit,
+            found[unit["name"]],
+            u.reads(unit, versions, will_change, ids),
+            stamps.get(unit["name"]),
+            boot,
+            will_change,
         )
         for unit in asked
     ]

@@ -250,6 +250,7 @@ BATCHES = {
             "identity object user neutron create",
             "identity object role admin of neutron on project service grant",
             "identity object role service of neutron on project service grant",
+            "unit neutron-api reload account neutron",
         ),
         row(
             "an account's password changed",

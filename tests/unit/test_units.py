@@ -18,6 +18,7 @@ ASKED = {
     "reads": [],
     "packages": [],
     "effects": [],
+    "account": None,
     "reload": False,
     "restart_for": [],
     "at_once": False,
@@ -103,6 +104,21 @@ class TestStale:
         assert unit(reads=undone, stamp=stamp(done, invocation)).stale() == ["output of nft"]
         assert unit(reads=done, stamp=stamp(done, invocation)).stale() == []
 
+    @pytest.mark.parametrize(
+        ("was", "now", "why"),
+        [
+            ("1", "1", []),
+            ("1", "2", ["account lamp"]),
+            ("1", "", ["account lamp"]),  # deleted, and about to be made anew
+            ("", "1", []),
+            (None, "1", []),
+            ("1", None, []),  # the database doesn't answer
+        ],
+    )
+    def test_its_account_was_made_anew(self, was, now, why):
+        stamped, reads = ({} if one is None else {"account lamp": one} for one in (was, now))
+        assert unit(reads=reads, stamp=stamp(stamped)).stale() == why
+
     def test_its_reload_failed(self):
         failed = unit(reads={"/c": "1"}, found={"StatusText": "Reload failed!"}, stamp=stamp({"/c": "1"}))
         assert failed.stale() == ["the last reload, which failed"]
@@ -118,7 +134,7 @@ class TestStale:
 
 class TestDigest:
     def reads(self, path):
-        return units.reads({"reads": [str(path)], "packages": [], "effects": []}, {}, {})
+        return units.reads({**ASKED, "reads": [str(path)]}, {}, {}, None)
 
     def test_content_mode_and_owner_count(self, tmp_path):
         path = tmp_path / "c"
@@ -149,8 +165,8 @@ class TestDigest:
         assert list(self.reads(tmp_path / "d" / "*.conf")) == [str(tmp_path / "d/a.conf")]
 
     def test_packages(self):
-        asked = {"reads": [], "packages": ["a", "b"], "effects": []}
-        assert units.reads(asked, {"a": "1.0"}, {}) == {"package a": "1.0", "package b": ""}
+        asked = {**ASKED, "packages": ["a", "b"]}
+        assert units.reads(asked, {"a": "1.0"}, {}, None) == {"package a": "1.0", "package b": ""}
 
     def test_effects(self, tmp_path):
         (tmp_path / "kernel").write_text("rule\n")
