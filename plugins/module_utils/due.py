@@ -9,6 +9,7 @@ plain is due: then the module itself waits, repairs, or says what is wrong.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.module_utils import (
@@ -25,20 +26,15 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 
 
-def _databases(options: dict) -> bool:
-    changes, reachable = databases.compute(options, True)
-    return bool(changes) or not reachable
-
-
-def _message_users(options: dict) -> bool:
-    changes, reachable = message_users.compute(options, True)
+def _served(verb, options: dict) -> bool:
+    """Whether there is something to do at a server, or none that answers."""
+    changes, *_report, reachable = verb.compute(options, True)
     return bool(changes) or not reachable
 
 
 def _schemas(options: dict) -> bool:
-    changes, _steps, reachable = schemas.compute(options, True)
     # A mark that a killed run left is the module's to take away.
-    return bool(changes) or not reachable or any(map(first_sync.marked, options["schemas"]))
+    return _served(schemas, options) or any(map(first_sync.marked, options["schemas"]))
 
 
 def _keystone_keys(options: dict) -> bool:
@@ -59,8 +55,8 @@ def _ovs_bridges(options: dict) -> bool:
 
 
 VERBS = {
-    "databases": (databases.SPEC, _databases),
-    "message_users": (message_users.SPEC, _message_users),
+    "databases": (databases.SPEC, partial(_served, databases)),
+    "message_users": (message_users.SPEC, partial(_served, message_users)),
     "schemas": (schemas.SPEC, _schemas),
     "keystone_keys": (keystone_keys.SPEC, _keystone_keys),
     "identity": (identity_spec.SPEC, _identity),

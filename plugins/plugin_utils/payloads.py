@@ -63,12 +63,13 @@ class Payloads:
             new = [path for path in _archives(self.run) if not (self.current / path.name).exists()]
             if not new:
                 return
-            self.current.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.kept, self.current):  # each by itself: a parent would get the mode of the umask
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in new:
                 _copy(path, self.current)
             for folder in self.kept.iterdir():
                 if time.time() - folder.stat().st_mtime > UNUSED:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(folder)
 
 
 def state() -> str:
