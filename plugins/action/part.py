@@ -77,6 +77,10 @@ class ActionModule(ActionBase):
         """Return the setting *name*, templated."""
         return self._templar.template(self.task_vars[name])
 
+    def number(self, name):
+        """Return the setting *name* as the integer that it is: from the command line it comes as text."""
+        return int(self.setting(name))
+
     def cloud(self, pages, hosts, me):
         """Return what pages may ask about the cloud as a whole and about this host: their variable ``cloud``."""
         probe = self.task_vars["cairn_probe"]
@@ -136,12 +140,13 @@ class ActionModule(ActionBase):
             "bind": "127.0.0.1" if fronted and "controller" in me["groups"] else me["address"],
             "fronted": fronted,
             "vip_interface": self.setting("cloud_vip_interface") or topology.interface_with(probe, me["address"]),
-            "vip_router_id": self.setting("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
+            "vip_router_id": self.number("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
             "database_host": internal_name,
             "memcached": ",".join(f"{host['address']}:11211" for host in controllers),
             "keystone_url": f"{scheme}://{internal_name}:5000/v3",
             "keystone_public_url": f"{scheme}://{public_name}:5000/v3",
             "ca_file": "/etc/cairn/ca.crt" if scheme == "https" else None,
+            "image_cache": self.number("cloud_image_cache"),
             "workers": catalogue.workers(self.setting("cloud_workers"), probe["cpus"]),
             "pool": 5,
             "operator_ca": self.setting("cloud_tls_ca") or f"{folder.path}/ca.crt",

@@ -61,7 +61,7 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
     found = storage.backends(setting, hosts)
     ceph = storage.of_kind(found, "ceph")
     result = {"backends": found, "ceph": _ceph(ceph, hosts, me, cloud) if ceph else NO_CEPH}
-    volumes = [one for one in storage.serving(found, "volumes") if _volumes_on(one, me)]
+    volumes = [one for one in storage.serving(found, "volumes") if _runs_on(one, me)]
     result["here"] = sorted({one["kind"] for one in volumes})
     result["kinds"] = sorted({one["kind"] for one in storage.serving(found, "volumes")})
     result["groups"] = [
@@ -77,15 +77,19 @@ def of_host(setting: Any, hosts: Mapping[str, Host], me: Host, cloud: Mapping[st
     result["images"] = sorted({one["kind"] for one in storage.serving(found, "images")})
     result["glance"] = _glance(found, cloud)
     result["nova"] = _nova(result["ceph"], result["multipath"])
-    result["backups"] = next((one["kind"] for one in storage.serving(found, "backups")), None)
+    result["backups"] = next((one["kind"] for one in storage.serving(found, "backups") if _runs_on(one, me)), None)
+    # cinder-volume and cinder-backup have volumes here for a while, as guests have them on compute hosts.
+    result["attaches"] = bool(result["here"] or result["backups"])
     result["default_type"] = next((one["type"] for one in storage.serving(found, "volumes")), None)
     return result
 
 
-def _volumes_on(one: storage.Backend, me: Host) -> bool:
-    """Whether cinder-volume serves the back end *one* on the host: where it is said to, or else on controllers."""
-    # Hosts of Ceph have its disks; whoever asks them may be anywhere.
-    return me["name"] in one["hosts"] if one["kind"] != "ceph" and one["hosts"] else "controller" in me["groups"]
+def _runs_on(one: storage.Backend, me: Host) -> bool:
+    """Whether Cinder serves the back end *one* from the host: from where it is said to, or else from controllers."""
+    # Hosts of Ceph and Swift have their disks; whoever asks them may be anywhere.
+    if one["kind"] in ("lvm", "nfs") and one["hosts"]:
+        return me["name"] in one["hosts"]
+    return "controller" in me["groups"]
 
 
 def within(addresses: list[str], networks: list[str]) -> list[str]:
@@ -146,7 +150,7 @@ def _cinder(
                 "cinder_internal_tenant_user_id": _NOBODY,
             }
     for one in storage.serving(found, "backups"):
-        sections["DEFAULT"] |= _backup(one)
+        sections["DEFAULT"] |= _backup(one) if _runs_on(one, me) else {}
     return sections
 
 

@@ -41,8 +41,8 @@ options:
         default: false
       disks:
         description:
-          - The sizes of an emulated machine's blank disks, such as V(4G). The first is
-            C(/dev/disk/by-id/virtio-disk1).
+          - The sizes of its blank disks, such as V(4G). The first is C(/dev/disk/by-id/virtio-disk1).
+          - A container's are loop devices of this machine.
         type: list
         elements: str
         default: []

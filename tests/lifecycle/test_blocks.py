@@ -87,7 +87,7 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, fl
     storage = host(playbooks, name)
     (device,) = [one["path"] for one in storage.ansible.get_variables()["test_disks"]]
     (number,) = storage.check_output("ceph osd ls-tree %s", name).split()
-    storage.check_output("systemctl stop ceph-osd@%s && rm %s", number, device)
+    storage.check_output("systemctl stop ceph-osd@%s && blkdiscard --force --zeroout %s", number, device)
     refused = playbooks.run("playbooks/site.yml")
     purge = f"ceph osd purge {number} --yes-i-really-mean-it"
     assert refused.code != 0

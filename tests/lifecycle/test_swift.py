@@ -23,6 +23,8 @@ SAMPLE = 150
 VICTIM = "storage2"
 # Container → the index of its policy.
 CONTAINERS = {"three": 0, "coded": 1}
+# What each storage host gives to Swift, and what it has besides.
+ONE, TWO, MORE = "virtio-disk2", "virtio-disk3", "virtio-disk4"
 HEALED = 600
 
 
@@ -70,7 +72,8 @@ def with_devices(playbooks, controller, **changes):
     devices = controller.ansible.get_variables()["test_devices"]
     for name, found in changes.items():
         devices[name] = [
-            {"path": f"/srv/node/{device}", "backend": "objects", "weight": weight} for device, weight in found.items()
+            {"path": f"/dev/disk/by-id/{device}", "backend": "objects", "weight": weight}
+            for device, weight in found.items()
         ]
     return f"--extra-vars={json.dumps({'test_devices': devices})}"
 
@@ -173,23 +176,23 @@ def change(playbooks, controller, client, capsys):
 
 def test_a_device_is_added(change):
     """Replicas move to it, and nowhere else."""
-    found = change("added", storage3={"d1": 100, "d2": 100, "d3": 100})
-    assert all(one["to"] == ["storage3/d3"] for one in found.values()), found
+    found = change("added", storage3={ONE: 100, TWO: 100, MORE: 100})
+    assert all(one["to"] == [f"storage3/{MORE}"] for one in found.values()), found
     # Each host has a replica of every partition, and goes on so: a third of the host's moves.
     assert all(80 <= one["moved"] <= 90 for one in found.values()), found
 
 
 def test_a_device_gets_another_weight(change):
     """Replicas leave it, and no other."""
-    found = change("reweighted", storage3={"d1": 100, "d2": 100, "d3": 50})
-    assert all(one["from"] == ["storage3/d3"] for one in found.values()), found
+    found = change("reweighted", storage3={ONE: 100, TWO: 100, MORE: 50})
+    assert all(one["from"] == [f"storage3/{MORE}"] for one in found.values()), found
 
 
 def test_a_device_is_removed(change, playbooks, controller):
     """It is drained, then taken out of the rings, which moves nothing any more."""
-    found = change("drained", storage3={"d1": 100, "d2": 100})
-    assert all(one["from"] == ["storage3/d3"] for one in found.values()), found
-    found = change("removed", storage3={"d1": 100, "d2": 100})
+    found = change("drained", storage3={ONE: 100, TWO: 100})
+    assert all(one["from"] == [f"storage3/{MORE}"] for one in found.values()), found
+    found = change("removed", storage3={ONE: 100, TWO: 100})
     assert all(one["moved"] == 0 for one in found.values()), found
     assert playbooks.must("playbooks/site.yml").changes == []
 
@@ -198,13 +201,16 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
     """An empty one in its place: no ring changes, and copies come back."""
     storage = host(playbooks, groups["storage"][-1])
     before = rings(controller)
-    # At once: the replicators go on writing into it.
-    storage.check_output("mv /srv/node/d2 /var/tmp/died && rm -r /var/tmp/died")
+    # The replicators are in it now and then.
+    folder = f"/srv/node/{TWO}"
+    storage.check_output("timeout 60 sh -c %s", f"until umount {folder}; do sleep 0.2; done")
+    storage.check_output("blkdiscard --force --zeroout /dev/disk/by-id/%s", TWO)
     began = time.monotonic()
     playbooks.must("playbooks/site.yml")
     assert sum(missing(controller, client).values()) > 0
     healed(controller, client)
     seconds = time.monotonic() - began
+    assert storage.check_output("findmnt --noheadings --output FSTYPE %s", folder) == "xfs"
     gone = client.lost()
     table("replaced", *REPLACED).add("Swift", "nothing", len(gone), f"{seconds:.0f} s")
     assert gone == {}
@@ -214,7 +220,7 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
 def test_more_is_not_removed_than_is_safe(playbooks, controller):
     """Two of three hosts leave the inventory's devices: refused before anything is touched."""
     before = rings(controller)
-    option = with_devices(playbooks, controller, storage2={}, storage3={"d1": 0, "d2": 0})
+    option = with_devices(playbooks, controller, storage2={}, storage3={ONE: 0, TWO: 0})
     run = playbooks.run("playbooks/site.yml", option)
     assert run.code != 0
     assert rings(controller) == before

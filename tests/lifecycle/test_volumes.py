@@ -23,7 +23,7 @@ class Volumes:
         self.controller, self.initiator, self.address = controller, initiator, address
         self.table = table("volumes", "what", "result", "seconds")
         self.began = time.monotonic()
-        self.volumes, self.snapshots, self.attachments = [], [], {}
+        self.volumes, self.snapshots, self.backups, self.attachments = [], [], [], {}
 
     def cinder(self, action, **values):
         """Have Cinder do something."""
@@ -45,6 +45,12 @@ class Volumes:
         snapshot = self.cinder("snapshot", volume=volume)["id"]
         self.snapshots.append(snapshot)
         return snapshot
+
+    def backup(self, volume):
+        """Make a backup of a volume that nobody uses and return its id."""
+        backup = self.cinder("backup", volume=volume)["id"]
+        self.backups.append(backup)
+        return backup
 
     def attach(self, volume, describe="describe"):
         """Let the initiator have a volume."""
@@ -73,7 +79,7 @@ def volumes(playbooks, controller, table):
     yield found
     for volume in [*found.attachments]:
         found.detach(volume)
-    found.cinder("remove", volumes=found.volumes, snapshots=found.snapshots)
+    found.cinder("remove", volumes=found.volumes, snapshots=found.snapshots, backups=found.backups)
 
 
 def test_lvm(playbooks, groups, volumes):
@@ -105,12 +111,19 @@ def test_lvm(playbooks, groups, volumes):
     volumes.seen("LVM: a volume of a snapshot, after its origin was overwritten", "the digest of before")
 
 
-def test_several_paths(volumes):
-    """A volume that is reached over two networks is one disk, which is read while one of them is away."""
+@pytest.fixture
+def compute(volumes):
+    """Return the initiator with the files that a compute host gets."""
     page = yaml.safe_load((ROOT / "roles/catalog/defaults/main/cinder.yml").read_text(encoding="utf-8"))
-    initiator = volumes.initiator
-    initiator.check_output("echo %s > /etc/multipath.conf", page["catalog_cinder"]["config"]["multipath"])
-    initiator.check_output("systemctl restart multipathd")
+    for name, path in (("multipath", "/etc/multipath.conf"), ("lvmlocal", "/etc/lvm/lvmlocal.conf")):
+        volumes.initiator.check_output(f"echo %s > {path}", page["catalog_cinder"]["config"][name])
+    volumes.initiator.check_output("systemctl restart multipathd")
+    return volumes.initiator
+
+
+def test_several_paths(volumes, compute):
+    """A volume that is reached over two networks is one disk, which is read while one of them is away."""
+    initiator = compute
     volume = volumes.make(size=1, volume_type="disks")
     volumes.attach(volume, "describe_paths")
     assert len(volumes.attachments[volume]["connection"]["target_portals"]) == 2
@@ -124,6 +137,24 @@ def test_several_paths(volumes):
         initiator.check_output("ip link set eth1 up")
     volumes.detach(volume)
     volumes.seen("LVM: a volume by two paths, 4 MiB written; one network cut, read", "the digest of what was written")
+
+
+@pytest.mark.parametrize(("describe", "paths"), [("describe", "one path"), ("describe_paths", "two paths")])
+def test_a_guests_volume_group_is_the_guests(volumes, compute, describe, paths):
+    """What a guest makes of its disk is not a volume group of the host that has the disk."""
+    every = '--config=devices{global_filter=["a|.*|"]}'
+    groups = "vgs --noheadings --options vg_name"
+    volume = volumes.make(size=1, volume_type="disks")
+    volumes.attach(volume, describe)
+    device = volumes.brick(volume, "connect")["connect"]
+    compute.check_output(f"vgcreate %s guests {device}", every)
+    try:
+        assert "guests" in compute.check_output(f"{groups} %s", every)
+        assert "guests" not in compute.check_output(groups)
+    finally:
+        compute.check_output("vgremove %s guests", every)
+    volumes.detach(volume)
+    volumes.seen(f"LVM: a volume group made inside a volume, by {paths}", "the host does not see it")
 
 
 def test_nfs(volumes):
@@ -153,6 +184,24 @@ def test_a_volume_moves(volumes):
     assert volumes.brick(volume, "read")["read"] == written
     volumes.detach(volume)
     volumes.seen("retyped from LVM to NFS, read", "the digest of what was written")
+
+
+def test_a_backup_on_a_share(playbooks, groups, volumes):
+    """A volume of LVM is backed up to files on the share, and another volume is made of them."""
+    volume = volumes.make(size=1, volume_type="disks")
+    volumes.attach(volume)
+    written = volumes.brick(volume, "write")["write"]
+    volumes.detach(volume)
+    backup = volumes.backup(volume)
+    share = host(playbooks, groups["storage"][0])
+    assert backup in share.check_output("find /srv/volumes -name '*%s*'", backup)
+    volumes.seen("NFS: a backup of a volume of LVM", "files on the share")
+    restored = volumes.make(size=1, volume_type="disks")
+    volumes.cinder("restore", backup=backup, volume=restored)
+    volumes.attach(restored)
+    assert volumes.brick(restored, "read")["read"] == written
+    volumes.detach(restored)
+    volumes.seen("NFS: that restored, read", "the digest of what was written")
 
 
 @pytest.mark.parametrize("backend", ["disks", "share"])

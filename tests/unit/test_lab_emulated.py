@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import base, emulator, fleet, image, states, store
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import host as hosts
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, run
 from ansible_collections.cairn.openstack.plugins.modules import lab_base
@@ -31,19 +32,28 @@ def machine(lab):
 def test_what_it_writes_is_in_images(machine, lab):
     assert machine.parts() == ["root.img", "disk1.img", "disk2.img"]
     assert list(machine.images().values())[1:] == ["4G", "512M"]
-    assert Host(lab, "aio1", "10.203.0.10").parts() == ["upper"]
+    assert Host(lab, "aio1", "10.203.0.10", disks=("4G",)).parts() == ["upper", "disk1.img"]
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
     [
         ({"emulated": True, "disks": ("4 GB",)}, "sizes such as 4G; not 4 GB"),
-        ({"emulated": False, "disks": ("4G",)}, "lab_disks needs lab_emulated"),
+        ({"emulated": False, "disks": ("4GB",)}, "sizes such as 4G; not 4GB"),
     ],
 )
 def test_what_cannot_work_is_refused(lab, values, word):
     with pytest.raises(LabError, match=word):
         Host(lab, "storage1", "10.203.0.15", **values).check()
+
+
+def test_a_container_has_disks_where_the_kernel_makes_them_of_files(lab, monkeypatch, tmp_path):
+    container = Host(lab, "storage1", "10.203.0.15", disks=("4G",))
+    monkeypatch.setattr(hosts, "LOOP", str(tmp_path))
+    container.check()
+    monkeypatch.setattr(hosts, "LOOP", str(tmp_path / "none"))
+    with pytest.raises(LabError, match="lab_disks needs lab_emulated here"):
+        container.check()
 
 
 def record(host, **more):
@@ -96,7 +106,8 @@ def test_its_root_is_the_base_under_what_was_sown(machine, tmp_path):
     for name in ("upper", "work", "root"):
         Path(machine.path(name)).mkdir(parents=True)
     Path(machine.path("upper", "name")).write_text("its own")
-    image.make(machine, str(below))
+    image.make(machine)
+    image.fill(machine, str(below))
     assert sorted(os.listdir(machine.path())) == sorted(machine.parts())
     assert run("debugfs", "-R", "cat /name", machine.path("root.img")) == "its own"
     assert run("debugfs", "-R", "cat /same", machine.path("root.img")) == "everybody's"

@@ -140,6 +140,18 @@ class TestOptions:
         assert of_host(setting, "s1")["here"] == ["lvm", "nfs"]
         assert of_host(setting, "s1")["cinder"]["nfs"]["backend_host"] == "nfs"
 
+    def test_who_makes_backups(self):
+        for one, controllers, host in (
+            (NFS, "nfs", None),
+            ({**NFS, "hosts": ["s1"]}, None, "nfs"),
+            (CEPH, "ceph", None),
+            ({"name": "objects", "kind": "swift"}, "swift", None),
+        ):
+            setting = [{**one, "serves": ["backups"]}]
+            assert [of_host(setting, name)["backups"] for name in ("c1", "s1")] == [controllers, host]
+            drivers = ["backup_driver" in of_host(setting, name)["cinder"]["DEFAULT"] for name in ("c1", "s1")]
+            assert drivers == [bool(controllers), bool(host)]
+
     def test_a_share_has_snapshots_only_for_root(self):
         options = of_host([NFS], "c1")["cinder"]["nfs"]
         assert options["nfs_snapshot_support"]

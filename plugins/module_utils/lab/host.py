@@ -17,6 +17,8 @@ SEGMENTS = ("management", "tunnel", "external")
 SHORT = {"management": "mgmt", "tunnel": "tun", "external": "ext"}
 # Of an emulated machine's root, of which only what is in use takes room.
 ROOT_SIZE = "8G"
+# Where it is there, the kernel makes files disks of containers.
+LOOP = "/dev/loop-control"
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,13 @@ class Host:
         return self.lab.path("ssh", "hosts", self.name, f"ssh_host_ed25519_key{suffix}")
 
     def images(self):
-        """The disks of an emulated machine: names of files, with their sizes. The first is its root."""
-        return {"root.img": ROOT_SIZE} | {f"disk{number}.img": size for number, size in enumerate(self.disks, 1)}
+        """The host's disks: names of files, with their sizes. An emulated machine's first is its root."""
+        root = {"root.img": ROOT_SIZE} if self.emulated else {}
+        return root | {f"disk{number}.img": size for number, size in enumerate(self.disks, 1)}
 
     def parts(self):
         """What holds all that a host has written, and so is what a snapshot saves."""
-        return list(self.images()) if self.emulated else ["upper"]
+        return [*([] if self.emulated else ["upper"]), *self.images()]
 
     def exists(self):
         return os.path.exists(self.path("host.json"))
@@ -113,8 +116,8 @@ class Host:
         wrong = [name for name in self.networks if name not in SEGMENTS]
         if wrong or not self.networks:
             raise LabError(f"{self.name}: lab_networks is a list out of {', '.join(SEGMENTS)}; not {wrong}")
-        if self.disks and not self.emulated:
-            raise LabError(f"{self.name}: only an emulated machine has disks: lab_disks needs lab_emulated")
+        if self.disks and not self.emulated and not os.path.exists(LOOP):
+            raise LabError(f"{self.name}: this machine has no {LOOP}: lab_disks needs lab_emulated here")
         for size in self.disks:
             if not re.fullmatch(r"[1-9][0-9]*[MGT]", size):
                 raise LabError(f"{self.name}: lab_disks is a list of sizes such as 4G; not {size}")

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import emulator, netns, process
+from ansible_collections.cairn.openstack.plugins.module_utils.lab import emulator, image, netns, process
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read, run, write
 
 
@@ -92,6 +92,12 @@ def wait_ready(host, seconds):
         raise LabError(f"{host.name} is not reachable at {host.address}:22 after {seconds} s; {host.log} ends:\n{tail}")
 
 
+def _unplug(host):
+    """What a supervisor that is gone may have left."""
+    netns.unplug(host)
+    image.release(host)
+
+
 def off(host, seconds):
     """Power off as with the button; a host that does not follow is a fault, not a reason to kill it."""
     pid = first(host)
@@ -102,7 +108,7 @@ def off(host, seconds):
         process.signal_all([pid], signal.SIGRTMIN + 4)
     if not process.wait_until(lambda: not running(host), seconds, step=0.1):
         raise LabError(f"{host.name} did not power off within {seconds} s (state=killed takes the power away)")
-    netns.unplug(host)
+    _unplug(host)
 
 
 def kill(host):
@@ -114,4 +120,4 @@ def kill(host):
     # The supervisor first, or it would boot the host again.
     for left in ([supervisor(host)], processes(host)):
         process.end([pid for pid in left if pid], grace=0)
-    netns.unplug(host)
+    _unplug(host)

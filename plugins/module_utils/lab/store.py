@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host's disk, which is an upper tree or an emulated machine's images, and the snapshots of it."""
+"""What a host writes, which is an upper tree or an emulated machine's images, and the snapshots of it."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ def create(host, base, user):
     if os.path.exists(host.log):
         os.unlink(host.log)
     sow(host, base, host.path("upper"), user)
+    image.make(host)
     if host.emulated:
-        image.make(host, base)
+        image.fill(host, base)
     _write_record(host, base)
 
 

@@ -66,6 +66,20 @@ def snapshot(volume):
     return {"id": cinder.wait_for_status(made, "available", interval=1, wait=PATIENCE).id}
 
 
+def backup(volume):
+    """Make a backup of a volume that nobody uses."""
+    made = cinder.create_backup(volume_id=volume)
+    return {"id": cinder.wait_for_status(made, "available", interval=2, wait=PATIENCE).id}
+
+
+def restore(backup, volume):
+    """Write a backup to a volume that nobody uses."""
+    cinder.restore_backup(backup, volume)
+    for one in (cinder.get_backup(backup), cinder.get_volume(volume)):
+        cinder.wait_for_status(one, "available", interval=2, wait=PATIENCE)
+    return {}
+
+
 def extend(volume, size):
     """Extend a volume that is in use."""
     said = cinder.post(f"/volumes/{volume}/action", json={"os-extend": {"new_size": size}}, microversion=EXTENDS)
@@ -103,15 +117,17 @@ def detach(attachment):
     return {}
 
 
-def remove(volumes, snapshots):
-    """Remove all of these: snapshots first, or their volumes would stay."""
-    for one in [*map(cinder.get_snapshot, snapshots), *map(cinder.get_volume, volumes)]:
-        (cinder.delete_snapshot if one.id in snapshots else cinder.delete_volume)(one)
-        cinder.wait_for_delete(one, interval=1, wait=PATIENCE)
+def remove(volumes, snapshots, backups):
+    """Remove all of these: snapshots before their volumes, which would else stay."""
+    of = {"backup": backups, "snapshot": snapshots, "volume": volumes}
+    for kind, names in of.items():
+        for one in map(getattr(cinder, f"get_{kind}"), names):
+            getattr(cinder, f"delete_{kind}")(one)
+            cinder.wait_for_delete(one, interval=1, wait=PATIENCE)
     return {}
 
 
 of_images = (image, kept, forget)
-of_volumes = (hear, make, snapshot, extend, retype, attach, detach, remove)
+of_volumes = (hear, make, snapshot, backup, restore, extend, retype, attach, detach, remove)
 actions = {function.__name__: function for function in (*of_images, *of_volumes)}
 print(json.dumps(actions[sys.argv[1]](**json.loads(sys.argv[2]))))
