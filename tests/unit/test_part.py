@@ -378,6 +378,7 @@ class TestSwift:
         assert "WantsMountsFor=/srv/node/sdb\n" in file(
             objects["storage1"], "/etc/systemd/system/swift-devices.service"
         )
+        assert "for disk in /srv/node/sdb; do" in file(objects["storage1"], "/etc/systemd/system/swift-devices.service")
         assert "mount_check = true" in file(objects["storage1"], "/etc/swift/object-server.conf")
         assert "mount_check = false" in file(objects["storage3"], "/etc/swift/object-server.conf")
         assert "--owner=swift --group=swift /srv/node/d1" in file(
