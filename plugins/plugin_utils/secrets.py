@@ -12,18 +12,21 @@ from typing import Any
 
 import yaml
 from ansible.parsing.vault import VaultLib
+from ansible_collections.cairn.openstack.plugins.plugin_utils import ssh
 
 _ALPHABET = string.ascii_letters + string.digits  # safe in URLs, ini files and shell words alike
 _FILE = "secrets.yml"
 
 
 def generate(name: str) -> str:
-    """Return a new secret for *name*: a Fernet or a Ceph key where the name says so, else 40 letters and digits."""
+    """Return a new secret for *name*: a Fernet, a Ceph or an ssh key where it says so, else 40 letters and digits."""
     if name.endswith("_fernet"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     if name.endswith("_cephx"):
         # AES, when it was made (never read), and 16 bytes.
         return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
+    if name.endswith("_ssh"):
+        return ssh.private_key()
     return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 

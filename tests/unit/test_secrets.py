@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import base64
 import stat
+import subprocess
 from types import SimpleNamespace
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.action.secrets import ActionModule
+from ansible_collections.cairn.openstack.plugins.plugin_utils import ssh
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
 PAGE = {"description": "Light", "databases": [{"name": "lamp"}], "secrets": ["key_fernet"]}
@@ -50,6 +52,15 @@ def test_a_secret_is_long_and_never_the_same():
 
 def test_a_fernet_key_is_one():
     assert len(base64.urlsafe_b64decode(generate("lamp_key_fernet"))) == 32
+
+
+def test_an_ssh_key_is_one(tmp_path):
+    key = tmp_path / "key"
+    key.write_text(generate("lamp_ssh"))
+    key.chmod(0o600)
+    told = subprocess.run(["ssh-keygen", "-y", "-f", key], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == ssh.public_key(key.read_text())
+    assert told.startswith("ssh-ed25519 ")
 
 
 def test_made_for_the_owner_alone(action, tmp_path, loader):

@@ -150,7 +150,7 @@ class Cloud:
         self.things = {
             "projects": [thing(RUN)],
             "users": [thing(RUN)],
-            "flavors": [thing(RUN), thing("m1.tiny")],
+            "flavors": [thing(RUN), thing(f"{RUN}-larger"), thing("m1.tiny")],
             "keypairs": [thing(RUN), thing("mine")],
             "servers": [thing(f"{RUN}-{n}", task_state="deleting", status="ACTIVE") for n in (1, 2)],
             "ips": [thing("192.0.2.1")],
@@ -264,6 +264,40 @@ def test_a_machine_in_error_says_novas_words():
         machines.active(run, [machine])
     assert error.value.ids == ("u1",)
     assert run.on(TENANT) == []
+
+
+def test_why_a_machine_was_not_moved_is_said_in_novas_words():
+    """It goes on where it was: only what was done to it says why."""
+    server = SimpleNamespace(status="ACTIVE", fault=None, compute_host="c1", task_state=None)
+    compute = SimpleNamespace(
+        get_server=lambda _id: server,
+        server_actions=lambda _id: iter([SimpleNamespace(message="No valid host"), SimpleNamespace(message=None)]),
+    )
+    run = Run(RUN, SimpleNamespace(compute=compute), OPTIONS)
+    machine = Machine(f"{RUN}-moved", "id-moved", "moved", host="c1")
+    with pytest.raises(Bad, match=r"moved on c1: ACTIVE \(no task\) No valid host"):
+        machines.confirmed(run, run.admin, machine)
+
+
+def test_a_machine_is_moved_to_another_host_that_is_up(monkeypatch):
+    asked = []
+    compute = SimpleNamespace(migrate_server=lambda server, host: asked.append((server, host)))
+    services = [SimpleNamespace(host=name, status="enabled", state="up") for name in ("c1", "c2")]
+    admin = SimpleNamespace(compute=SimpleNamespace(services=lambda binary: services))
+    run = Run(RUN, admin, OPTIONS, admin_there=SimpleNamespace(compute=compute))
+    machine = Machine(f"{RUN}-moved", "id-moved", "moved", host="c1", active=True)
+    run.machines.append(machine)
+
+    def arrives(_run, _conn, machine):
+        machine.host = "c2"
+        return "c1"
+
+    monkeypatch.setattr(machines, "confirmed", arrives)
+    assert machines.moved(run) == "c1 to c2"
+    assert asked == [("id-moved", "c2")]
+    del services[0]
+    with pytest.raises(NotRun, match="no other compute host"):
+        machines.moved(run)
 
 
 def test_no_lease_shows_the_consoles_end():

@@ -12,6 +12,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import 
 
 ROLE = "member"
 INTERFACE = "public"
+# What the larger of the two flavors has more, in MiB.
+LARGER = 64
 
 
 def project_and_user(run: Run) -> str:
@@ -69,9 +71,12 @@ def catalogue(run: Run) -> str:
 
 
 def flavor(run: Run) -> str:
-    """Make a flavor that only the project sees, and see it as its user."""
-    memory, disk = run.options["memory"], run.options["disk"]
-    made = run.admin.compute.create_flavor(name=run.name, ram=memory, vcpus=1, disk=disk, is_public=False)
-    run.admin.compute.flavor_add_tenant_access(made, run.project.id)
-    run.flavor = run.user.compute.find_flavor(run.name, ignore_missing=False)
-    return f"1 processor, {memory} MiB, disk {disk} GiB"
+    """Make flavors that only the project sees, and see them as its user."""
+    compute, memory, disk = run.admin.compute, run.options["memory"], run.options["disk"]
+    for name, ram in ((run.name, memory), (f"{run.name}-larger", memory + LARGER)):
+        made = compute.create_flavor(name=name, ram=ram, vcpus=1, disk=disk, is_public=False)
+        compute.flavor_add_tenant_access(made, run.project.id)
+    run.flavor, run.larger = (
+        run.user.compute.find_flavor(name, ignore_missing=False) for name in (run.name, f"{run.name}-larger")
+    )
+    return f"1 processor, {memory} MiB, disk {disk} GiB; another with {LARGER} MiB more"

@@ -72,7 +72,8 @@ class Sweep:
         projects = list(identity.projects(name=self.name))
         for project in projects:
             self.project(project.id)
-        self.each("flavor", [f for f in compute.flavors() if f.name == self.name], compute.delete_flavor)
+        flavors = [f for f in compute.flavors() if f.name in (self.name, f"{self.name}-larger")]
+        self.each("flavor", flavors, compute.delete_flavor)
         self.each("user", users, identity.delete_user)
         # As long as something is in it, the project is how the next run finds it.
         if not self.left:

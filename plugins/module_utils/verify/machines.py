@@ -8,7 +8,7 @@ import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.verify import network
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Bad, NotRun, poll
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT, VLAN, Machine, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import MOVED, TENANT, VLAN, Machine, Run
 
 # VLAN machines: enough to talk to each other.
 VLAN_MACHINES = 2
@@ -72,10 +72,65 @@ def on_vlan(run: Run) -> str:
         for number, host in enumerate(hosts[:VLAN_MACHINES])
     ]
     active(run, machines)
-    if run.options["lease_line"]:
-        leases(run, machines)
+    for machine in machines:
+        answers(run, machine)
     seen = run.admin.network.get_network(made.id)
     return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
+
+
+def resized(run: Run) -> str:
+    """Boot a machine and give it more memory, as its user does; it gets its address again."""
+    machine = create(run, run.user, MOVED, run.network, kind=MOVED)
+    active(run, [machine])
+    answers(run, machine)
+    run.user.compute.resize_server(machine.id, run.larger.id)
+    was = confirmed(run, run.user, machine)
+    flavor = run.user.compute.get_server(machine.id).flavor
+    if flavor.ram != run.larger.ram:
+        raise Bad(f"{machine.name} has {flavor.ram} MiB, not {run.larger.ram}", (machine.id,), (machine.host,))
+    return f"{run.flavor.ram} to {flavor.ram} MiB, {was} to {machine.host}"
+
+
+def moved(run: Run) -> str:
+    """Have that machine, with its disk, moved to another host, as the administrator does."""
+    (machine,) = run.on(MOVED)
+    other = next((host for host in up_hosts(run.admin) if host != machine.host), None)
+    if not other:
+        raise NotRun("there is no other compute host")
+    run.admin_there.compute.migrate_server(machine.id, host=other)
+    was = confirmed(run, run.admin_there, machine)
+    if machine.host != other:
+        raise Bad(f"{machine.name} is on {machine.host}, not {other}", (machine.id,), (machine.host, other))
+    return f"{was} to {other}"
+
+
+def confirmed(run: Run, conn, machine: Machine) -> str:
+    """Wait for a machine to be where it was sent, confirm that as *conn*, and see it boot; returns where it was.
+
+    :raises Bad: it did not get there; with Nova's own words.
+    """
+
+    def sent():
+        server = run.admin.compute.get_server(machine.id)
+        return server if server.status in ("VERIFY_RESIZE", "ERROR") or not server.task_state else None
+
+    server = poll(sent, run.options["boot_timeout"]) or run.admin.compute.get_server(machine.id)
+    if server.status != "VERIFY_RESIZE":
+        events = run.admin.compute.server_actions(machine.id)
+        why = (server.fault or {}).get("message") or next((event.message for event in events if event.message), "")
+        state = f"{server.status} ({server.task_state or 'no task'})"
+        raise Bad(f"{machine.name} on {machine.host}: {state} {why}", (machine.id,), (machine.host,))
+    was = machine.host
+    conn.compute.confirm_server_resize(machine.id)
+    active(run, [machine])
+    answers(run, machine)
+    return was
+
+
+def answers(run: Run, machine: Machine) -> None:
+    """Wait until a machine says that it has its address, where it can be asked."""
+    if run.options["lease_line"]:
+        leases(run, [machine])
 
 
 def down_hosts(admin) -> list[str]:

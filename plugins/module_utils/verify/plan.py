@@ -64,6 +64,8 @@ def checks(run: Run) -> list[Check]:
         check("VLAN machines", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
         check("volume", volume.attached, ("machine",), VOLUMES, groups=STORES),
         check("boot from volume", volume.booted, TO_BOOT, VOLUMES, after=("volume",), groups=STORES),
+        check("resize", machines.resized, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("move", machines.moved, ("resize",), BOOT, groups=NODES),
         check("console", console.novnc, ("machine",), ("nova",), groups=("controller", "compute")),
     ]
     if run.options["snapshot"]:

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
-TENANT, VLAN = "tenant", "vlan"
+# Machines of the last kind are on the project's network, too, and are not there all the time.
+TENANT, VLAN, MOVED = "tenant", "vlan", "moved"
 
 
 @dataclass
 class Machine:
-    """A guest of this run. C(host) is Nova's name of its compute host, C(network) one of TENANT and VLAN."""
+    """A guest of this run. C(host) is Nova's name of its compute host, C(network) one of TENANT, VLAN and MOVED."""
 
     name: str
     id: str
@@ -46,6 +47,7 @@ class Run:
     admin_there: Any = None
     image: Any = None
     flavor: Any = None
+    larger: Any = None
     network: Any = None
     subnet: Any = None
     router: Any = None
