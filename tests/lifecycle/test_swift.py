@@ -201,9 +201,10 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
     """An empty one in its place: no ring changes, and copies come back."""
     storage = host(playbooks, groups["storage"][-1])
     before = rings(controller)
-    # The replicators are in it now and then.
+    # Every access fails, until those that were in it have let it go.
     folder = f"/srv/node/{TWO}"
-    storage.check_output("timeout 60 sh -c %s", f"until umount {folder}; do sleep 0.2; done")
+    storage.check_output("xfs_io -x -c shutdown %s", folder)
+    storage.check_output("timeout 180 sh -c %s", f"until umount {folder}; do sleep 1; done")
     storage.check_output("blkdiscard --force --zeroout /dev/disk/by-id/%s", TWO)
     began = time.monotonic()
     playbooks.must("playbooks/site.yml")
