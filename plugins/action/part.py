@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import (
     bridges,
     catalogue,
+    masking,
     options,
     storage_host,
     swift,
@@ -206,6 +207,11 @@ class ActionModule(ActionBase):
                 raise AnsibleError(f"catalogue page {name!r}: {error}") from error
         return result
 
+    def unspoken(self, cloud):
+        """Return what no log may hold."""
+        texts = [*cloud["secrets"].values(), cloud["front"], *cloud["storage"]["ceph"]["keys"].values()]
+        return [word for text in texts for word in masking.unspoken(text) if word]
+
     def verbs(self, pages, groups, cloud, layers):
         """Return this host's part of *pages*, sorted by the verb that reads it."""
         part = {
@@ -231,7 +237,7 @@ class ActionModule(ActionBase):
             "identity": self.identity(cloud),
             "rings": self.rings(cloud),
             "secrets": cloud["secrets"],
-            "mask": [*cloud["secrets"].values(), *filter(None, cloud["storage"]["ceph"]["keys"].values())],
+            "mask": self.unspoken(cloud),
             "ceph": self.ceph(cloud["storage"]["ceph"]),
             "volume_groups": cloud["storage"]["groups"],
         }

@@ -376,7 +376,7 @@ Environment=EVENTLET_NO_GREENDNS=yes
 RuntimeDirectoryPreserve=yes
 Restart=on-failure
 RestartSec=3
-# What Debian gives all of them but Neutron's API, which would hold up a host's end for 90 s while it waits for a database.
+# What Debian gives all but Neutron's API, which holds up a host's end for 90 s while it waits for its database.
 TimeoutStopSec=15
 """
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.masking import MASK, masked
+from ansible_collections.cairn.openstack.plugins.module_utils.masking import MASK, masked, unspoken
 
 SECRET = "hunter2Hunter3"
 
@@ -76,3 +76,12 @@ def test_who_connects_where_stays_readable():
 def test_twice_is_the_same():
     text = "password = x\nurl = amqp://a:b@c\n"
     assert masked(masked(text)) == masked(text)
+
+
+def test_keys_are_unspoken_line_by_line():
+    """A log has them in one line, between two characters that stand for its end."""
+    private, public = ("A" * 64, "B" * 64, "C=="), "D" * 64
+    key = "-----BEGIN PRIVATE KEY-----\n{}\n{}\n{}\n-----END PRIVATE KEY-----\n".format(*private)
+    front = f"-----BEGIN CERTIFICATE-----\n{public}\n-----END CERTIFICATE-----\n{key}"
+    assert unspoken(front) == list(private[:2])
+    assert unspoken(SECRET) == [SECRET]

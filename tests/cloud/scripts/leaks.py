@@ -18,8 +18,8 @@ LARGEST = 32 * 1024 * 1024
 ROOTS = ("/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var")
 # Debian's lists and caches, millions of lines with nothing of ours.
 SKIPPED = ("/var/lib/apt", "/var/cache", "/var/lib/dpkg", "/run/udev", "/run/systemd/transient")
-# With the body's beginning: programs and manuals name the header alone.
-PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\r?\n[A-Za-z0-9+/=]{20}")
+# With the body's beginning: programs and manuals name the header alone. As it is in a file, and as Python writes it.
+PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\r?\n|\\n)[A-Za-z0-9+/=]{20}")
 CHUNK = 1024 * 1024
 
 
@@ -36,8 +36,9 @@ class Searcher:
         self.pattern = re.compile(b"|".join(re.escape(form) for form in longest_first))
 
     def names_in(self, data):
-        """Return the names of the secrets in *data*."""
-        return {self.names[found] for found in self.pattern.findall(data)}
+        """Return the names of the secrets in *data*; private keys of whatever name are secrets, too."""
+        keys = {"a private key"} if PRIVATE_KEY.search(data) else set()
+        return keys | {self.names[found] for found in self.pattern.findall(data)}
 
     def names_in_stream(self, stream):
         """Return the names of the secrets in a long *stream*."""
@@ -94,17 +95,14 @@ def commands(searcher):
 
 
 def readable(searcher):
-    """Return secrets and private keys that nobody can read."""
+    """Return secrets that nobody can read."""
     nobody = pwd.getpwnam("nobody")
     os.setgroups([])
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
     found = []
     for path in files(ROOTS):
-        data = read(path)
-        found += [[path, name] for name in searcher.names_in(data)]
-        if PRIVATE_KEY.search(data):
-            found.append([path, "a private key"])
+        found += [[path, name] for name in searcher.names_in(read(path))]
     return found
 
 
