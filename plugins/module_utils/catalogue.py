@@ -358,7 +358,7 @@ def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
     return {
         **_PLAIN,
         "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
-        "content": _DROP_IN + ("ExecReload=/bin/kill -HUP $MAINPID\n" if wsgi else ""),
+        "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else ""),
         "units": [],
     }
 
@@ -376,8 +376,11 @@ Environment=EVENTLET_NO_GREENDNS=yes
 RuntimeDirectoryPreserve=yes
 Restart=on-failure
 RestartSec=3
+"""
+_UWSGI_DROP_IN = """\
 # What Debian gives all but Neutron's API, which holds up a host's end for 90 s while it waits for its database.
 TimeoutStopSec=15
+ExecReload=/bin/kill -HUP $MAINPID
 """
 
 _PLAIN = {

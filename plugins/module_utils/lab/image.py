@@ -31,5 +31,5 @@ def release(host):
     """Take a container's disks from the loop devices that its supervisor gave them."""
     for name in host.images():
         loops = run("losetup", "--associated", host.path(name), "--noheadings", "--output", "NAME", check=False)
-        for loop in loops.split():
-            run("losetup", "--detach", loop)
+        if loops:
+            run("losetup", "--detach", *loops.split())
