@@ -15,8 +15,7 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
-from ansible_collections.cairn.openstack.plugins.module_utils import storage as backends
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, storage_host, swift, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
     hosts,
     inventory,
@@ -46,6 +45,18 @@ except ImportError:  # ansible-core 2.18
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # What is known only once the host was looked at: a template of it is tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
+# What a host's part in storage does not ask for as long as only its units are in question.
+_UNTOLD = {
+    "addresses": [],
+    "ca_file": None,
+    "ceph_conf": None,
+    "identity": "",
+    "keys": dict.fromkeys(storage_host.CLIENTS, ""),
+    "memory_mb": 0,
+    "playing": [],
+    "region": "",
+    "secrets": {},
+}
 # A hundred times as fast, where PyYAML has it.
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -385,8 +396,10 @@ class ActionModule(ActionBase):
             every, _wrong = self.catalogue(name, one.values)
             units |= {hosts.stem(unit["name"]) for page in every.values() for unit in page_spec.items(page["units"])}
             groups = set(addresses[name]["groups"])
-            whole = backends.backends(one.values["cloud_storage"], addresses)
-            address, present = addresses[name]["address"], self.present(every)
+            stored = storage_host.of_host(one.values["cloud_storage"], addresses, addresses[name], _UNTOLD)
+            asked = {"storage": stored, "swift": swift.swift(stored["backends"], addresses, name)}
+            present = {key: self.with_units(page, groups, asked) for key, page in self.present(every).items()}
+            address, whole = addresses[name]["address"], stored["backends"]
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
             reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole, waited))
         for host in reached:
@@ -399,6 +412,22 @@ class ActionModule(ActionBase):
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
             faults += secrets.operator(shortest(path), mine, held, clouds)
         return faults
+
+    def with_units(self, page, groups, asked):
+        """Return *page* with those of its units that a host of *groups* has.
+
+        :param asked: what is known of the pages' variable ``cloud`` by now. A condition that asks for more holds.
+        """
+        templar = self._templar.copy_with_new_env(available_variables={"cloud": asked})
+        units = []
+        for unit in page_spec.items(page["units"]):
+            when = unit.get("when", True)
+            if {*unit.get("nodes", ["controller"])} & {*groups, "all"}:
+                with contextlib.suppress(AnsibleError):
+                    when = templar.template(trusted(when))
+                if when is not False:
+                    units.append(unit)
+        return {**page, "units": units}
 
     # What came of it
 

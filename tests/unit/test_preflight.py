@@ -21,7 +21,7 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.cairn.openstack.plugins.action.preflight import ActionModule
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight import hosts, secrets, settings
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import secrets
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
@@ -893,7 +893,7 @@ class TestInput:
 
 
 class TestPlaybook:
-    """The whole way: site.yml stops before it contacts anybody."""
+    """The whole way: a playbook stops before it contacts anybody."""
 
     def run(self, site, *options, playbook=ROOT / "playbooks/site.yml"):
         site.write()
@@ -911,11 +911,13 @@ class TestPlaybook:
             check=False,
         )
 
-    def test_faults_with_a_limit(self, site):
+    @pytest.mark.parametrize("name", ["site", "resources", "verify", "destroy"])
+    def test_faults_with_a_limit(self, site, name):
         """--limit leaves out who stands for the others; the group has not even its name."""
         site.hosts["controllers"] = site.hosts.pop("controller")
         site.all["cloud_mtuu"] = 1
-        done = self.run(site, "--check", "--limit", "compute1")
+        playbook = ROOT / "playbooks" / f"{name}.yml"
+        done = self.run(site, "--check", "--limit", "compute1", playbook=playbook)
         assert done.returncode == 2
         words = done.stdout + done.stderr
         assert "Preflight found 3 faults" in words
@@ -1341,12 +1343,20 @@ class TestHosts:
         (warning,) = site.warnings
         assert warning.startswith("[WARNING]: host compute2: left out: ssh: No route to host")
 
-    def test_what_is_present_counts(self):
-        """The sum has the units of the host's groups, once each."""
-        values = settings.Settings("x", {"cloud_workers": 0})
-        page = {"units": [{"name": "a", "nodes": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
-        host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": page})
-        assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
+    def test_the_host_s_own_units_count(self, site, monkeypatch):
+        """A host with volumes needs nothing for the objects and the Ceph of another one."""
+        there = {"hosts": ["storage1"]}
+        stored({**CEPH, **there, "serves": ["images"]}, SWIFT | there, LVM, devices=4)(site)
+        for disk, backend in zip(site.hosts["storage"]["storage1"]["storage_devices"], "ccoo", strict=True):
+            disk["backend"] = {"c": "ceph", "o": "objects"}[backend]
+        disk = {"path": "/dev/sdb", "backend": "lvm"}
+        site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16", "storage_devices": [disk]}
+        devices = {"devices": {f"/dev/sd{letter}": EMPTY for letter in "bcde"}, "memory_mb": 150}
+        found = told(self.said(site, monkeypatch, {"storage1": devices, "storage2": devices}))
+        sums = {fault[0]: fault[2] for fault in found}
+        assert "swift" in sums["host storage1"]
+        assert "ceph" in sums["host storage1"]
+        assert sums["host storage2"] == "370 MiB or more: 200 system + 170 cinder"
 
 
 class TestRunLock:
