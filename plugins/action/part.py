@@ -340,6 +340,7 @@ class ActionModule(ActionBase):
         return {
             "accounts": ceph["accounts"],
             "pools": ceph["pools_wanted"],
+            "monitors": ceph["monitors_wanted"],
             "osds": [{key: device[key] for key in ("path", "size") if key in device} for device in ceph["devices"]],
         }
 

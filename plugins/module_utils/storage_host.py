@@ -266,7 +266,9 @@ def _ceph(one: storage.Backend, hosts: Mapping[str, Host], me: Host, cloud: Mapp
     if own:
         ceph["conf"] = _conf(ceph, one, me, cloud)
         leads = member and me["name"] == next(iter(playing), None)
-        ceph["pools_wanted"] = _pools(one, len(members)) if leads else []
+        giving = sum(bool(devices) for devices in one["devices"].values())
+        ceph["pools_wanted"] = _pools(one, giving) if leads else []
+        ceph["monitors_wanted"] = [host["name"] for host in monitors] if leads else []
         gateways = [name for name, host in hosts.items() if "controller" in host["groups"]]
         ceph["accounts"] = _accounts(ceph, one, gateways, cloud) if leads else []
         ceph["devices"] = one["devices"].get(me["name"], [])
@@ -302,7 +304,7 @@ def _conf(ceph: Mapping[str, Any], one: storage.Backend, me: Host, cloud: Mappin
 
 
 def _pools(one: storage.Backend, hosts: int) -> list[dict[str, Any]]:
-    """Return the pools, copies on different hosts where there are as many."""
+    """Return the pools, copies on different hosts where as many *hosts* give devices."""
     pools = [(one["pools"][use], "rbd") for use in storage.POOLS if use in one["serves"]]
     objects = "objects" in one["serves"]
     if objects:

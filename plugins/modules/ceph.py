@@ -10,10 +10,12 @@ short_description: Accounts, pools and devices of a Ceph cluster, in one call
 version_added: 0.1.0
 description:
   - Sees to accounts with their keys and rights, to replicated pools, and to the daemons (OSDs) that serve this host's
-    devices. What nobody asks for is left alone.
+    devices. Accounts and pools that nobody asks for are left alone.
   - Talks to the monitors through librados as C(client.admin), so a monitor must run, and the account's keyring be
     beside O(conf).
   - A device is taken only if nothing is on it. What a killed run began is finished by the next.
+  - A device of this host that is none of O(osds) is emptied, and its daemon is removed by a later run, when Ceph says
+    that nothing needs it. What is on the device then stays there.
   - No key is on a command line, and none is read back from a host.
 options:
   accounts:
@@ -74,6 +76,11 @@ options:
       size:
         description: Makes a file of this size, such as C(10G), if there is nothing at O(osds[].path).
         type: str
+  monitors:
+    description: Names of the cluster's monitors. Others are removed from it, once all these agree; none if it is empty.
+    type: list
+    elements: str
+    default: []
   conf:
     description: The cluster's configuration.
     type: path
@@ -115,6 +122,11 @@ changes:
   elements: str
   returned: always
   sample: ["account client.glance: create", "pool images: create", "device /dev/sdb: take"]
+staying:
+  description: Of each device that is still being emptied, why its daemon stays. They are warnings, too.
+  type: list
+  elements: str
+  returned: always
 reachable:
   description: Whether a monitor answered; C(false) only in check mode.
   type: bool
@@ -126,7 +138,7 @@ import socket
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
 
@@ -147,7 +159,7 @@ OSD = {"path": {"type": "path", "required": True}, "size": {"type": "str"}}
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
-def cluster_id(path: str) -> str:
+def configured(path: str) -> str:
     """Return the cluster's id by its configuration."""
     parser = configparser.ConfigParser(strict=False)
     parser.read(path)
@@ -161,6 +173,7 @@ def main() -> None:
             "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
             "pools": {"type": "list", "elements": "dict", "default": [], "options": POOL},
             "osds": {"type": "list", "elements": "dict", "default": [], "options": OSD},
+            "monitors": {"type": "list", "elements": "str", "default": []},
             "conf": {"type": "path", "default": "/etc/ceph/ceph.conf"},
             "wait": {"type": "int", "default": 90},
         },
@@ -182,10 +195,16 @@ def main() -> None:
         host = socket.gethostname().split(".")[0]
         changes = cluster.accounts(accounts, state, monitor)
         changes += cluster.rules(params["pools"], state, monitor) + cluster.pools(params["pools"], state, monitor)
-        changes += osd.plan(params["osds"], state, cluster_id(params["conf"]), host, monitor)
+        cluster_id = configured(params["conf"])
+        changes += osd.plan(params["osds"], state, cluster_id, host, monitor)
+        kept = {osd.identity(cluster_id, host, device["path"]) for device in params["osds"]}
+        gone, staying = leaving.devices(kept, state, host, monitor)
+        changes += gone + leaving.monitors(params["monitors"], state, monitor)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, reachable=monitor is not None)
+    for why in staying:
+        module.warn(why)
+    settle(module, changes, reachable=monitor is not None, staying=staying)
 
 
 if __name__ == "__main__":

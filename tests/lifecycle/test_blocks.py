@@ -19,6 +19,7 @@ ROUNDS = 100
 BEFORE = 500
 VICTIM = "storage2"
 HEALED = 600
+SPARE = "/dev/disk/by-id/virtio-disk5"
 GIVEN = ("ceph.conf", *(f"ceph.client.{name}.keyring" for name in ("cinder", "cinder-backup", "glance", "nova")))
 
 
@@ -67,6 +68,30 @@ def test_all_heals_when_it_is_back(playbooks, groups, controller, volumes, flush
     assert missing == []
 
 
+def test_a_device_comes_and_goes(playbooks, groups, controller, volumes, flushed):
+    """One more in the inventory is taken. Without it one run empties it, and the next removes it; plans tell it."""
+    name = groups["storage"][-1]
+    storage = host(playbooks, name)
+    devices = storage.ansible.get_variables()["test_devices"]
+    devices[name] = [*devices[name], {"path": SPARE, "backend": "ceph"}]
+    more = f"--extra-vars={json.dumps({'test_devices': devices})}"
+    (first,) = daemons(storage, name)
+    playbooks.must("playbooks/site.yml", more)
+    clean(storage)
+    (number,) = daemons(storage, name) - {first}
+    assert playbooks.must("playbooks/site.yml", more).changes == []
+    for deed in ("empty, as the inventory has it no more", "remove, as it is empty"):
+        (planned, done) = (playbooks.must("playbooks/site.yml", *check) for check in (["--check"], []))
+        told_of = f"device of osd.{number}: {deed}"
+        assert [one.of("Ceph's accounts, pools and devices")[name]["changes"] for one in (planned, done)] == [
+            [told_of]
+        ] * 2
+        clean(storage)
+    assert daemons(storage, name) == {first}
+    assert lost(controller, volumes, flushed) == []
+    assert playbooks.must("playbooks/site.yml").changes == []
+
+
 def test_an_incremental_backup_adds_to_the_full_one(controller, volumes):
     """What was written between them is in the volume restored from the second, and not in the other."""
     (volume, *_others) = volumes
@@ -86,7 +111,7 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, fl
     name = groups["storage"][-1]
     storage = host(playbooks, name)
     (device,) = [one["path"] for one in storage.ansible.get_variables()["test_disks"]]
-    (number,) = storage.check_output("ceph osd ls-tree %s", name).split()
+    (number,) = daemons(storage, name)
     storage.check_output("systemctl stop ceph-osd@%s && blkdiscard --force --zeroout %s", number, device)
     refused = playbooks.run("playbooks/site.yml")
     purge = f"ceph osd purge {number} --yes-i-really-mean-it"
@@ -121,6 +146,11 @@ def test_a_ceph_that_is_there_already(playbooks, controller, tmp_path):
     assert playbooks.must("playbooks/site.yml", said).changes == []
     playbooks.must("playbooks/site.yml")
     assert playbooks.must("playbooks/site.yml").changes == []
+
+
+def daemons(storage, name):
+    """Return the numbers of the daemons on the storage host *name*."""
+    return {*storage.check_output("ceph osd ls-tree %s", name).split()}
 
 
 def clean(storage):

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.cluster import State
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 
@@ -21,12 +21,17 @@ RULES = {"replicated_osd": 1, "replicated_host": 2}
 class Monitor:
     """Says what a test gives, and remembers what it is told."""
 
-    def __init__(self):
-        self.said = []
+    def __init__(self, refused=(), **answers):
+        self.said, self.refused, self.answers = [], refused, answers
 
     def tell(self, prefix, given="", **arguments):
+        if prefix in self.refused:
+            raise Failed(f"ceph {prefix}: no")
         self.said.append((prefix, given, arguments))
         return ""
+
+    def ask(self, prefix):
+        return self.answers[prefix.replace(" ", "_")]
 
 
 def lines(changes):
@@ -164,3 +169,72 @@ class TestDevices:
 
     def test_a_size(self):
         assert osd.size_of("10G") == 10 * 2**30
+
+
+class TestLeaving:
+    @pytest.fixture
+    def state(self):
+        """Two devices of s1: one that is kept and one that is not; another host's."""
+        return State(
+            osds={"kept": {"osd": 0}, "gone": {"osd": 3}, "other": {"osd": 1}},
+            weights={"s1": {0: 0.5, 3: 0.25}, "s2": {1: 0.5}},
+            monitors=["s1", "s2"],
+        )
+
+    def devices(self, state, monitor):
+        return leaving.devices({"kept"}, state, "s1", monitor)
+
+    def test_it_is_emptied_first(self, state):
+        monitor = Monitor()
+        (change,), staying = self.devices(state, monitor)
+        assert str(change) == "device of osd.3: empty, as the inventory has it no more"
+        assert staying == []
+        change.make()
+        assert monitor.said == [("osd crush reweight", "", {"name": "osd.3", "weight": 0.0})]
+
+    def test_it_stays_while_it_is_needed(self, state):
+        state.weights["s1"][3] = 0
+        changes, (why,) = self.devices(state, Monitor(refused=["osd safe-to-destroy"]))
+        assert changes == []
+        assert why.startswith("osd.3 stays until its device is empty")
+
+    def test_it_is_removed_when_nothing_needs_it(self, state, monkeypatch, tmp_path):
+        commands = []
+        monkeypatch.setattr(leaving, "run", lambda *command: commands.append(command))
+        monkeypatch.setattr(leaving, "FOLDER", str(tmp_path))
+        (tmp_path / "ceph-3").mkdir()
+        state.weights["s1"][3] = 0
+        monitor = Monitor(osd_dump={"osds": [{"osd": 3, "up": 0}]})
+        (change,), staying = self.devices(state, monitor)
+        assert (str(change), staying) == ("device of osd.3: remove, as it is empty", [])
+        change.make()
+        assert commands == [("systemctl", "disable", "--now", "ceph-osd@3")]
+        assert monitor.said[-1] == ("osd purge", "", {"id": 3})
+        assert not (tmp_path / "ceph-3").exists()
+
+    def test_one_that_comes_back_is_filled_again(self, state):
+        """Its weight is its size in TiB."""
+        state.weights["s1"] = {0: 0}
+        monitor = Monitor(osd_df={"nodes": [{"id": 0, "kb": 2**29}, {"id": 1, "kb": 1}]})
+        (change,), staying = self.devices(state, monitor)
+        assert (str(change), staying) == ("device of osd.0: fill again", [])
+        change.make()
+        assert monitor.said == [("osd crush reweight", "", {"name": "osd.0", "weight": 0.5})]
+
+    def test_a_monitor_that_is_elsewhere(self, state):
+        monitor = Monitor(quorum_status={"quorum_names": ["s1", "s2"]})
+        (change,) = leaving.monitors(["s1"], state, monitor)
+        assert str(change) == "monitor s2: remove, as the inventory has it elsewhere"
+        change.make()
+        assert monitor.said == [("mon remove", "", {"name": "s2"})]
+
+    def test_no_monitor_goes_that_the_quorum_needs(self, state, monkeypatch):
+        monkeypatch.setattr(leaving, "PATIENCE", -1)
+        (change,) = leaving.monitors(["s1", "s3"], state, Monitor(quorum_status={"quorum_names": ["s1", "s2"]}))
+        with pytest.raises(Failed, match="s3 is not in the quorum"):
+            change.make()
+
+    @pytest.mark.parametrize("wanted", [[], ["s1", "s2"]])
+    def test_no_monitor_goes(self, state, wanted):
+        """This host does not lead, or all are wanted."""
+        assert leaving.monitors(wanted, state, None) == []

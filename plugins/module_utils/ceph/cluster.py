@@ -16,22 +16,34 @@ LEAST = 32
 
 @dataclass
 class State:
-    """What monitors say: accounts and pools by name, devices by their uuid, placement rules by name."""
+    """What monitors say: accounts and pools by name, devices by their uuid, placement rules by name; who they are.
+
+    :param weights: host → its daemons' numbers → the weight of each one's device.
+    """
 
     accounts: dict[str, dict] = field(default_factory=dict)
     pools: dict[str, dict] = field(default_factory=dict)
     osds: dict[str, dict] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, dict[int, float]] = field(default_factory=dict)
+    monitors: list[str] = field(default_factory=list)
 
 
 def read(monitor: Monitor) -> State:
     """Return what the cluster holds."""
     dump = monitor.ask("osd dump")
+    tree = {node["id"]: node for node in monitor.ask("osd tree")["nodes"]}
     return State(
         {entry["entity"]: entry for entry in monitor.ask("auth ls")["auth_dump"]},
         {pool["pool_name"]: pool for pool in dump["pools"]},
         {osd["uuid"]: osd for osd in dump["osds"]},
         {rule["rule_name"]: rule["rule_id"] for rule in monitor.ask("osd crush rule dump")},
+        {
+            node["name"]: {number: tree[number]["crush_weight"] for number in node["children"]}
+            for node in tree.values()
+            if node["type"] == "host"
+        },
+        [one["name"] for one in monitor.ask("mon dump")["mons"]],
     )
 
 

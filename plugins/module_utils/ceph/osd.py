@@ -46,6 +46,11 @@ def new_id(cluster: str, host: str, path: str) -> str:
     return str(uuid.uuid5(uuid.UUID(cluster), f"{host} {path}"))
 
 
+def identity(cluster: str, host: str, path: str) -> str:
+    """Return the id of the device at *path*: its label's, or that which it gets."""
+    return label(path) or new_id(cluster, host, path)
+
+
 def new_key() -> str:
     """Return a new key, as Ceph writes it. It stays on its host."""
     return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
@@ -56,7 +61,11 @@ def size_of(text: str) -> int:
     return int(text[:-1]) << _UNITS[text[-1]]
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """Run a command and return what it says.
+
+    :raises Failed: it does not go well.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"{command[0]}: {done.stderr.strip()[-1000:]}")
@@ -73,7 +82,7 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
     for device in wanted:
         path = device["path"]
         marked = label(path)
-        name = marked or new_id(cluster, host, path)
+        name = identity(cluster, host, path)
         known = state.osds.get(name)
         if why := _refused(device, marked, known, new_id(cluster, host, path)):
             faults.append(why)
@@ -159,15 +168,15 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         file.write(f"[osd.{number}]\n\tkey = {key}\n")
     for entry in (folder, *(f"{folder}/{one}" for one in os.listdir(folder))):
         shutil.chown(entry, "ceph", "ceph")
-    _run("systemctl", "stop", f"ceph-osd@{number}")
+    run("systemctl", "stop", f"ceph-osd@{number}")
     ceph = ("--setuser", "ceph", "--setgroup", "ceph")
     if not served:
-        _run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
+        run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
     elif not os.path.exists(f"{folder}/fsid"):
-        _run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", folder)
+        run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", folder)
     # A unit that was never loaded has no failure to forget, and says so.
     subprocess.run(["systemctl", "reset-failed", f"ceph-osd@{number}"], capture_output=True, check=False)
-    _run("systemctl", "enable", "--now", f"ceph-osd@{number}")
+    run("systemctl", "enable", "--now", f"ceph-osd@{number}")
     _wait(number, monitor)
 
 
