@@ -226,3 +226,16 @@ def test_more_is_not_removed_than_is_safe(playbooks, controller):
     run = playbooks.run("playbooks/site.yml", option)
     assert run.code != 0
     assert rings(controller) == before
+
+
+def test_another_disk_takes_a_dead_one_s_place(playbooks, change):
+    """One run drains the dead one and gives its share to the new one, of another name; the next forgets it."""
+    storage = host(playbooks, VICTIM)
+    storage.check_output("xfs_io -x -c shutdown /srv/node/%s", ONE)
+    storage.check_output("umount --lazy /srv/node/%s", ONE)
+    storage.check_output("systemctl restart 'swift-account*' 'swift-container*'")
+    devices = {VICTIM: {TWO: 100, MORE: 100}}
+    found = change("another disk", **devices)
+    assert all(f"{VICTIM}/{ONE}" in one["from"] and f"{VICTIM}/{MORE}" in one["to"] for one in found.values()), found
+    found = change("the dead one forgotten", **devices)
+    assert all(one["moved"] == 0 for one in found.values()), found
