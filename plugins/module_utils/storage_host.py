@@ -164,7 +164,12 @@ def _backup(one: storage.Backend) -> dict[str, Any]:
             "backup_driver": "cinder.backup.drivers.ceph.CephBackupDriver",
         }
     if one["kind"] == "nfs":
-        return {"backup_driver": "cinder.backup.drivers.nfs.NFSBackupDriver", "backup_share": one["share"]}
+        # Whoever restores has a file of a backup in memory, twice; they would be of 1.9 GB.
+        return {
+            "backup_driver": "cinder.backup.drivers.nfs.NFSBackupDriver",
+            "backup_file_size": 128 << 20,
+            "backup_share": one["share"],
+        }
     return {
         "backup_driver": "cinder.backup.drivers.swift.SwiftBackupDriver",
         "swift_catalog_info": "object-store:swift:internalURL",
