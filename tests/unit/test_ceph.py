@@ -30,6 +30,8 @@ class Monitor:
         self.said.append((prefix, given, arguments))
         return ""
 
+    manage = tell
+
     def ask(self, prefix):
         return self.answers[prefix.replace(" ", "_")]
 
@@ -110,9 +112,9 @@ class TestDevices:
         path.write_bytes(bytes(2**22))
         return path
 
-    def plan(self, path, osds=None, **more):
+    def plan(self, path, osds=None, monitor=None, **more):
         device = {"path": str(path), "size": None, **more}
-        return osd.plan([device], State(osds=osds or {}), CLUSTER, "s1", None)
+        return osd.plan([device], State(osds=osds or {}), CLUSTER, "s1", monitor)
 
     def label(self, path, name):
         with Path(path).open("r+b") as file:
@@ -144,6 +146,11 @@ class TestDevices:
         for osds in ({}, {name: {"osd": 0, "up_from": 0}}):
             self.label(device, name)
             assert lines(self.plan(device, osds)) == [f"device {device}: take"]
+
+    def test_one_that_was_removed_is_not_taken_for_new(self, device):
+        self.label(device, osd.new_id(CLUSTER, "s1", str(device)))
+        with pytest.raises(Failed, match=r"when it was removed from this cluster; wipefs --all"):
+            self.plan(device, monitor=Monitor())
 
     def test_a_disk_that_was_replaced_is_a_person_s_affair(self, device):
         name = osd.new_id(CLUSTER, "s1", str(device))

@@ -80,7 +80,7 @@ def _remove(number: int, monitor: Monitor) -> None:
         if time.monotonic() > until:
             raise Failed(f"the monitors do not hear that osd.{number} has ended: ceph osd tree")
         time.sleep(0.5)
-    monitor.tell("osd purge", id=number)
+    monitor.manage("osd purge", id=number)
     shutil.rmtree(f"{FOLDER}/ceph-{number}", ignore_errors=True)
 
 

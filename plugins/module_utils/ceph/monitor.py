@@ -48,8 +48,17 @@ class Monitor:
         """Carry out a command that changes something, with *given* as its input; returns its answer."""
         return self._said({"prefix": prefix, **arguments}, given.encode())
 
+    def manage(self, prefix: str, **arguments: Any) -> str:
+        """Carry out a command of the manager's, which monitors don't pass on in full; returns its answer.
+
+        It waits for a manager for ever: ask first whether there is one, by any that they do pass on.
+        """
+        return self._answer(prefix, *self._cluster.mgr_command(json.dumps({"prefix": prefix, **arguments}), b""))
+
     def _said(self, command: dict, given: bytes) -> str:
-        code, out, words = self._cluster.mon_command(json.dumps(command), given)
+        return self._answer(command["prefix"], *self._cluster.mon_command(json.dumps(command), given))
+
+    def _answer(self, prefix: str, code: int, out: bytes, words: str) -> str:
         if code:
-            raise Failed(f"ceph {command['prefix']}: {words or f'error {code}'}")
+            raise Failed(f"ceph {prefix}: {words or f'error {code}'}")
         return out.decode()

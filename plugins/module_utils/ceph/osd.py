@@ -84,7 +84,7 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
         marked = label(path)
         name = identity(cluster, host, path)
         known = state.osds.get(name)
-        if why := _refused(device, marked, known, new_id(cluster, host, path)):
+        if why := _refused(device, marked, known, new_id(cluster, host, path), bool(monitor)):
             faults.append(why)
             continue
         served = bool(known and (known["up_from"] or _is("active", known["osd"])))
@@ -106,12 +106,17 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
     return changes
 
 
-def _refused(device: dict, marked: str, known: dict | None, own: str) -> str:
-    """Return why the device can't be taken, nothing where it can."""
+def _refused(device: dict, marked: str, known: dict | None, own: str, asked: bool) -> str:
+    """Return why the device can't be taken, nothing where it can.
+
+    :param asked: whether the monitors said which devices there are.
+    """
     path = device["path"]
     if marked:
-        if known or marked == own:
+        if known or (marked == own and not asked):
             return ""
+        if marked == own:
+            return f"{path} holds what it had when it was removed from this cluster; wipefs --all {path} empties it"
         return f"{path} holds a device of another Ceph cluster ({marked}); only empty devices are taken"
     if not device["size"] and not os.path.exists(path):
         return f"there is no device {path}"
