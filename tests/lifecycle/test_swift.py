@@ -207,6 +207,8 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
     first = f"systemctl stop 'swift-*' && umount {folder}"
     storage.check_output(first)
     storage.check_output("blkdiscard --force --zeroout /dev/disk/by-id/%s", TWO)
+    # What has made the old one's file system ends with the device, had somebody pulled it.
+    storage.check_output('systemctl stop "systemd-makefs@$(systemd-escape --path /dev/disk/by-id/%s).service"', TWO)
     began = time.monotonic()
     playbooks.must("playbooks/site.yml")
     assert sum(missing(controller, client).values()) > 0
