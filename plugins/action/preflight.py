@@ -398,7 +398,8 @@ class ActionModule(ActionBase):
             groups = set(addresses[name]["groups"])
             stored = storage_host.of_host(one.values["cloud_storage"], addresses, addresses[name], _UNTOLD)
             asked = {"storage": stored, "swift": swift.swift(stored["backends"], addresses, name)}
-            present = {key: self.with_units(page, groups, asked) for key, page in self.present(every).items()}
+            templar = self._templar.copy_with_new_env(available_variables={"cloud": asked})
+            present = {key: self.with_units(page, templar) for key, page in self.present(every).items()}
             address, whole = addresses[name]["address"], stored["backends"]
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
             reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole, waited))
@@ -413,20 +414,16 @@ class ActionModule(ActionBase):
             faults += secrets.operator(shortest(path), mine, held, clouds)
         return faults
 
-    def with_units(self, page, groups, asked):
-        """Return *page* with those of its units that a host of *groups* has.
-
-        :param asked: what is known of the pages' variable ``cloud`` by now. A condition that asks for more holds.
-        """
-        templar = self._templar.copy_with_new_env(available_variables={"cloud": asked})
+    def with_units(self, page, templar):
+        """Return *page* with the conditions of its units, as far as they can be known by now."""
         units = []
         for unit in page_spec.items(page["units"]):
             when = unit.get("when", True)
-            if {*unit.get("nodes", ["controller"])} & {*groups, "all"}:
+            if is_template(when):
+                # What asks for more than settings is taken to hold.
                 with contextlib.suppress(AnsibleError):
                     when = templar.template(trusted(when))
-                if when is not False:
-                    units.append(unit)
+            units.append({**unit, "when": when})
         return {**page, "units": units}
 
     # What came of it

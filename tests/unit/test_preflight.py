@@ -21,7 +21,7 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.cairn.openstack.plugins.action.preflight import ActionModule
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight import secrets
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import hosts, secrets, settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
@@ -1342,6 +1342,13 @@ class TestHosts:
         assert result.get("msg") is None
         (warning,) = site.warnings
         assert warning.startswith("[WARNING]: host compute2: left out: ssh: No route to host")
+
+    def test_what_is_present_counts(self):
+        """The sum has the units of the host's groups, once each."""
+        values = settings.Settings("x", {"cloud_workers": 0})
+        page = {"units": [{"name": "a", "nodes": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
+        host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": page})
+        assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
 
     def test_the_host_s_own_units_count(self, site, monkeypatch):
         """A host with volumes needs nothing for the objects and the Ceph of another one."""

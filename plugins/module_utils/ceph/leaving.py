@@ -9,6 +9,7 @@ on the way gets its weight back.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 
@@ -81,7 +82,8 @@ def _remove(number: int, monitor: Monitor) -> None:
             raise Failed(f"the monitors do not hear that osd.{number} has ended: ceph osd tree")
         time.sleep(0.5)
     monitor.manage("osd purge", id=number)
-    shutil.rmtree(f"{FOLDER}/ceph-{number}", ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(f"{FOLDER}/ceph-{number}")
 
 
 def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[Change]:

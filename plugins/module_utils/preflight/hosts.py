@@ -37,7 +37,7 @@ class Host:
 
     :param facts: what host_probe found.
     :param groups: its node groups.
-    :param pages: the catalogue pages of this cloud that are present, with the units that the host has.
+    :param pages: the catalogue pages of this cloud that are present, their units' conditions known where settings decide.
     :param backends: the cloud's storage, complete.
     :param waited: seconds from the question to the answer, or more; before that the host looked at its clock.
     """
@@ -88,7 +88,11 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
     workers = catalogue.workers(host.settings.values.get("cloud_workers"), host.facts["cpus"])
     needed = [(SYSTEM_MB, "system")]
     for name, page in host.pages.items():
-        units = items(page["units"])
+        units = [
+            unit
+            for unit in items(page["units"])
+            if {*unit.get("nodes", ["controller"])} & {*host.groups, "all"} and unit.get("when", True) is not False
+        ]
         fixed = sum(unit.get("memory", 0) for unit in units)
         each = sum(unit.get("worker_memory", 0) for unit in units)
         if fixed + each:
