@@ -37,7 +37,7 @@ class Host:
 
     :param facts: what host_probe found.
     :param groups: its node groups.
-    :param pages: the catalogue pages of this cloud that are present, their units' conditions known where settings decide.
+    :param pages: the pages of this cloud that are present, their units' conditions known where settings decide.
     :param backends: the cloud's storage, complete.
     :param waited: seconds from the question to the answer, or more; before that the host looked at its clock.
     """
