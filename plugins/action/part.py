@@ -7,6 +7,7 @@ import os
 import zlib
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import (
     bridges,
@@ -78,6 +79,10 @@ class ActionModule(ActionBase):
         """Return the setting *name*, templated."""
         return self._templar.template(self.task_vars[name])
 
+    def flag(self, name):
+        """Return the setting *name* as the flag that it is: from the command line it comes as text."""
+        return boolean(self.setting(name))
+
     def number(self, name):
         """Return the setting *name* as the integer that it is: from the command line it comes as text."""
         return int(self.setting(name))
@@ -89,7 +94,7 @@ class ActionModule(ActionBase):
         folder = Folder(self.setting("cloud_secrets_dir"), self._loader)
         values = self.secrets(folder, catalogue.secret_names(pages))
         internal, public = self.setting("cloud_internal_address"), self.setting("cloud_public_address")
-        scheme = "https" if self.setting("cloud_tls") else "http"
+        scheme = "https" if self.flag("cloud_tls") else "http"
         ca, front = self.certificates(folder)
         addresses = {host["address"] for host in controllers}
         # The front listens on the cloud's addresses; where such a one is the node's own, the services behind it

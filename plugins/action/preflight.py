@@ -316,7 +316,7 @@ class ActionModule(ActionBase):
         """Look at the certificate that the user gives in place of the cloud's own."""
         names = ("cloud_tls_certificate", "cloud_tls_key", "cloud_tls_ca")
         paths = {name: cloud.values.get(name) for name in names}
-        if cloud.values.get("cloud_tls") is not True or not any(paths.values()):
+        if not cloud.flag("cloud_tls") or not any(paths.values()):
             return
         texts = {}
         for name, path in paths.items():

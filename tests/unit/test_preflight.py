@@ -282,8 +282,8 @@ BAD = {
     ),
     # Types
     "text for a flag": (
-        given(cloud_tls="no"),
-        (f"{YML}7, cloud_tls", "'no'", "true or false", "without quotes"),
+        given(cloud_tls="nope"),
+        (f"{YML}7, cloud_tls", "'nope'", "true or false", "without quotes"),
     ),
     "text for a number": (
         given(cloud_mtu="large"),
@@ -843,6 +843,10 @@ class TestInput:
 
     def test_variables_of_the_users_own(self, site, monkeypatch):
         given(verify_the_backup=True, resources_folder="/srv", lab_networks=["management"])(site)
+        assert site.said(monkeypatch).get("msg") is None
+
+    def test_flags_from_the_command_line_are_text(self, site, monkeypatch):
+        given(verify_keep="true", cloud_tls="False", cloud_firewall="no")(site)
         assert site.said(monkeypatch).get("msg") is None
 
     def test_what_is_known_only_on_the_host_waits(self, site, monkeypatch):

@@ -242,7 +242,7 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
                 }
     if "controller" in host.groups:
         bind = "127.0.0.1" if host.address in front else host.address
-        for api in catalogue.apis(host.pages, "https" if values.get("cloud_tls") else "http"):
+        for api in catalogue.apis(host.pages, "https" if host.settings.flag("cloud_tls") else "http"):
             if not is_template(api["port"]):
                 wanted[bind, api["port"]] = api["name"]
             if api["front"] is True:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from ansible.module_utils.parsing.convert_bool import BOOLEANS, boolean
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC as RESOURCES
@@ -61,6 +62,10 @@ class Settings:
     def where(self, name: str) -> str:
         """Return where the setting *name* stands."""
         return f"{self.places[name]}, {name}" if name in self.places else f"{name} (not set)"
+
+    def flag(self, name: str) -> bool:
+        """Return the setting *name* as the flag that it is: from the command line it comes as text."""
+        return boolean(self.values.get(name, False), strict=False)
 
     def fault(self, name: str, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
         """Return a fault of the setting *name* of this host."""
@@ -258,7 +263,9 @@ def _values(one: Settings, options: Mapping[str, shape.Shape]) -> Iterator[Fault
 
 def _value(one: Settings, name: str, value: Any, option: shape.Shape | None) -> Iterator[Fault]:
     """Find what is wrong with one setting's value."""
-    wrong = list(shape.faults(one.where(name), value, option, lenient=True)) if option else []
+    # -e name=true brings text; what reads a flag takes it as one.
+    flag = option and option["type"] == "bool" and str(value).lower() in BOOLEANS
+    wrong = list(shape.faults(one.where(name), value, option, lenient=True)) if option and not flag else []
     if name == "cloud_resources" and not wrong:
         wrong = list(shape.faults(one.where(name), value, _RESOURCES, lenient=True))
     yield from (replace(fault, hosts=(one.host,)) for fault in wrong)

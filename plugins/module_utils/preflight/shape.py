@@ -33,7 +33,7 @@ _WORDS = {
     "dict": "a dictionary",
 }
 _REMEDIES = {
-    "bool": "Write true or false without quotes; on the command line as -e '{\"name\": true}'.",
+    "bool": "Write true or false without quotes.",
     "list": "Write [a, b]; a list of one is [a].",
     "dict": "Write {key: value}, or the keys below it, each on a line and indented.",
 }
