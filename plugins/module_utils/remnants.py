@@ -11,6 +11,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+from ansible_collections.cairn.openstack.plugins.module_utils.processes import alive
+
 # What a page may never name for removal, whatever else it says.
 _NEVER = {"", "/", "/etc", "/home", "/root", "/usr", "/var", "/var/lib", "/var/log"}
 _MOUNTS = "/proc/self/mounts"
@@ -41,7 +43,7 @@ def end(pids: list[int], seconds: float = 20) -> None:
                 continue
         until = time.monotonic() + seconds
         while pids and time.monotonic() < until:
-            pids = [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+            pids = [pid for pid in pids if alive(pid)]
             time.sleep(0.1)
         if not pids:
             return

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import process
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked, run, write
+from ansible_collections.cairn.openstack.plugins.module_utils.processes import alive
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ def test_a_pid_file_that_says_nothing(tmp_path, text):
 
 
 def test_a_process_that_nobody_waited_for_is_dead(sleeper):
-    assert process.alive(sleeper.pid)
+    assert alive(sleeper.pid)
     sleeper.kill()
-    assert process.wait_until(lambda: not process.alive(sleeper.pid), 5)
+    assert process.wait_until(lambda: not alive(sleeper.pid), 5)
 
 
 def test_one_that_does_not_listen_is_killed(tmp_path):

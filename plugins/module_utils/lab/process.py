@@ -11,12 +11,7 @@ import subprocess
 import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, read
-
-
-def alive(pid):
-    """A process that still runs: one that waits for its parent to notice its end does not."""
-    stat = read(f"/proc/{pid}/stat")
-    return bool(stat) and stat.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+from ansible_collections.cairn.openstack.plugins.module_utils.processes import alive
 
 
 def from_pid_file(path, mark):
