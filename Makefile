@@ -61,6 +61,7 @@ test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, r
 .PHONY: test-storage
 test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift; a storage host that is lost; writes docs/storage.md
 	molecule test --scenario-name storage
+	molecule test --scenario-name kernel
 	molecule test --scenario-name replicated
 
 .PHONY: test-lifecycle

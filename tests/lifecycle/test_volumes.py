@@ -71,9 +71,9 @@ class Volumes:
 
 
 @pytest.fixture
-def volumes(playbooks, groups, controller, table):
-    """Return what makes, uses and finally removes volumes. The network node has nothing of Cinder's, and uses them."""
-    initiator = host(playbooks, groups["network"][0])
+def volumes(playbooks, controller, table):
+    """Return what makes, uses and finally removes volumes."""
+    initiator = host(playbooks, "initiator1")
     address = initiator.backend.get_variables()["ansible_host"]
     found = Volumes(controller, initiator, address, table)
     yield found
