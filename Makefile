@@ -59,7 +59,7 @@ test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, r
 	molecule test --scenario-name points
 
 .PHONY: test-storage
-test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift; a storage host that is lost; writes docs/storage.md
+test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; a storage host that is lost; writes docs
 	molecule test --scenario-name storage
 	molecule test --scenario-name kernel
 	molecule test --scenario-name replicated

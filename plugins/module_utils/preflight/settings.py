@@ -264,8 +264,9 @@ def _values(one: Settings, options: Mapping[str, shape.Shape]) -> Iterator[Fault
 def _value(one: Settings, name: str, value: Any, option: shape.Shape | None) -> Iterator[Fault]:
     """Find what is wrong with one setting's value."""
     # -e name=true brings text; what reads a flag takes it as one.
-    flag = option and option["type"] == "bool" and str(value).lower() in BOOLEANS
-    wrong = list(shape.faults(one.where(name), value, option, lenient=True)) if option and not flag else []
+    if option and option["type"] == "bool" and str(value).lower() in BOOLEANS:
+        return
+    wrong = list(shape.faults(one.where(name), value, option, lenient=True)) if option else []
     if name == "cloud_resources" and not wrong:
         wrong = list(shape.faults(one.where(name), value, _RESOURCES, lenient=True))
     yield from (replace(fault, hosts=(one.host,)) for fault in wrong)
