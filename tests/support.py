@@ -260,13 +260,13 @@ def ask(where: testinfra.host.Host, script: str, *arguments: str) -> Any:
 
 
 def stream(where: testinfra.host.Host, script: str, *arguments: str) -> subprocess.Popen:
-    """Start the Python *script* on a host, as root; its lines come as it prints them."""
+    """Start the Python *script* on a host, as root; its lines come as it prints them, and lines are sent to it."""
     text = (ROOT / "tests" / script).read_text(encoding="utf-8")
     about = where.ansible.get_variables()
     command = shlex.join(["sudo", "python3", "-u", "-c", text, *arguments])
     enter = ["ssh", "-i", about["ansible_ssh_private_key_file"], *shlex.split(about["ansible_ssh_common_args"])]
     address = f"{about['ansible_user']}@{about['ansible_host']}"
-    return subprocess.Popen([*enter, address, command], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([*enter, address, command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def told(capsys, words: str) -> None:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 import yaml
-from support import ROOT, ask, host
+from support import ROOT, ask, host, stream
 
 GIB = 1 << 30
 
@@ -19,8 +19,8 @@ GIB = 1 << 30
 class Volumes:
     """What is done to volumes, each step with its seconds in the table."""
 
-    def __init__(self, controller, initiator, address, table):
-        self.controller, self.initiator, self.address = controller, initiator, address
+    def __init__(self, controller, initiator, connector, table):
+        self.controller, self.initiator, self.connector = controller, initiator, connector
         self.table = table("volumes", "what", "result", "seconds")
         self.began = time.monotonic()
         self.volumes, self.snapshots, self.backups, self.attachments = [], [], [], {}
@@ -32,7 +32,10 @@ class Volumes:
     def brick(self, volume, *words):
         """Have os-brick do something with a volume, on the initiator."""
         connection = self.attachments[volume]["connection"] if volume else {}
-        return ask(self.initiator, "lifecycle/scripts/connector.py", self.address, json.dumps(connection), *words)
+        print(json.dumps([connection, words]), file=self.connector.stdin, flush=True)
+        answer = json.loads(self.connector.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer
 
     def make(self, **what):
         """Make a volume and return its id."""
@@ -70,12 +73,24 @@ class Volumes:
         self.began = now
 
 
-@pytest.fixture
-def volumes(playbooks, controller, table):
-    """Return what makes, uses and finally removes volumes."""
-    initiator = host(playbooks, "initiator1")
+@pytest.fixture(scope="module")
+def initiator(playbooks):
+    """Return the host that uses volumes."""
+    return host(playbooks, "initiator1")
+
+
+@pytest.fixture(scope="module")
+def connector(initiator):
+    """Return os-brick on that host, started once: an emulated machine takes long to import it."""
     address = initiator.backend.get_variables()["ansible_host"]
-    found = Volumes(controller, initiator, address, table)
+    with stream(initiator, "lifecycle/scripts/connector.py", address) as started:
+        yield started
+
+
+@pytest.fixture
+def volumes(controller, initiator, connector, table):
+    """Return what makes, uses and finally removes volumes."""
+    found = Volumes(controller, initiator, connector, table)
     yield found
     for volume in [*found.attachments]:
         found.detach(volume)
