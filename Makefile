@@ -15,7 +15,7 @@ LINK := $(VENV)/collections/ansible_collections/cairn/openstack
 ##@ A cloud on this machine
 
 .PHONY: cloud
-cloud: $(VENV)/.ready ## Four test hosts, a cloud on them and a machine that answers ssh
+cloud: $(VENV)/.ready ## Five test hosts, a cloud on them and a machine that answers ssh
 	@CAIRN_BEGAN=$(BEGAN) tools/cloud inventories/lab
 
 .PHONY: cloud-aio

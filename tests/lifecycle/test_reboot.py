@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.verify import probe
 from support import ask, host, reboot
 
 LIMIT = 180
@@ -49,34 +50,32 @@ class Loop(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def guest(playbooks):
-    """Return a guest of verify's that stays, as the action verify describes it."""
-    options = ["verify_keep=true", "verify_machines_min=1", "verify_machines_max=1"]
-    run = playbooks.must("playbooks/verify.yml", *(f"--extra-vars={option}" for option in options))
-    return next(iter(run.of("Use the cloud as an unprivileged user does").values()))["machine"]
+def guest(playbooks, controller):
+    """Return the guest that the scenario's verify has kept: its host, and the command that logs in."""
+    kept = ask(controller, "lifecycle/scripts/kept.py")
+    kept["ssh"] = probe.ssh(f"{playbooks.scenario}/secrets/machine.key", "cairn", kept["address"])
+    return kept
 
 
-def test_guest_outlives_restarts(playbooks, guest, groups):
+def test_guest_outlives_restarts(playbooks, guest):
     """A restart of nova-compute and libvirtd leaves the guest's process as it is, and the guest answers."""
-    controller = host(playbooks, groups["controller"][0])
-    compute = host(playbooks, ask(controller, "cloud/scripts/where.py", guest["name"]))
+    compute = host(playbooks, guest["host"])
     guests = "pgrep --full '^/usr/bin/qemu.* guest=[i]nstance-'"
     before = compute.check_output(guests)
     compute.check_output("systemctl restart nova-compute libvirtd")
     assert compute.check_output(guests) == before
-    subprocess.run(["sh", "-c", guest["ssh"] + " -o ConnectTimeout=10 true"], timeout=60, check=True)
+    subprocess.run([*guest["ssh"], "true"], timeout=60, check=True)
 
 
 @pytest.mark.parametrize("kind", ["compute", "network"])
 def test_guest_answers_again(playbooks, guest, groups, kind, capsys):
     """The guest's floating IP answers within the limit after its compute node, or the network node, is rebooted."""
-    controller = host(playbooks, groups["controller"][0])
-    name = ask(controller, "cloud/scripts/where.py", guest["name"]) if kind == "compute" else groups["network"][0]
+    name = guest["host"] if kind == "compute" else groups["network"][0]
     if kind == "network" and name in groups["compute"]:
         pytest.skip(f"not run: {name} is a compute node, too, and was rebooted as such")
     if name in groups["controller"] and len(groups["all"]) > 1:
         pytest.skip(f"not run: {name} is a controller, too")
-    loop = Loop(["sh", "-c", guest["ssh"] + " -o ConnectTimeout=3 -o ServerAliveInterval=3 true"])
+    loop = Loop([*guest["ssh"], "-o", "ServerAliveInterval=3", "true"])
     loop.start()
     try:
         assert loop.answered_after(time.monotonic(), 60), f"no answer before the reboot: {json.dumps(guest)}"
