@@ -126,8 +126,10 @@ def _cinder(
             options = {
                 "backend_host": name,
                 "nas_host": server,
-                # As root, or the driver refuses to have snapshots, and does not start.
+                # As root, or the driver refuses to have snapshots, and does not start. What root makes the driver reads
+                # as cinder, such as the list of a volume's snapshots.
                 "nas_secure_file_operations": False,
+                "nas_secure_file_permissions": False,
                 "nas_share_path": path,
                 "nfs_qcow2_volumes": True,
                 "nfs_snapshot_support": True,

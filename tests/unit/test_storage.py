@@ -152,10 +152,11 @@ class TestOptions:
             drivers = ["backup_driver" in of_host(setting, name)["cinder"]["DEFAULT"] for name in ("c1", "s1")]
             assert drivers == [bool(controllers), bool(host)]
 
-    def test_a_share_has_snapshots_only_for_root(self):
+    def test_a_share_has_snapshots_that_root_makes_and_cinder_reads(self):
         options = of_host([NFS], "c1")["cinder"]["nfs"]
         assert options["nfs_snapshot_support"]
         assert options["nas_secure_file_operations"] is False
+        assert options["nas_secure_file_permissions"] is False
 
     def test_the_same_secret_in_cinder_and_in_libvirt(self):
         found = of_host([CEPH], "c1")
