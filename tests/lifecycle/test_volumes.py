@@ -219,8 +219,8 @@ def test_a_backup_on_a_share(playbooks, groups, volumes):
     volumes.seen("NFS: that restored, read", "the digest of what was written")
 
 
-@pytest.mark.parametrize("backend", ["disks", "share"])
-def test_an_image_is_kept(volumes, backend):
+@pytest.mark.parametrize(("backend", "kind"), [("disks", "LVM"), ("share", "NFS")])
+def test_an_image_is_kept(volumes, backend, kind):
     """Beside the first volume of an image one is kept, and the second volume is the clone of that."""
     volumes.cinder("hear", backend=backend)
     image = volumes.cinder("image")
@@ -229,11 +229,11 @@ def test_an_image_is_kept(volumes, backend):
     (kept,) = volumes.cinder("kept", image=image["id"])["volumes"]
     volumes.volumes.append(kept)
     first = volumes.controller.check_output("mariadb -Ne %s", used)
-    volumes.seen(f"{backend}: a volume of an image", "the image is kept as another")
+    volumes.seen(f"{kind}: a volume of an image", "the image is kept as another")
     second = volumes.make(size=1, volume_type=backend, image_id=image["id"])
     volumes.cinder("forget", image=image["id"])
     assert volumes.controller.check_output("mariadb -Ne %s", used) > first
     volumes.attach(second)
     assert volumes.brick(second, "read")["read"] == image["digest"]
     volumes.detach(second)
-    volumes.seen(f"{backend}: another volume of it, read", "the image's digest")
+    volumes.seen(f"{kind}: another volume of it, read", "the image's digest")

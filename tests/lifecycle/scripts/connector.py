@@ -35,7 +35,8 @@ class Volume:
     """What is done with the volume of a connection; each public method is a word."""
 
     def __init__(self, connection):
-        self._kind, self._data = connection.get("driver_volume_type", ""), connection
+        self._data = connection
+        self._kind = connection.get("driver_volume_type", "")
         self._multipath = connection.get("multipath", False)
 
     def _way(self):
