@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a run shows and writes down: small playbooks on this machine, whose modules say what a cloud's say."""
+"""What a run shows and writes down: small playbooks on this machine, whose tasks say what a cloud's say."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ import sys
 import pytest
 import yaml
 
-# Says what it is told to; it stands for several of the collection's modules, by whose names results are read.
-MODULE = """#!/usr/bin/python
+# Says what it is told to; it stands for several of the collection's modules, by whose names results are read. An action,
+# which spares an interpreter for each host and task.
+ACTION = """
 import time
-from ansible.module_utils.basic import AnsibleModule
-options = {"says": {"type": "dict", "default": {}}, "fail": {"type": "bool"}, "sleep": {"type": "float", "default": 0}}
-module = AnsibleModule(options, supports_check_mode=True)
-time.sleep(module.params["sleep"])
-for warning in module.params["says"].pop("warns", []):
-    module.warn(warning)
-(module.fail_json if module.params["fail"] else module.exit_json)(**{"msg": "", **module.params["says"]})
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        time.sleep(self._task.args.get("sleep", 0))
+        says = dict(self._task.args["says"])
+        warnings = says.pop("warns", [])
+        return {"msg": "", "failed": self._task.args.get("fail", False), "warnings": warnings, **says}
 """
 MODULES = ("packages", "config_files", "units", "databases", "secrets", "service_health", "anything")
 HOSTS = ("controller1", "compute1", "compute2")
@@ -35,7 +40,7 @@ password = sesam"""
 
 
 def task(name, module, says, **more):
-    """A task whose module says something; arguments of the fake module among the keywords."""
+    """A task that says something; arguments of the action among the keywords."""
     arguments = {key: more.pop(key) for key in ("fail", "sleep") if key in more}
     return {"name": name, module: {"says": says, **arguments}, **more}
 
@@ -76,10 +81,10 @@ class Ran:
 @pytest.fixture
 def playbook(root, tmp_path, monkeypatch):
     """Run plays, each of which is a name with its tasks, on three hosts that are this machine."""
-    modules = tmp_path / "modules"
-    modules.mkdir()
+    actions = tmp_path / "actions"
+    actions.mkdir()
     for name in MODULES:
-        (modules / f"{name}.py").write_text(MODULE)
+        (actions / f"{name}.py").write_text(ACTION)
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     # Nothing listens there.
     away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
@@ -89,7 +94,7 @@ def playbook(root, tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ANSIBLE_CONFIG", str(root / "ansible.cfg"))
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(root / ".venv/collections"))
-    monkeypatch.setenv("ANSIBLE_LIBRARY", str(modules))
+    monkeypatch.setenv("ANSIBLE_ACTION_PLUGINS", str(actions))
 
     def command(plays, *arguments, hosts="cloud"):
         (tmp_path / "site.yml").write_text(
@@ -180,7 +185,7 @@ def test_a_failure(playbook):
 
 
 def test_a_host_that_is_away(playbook):
-    ran = playbook({"Preflight": [task("Look", "anything", {})]}, hosts="away")
+    ran = playbook({"Preflight": [{"name": "Look", "ping": {}}]}, hosts="away")
     assert ran.status == 4
     assert "┌─ UNREACHABLE" in ran.said
     assert ran.line("│ on") == "│ on away1"
