@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 
 import pytest
 
@@ -48,6 +49,19 @@ def test_managers_modules_work(machine, ceph):
     """No module of the manager failed, and none lacks what it depends on."""
     checks = json.loads(machine.check_output("ceph health --format json"))["checks"]
     assert [name for name in checks if name.startswith("MGR_")] == []
+
+
+def test_crashes_are_reported(machine, ceph):
+    """Reports are taken from the user whose daemons crash, and none waits that was not."""
+    assert machine.check_output("find /var/lib/ceph/crash -name meta -not -path '*/posted/*'") == ""
+    crash = f"2026-01-01T00:00:00.000000Z_{uuid.uuid4()}"
+    report = json.dumps({"crash_id": crash, "timestamp": "2026-01-01T00:00:00.000000Z", "entity_name": "client.test"})
+    ask = "setpriv --reuid=ceph --regid=ceph --init-groups ceph --name client.crash crash post -i -"
+    machine.check_output(f"echo %s | {ask}", report)
+    try:
+        assert crash in machine.check_output("ceph crash ls")
+    finally:
+        machine.check_output("ceph crash rm %s", crash)
 
 
 @pytest.mark.parametrize("account", POOLS)

@@ -249,7 +249,7 @@ def found(root, tmp_path_factory):
 
 class TestStored:
     def test_daemons_are_where_their_devices_are(self, found):
-        ceph = {"ceph-mon@storage1", "ceph-mgr@storage1", "ceph-osd.target"}
+        ceph = {"ceph-mon@storage1", "ceph-mgr@storage1", "ceph-osd.target", "ceph-crash"}
         assert ceph <= set(names(found["storage1"]))
         assert not ceph & set(names(found["aio1"]))
         assert [device["path"] for device in found["storage1"]["ceph"]["osds"]] == ["/dev/sdb", "/dev/sdc"]

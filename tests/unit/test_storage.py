@@ -29,7 +29,7 @@ def hosts(count=1, devices=2, size=None):
 def of_host(setting, name, found=None, **facts):
     """Return what the host *name* has of storage."""
     found = found or hosts()
-    accounts = ("ceph_mgr", "glance", "cinder", "cinder_backup", "nova", "radosgw")
+    accounts = ("ceph_mgr", "ceph_crash", "glance", "cinder", "cinder_backup", "nova", "radosgw")
     secrets = {f"{name}_cephx": f"{name}'s key" for name in accounts}
     cloud = {
         "identity": "mine",
@@ -197,7 +197,7 @@ class TestCeph:
 
     def test_the_least_rights(self):
         accounts = {one["name"]: one for one in of_host([{**CEPH, "serves": ["volumes"]}], "s1")["ceph"]["accounts"]}
-        assert list(accounts) == ["mgr.s1", "client.cinder"]
+        assert list(accounts) == ["mgr.s1", "client.crash", "client.cinder"]
         assert accounts["client.cinder"]["caps"]["osd"] == "profile rbd pool=volumes"
 
     def test_clones_of_images_are_read(self):
