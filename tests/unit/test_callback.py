@@ -14,8 +14,8 @@ import sys
 import pytest
 import yaml
 
-# Says what it is told to; it stands for several of the collection's modules, by whose names results are read. An action,
-# which spares an interpreter for each host and task.
+# Says what it is told to; it stands for several of the collection's modules, by whose names results are read. It is an
+# action, which spares an interpreter for each host and task.
 ACTION = """
 import time
 from ansible.plugins.action import ActionBase
