@@ -69,7 +69,7 @@ def with_devices(playbooks, controller, **changes):
 
     :param changes: for a host its devices' names and weights.
     """
-    devices = controller.ansible.get_variables()["test_devices"]
+    devices = dict(controller.ansible.get_variables()["test_devices"])
     for name, found in changes.items():
         devices[name] = [
             {"path": f"/dev/disk/by-id/{device}", "backend": "objects", "weight": weight}
