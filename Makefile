@@ -29,7 +29,10 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 ##@ Tests
 
 .PHONY: test
-test: lint unit sanity test-default test-multinode ## All of them
+test: $(VENV)/.ready-test ## All of them
+	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
+	$(MAKE) test-default
+	$(MAKE) test-multinode
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## ruff, yamllint, ansible-lint (profile production)
