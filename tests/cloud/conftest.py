@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 from support import Playbooks, ask, host, node_groups
@@ -11,12 +12,17 @@ from support import Playbooks, ask, host, node_groups
 NONE = pytest.param("", marks=pytest.mark.skip("not run: no --inventory was given"))
 
 
+@cache
+def hosts(inventory):
+    """Return the names of the inventory's hosts; asked for each test, Ansible would take half a minute for them."""
+    return node_groups(Playbooks(inventory.resolve()))["all"]
+
+
 def pytest_generate_tests(metafunc):
     """Run a test that takes ``name`` once for each host of the inventory."""
     if "name" in metafunc.fixturenames:
         inventory = metafunc.config.getoption("inventory")
-        names = node_groups(Playbooks(inventory.resolve()))["all"] if inventory else [NONE]
-        metafunc.parametrize("name", names)
+        metafunc.parametrize("name", hosts(inventory) if inventory else [NONE])
 
 
 class Quiet(dict):
