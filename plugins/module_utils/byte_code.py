@@ -5,6 +5,8 @@ Each of some 280 maintainer scripts calls py3compile, which starts Python twice 
 time for it goes into starting, and dpkg waits. During Cairn's own transaction a stand-in, first in dpkg's path, only
 writes down what was asked, and a thread has py3compile do it for all that was asked meanwhile. What a killed run left
 written down is compiled by the next.
+
+Test suites, a third of all, are left out: no service imports them, and whoever does has them compiled at that moment.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ _FOLDER = "/var/lib/cairn/path"
 _PUBLIC = "/usr/lib/python3/dist-packages/"
 # A package's public modules, the common form; the versions (-V), if any, have Debian 13's only Python among them.
 _PACKAGE = re.compile(r"-p (\S+)(?: -V \S+)?")
+_TESTS = ".*/tests/"
 _NAME = "py3compile"
 _STAND_IN = """#!/bin/sh
 echo "$*" >> {owed} && sync {owed}
@@ -61,14 +64,14 @@ def public(packages: list[str]) -> list[str]:
 
 
 def compile_all(lines: list[str]) -> None:
-    """Do what the calls *lines* asked for, the public modules of all packages in one.
+    """Do what the calls *lines* asked for, the public modules of all packages in one, their tests left out.
 
     :raises CompileError: py3compile failed.
     """
     calls = {line: _PACKAGE.fullmatch(line) for line in lines}
     packages = [match[1] for match in calls.values() if match]
     if packages and (modules := public(packages)):
-        _py3compile(*modules)
+        _py3compile("--exclude", _TESTS, *modules)
     for line, match in calls.items():
         if not match:
             _py3compile(*shlex.split(line))

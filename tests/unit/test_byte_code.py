@@ -18,7 +18,11 @@ LISTED = """\
 /usr/lib/python3/dist-packages/six.py
 /usr/share/doc/python3-nova/example.py
 """
-MODULES = ["/usr/lib/python3/dist-packages/nova", "/usr/lib/python3/dist-packages/six.py"]
+MODULES = [
+    *("--exclude", ".*/tests/"),
+    "/usr/lib/python3/dist-packages/nova",
+    "/usr/lib/python3/dist-packages/six.py",
+]
 
 
 @pytest.fixture
