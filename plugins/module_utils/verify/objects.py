@@ -19,6 +19,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import 
 
 SAMPLE_BYTES = 2**20
 SEGMENTS = 3
+# A proxy keeps what it knows of an account for a minute, keys too (recheck_account_existence).
+KEY_SECONDS = 90
 PLAIN = {"Content-Type": "application/octet-stream", "Accept": ""}
 
 
@@ -120,7 +122,11 @@ def temporary_url(run: Run) -> str:
             query = {"temp_url_sig": signed, "temp_url_expires": str(until)}
             return run.user.session.get(url, params=query, authenticated=False, raise_exc=False)
 
-        same("the object by its address", sample, read(signature).content)
+        # An answer that refuses is false.
+        given = poll(lambda: read(signature), KEY_SECONDS)
+        if not given:
+            raise Bad(f"the object by its address: {given.status_code} {given.text.strip()[:200]}")
+        same("the object by its address", sample, given.content)
         refused = read(signature[::-1]).status_code
         # Swift says the first, Ceph's gateway the second.
         if refused not in (401, 403):
