@@ -25,6 +25,8 @@ INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
 # What differs between two reports of the same: times, numbers, ids.
 VARYING = re.compile(r"[0-9a-f-]{8,}|\d+")
 TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+# What Python could not raise and did without, as eventlet's at each fork: these words, a traceback, the exception.
+IGNORED = "Exception ignored in: "
 # syslog's "error" and worse.
 ERROR = 3
 
@@ -38,7 +40,11 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
     :param limit: how many are wanted; of equal ones the latest.
     """
     ranked = {}
+    ignored = False
     for number, (line, serious) in enumerate(lines):
+        if ignored or line.startswith(IGNORED):
+            ignored = line.startswith((IGNORED, "Traceback ", " "))
+            continue
         named = any(name in line for name in ids)
         grave = serious or bool(GRAVE.search(line))
         if (grave and not INNER.search(line)) or (named and WARNING.search(line)):

@@ -41,6 +41,12 @@ def test_of_a_traceback_only_its_ends():
     assert log_lines.chosen(words, [], 9) == ["nova.NoSpaceError: full"]
 
 
+def test_what_python_ignored_is_not_told():
+    fork = ("Exception ignored in: <function _after_fork at 0x7f>", "Traceback (most recent call last):")
+    frame = '  File "/usr/lib/python3/dist-packages/eventlet/green/threading.py", line 7, in _after_fork'
+    assert log_lines.chosen(plain(*fork, frame, "AssertionError:", PLAIN), [], 9) == [PLAIN]
+
+
 def test_the_same_report_once():
     again = NAMED.replace("12:00:03.1 7", "12:00:04.2 8")
     assert log_lines.chosen(plain(NAMED, again), ["uuid-1"], 9) == [again]
