@@ -11,15 +11,22 @@ import yaml
 # What is emulated takes its time.
 PATIENCE = 600
 NAME = "kernel"
+# Before all of them are heard a new network gets no DHCP server, and none later until another port is made in it.
+AGENTS = {
+    "neutron-openvswitch-agent",
+    "neutron-l3-agent",
+    "neutron-dhcp-agent",
+    "neutron-metadata-agent",
+}
 
 with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     neutron = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).network
 
 
 def agents():
-    """Wait until Neutron hears all of its agents."""
+    """Wait until Neutron hears all agents of its network node."""
     deadline = time.monotonic() + PATIENCE
-    while silent := [agent.binary for agent in neutron.agents() if not agent.is_alive] or not list(neutron.agents()):
+    while silent := AGENTS - {agent.binary for agent in neutron.agents() if agent.is_alive}:
         if time.monotonic() > deadline:
             raise TimeoutError(f"Neutron does not hear {silent}")
         time.sleep(5)
