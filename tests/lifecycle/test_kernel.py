@@ -53,9 +53,10 @@ def outside(router):
 
 
 def inside(node, router):
-    """Ask it from the network's own DHCP server."""
-    space = f"qdhcp-{router['network']}"
-    return lambda: node.run("ip netns exec %s ping -c1 -W5 %s", space, router["inside"]).rc == 0
+    """Ask it from the network's own DHCP server, which may not be there yet."""
+    # testinfra takes 255, ip's word for a namespace that is missing, for ssh's.
+    command = "ip netns exec %s ping -c1 -W5 %s || exit 1"
+    return lambda: node.run(command, f"qdhcp-{router['network']}", router["inside"]).rc == 0
 
 
 def hits(node):
