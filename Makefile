@@ -30,7 +30,9 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 
 .PHONY: test
 test: $(VENV)/.ready-test ## All of them
-	tools/test
+	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
+	$(MAKE) test-default
+	$(MAKE) test-multinode
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## ruff, yamllint, ansible-lint (profile production)

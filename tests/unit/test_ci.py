@@ -77,16 +77,3 @@ def test_the_lab_goes_down_when_it_is_stopped(ci, tmp_path, monkeypatch):
     process.communicate()
     assert process.returncode != 0
     assert ran(tmp_path) == ["test", "lab-down"]
-
-
-@pytest.mark.parametrize(("fails", "asked"), [("", 3), ("lint", 2), ("test-default", 2), ("test-multinode", 3)])
-def test_what_needs_no_cloud_runs_beside_a_scenario(root, tmp_path, monkeypatch, fails, asked):
-    """Whichever fails, both are told of; the second scenario begins when all before it is well."""
-    (tmp_path / "make").write_text('#!/bin/sh\necho "$1" >>ran\necho "$* said"\n[ "$1" != "$FAILS" ]\n')
-    (tmp_path / "make").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("FAILS", fails)
-    done = subprocess.run([root / "tools/test"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == bool(fails), done.stderr
-    assert sorted(ran(tmp_path)) == ["lint", "test-default", "test-multinode"][:asked]
-    assert done.stdout.index("test-default said") < done.stdout.index("lint unit sanity said")
