@@ -23,6 +23,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     image,
     machines,
     objects,
+    phases,
     plan,
     probe,
     s3,
@@ -224,6 +225,17 @@ def test_a_kept_machine_keeps_what_it_needs():
         "images": [],
     }
     assert "vlan" not in cloud.names("ports")["ports"]
+
+
+@pytest.mark.parametrize(("earlier", "left"), [(PASSED, ["1"]), (NOT_RUN, ["1"]), (FAILED, ["1", "2"])])
+def test_other_machines_go_before_copies_are_made_unless_their_consoles_may_tell_something(monkeypatch, earlier, left):
+    cloud = Cloud()
+    cloud.find_project = lambda name, ignore_missing: cloud.find("projects", f"id-{name}")
+    cloud.connect_as = lambda project_id: cloud
+    monkeypatch.setattr(volume.Copies, "checks", lambda self: [])
+    made = {"machines": [], "disks": {}}
+    phases.copies({"run": RUN, "options": OPTIONS, "made": made, "outcomes": {"move": earlier}}, cloud)
+    assert cloud.names("servers") == {"servers": [f"{RUN}-{number}" for number in left]}
 
 
 def test_vlan_needs_an_agent_and_a_living_nova_compute():

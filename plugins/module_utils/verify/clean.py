@@ -86,7 +86,7 @@ class Sweep:
         """Remove what is in a project; users of a thing before the thing."""
         network = self.admin.network
         # They take a while to go, in which the rest goes that they don't hold.
-        self.each("machine", self.servers(project), self.admin.compute.delete_server)
+        self.machines(project)
         if not self.spared:
             self.each("floating IP", network.ips(project_id=project), network.delete_ip)
         names = {net.id: net.name for net in network.networks(project_id=project)}
@@ -111,6 +111,10 @@ class Sweep:
         self.each("port", ports, network.delete_port)
         self.each("network", network.networks(project_id=project), network.delete_network)
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
+
+    def machines(self, project: str) -> None:
+        """Ask for a project's machines to go."""
+        self.each("machine", self.servers(project), self.admin.compute.delete_server)
 
     def objects(self, project: str) -> None:
         """Remove a project's containers."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.sdk import told
 from ansible_collections.cairn.openstack.plugins.module_utils.verify import machines, plan, probe, volume
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import Check, perform, perform_all
+from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import FAILED, Check, perform, perform_all
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import Sweep
 from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import Run
 
@@ -35,6 +35,9 @@ def copies(params: dict, admin) -> dict:
     """Make copies of the volume that a machine wrote to; as the administrator, who may work in the project."""
     project = admin.identity.find_project(params["run"], ignore_missing=False)
     run = Run(params["run"], admin, params["options"], user=admin.connect_as(project_id=project.id))
+    # The first machine alone is needed from here on. Where a check failed, the others' consoles are still to be read.
+    if FAILED not in params["outcomes"].values():
+        Sweep(admin, run.name, 0, keep=True).machines(project.id)
     results = perform_all(volume.Copies(run, params["made"]).checks(), params["outcomes"])
     return {"results": [result.as_dict() for result in results], "made": {**params["made"], "disks": run.disks}}
 
