@@ -68,7 +68,7 @@ test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS
 	molecule test --scenario-name replicated
 
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs and the end of a cloud, hosts that join and go away, one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one page, the end of a cloud, hosts that join and go away, one card
 	molecule test --scenario-name killed
 	molecule test --scenario-name grown
 	molecule test --scenario-name onecard
