@@ -5,7 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+
+# Weak machines make no more at once.
+WORKERS = 4
 
 
 class Failed(Exception):
@@ -21,6 +26,8 @@ class Change:
     """One difference between what is there and what was asked for.
 
     C(before) and C(after) are shown to people: a secret is never in them, only that it differs.
+
+    :param stage: what needs another change has a later one.
     """
 
     name: str
@@ -49,6 +56,26 @@ def in_order(changes: list[Change]) -> None:
     """Make the changes one after the other."""
     for change in changes:
         change.make()
+
+
+def by_stages(changes: list[Change]) -> None:
+    """Make the changes of one stage at the same time, stage after stage.
+
+    :raises Failed: with the words of everything that failed in its stage; later stages are not begun.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for _stage, group in groupby(changes, key=lambda change: change.stage):
+            errors = [error for error in pool.map(_try, list(group)) if error]
+            if errors:
+                raise Failed("\n".join(errors))
+
+
+def _try(change: Change) -> str | None:
+    try:
+        change.make()
+    except Failed as error:
+        return str(error)
+    return None
 
 
 def settle(module, changes: list[Change], perform: Callable[[list[Change]], None] = in_order, **result) -> None:

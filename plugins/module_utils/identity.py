@@ -11,13 +11,17 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
 
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import (
+    WORKERS,
+    Change,
+    Failed,
+    Unreachable,
+    by_stages,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import SOCKET, Server, stored
 from ansible_collections.cairn.openstack.plugins.module_utils.rest import Api, Denied
 
-WORKERS = 4
 MEMORY = "/run/cairn/identity.json"
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
 # What later stages need comes in earlier ones.
@@ -439,21 +443,9 @@ def _given(item: dict, *names: str) -> dict:
 
 
 def perform(changes: list[Change], users: list[dict]) -> None:
-    """Make the changes of one stage at the same time, stage after stage, and remember which passwords are right.
+    """Make the changes, and remember which passwords are right.
 
-    :raises Failed: with the words of everything that failed in its stage; later stages are not begun.
+    :raises Failed: one can't be made.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for _stage, group in groupby(changes, key=lambda change: change.stage):
-            errors = [error for error in pool.map(_try, list(group)) if error]
-            if errors:
-                raise Failed("\n".join(errors))
+    by_stages(changes)
     remember(users)
-
-
-def _try(change: Change) -> str | None:
-    try:
-        change.make()
-    except Failed as error:
-        return str(error)
-    return None

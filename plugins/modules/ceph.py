@@ -140,7 +140,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import (
+    Change,
+    Failed,
+    Unreachable,
+    by_stages,
+    settle,
+)
 
 ACCOUNT = {
     "name": {"type": "str", "required": True},
@@ -164,6 +170,14 @@ def configured(path: str) -> str:
     parser = configparser.ConfigParser(strict=False)
     parser.read(path)
     return parser.get("global", "fsid", fallback=UNKNOWN)
+
+
+def staged(*stages: list[Change]) -> list[Change]:
+    """Return the changes in one list; those of the same stage are made at the same time."""
+    for number, changes in enumerate(stages):
+        for change in changes:
+            change.stage = number
+    return [change for changes in stages for change in changes]
 
 
 def main() -> None:
@@ -193,18 +207,23 @@ def main() -> None:
             # The first monitor of a new cluster brings its managers' along.
             accounts = [account for account in accounts if not account["name"].startswith("mgr.")]
         host = socket.gethostname().split(".")[0]
-        changes = cluster.accounts(accounts, state, monitor)
-        changes += cluster.rules(params["pools"], state, monitor) + cluster.pools(params["pools"], state, monitor)
         cluster_id = configured(params["conf"])
-        changes += osd.plan(params["osds"], state, cluster_id, host, monitor)
         kept = {osd.identity(cluster_id, host, device["path"]) for device in params["osds"]}
         gone, staying = leaving.devices(kept, state, host, monitor)
-        changes += gone + leaving.monitors(params["monitors"], state, monitor)
+        gone += leaving.monitors(params["monitors"], state, monitor)
+        changes = staged(
+            cluster.accounts(accounts, state, monitor) + cluster.rules(params["pools"], state, monitor),
+            # Before there is a device, on which a manager would make its pool itself.
+            cluster.pools(params["pools"], state, monitor),
+            osd.plan(params["osds"], state, cluster_id, host, monitor),
+            # Whether one may leave depends on those that have left.
+            *([change] for change in gone),
+        )
     except Failed as error:
         module.fail_json(msg=str(error))
     for why in staying:
         module.warn(why)
-    settle(module, changes, reachable=monitor is not None, staying=staying)
+    settle(module, changes, by_stages, reachable=monitor is not None, staying=staying)
 
 
 if __name__ == "__main__":
