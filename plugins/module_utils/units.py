@@ -213,6 +213,13 @@ class Unit:
         """A restart disturbs nobody: by the page's word, or since the unit never ran as Cairn configured it."""
         return self.asked["at_once"] or self.stamp is None
 
+    def was_started(self, wrote: list[str]) -> None:
+        """Take it as started, with all read but what it *wrote* itself after that."""
+        running = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "InvocationID": "new"}
+        self.found = {**self.found, **running}
+        self.stamp = {"invocation": "new", "boot": self.boot, "reads": self.reads}
+        self.reads = {**self.reads, **{path: "new" for path in wrote if not self.reads.get(path)}}
+
     @property
     def waits_for(self) -> str:
         """The service that has to stop before this socket can start, empty for none."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from support import host
 
 NETWORK_AGENTS = {
     "neutron-openvswitch-agent",
@@ -37,6 +38,16 @@ def test_compute_hosts_can_take_guests(state, groups):
     # libvirt names a hypervisor as the host names itself, domain included.
     assert {name.split(".")[0] for name in state["hypervisors"]} == computes
     assert computes - {name.split(".")[0] for name in state["resource_providers"]} == set()
+
+
+def test_nova_hears_of_its_machines(playbooks, groups):
+    """Since its last start libvirt tells each nova-compute what happens to machines."""
+    if not groups["compute"]:
+        pytest.skip("not run: the inventory has no compute host")
+    since = "tac /var/log/nova/nova-compute.log | sed '/Starting compute node/q'"
+    logs = {name: host(playbooks, name).check_output(since) for name in groups["compute"]}
+    assert [name for name, log in logs.items() if "Starting compute node" not in log] == []
+    assert [name for name, log in logs.items() if "does not support events" in log] == []
 
 
 def test_agents_are_alive(state):

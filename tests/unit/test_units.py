@@ -46,6 +46,21 @@ def stamp(reads, invocation="now", boot="this boot"):
     return {"invocation": invocation, "boot": boot, "reads": reads}
 
 
+class TestForeseen:
+    """In check mode, what a run would have started by now."""
+
+    def test_it_reads_what_it_has_written_itself(self):
+        lamp = unit(found=GONE, reads={"/c": "1", "/id": ""})
+        lamp.was_started(["/id"])
+        assert lamp.stale() == ["/id"]
+        assert module.sentences(module.steps([lamp], True)) == ["lamp restarted: /id"]
+
+    def test_it_had_written_that_before(self):
+        lamp = unit(found=GONE, reads={"/c": "1", "/id": "1"})
+        lamp.was_started(["/id"])
+        assert module.steps([lamp], True) == []
+
+
 class TestStale:
     def test_nothing_differs(self):
         assert unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"})).stale() == []
