@@ -12,6 +12,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.changes import Fai
 
 # keystoneauth1 imports it where it is installed, and eventlet by it: a third of what the SDK's import takes.
 sys.modules.setdefault("osprofiler", None)
+# Where it is installed, as with Ceph, the SDK counts its requests by it, and two services that are first used at the
+# same time make the same counter, of which the second is refused.
+sys.modules.setdefault("prometheus_client", None)
 
 try:
     import openstack
