@@ -276,6 +276,32 @@ class Unit:
         return sorted([*newer, *(what for what in self._differing(self.stamp) if what.startswith(_OUTPUT))])
 
 
+def survey(
+    asked: list[dict],
+    will_change: dict[str, str] | None = None,
+    will_stop: list[str] | None = None,
+    will_start: dict[str, list[str]] | None = None,
+) -> list[Unit]:
+    """Return every unit that is *asked* for, beside what is.
+
+    The run would write *will_change*, end *will_stop*, and begin *will_start*, which writes the files given with it.
+    """
+    found = show([unit["name"] for unit in asked])
+    for name in found.keys() & set(will_stop or ()):
+        found[name]["ActiveState"] = "inactive"
+    versions = package_versions({package for unit in asked for package in unit["packages"]})
+    ids = account_ids() if any(unit["account"] for unit in asked) else None
+    stamps, boot, change = load_stamps(), boot_id(), will_change or {}
+    units = [
+        Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change)
+        for name, unit in ((unit["name"], unit) for unit in asked)
+    ]
+    for unit in units:
+        if unit.name in (will_start or {}) and unit.start:
+            unit.was_started(will_start[unit.name])
+    return units
+
+
 def owed(units: list[Unit], acted: set[str]) -> list[dict]:
     """Return which of the *units* should be restarted and why, but for those in *acted*."""
     return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]

@@ -168,39 +168,6 @@ UNIT = {
 }
 
 
-def survey(
-    asked: list[dict],
-    will_change: dict[str, str] | None = None,
-    will_stop: list[str] | None = None,
-    will_start: dict[str, list[str]] | None = None,
-) -> list[u.Unit]:
-    """Return every unit that is *asked* for, beside what is.
-
-    The run would write *will_change*, end *will_stop*, and begin *will_start*, which writes the files given with it.
-    """
-    found = u.show([unit["name"] for unit in asked])
-    for name in found.keys() & set(will_stop or ()):
-        found[name]["ActiveState"] = "inactive"
-    versions = u.package_versions({package for unit in asked for package in unit["packages"]})
-    ids = u.account_ids() if any(unit["account"] for unit in asked) else None
-    stamps, boot = u.load_stamps(), u.boot_id()
-    units = [
-        u.Unit(
-            unit,
-            found[unit["name"]],
-            u.reads(unit, versions, will_change or {}, ids),
-            stamps.get(unit["name"]),
-            boot,
-            will_change or {},
-        )
-        for unit in asked
-    ]
-    for unit in units:
-        if unit.name in (will_start or {}) and unit.start:
-            unit.was_started(will_start[unit.name])
-    return units
-
-
 def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     """Return the systemctl verbs that are due, in order, each with its units."""
     # A socket can't start while its service runs without it.
@@ -254,7 +221,7 @@ def main() -> None:
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
     lists = [module.params[name] for name in ("units", "then", "ahead")]
-    found = iter(survey([unit for asked in lists for unit in asked], **foreseen))
+    found = iter(u.survey([unit for asked in lists for unit in asked], **foreseen))
     first, then, ahead = (list(islice(found, len(asked))) for asked in lists)
     restart = module.params["restart"]
     units, due = first + then, steps(first, restart) + steps(then, restart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.lab import process
@@ -14,6 +15,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.processes import a
 @pytest.fixture
 def sleeper():
     with subprocess.Popen(["sleep", "60"]) as child:
+        # For a moment it has no arguments.
+        assert process.wait_until(lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes(), 5)
         yield child
         child.kill()
 
