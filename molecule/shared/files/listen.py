@@ -7,24 +7,26 @@ import time
 
 PAUSE = 0.1
 LONGEST = 4 * 3600
+# After so many looks at a process only each of so many reads its command line again: exec comes soon after fork.
+STEADY = 20
 
 
-def seen():
-    """Yield the command lines of the processes that run."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                yield file.read()
-        except OSError:
-            continue
+def command_line(pid):
+    """Return a process's command line, nothing if it is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def listen(path):
     """Append what was not heard before."""
-    known = set()
+    known, looks = {b""}, {}
     until = time.monotonic() + LONGEST
     while time.monotonic() < until and os.path.exists(path):
-        new = {line for line in seen() if line} - known
+        looks = {pid: looks.get(pid, -1) + 1 for pid in filter(str.isdigit, os.listdir("/proc"))}
+        new = {command_line(pid) for pid, count in looks.items() if count < STEADY or not count % STEADY} - known
         known |= new
         if new:
             # Opened without making it: its absence is the sign to stop.
