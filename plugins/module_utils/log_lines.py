@@ -20,6 +20,8 @@ GRAVE = re.compile(
     r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b|\bhaproxy\[\d+\]: .* 5\d\d \d+ - - |^DAMN ! worker"
 )
 WARNING = re.compile(r"\bWARN(ING)?\b")
+# What dnsmasq says of each request that it hears, and of its answer.
+LEASE = re.compile(r"^DHCP[A-Z]+\(")
 # The inner lines of a traceback that oslo.log wrote, each with its own prefix.
 INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
 # What differs between two reports of the same: times, numbers, ids.
@@ -36,7 +38,7 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
 
     :param lines: each with whether it is grave by other signs than its text.
     :param ids: what the failed objects and requests are called; grave lines that name one come first, then other
-        grave lines, then warnings that name one.
+        grave lines, then warnings and a DHCP server's words that name one.
     :param limit: how many are wanted; of equal ones the latest.
     """
     ranked = {}
@@ -47,7 +49,7 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
             continue
         named = any(name in line for name in ids)
         grave = serious or bool(GRAVE.search(line))
-        if (grave and not INNER.search(line)) or (named and WARNING.search(line)):
+        if (grave and not INNER.search(line)) or (named and (WARNING.search(line) or LEASE.search(line))):
             ranked[VARYING.sub("", line)] = (named and grave, grave, number)
     best = sorted(ranked.values(), reverse=True)[:limit]
     return [lines[number][0].rstrip()[:WIDTH] for number in sorted(entry[2] for entry in best)]

@@ -29,6 +29,11 @@ def test_grave_lines_that_name_the_object_come_first():
     assert log_lines.chosen(plain(WARNING, PLAIN, NAMED), ["uuid-1"], 2) == [PLAIN, NAMED]
 
 
+def test_what_a_dhcp_server_heard_of_a_card():
+    heard, other = (f"DHCPDISCOVER(ns-6b51e2f8-ca) {mac} no address available" for mac in ("fa:16:1", "fa:16:2"))
+    assert log_lines.chosen(plain(heard, other), ["fa:16:1"], 9) == [heard]
+
+
 def test_of_a_traceback_only_its_ends():
     start = "2026-01-01 12:00:00.1 7 ERROR nova.manager [None req-1 - -] [instance: u] Failed to build"
     inner = "2026-01-01 12:00:00.1 7 ERROR nova.manager [instance: u] Traceback (most recent call last):"

@@ -230,13 +230,14 @@ def leases(run: Run, machines: list[Machine]) -> str:
     for machine in machines:
         line = run.options["lease_line"].format(address=machine.address)
         if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
-            network = run.admin.network.get_port(machine.port).network_id
-            ports = list(run.admin.network.ports(network_id=network))
+            card = run.admin.network.get_port(machine.port)
+            ports = list(run.admin.network.ports(network_id=card.network_id))
             raise Bad(
                 f"the console of {machine.name} on {machine.host} does not say {line!r} after "
                 f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
+                f"where no line of neutron-dhcp-agent above names {card.mac_address}, no DHCP server heard it\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
-                (machine.id, *(port.id for port in ports)),
+                (machine.id, card.mac_address, *(port.id for port in ports)),
                 tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
             )
     return ", ".join(machine.address for machine in machines)
