@@ -235,7 +235,7 @@ def leases(run: Run, machines: list[Machine]) -> str:
             raise Bad(
                 f"the console of {machine.name} on {machine.host} does not say {line!r} after "
                 f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
-                f"where no line of neutron-dhcp-agent above names {card.mac_address}, no DHCP server heard it\n"
+                f"where no line of neutron-dhcp-agent above names {card.mac_address}, its request hardly came there\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
                 (machine.id, card.mac_address, *(port.id for port in ports)),
                 tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
