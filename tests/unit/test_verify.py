@@ -329,7 +329,7 @@ def test_no_lease_shows_the_consoles_end():
     words = r"198\.18\.0\.7.*\none\ntwo\n.*names fa:16:3e:00:00:07, .*\n.*network:dhcp 198\.18\.0\.2 on n1 DOWN$"
     with pytest.raises(Bad, match=words) as error:
         machines.leases(run, [machine])
-    assert (error.value.ids, error.value.hosts) == (("u1", card.mac_address, "p2"), ("c1", "n1"))
+    assert (error.value.ids, error.value.hosts) == (("u1", card.mac_address, "p2", "tapp2"), ("c1", "n1"))
     said["output"] += "lease of 198.18.0.7 obtained\n"
     assert machines.leases(run, [machine]) == "198.18.0.7"
     run.options["lease_line"] = ""

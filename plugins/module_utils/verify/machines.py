@@ -237,7 +237,7 @@ def leases(run: Run, machines: list[Machine]) -> str:
                 f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
                 f"where no line of neutron-dhcp-agent above names {card.mac_address}, its request hardly came there\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
-                (machine.id, card.mac_address, *(port.id for port in ports)),
+                (machine.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
                 tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
             )
     return ", ".join(machine.address for machine in machines)
@@ -252,6 +252,11 @@ def tail(admin, server: str) -> str:
     """Return the end of a machine's console log."""
     lines = [line.rstrip() for line in console(admin, server).splitlines()]
     return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"
+
+
+def device(port: str) -> str:
+    """Return what Open vSwitch and libvirt call a port's device on its host."""
+    return f"tap{port[:11]}"
 
 
 def told(port) -> str:

@@ -22,7 +22,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import 
 NODES = ("controller", "network", "compute")
 STORAGE = ("controller", "storage")
 NETWORKING = ("neutron", "openvswitch")
-BOOT = ("nova", "placement", "neutron", "glance", "libvirt")
+BOOT = ("nova", "placement", "neutron", "openvswitch", "glance", "libvirt")
 OBJECTS = ("swift", "ceph")
 VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
 # Every request passes the one, and is let in by the other.
