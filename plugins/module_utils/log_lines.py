@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import glob
 import json
@@ -26,7 +27,8 @@ LEASE = re.compile(r"^DHCP[A-Z]+\(")
 INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
 # What differs between two reports of the same: times, numbers, ids.
 VARYING = re.compile(r"[0-9a-f-]{8,}|\d+")
-TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+# Open vSwitch writes UTC and Ceph an offset, the others local time.
+TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 # What Python could not raise and did without, as eventlet's at each fork: these words, a traceback, the exception.
 IGNORED = "Exception ignored in: "
 # syslog's "error" and worse.
@@ -55,16 +57,18 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
     return [lines[number][0].rstrip()[:WIDTH] for number in sorted(entry[2] for entry in best)]
 
 
-def recent(text: str, since: str) -> list[tuple[str, bool]]:
+def recent(text: str, since: datetime.datetime) -> list[tuple[str, bool]]:
     """Return a log file's lines from that time on.
 
-    :param since: local time as the services write it, such as C(2026-01-01 12:00:00).
+    :param since: with its time zone; a line's time is local where it names none.
     """
     late, lines = False, []
     for line in text.splitlines():
         stamp = TIME.match(line)
-        # A line without a time belongs to the one before it.
-        late = stamp.group(0).replace("T", " ") >= since if stamp else late
+        if stamp:
+            # A line without a time, or with none that there is, belongs to the one before it.
+            with contextlib.suppress(ValueError):
+                late = datetime.datetime.fromisoformat(stamp.group(0)).astimezone() >= since
         if late:
             lines.append((line, False))
     return lines
@@ -76,7 +80,7 @@ def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, 
     :param services: folders in C(root), and files in it without C(.log).
     :param age: in seconds, how far to look back.
     """
-    begin = datetime.datetime.now() - datetime.timedelta(seconds=age)
+    begin = datetime.datetime.now().astimezone() - datetime.timedelta(seconds=age)
     found = {}
     for service in services:
         inside = glob.glob(os.path.join(root, service, "**", "*.log"), recursive=True)
@@ -85,7 +89,7 @@ def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, 
                 continue
             with open(path, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-                found[path] = recent(file.read().decode(errors="replace"), begin.strftime("%Y-%m-%d %H:%M:%S"))
+                found[path] = recent(file.read().decode(errors="replace"), begin)
     return found
 
 

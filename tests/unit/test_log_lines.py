@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils import log_lines
 
@@ -69,8 +70,23 @@ def test_the_fronts_failures_and_dead_workers_are_grave():
 
 
 def test_lines_without_a_time_belong_to_the_one_before():
-    text = f"{OLD}\n  old trace\n{PLAIN}\n  new trace"
-    assert log_lines.recent(text, "2026-01-01 12:00:00") == plain(PLAIN, "  new trace")
+    text = f"{OLD}\n  old trace\n2026-99-01 12:00:03 no such day\n{PLAIN}\n  new trace"
+    since = datetime.datetime.fromisoformat("2026-01-01 12:00:00").astimezone()
+    assert log_lines.recent(text, since) == plain(PLAIN, "  new trace")
+
+
+def test_times_of_other_zones(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    since = datetime.datetime.fromisoformat("2026-01-01 12:00:00").astimezone()
+    late = ("2026-01-01T17:00:01.752Z|00234|w|WARN|a", "2026-01-01T18:00:01.7+0100 7f 0 b", "2026-01-01 12:00:01.7 7 c")
+    early = ("2026-01-01T16:59:59.752Z|00233|w|WARN|d", "2026-01-01T17:59:59.7+0100 7f 0 e", "2026-01-01 11:59:59 7 f")
+    try:
+        found = [line for one in (*late, *early) for line, _grave in log_lines.recent(one, since)]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == list(late)
 
 
 def test_files_of_the_services_only(tmp_path):
