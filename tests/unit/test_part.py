@@ -243,8 +243,8 @@ class TestShipped:
 
 @pytest.mark.parametrize("datapath", ["netdev", "system"])
 def test_ports_are_kept_up_where_open_vswitch_is_in_user_space(root, tmp_path, datapath):
-    kernel = {**probe(), "ovs_datapath": {"type": datapath, "why": "a test"}}
-    found = parts(root, tmp_path, "multinode", {"found": kernel})
+    seen = {**probe(), "ovs_datapath": {"type": datapath, "why": "a test"}}
+    found = parts(root, tmp_path, "multinode", {"found": seen})
     switched = {name for name, part in found.items() if "openvswitch-switch" in names(part)}
     assert {name for name, part in found.items() if "cairn-taps" in names(part)} == (
         switched if datapath == "netdev" else set()
