@@ -36,7 +36,7 @@ def given_file(folder, name):
 
 
 class ActionModule(ActionBase):
-    """Returns the fact ``cairn``: packages, files, units, databases, accounts, endpoints of this host."""
+    """Returns packages, files, units, databases, users and endpoints of this host; a task registers it."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"state"})
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         cloud["apis"] = catalogue.apis({name: page for name, page in pages.items() if name in here}, cloud["scheme"])
         templated = self.templated({name: page for name, page in mine.items() if name in here}, cloud)
         layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
-        result["ansible_facts"] = {"cairn": self.verbs(templated, groups, cloud, layers)}
+        result.update(self.verbs(templated, groups, cloud, layers))
         result["_ansible_no_log"] = True
         return result
 
@@ -241,7 +241,6 @@ class ActionModule(ActionBase):
             "controller": cloud["controllers"][0]["name"],
             "identity": self.identity(cloud),
             "rings": self.rings(cloud),
-            "secrets": cloud["secrets"],
             "mask": self.unspoken(cloud),
             "ceph": self.ceph(cloud["storage"]["ceph"]),
             "volume_groups": cloud["storage"]["groups"],

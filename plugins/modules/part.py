@@ -7,9 +7,9 @@ module: part
 short_description: Compute a host's part of the cloud
 version_added: 0.1.0
 description:
-  - Runs on the operator's machine. Reads the catalogue's pages, the settings and the inventory, and sets the fact
-    C(cairn) with the host's packages, files, units, databases, accounts and endpoints, sorted by the verb that
-    reads them.
+  - Runs on the control node. Reads the catalogue's pages, the settings and the inventory, and returns the host's
+    packages, files, units, databases, users and endpoints, sorted by the step that reads them.
+  - Register what it returns. It holds passwords and keys, so it is no fact, which a fact cache would write to a file.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.
 author: The Cairn authors (@cairn)
 options:
@@ -30,11 +30,13 @@ attributes:
 EXAMPLES = r"""
 - name: Compute the host's part of the cloud
   cairn.openstack.part:
+  register: host_desired
 """
 
 RETURN = r"""
-ansible_facts:
-  description: The fact C(cairn).
-  type: dict
+packages:
+  description: The packages that the host shall have; the other keys are named for the steps that take them.
+  type: list
+  elements: str
   returned: always
 """

@@ -46,7 +46,7 @@ def test_services_can_not_write_their_configuration(machine, part):
 
 def test_files_with_secrets_are_not_for_everybody(machine, part):
     """A configuration file that holds one of the cloud's secrets is not readable by everybody."""
-    secrets = [value for value in part["cairn"]["secrets"].values() if len(value) >= 8]
+    secrets = [value for value in part["secrets"].values() if len(value) >= 8]
     holding = [path for path, file in wanted(part).items() if any(secret in str(file["content"]) for secret in secrets)]
     assert holding, "no file of this host holds a secret: the test would prove nothing"
     open_ones = [path for path, (mode, _o, _g) in stats(machine, holding).items() if mode & stat.S_IROTH]

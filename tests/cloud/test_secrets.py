@@ -28,7 +28,7 @@ def test_not_on_command_lines_during_the_run(request, looks, name):
     heard = scenario / f"{name}.heard" if scenario else None
     if not heard or not heard.exists():
         pytest.skip("not run: nobody listened during site.yml (molecule/shared/listen.yml)")
-    secret_in(heard, looks[name]["part"]["cairn"]["secrets"])
+    secret_in(heard, looks[name]["part"]["secrets"])
 
 
 def test_not_on_the_control_machines_command_lines(request, looks):
@@ -38,7 +38,7 @@ def test_not_on_the_control_machines_command_lines(request, looks):
     if not heard or not heard.exists():
         pytest.skip("not run: nobody listened during site.yml (molecule/shared/listen.yml)")
     for look in looks.values():
-        secret_in(heard, look["part"]["cairn"]["secrets"])
+        secret_in(heard, look["part"]["secrets"])
 
 
 def secret_in(heard, secrets):

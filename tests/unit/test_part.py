@@ -82,7 +82,10 @@ def parts(root, folder, inventory, options=None, limit="all", status=0):
     inventory = root / "inventories" / inventory
     said = playbook(root, "-i", inventory, HERE / "files/part.yml", "-e", f"@{folder}/variables.yml", "--limit", limit)
     assert said.returncode == status, said.stdout + said.stderr
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    found = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert all("secrets" not in part for part in found.values())
+    secrets = yaml.safe_load((folder / "secrets/secrets.yml").read_text())
+    return {name: {**part, "secrets": secrets} for name, part in found.items()}
 
 
 @pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "storage", "stored"])
@@ -448,7 +451,7 @@ class TestSwift:
         """Ansible looks at where a task would run before it looks whether it does."""
         tasks = yaml.safe_load((root / "roles/host/tasks/main.yml").read_text())
         rings = [task for task in tasks if task["name"] == "Rings"]
-        play = {"hosts": "localhost", "gather_facts": False, "vars": {"cairn": lab["compute1"]}, "tasks": rings}
+        play = {"hosts": "localhost", "gather_facts": False, "vars": {"host_desired": lab["compute1"]}, "tasks": rings}
         (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
         said = playbook(root, tmp_path / "play.yml")
         assert rings
@@ -516,3 +519,13 @@ def test_images_are_kept_at_hand_where_asked(root, tmp_path, size, state):
     assert f"flavor = keystone{'+cachemanagement' if state == 'started' else ''}\n" in conf
     (timer,) = [unit for unit in part["units"]["service"] if unit["name"] == "glance-cache-pruner.timer"]
     assert timer["state"] == state
+
+
+def test_no_secret_in_a_fact_cache(root, tmp_path, monkeypatch):
+    """A cache of facts is a file that others may read: nothing of a host's part gets there, and no secret."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("ANSIBLE_CACHE_PLUGIN", "jsonfile")
+    monkeypatch.setenv("ANSIBLE_CACHE_PLUGIN_CONNECTION", str(cache))
+    (part,) = parts(root, tmp_path, "lab_aio").values()
+    texts = [path.read_text() for path in cache.rglob("*") if path.is_file()]
+    assert [name for text in texts for name, value in part["secrets"].items() if value in text] == []
