@@ -61,7 +61,7 @@ PHASES = {
     "completion": Phase(
         "accounts",
         {
-            "Map new compute hosts to their cell": 1,
+            "Register new compute hosts": 1,
             "Credentials for the operator's machine": 0.2,
             "Bring about what the cloud shall hold": 2,
         },

@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
         templar = self._templar.copy_with_new_env(available_variables={**task_vars, "cloud": cloud})
         here = {name for name, page in pages.items() if templar.template(page["when"])}
         cloud["apis"] = catalogue.apis({name: page for name, page in pages.items() if name in here}, cloud["scheme"])
+        cloud["ports"] = catalogue.ports({name: pages[name] for name in here}, groups, templar.template)
         templated = self.templated({name: page for name, page in mine.items() if name in here}, cloud)
         layers = [(name, self._templar.template(value) or {}) for name, value in catalogue.overrides(task_vars)]
         result.update(self.verbs(templated, groups, cloud, layers))
@@ -235,7 +236,8 @@ class ActionModule(ActionBase):
             "schemas": [],
             "keys": [],
             "health": [],
-            "completion": [],
+            "after_start": [],
+            "registration": {"steps": [], "units": [], "writes": []},
             "option_packages": {},
             "known_options": self.setting("cloud_known_options"),
             "controller": cloud["controllers"][0]["name"],
@@ -265,7 +267,10 @@ class ActionModule(ActionBase):
                 for unit in units:
                     if not unit["keep"]:
                         part["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
-            part["completion"] += catalogue.schema(page, "completion") if present else []
+            if present and page["registration"]:
+                part["registration"]["steps"] += catalogue.steps(page, page["registration"]["steps"])
+                part["registration"]["units"] += page["registration"].get("units", [])
+                part["registration"]["writes"] += page["registration"].get("writes", [])
             if controller:
                 part["operator"] += [
                     {**file, "state": page["state"]} for file in catalogue.files(page, {"operator"}, cloud, [])
@@ -308,7 +313,8 @@ class ActionModule(ActionBase):
             }
         asked = {name: {"module": name, "options": options} for name, options in modules.items()}
         if controller:
-            asked["completion"] = {"module": "schemas", "options": {"schemas": part["completion"]}}
+            for name, steps in (("registration", part["registration"]["steps"]), ("after_start", part["after_start"])):
+                asked[name] = {"module": "schemas", "options": {"schemas": steps}}
         return asked
 
     def held(self, tiers):
@@ -392,7 +398,8 @@ class ActionModule(ActionBase):
         part["identity"]["roles"] += page["identity"].get("new_roles", [])
         if state == "absent":
             return
-        part["schemas"] += catalogue.schema(page)
+        part["schemas"] += catalogue.steps(page, page["schema"])
+        part["after_start"] += catalogue.steps(page, page["after_start"])
         part["keys"] += page["keys"]
         part["health"] += [
             {

@@ -415,16 +415,17 @@ class ActionModule(ActionBase):
         return faults
 
     def with_units(self, page, templar):
-        """Return *page* with the conditions of its units, as far as they can be known by now."""
-        units = []
-        for unit in page_spec.items(page["units"]):
-            when = unit.get("when", True)
-            if is_template(when):
-                # What asks for more than settings is taken to hold.
-                with contextlib.suppress(AnsibleError):
-                    when = templar.template(trusted(when))
-            units.append({**unit, "when": when})
-        return {**page, "units": units}
+        """Return *page* with the conditions of its units and ports, as far as they can be known by now."""
+        found = {"units": [], "ports": []}
+        for key, known in found.items():
+            for item in page_spec.items(page[key]):
+                when = item.get("when", True)
+                if is_template(when):
+                    # What asks for more than settings is taken to hold.
+                    with contextlib.suppress(AnsibleError):
+                        when = templar.template(trusted(when))
+                known.append({**item, "when": when})
+        return {**page, **found}
 
     # What came of it
 

@@ -22,10 +22,11 @@ DEFAULTS: Page = {
     "secrets": [],
     "databases": [],
     "schema": [],
-    "completion": [],
+    "after_start": [],
+    "registration": {},
     "keys": [],
     "messaging": False,
-    "ports": {},
+    "ports": [],
     "identity": {},
     "apis": [],
     "units": [],
@@ -127,6 +128,24 @@ def apis(catalogue: Mapping[str, Page], scheme: str) -> list[dict[str, Any]]:
         for name, page in catalogue.items()
         if page["state"] == "present"
         for api in page["apis"]
+    ]
+
+
+def ports(
+    catalogue: Mapping[str, Page], groups: set[str], template: Callable[[Any], Any] = lambda value: value
+) -> list[dict[str, Any]]:
+    """Return what a host in *groups* listens on beside its APIs, each with its page's name; the firewall reads it.
+
+    :param catalogue: the pages that this cloud has.
+    :param template: templates a page's ``ports``.
+    """
+    defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None}
+    return [
+        {**defaults, "page": name, **port}
+        for name, page in sorted(catalogue.items())
+        if page["state"] == "present"
+        for port in template(page["ports"])
+        if set(port.get("groups", ["controller"])) & {*groups, "all"} and port.get("when", True) is True
     ]
 
 
@@ -420,6 +439,8 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
                 "effects": unit.get("effects", []),
                 "account": page["name"] if name == asks else None,
                 "at_once": unit.get("at_once", False),
+                "restart_when": unit.get("restart_when", []),
+                "restart_with": unit.get("restart_with"),
                 "reload": unit.get("reload", name in wsgi),
                 # What a reload of the workers leaves as it was: the master's own.
                 "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
@@ -432,9 +453,9 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     return result
 
 
-def schema(page: Page, key: str = "schema") -> list[dict]:
-    """Return the page's guarded commands under *key* as the module ``schemas`` takes them."""
-    steps = [{"user": page["user"], **step} for step in page[key]]
+def steps(page: Page, commands: list[dict]) -> list[dict]:
+    """Return the guarded *commands* of the page as the module ``schemas`` takes them."""
+    steps = [{"user": page["user"], **step} for step in commands]
     return [{"name": page["name"], "steps": steps}] if steps else []
 
 

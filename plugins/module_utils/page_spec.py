@@ -48,7 +48,19 @@ SPEC: dict[str, dict[str, Any]] = {
     "secrets": TEXTS,
     "databases": {"type": "list", "elements": {"type": "dict", "options": {"name": NAME}}},
     "schema": STEPS,
-    "completion": STEPS,
+    # what runs once for the cloud when the services answer
+    "after_start": STEPS,
+    # what makes new hosts known to the cloud, once their units have started
+    "registration": {
+        "type": "dict",
+        "options": {
+            "steps": {**STEPS, "required": True},
+            # these start once more on the new hosts, as soon as they are registered
+            "units": TEXTS,
+            # files that these write at their first start
+            "writes": TEXTS,
+        },
+    },
     "keys": {
         "type": "list",
         "elements": {
@@ -57,8 +69,25 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "messaging": FLAG,
-    # what it listens on beside its APIs: node group → port → unit
-    "ports": {"type": "dict", "options": {node: {"type": "dict", "values": TEXT} for node in _NODES}},
+    # what it listens on beside its APIs, and from where the firewall lets others reach it
+    "ports": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                # a number, a range (6800-7568), or none where the protocol has no ports
+                "port": ANYTHING,
+                "protocol": TEXT,
+                "source_port": ANYTHING,
+                "unit": TEXT,
+                "groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "when": FLAG,
+                "interface": TEXT,
+                # public (cloud_firewall_sources), nodes, controllers, any, or networks in CIDR form
+                "from": {**TEXTS, "required": True},
+            },
+        },
+    },
     # folders that destroy.yml removes
     "data": TEXTS,
     "identity": {
@@ -112,6 +141,10 @@ SPEC: dict[str, dict[str, Any]] = {
                 # null leaves it as it is
                 "enabled": FLAG,
                 "at_once": FLAG,
+                # what must hold before it restarts: a URL that answers, a command that ends well
+                "restart_when": TEXTS,
+                # a command that restarts it, in the place of systemctl
+                "restart_with": TEXT,
                 "reload": FLAG,
                 # it belongs to any host: it stays when the page goes
                 "keep": FLAG,

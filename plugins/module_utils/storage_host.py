@@ -263,6 +263,7 @@ def _ceph(one: storage.Backend, hosts: Mapping[str, Host], me: Host, cloud: Mapp
         "monitor": member and me["name"] in [host["name"] for host in monitors],
         "monitors": monitors,
         "serves": one["serves"],
+        "replicas": one["replicas"],
         "pools": one["pools"],
         "fsid": _uuid(cloud, "ceph"),
         "volumes_secret": _uuid(cloud, "volumes"),

@@ -16,6 +16,7 @@ import shlex
 import stat
 import subprocess
 import time
+import urllib.request
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
@@ -45,6 +46,46 @@ _RELOAD_FAILED = "Reload failed"
 def systemctl(*arguments: str) -> subprocess.CompletedProcess:
     """Run systemctl and return what it said; the caller judges the exit code."""
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+
+
+def command(line: str) -> subprocess.CompletedProcess:
+    """Run a command without a shell and return what it said; the caller judges the exit code."""
+    try:
+        return subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+    except OSError as error:
+        return subprocess.CompletedProcess(line, 127, "", str(error))
+
+
+def restarts_alone(unit: Unit) -> bool:
+    """Whether *unit* restarts on a condition or by a command of its own; one that never ran as configured does not."""
+    return bool(unit.asked["restart_when"] or unit.asked["restart_with"]) and not unit.at_once
+
+
+def unmet(conditions: list[str], seconds: float) -> str:
+    """Wait until all *conditions* for a restart hold; return what the first that does not says, empty if all do.
+
+    :param conditions: URLs that answer, and commands that exit 0.
+    :param seconds: how long to wait; 0 asks nobody.
+    """
+    end = time.monotonic() + seconds
+    for condition in conditions if seconds else ():
+        while failed := _fails(condition):
+            if time.monotonic() > end:
+                return failed
+            time.sleep(3)
+    return ""
+
+
+def _fails(condition: str) -> str:
+    """Return why *condition* does not hold; empty if it does."""
+    if not condition.startswith("http://"):
+        said = command(condition)
+        return f"{condition}: {(said.stderr or said.stdout).strip()}" if said.returncode else ""
+    try:
+        with urllib.request.urlopen(condition, timeout=10):
+            return ""
+    except OSError as error:
+        return f"{condition}: {error}"
 
 
 def show(names: list[str]) -> dict[str, dict[str, str]]:

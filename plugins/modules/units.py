@@ -66,6 +66,17 @@ options:
         description: Nothing waits for the unit and nothing is lost by it, so that it need not wait for O(restart).
         type: bool
         default: false
+      restart_when:
+        description:
+          - What must hold before the unit is restarted, so that its service goes on elsewhere meanwhile. A URL has to
+            answer, a command has to exit 0.
+          - Not asked of a unit that never ran as it is configured now.
+        type: list
+        elements: str
+        default: []
+      restart_with:
+        description: A command that restarts the unit, in the place of C(systemctl restart).
+        type: str
       log:
         description: Its log file, shown when it does not start.
         type: path
@@ -87,6 +98,10 @@ options:
     description: Restart what is stale instead of naming it.
     type: bool
     default: false
+  restart_timeout:
+    description: How many seconds to wait for O(units[].restart_when); V(0) restarts without asking.
+    type: int
+    default: 600
   will_change:
     description:
       - In check mode, what the run would write (path to fingerprint, as M(cairn.openstack.config_files) returns it), so
@@ -164,6 +179,8 @@ UNIT = {
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "at_once": {"type": "bool", "default": False},
+    "restart_when": {"type": "list", "elements": "str", "default": []},
+    "restart_with": {"type": "str"},
     "log": {"type": "path"},
 }
 
@@ -190,6 +207,16 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     return [(verb, names) for verb, names in due if names]
 
 
+def batches(due: list[tuple[str, list[u.Unit]]]) -> list[tuple[str, list[u.Unit]]]:
+    """Return the verbs of *due*, with each unit for itself that restarts on a condition or in a way of its own."""
+    found = []
+    for verb, names in due:
+        alone = [unit for unit in names if verb == "restart" and u.restarts_alone(unit)]
+        together = [unit for unit in names if unit not in alone]
+        found += [(verb, [unit]) for unit in alone] + ([(verb, together)] if together else [])
+    return found
+
+
 def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
     """Say each step in a line."""
     past = {"stop": "stopped", "unmask": "unmasked"}
@@ -210,6 +237,7 @@ def main() -> None:
             "then": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "ahead": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "restart": {"type": "bool", "default": False},
+            "restart_timeout": {"type": "int", "default": 600},
             "will_change": {"type": "dict", "default": {}},
             "will_stop": {"type": "list", "elements": "str", "default": []},
             "will_start": {"type": "dict", "default": {}},
@@ -243,9 +271,18 @@ def main() -> None:
         module.fail_json(msg=f"No installed package brings these units: {', '.join(missing)}", **result)
     if any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
         u.systemctl("daemon-reload")
-    for verb, names in due:
+    for verb, names in batches(due):
         told = [unit.name for unit in names]
-        said = u.systemctl(verb, *told)
+        alone = names[0].asked if verb == "restart" and u.restarts_alone(names[0]) else {}
+        if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
+            after = f"{module.params['restart_timeout']} s"
+            module.fail_json(
+                msg=f"{told[0]} was not restarted, as it must not stop. After {after}: {missing}", **result
+            )
+        custom = alone.get("restart_with")
+        said = u.command(custom) if custom else u.systemctl(verb, *told)
+        if custom and said.returncode:
+            module.fail_json(msg=f"{custom} failed: {(said.stderr or said.stdout).strip()}", **result)
         if verb == "stop" and said.returncode:  # a boot that is still at work cancels it
             said = u.systemctl(verb, *told)
         broken = u.settled(told, PATIENCE) if said.returncode else u.refused(told) if verb == "reload" else []

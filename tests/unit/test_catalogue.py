@@ -242,5 +242,12 @@ def test_a_page_does_not_share_its_defaults():
 def test_schema_steps_run_as_the_pages_user(lamp):
     step = {"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}
     page = {**lamp, "schema": [step]}
-    assert catalogue.schema(page) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
-    assert catalogue.schema(page, "completion") == []
+    assert catalogue.steps(page, page["schema"]) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
+    assert catalogue.steps(page, []) == []
+
+
+def test_ports_have_one_order():
+    """A file that lists them would change in each run."""
+    port = {"port": 1, "from": ["any"]}
+    found = {name: {"state": "present", "ports": [port]} for name in ("b", "a", "c")}
+    assert [one["page"] for one in catalogue.ports(found, {"controller"})] == ["a", "b", "c"]

@@ -65,6 +65,13 @@ class TestPages:
             ]
             assert sorted(set(ports)) == sorted(ports)
 
+    def test_the_firewall_has_no_list_of_its_own(self, pages):
+        """What is let in stands with who listens; the firewall's own page names no service and no port."""
+        text = "\n".join(map(str, (pages["firewall"]["config"], pages["firewall"].get("ports", ""))))
+        named = [name for name in pages if name != "firewall" and re.search(rf"\b{name}\b", text)]
+        assert named == []
+        assert re.findall(r"dport \d+", text) == []
+
     def test_no_order_by_chance(self, pages):
         """Ansible's set filters give strings in another order in every run: a file would change each time."""
         by_chance = re.compile(r"\|\s*(union|difference|intersect|symmetric_difference)\(")
@@ -254,3 +261,17 @@ class TestPlaybooks:
         for play in load(path):
             for role in play.get("roles", []):
                 assert (role["role"] if isinstance(role, dict) else role).startswith("cairn.openstack.")
+
+
+def test_storage_hosts_restart_one_by_one(root):
+    """Two at a time may hold all copies of an object, and every monitor."""
+    plays = {play.get("hosts"): play for play in yaml.safe_load((root / "playbooks/site.yml").read_text())}
+    for group in ("owes_restart_controller", "owes_restart_storage"):
+        assert (plays[group]["serial"], plays[group]["max_fail_percentage"]) == (1, 0)
+
+
+def test_storage_services_restart_when_the_others_have_all(pages):
+    """Whoever holds data says what must hold before a restart."""
+    units = {unit["name"].split("@")[0]: unit for name in ("ceph", "swift") for unit in pages[name]["units"]}
+    for name in ("ceph-mon", "ceph-osd.target", "swift-account", "swift-container", "swift-object"):
+        assert units[name].get("restart_when") or units[name].get("restart_with"), name

@@ -48,7 +48,7 @@ def test_a_right_page():
         (["messaging"], "yes", "catalog_lamp.messaging: 'yes'", "true or false"),
         (["packages", "controler"], [], "catalog_lamp.packages: unknown key 'controler'", "Did you mean 'controller'?"),
         (["packages", "controller"], "lamp", "catalog_lamp.packages.controller: 'lamp'", "a list"),
-        (["ports"], {"controller": [80]}, "catalog_lamp.ports.controller: a list of 1", "a dictionary"),
+        (["ports"], {"controller": [80]}, "catalog_lamp.ports: a dictionary of 1", "a list"),
         (["units", 0, "nodes"], ["computes"], "catalog_lamp.units[0].nodes[0]: 'computes'", "Did you mean 'compute'?"),
         (["units", 0, "memory"], "1G", "catalog_lamp.units[0].memory: '1G'", "an integer"),
         (["tier"], "services", "catalog_lamp.tier: 'services'", "one of infrastructure, identity, service"),

@@ -24,6 +24,12 @@ LAMP = {
     "schema": [{"run": "lamp-manage sync", "unless": {"database": "lamp", "query": "SHOW TABLES"}}],
     "identity": {"services": [{"type": "light"}]},
     "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
+    "ports": [
+        {"port": 53, "protocol": "udp", "from": ["public", "192.0.2.0/24"]},
+        {"port": "5555-5559", "groups": ["compute"], "interface": "eth1", "from": ["nodes"]},
+        {"port": 9998, "when": False, "from": ["any"]},
+        {"port": 9997, "unit": "lamp-api", "from": []},
+    ],
     "units": [{"name": "lamp-api"}],
     "files": {"lamp.conf": {"databases": {"database": "lamp"}}},
     "config": {"lamp.conf": {"DEFAULT": {"bind_host": "{{ cloud.bind }}", "color": "red", "shape": "round"}}},
@@ -430,7 +436,8 @@ class TestSwift:
 
     def test_nobody_else_reaches_its_servers(self, objects):
         rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
-        assert "ip saddr @nodes tcp dport { 873, 6200-6202 } accept" in rules
+        for port in (873, 6200, 6201, 6202):
+            assert f"ip saddr @nodes tcp dport {port} accept" in rules
         assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
 
     def test_images_in_swift(self, objects):
@@ -471,7 +478,7 @@ def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
     options = {**OPTIONS, "cairn_left_out": {"compute2": "no route to host"}}
     found = parts(root, tmp_path, "multinode", options, status=4)
     assert set(found) == set(lab) - {"compute2"}
-    (step,) = found["controller1"]["completion"][0]["steps"]
+    (step,) = found["controller1"]["registration"]["steps"][0]["steps"]
     assert "compute2" not in step["run"]
     assert "compute1" in step["run"]
 
@@ -529,3 +536,31 @@ def test_no_secret_in_a_fact_cache(root, tmp_path, monkeypatch):
     (part,) = parts(root, tmp_path, "lab_aio").values()
     texts = [path.read_text() for path in cache.rglob("*") if path.is_file()]
     assert [name for text in texts for name, value in part["secrets"].items() if value in text] == []
+
+
+class TestFirewall:
+    """Each host's table of rules is made of what the definitions say that they listen on."""
+
+    def test_a_definition_opens_its_ports(self, lab):
+        rules = file(lab["controller1"], "/etc/cairn/firewall.nft")
+        assert "    udp dport 53 jump public\n" in rules
+        assert "    ip saddr 192.0.2.0/24 udp dport 53 accept\n" in rules
+        assert "    tcp dport 9999 jump public\n" in rules
+        assert not [port for port in ("5555", "9998", "9997") if port in rules]
+        rules = file(lab["compute1"], "/etc/cairn/firewall.nft")
+        assert "    iifname eth1 ip saddr @nodes tcp dport 5555-5559 accept\n" in rules
+        assert not [port for port in ("dport 53 ", "9999") if port in rules]
+
+    def test_each_node_opens_what_it_runs(self, lab):
+        controller = file(lab["controller1"], "/etc/cairn/firewall.nft")
+        compute = file(lab["compute1"], "/etc/cairn/firewall.nft")
+        assert "ip saddr @nodes tcp dport 5672 accept" in controller
+        assert "ip saddr @controllers tcp dport 3306 accept" in controller
+        assert "ip saddr @nodes tcp dport 3306" not in controller
+        assert "ip saddr @controllers tcp dport 5900-6923 accept" in compute
+        assert "udp dport 4789 accept" in compute
+        assert "4789" not in controller
+        for rules in (controller, compute):
+            assert "    tcp dport 22 jump public\n" in rules
+            assert "    udp sport 67 udp dport 68 accept\n" in rules
+            assert "15672" not in rules

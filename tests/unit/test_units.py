@@ -22,6 +22,8 @@ ASKED = {
     "reload": False,
     "restart_for": [],
     "at_once": False,
+    "restart_when": [],
+    "restart_with": None,
     "log": None,
 }
 FOUND = {
@@ -389,6 +391,41 @@ class TestModule:
         assert host(then=[later])["changes"] == ["front enabled", "front started", "lamp enabled", "lamp started"]
         assert host.told() == ["enable front", "start front", "enable lamp", "start lamp"]
         assert not host(then=[later])["changed"]
+
+    def test_a_restart_waits_until_it_may(self, host, tmp_path, monkeypatch):
+        """What says whether the service goes on elsewhere is asked again and again, and only before a restart."""
+        waited = []
+        monkeypatch.setattr(units.time, "sleep", lambda seconds: waited.append(seconds) or (tmp_path / "may").touch())
+        host.unit["restart_when"] = [f"ls {tmp_path}/may"]
+        host()
+        assert waited == []
+        host.conf.write_text("b\n")
+        host.told()
+        assert host(restart=True, check=True)["changed"]
+        assert waited == []
+        assert host(restart=True)["changes"] == [f"lamp restarted: {host.conf}"]
+        assert (len(waited), host.told()) == (1, ["restart lamp"])
+
+    def test_a_restart_that_may_not_be(self, host, tmp_path):
+        host.unit["restart_when"] = [f"ls {tmp_path}/may"]
+        host()
+        host.conf.write_text("b\n")
+        host.told()
+        failed = host(restart=True, restart_timeout=1)
+        assert failed["msg"].startswith("lamp was not restarted, as it must not stop. After 1 s: ls ")
+        assert host.told() == []
+        assert host(restart=True, restart_timeout=0)["changed"]
+        assert host.told() == ["restart lamp"]
+
+    def test_a_restart_of_its_own_kind(self, host, tmp_path):
+        host.unit["restart_with"] = f"touch {tmp_path}/restarted"
+        host()
+        host.conf.write_text("b\n")
+        host.told()
+        assert host(restart=True)["changes"] == [f"lamp restarted: {host.conf}"]
+        assert (tmp_path / "restarted").exists()
+        assert host.told() == []
+        assert not host(restart=True)["changed"]
 
     def test_a_reload_that_fails_silently_is_a_failure(self, host):
         host.unit["reload"] = True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, storage, topology
-from ansible_collections.cairn.openstack.plugins.module_utils.page_spec import items, mapping
+from ansible_collections.cairn.openstack.plugins.module_utils.page_spec import items
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
@@ -233,13 +233,10 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
     front = [str(values.get(name)) for name in ("cloud_internal_address", "cloud_public_address")]
     wanted: dict[tuple[str, int], str] = {}
     for page in host.pages.values():
-        for group, entries in mapping(page["ports"]).items():
-            if group in (*host.groups, "all"):
-                wanted |= {
-                    (address, port): stem(unit)
-                    for port, unit in entries.items()
-                    for address in ("127.0.0.1", host.address)
-                }
+        for entry in items(page["ports"]):
+            here = {*entry.get("groups", ["controller"])} & {*host.groups, "all"}
+            if here and entry.get("unit") and entry.get("when", True) is not False and isinstance(entry["port"], int):
+                wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in ("127.0.0.1", host.address)}
     if "controller" in host.groups:
         bind = "127.0.0.1" if host.address in front else host.address
         for api in catalogue.apis(host.pages, "https" if host.settings.flag("cloud_tls") else "http"):

@@ -30,10 +30,10 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Find ports that two of the *pages* that this cloud has listen on: their APIs', and the infrastructure's."""
     yield from page_spec.clashes(pages)
     ports = {
-        port: name
+        entry["port"]: name
         for name, page in pages.items()
-        for entries in page_spec.mapping(page.get("ports")).values()
-        for port in page_spec.mapping(entries)
+        for entry in page_spec.items(page.get("ports"))
+        if isinstance(entry.get("port"), int) and entry.get("protocol", "tcp") == "tcp"
     }
     for name, page in pages.items():
         for api in page_spec.items(page.get("apis")):
