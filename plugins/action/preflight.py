@@ -15,7 +15,7 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, storage_host, swift, topology
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
     hosts,
     inventory,
@@ -28,48 +28,20 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
 
 try:
     from ansible._internal._datatag._tags import Origin
-    from ansible.template import trust_as_template
 except ImportError:  # ansible-core 2.18
     Origin = None
 
-    def trust_as_template(value):
-        """Return *value*: 2.18 templates any text."""
-        return value
-
-
-ROLES = Path(__file__).resolve().parents[2] / "roles"
 # What is known only once the host was looked at: a template of it is tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
-# What a host's part in storage does not ask for as long as only its units are in question.
-_UNTOLD = {
-    "addresses": [],
-    "ca_file": None,
-    "ceph_conf": None,
-    "identity": "",
-    "keys": dict.fromkeys(storage_host.CLIENTS, ""),
-    "memory_mb": 0,
-    "playing": [],
-    "region": "",
-    "secrets": {},
-}
-# A hundred times as fast, where PyYAML has it.
-_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def load(path):
-    """Return the data of one of the collection's own files."""
-    with open(path, encoding="utf-8") as file:
-        return yaml.load(file, Loader=_YAML) or {}
-
-
-def trusted(value):
-    """Return *value* as something that may be templated: it comes from the collection itself."""
-    return trust_as_template(value) if isinstance(value, str) else value
+# What preflight asks of a definition once hosts are known: what it takes of a host.
+TAKES = ("packages", "units", "ports", "apis", "files")
 
 
 def place(key, value):
@@ -117,7 +89,7 @@ class ActionModule(ActionBase):
         self.groups = task_vars["groups"]
         self.everyone = self.groups["all"]
         self.left_out, self.raws, self.common = {}, {}, {}
-        self.written = self.shipped()
+        self.written = sources.shipped()
         found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
         for fault in found:
             if fault.severity == "warning":
@@ -141,15 +113,11 @@ class ActionModule(ActionBase):
 
     # What was written
 
-    def defaults(self):
-        """Return the settings of the cloud as they are shipped."""
-        return {name: trusted(value) for name, value in load(ROLES / "cloud/defaults/main.yml").items()}
-
     def specs(self):
         """Return role → the options of its argument spec."""
         found = {}
-        for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
-            entries = load(path)["argument_specs"].values()
+        for path in sorted(sources.ROLES.glob("*/meta/argument_specs.yml")):
+            entries = sources.load(path)["argument_specs"].values()
             found[path.parts[-3]] = {name: spec for entry in entries for name, spec in entry.get("options", {}).items()}
         return found
 
@@ -180,43 +148,64 @@ class ActionModule(ActionBase):
                     found.errors[key] = " ".join(str(error).split())
         return found
 
-    def shipped(self):
-        """Return the shipped pages by name, as they are written."""
-        found = {}
-        for path in sorted((ROLES / "catalog/defaults/main").glob("*.yml")):
-            found.update(load(path))
-        found.pop("catalog_extra", None)
-        return found
+    def resolver(self, name, one, playing=(), held=None):
+        """Return what resolves the definitions for the host *name*.
 
-    def catalogue(self, name, values):
-        """Return all pages as the host *name* has them, each with its ``state`` known, and what is wrong with them."""
-        raw = self.raw(name)
-        variables = {**values, **{key: value for key, value in raw.items() if not key.startswith("cloud_")}}
-        written = self.written
-        own = {key: raw[key] for key in written if key in raw}
-        templar = self._templar.copy_with_new_env(available_variables=variables)
+        :param one: its settings.
+        :param playing: the hosts of this run that were reached.
+        :param held: the secrets that there are.
+        """
+        variables = {
+            **sources.settings(),
+            **self.written,
+            **{key: value for key, value in self.raw(name).items() if not key.startswith("cloud_")},
+            **one.values,
+            "groups": self.groups,
+            "hostvars": self.task_vars["hostvars"],
+        }
+        return Resolver(name, variables, self._templar, self._loader, playing, secrets=held)
+
+    def catalogue(self, name, one):
+        """Return all definitions as the host *name* has them, and what is wrong with them."""
+        raw, resolver = self.raw(name), self.resolver(name, one)
+        own = {key: raw[key] for key in self.written if key in raw}
+        found = list(self.own_files(resolver))
         try:
-            extra = catalogue.extra_pages(raw, templar.template)
+            extra = raw.get("catalog_extra") or {}
+            extra = resolver.template(extra) if is_template(extra) else extra
         except AnsibleError as error:
-            extra, found = {}, [Fault(self.extra_place(raw), str(error), "a dictionary of pages", "Mend the template.")]
+            extra, remedy = {}, "Mend the template."
+            found.append(Fault(self.extra_place(raw), str(error), "a dictionary of definitions", remedy))
         else:
-            found = list(pages.own(self.extra_place(raw), extra))
+            found += pages.own(self.extra_place(raw), extra)
         for key, page in own.items():
             found += page_spec.faults(key.removeprefix("catalog_"), page)
         if found:
-            return catalogue.pages(written, {}), found
-        merged_pages = catalogue.pages({**written, **own}, extra)
-        for page in merged_pages.values():
-            page["state"] = templar.template(trusted(page["state"]))
-            # What asks for more than settings is taken to hold.
-            with contextlib.suppress(AnsibleError):
-                page["when"] = templar.template(trusted(page["when"]))
-        present = self.present(merged_pages)
-        return merged_pages, list(pages.clashes(present))
+            return catalogue.pages(self.written, {}), found
+        every = resolver.definitions
+        found += pages.targets(every)
+        with contextlib.suppress(AnsibleError, KeyError, TypeError, ValueError):
+            # Storage that is wrong is told by what looks at it.
+            templar = resolver.with_cloud(resolver.planned())
+            for page in every.values():
+                # What asks for more than settings and inventory is taken to hold.
+                with contextlib.suppress(AnsibleError):
+                    page["when"] = templar.template(page["when"])
+        present = {key: page for key, page in every.items() if page["state"] == "present" and page["when"] is not False}
+        return every, [*found, *pages.clashes(present)]
 
-    def present(self, every):
-        """Return those of all pages that this cloud has."""
-        return {key: page for key, page in every.items() if page["state"] == "present" and page["when"] is not False}
+    def own_files(self, resolver):
+        """Look at the files of the user's own definitions."""
+        directory = str(resolver.template(resolver.variables.get("catalog_dir") or ""))
+        for name, path in sources.files(directory if os.path.isdir(directory) else "").items():
+            where = shortest(str(path))
+            try:
+                found = sources.load(path)
+            except (OSError, yaml.YAMLError) as error:
+                yield Fault(where, " ".join(str(error).split()), "YAML", "Correct the file.")
+                continue
+            for fault in page_spec.faults(name, found):
+                yield replace(fault, where=f"{where}: {fault.where}")
 
     def extra_place(self, raw):
         """Return where catalog_extra stands."""
@@ -226,24 +215,28 @@ class ActionModule(ActionBase):
     def stage_input(self):
         """Look at all that was written, and at no host."""
         specs = self.specs()
-        defaults = self.defaults()
+        defaults = sources.settings()
         prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
         every = {name: self.settings_of(name, defaults, prefixes) for name in self.everyone}
         members = [every[name] for name in self.members()] or list(every.values())
         found = topology.topology(self.groups, {name: one.values for name, one in every.items()})
-        sources = ", ".join(shortest(source) for source in self.task_vars.get("ansible_inventory_sources") or [])
+        inventories = ", ".join(shortest(source) for source in self.task_vars.get("ansible_inventory_sources") or [])
         for name, host in found.items():
             places = every[name].places
-            host["where"] = places.get("cloud_address") or self.address_place(name) or sources
-        faults = list(inventory.faults(self.groups, found, sources or "the inventory"))
+            host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
+        faults = list(inventory.faults(self.groups, found, inventories or "the inventory"))
+        definitions, wrong = self.catalogue(members[0].host, members[0]) if members else ({}, [])
+        known = backends.kinds(definitions)
+        specs = storage.with_kinds(specs, known)
         faults += settings.faults(members, specs, [key.removeprefix("catalog_") for key in self.written])
         for one in every.values():
             if one not in members:
                 faults += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
         faults += networks.faults(members, found)
-        faults += storage.faults(members, specs, found)
+        faults += storage.faults(members, specs, found, known)
         if members:
-            faults += self.written_pages(members)
+            faults += wrong
+            faults += self.written_pages(members, definitions)
             faults += self.written_secrets(members[0])
         if not any(fault.severity == "fault" for fault in faults) and members:
             faults += self.alone(members[0])
@@ -254,10 +247,9 @@ class ActionModule(ActionBase):
         raw = self.raw(name)
         return next((place(key, raw[key]) for key in raw if key == "ansible_host"), "")
 
-    def written_pages(self, members):
-        """Look at the user's pages and options."""
-        every, faults = self.catalogue(members[0].host, members[0].values)
-        seen = {}
+    def written_pages(self, members, every):
+        """Look at the user's options."""
+        faults, seen = [], {}
         for one in members:
             layers = catalogue.overrides(one.values)
             for layer, _value in layers:
@@ -385,47 +377,39 @@ class ActionModule(ActionBase):
 
     def found_hosts(self, facts):
         """Look at the hosts that were reached."""
-        defaults = self.defaults()
-        members = {name: self.settings_of(name, defaults, ("cloud_", "storage_")) for name in facts}
+        defaults = sources.settings()
+        members = {name: self.settings_of(name, defaults, ("cloud_", "storage_", "catalog_")) for name in facts}
         addresses = topology.topology(
             self.groups, {name: {} for name in self.members()} | {n: s.values for n, s in members.items()}
         )
-        faults, reached = [], []
-        units = set()
+        faults, reached, units, held = [], [], set(), {}
         for name, one in members.items():
-            every, _wrong = self.catalogue(name, one.values)
-            units |= {hosts.stem(unit["name"]) for page in every.values() for unit in page_spec.items(page["units"])}
-            groups = set(addresses[name]["groups"])
-            stored = storage_host.of_host(one.values["cloud_storage"], addresses, addresses[name], _UNTOLD)
-            asked = {"storage": stored, "swift": swift.swift(stored["backends"], addresses, name)}
-            templar = self._templar.copy_with_new_env(available_variables={"cloud": asked})
-            present = {key: self.with_units(page, templar) for key, page in self.present(every).items()}
-            address, whole = addresses[name]["address"], stored["backends"]
+            if not reached:
+                held = Folder(str(one.values["cloud_secrets_dir"]), self._loader).values()
+            resolver = self.resolver(name, one, list(facts), held)
+            units |= {hosts.stem(unit["name"]) for page in resolver.definitions.values() for unit in page["units"]}
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
-            reached.append(hosts.Host(name, address, groups, facts[name], one, present, whole, waited))
+            host = hosts.Host(name, addresses[name]["address"], resolver.groups, facts[name], one, waited=waited)
+            try:
+                model = resolver.resolve(facts[name], TAKES)
+            except AnsibleError as error:
+                said = " ".join(str(error).split())
+                faults.append(host.fault(said, "definitions that fit the host", "Correct what is named."))
+            except ValueError:
+                pass  # Its interfaces are not what the settings name, which has an error of its own.
+            else:
+                host.pages, host.ports, host.apis = model.definitions, model.cloud["ports"], model.cloud["apis"]
+                host.backends, host.kinds = model.cloud["storage"]["backends"], backends.kinds(resolver.definitions)
+                units |= {hosts.stem(unit["name"]) for page in host.pages.values() for unit in page["units"]}
+            reached.append(host)
         for host in reached:
             faults += hosts.faults(host, units)
         faults += hosts.own_addresses(reached, set(addresses) - set(facts))
         for one in list(members.values())[:1]:
-            path = str(one.values["cloud_secrets_dir"])
-            held = Folder(path, self._loader).values()
             mine = secrets.identity(held["cloud"]) if "cloud" in held else ""
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
-            faults += secrets.operator(shortest(path), mine, held, clouds)
+            faults += secrets.operator(shortest(str(one.values["cloud_secrets_dir"])), mine, held, clouds)
         return faults
-
-    def with_units(self, page, templar):
-        """Return *page* with the conditions of its units and ports, as far as they can be known by now."""
-        found = {"units": [], "ports": []}
-        for key, known in found.items():
-            for item in page_spec.items(page[key]):
-                when = item.get("when", True)
-                if is_template(when):
-                    # What asks for more than settings is taken to hold.
-                    with contextlib.suppress(AnsibleError):
-                        when = templar.template(trusted(when))
-                known.append({**item, "when": when})
-        return {**page, **found}
 
     # What came of it
 

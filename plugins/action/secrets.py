@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
 
@@ -18,7 +19,7 @@ class ActionModule(ActionBase):
         """Return the names (never the values) of the secrets that were or would be made."""
         result = super().run(tmp, task_vars)
         folder = Folder(self._task.args["folder"], self._loader)
-        pages = catalogue.pages(task_vars, catalogue.extra_pages(task_vars, self._templar.template))
+        pages = catalogue.pages(task_vars, sources.own(task_vars, self._templar.template))
         have = folder.values()
         missing = [name for name in catalogue.secret_names(pages) if name not in have]
         result["changed"] = bool(missing)

@@ -4,22 +4,39 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils.storage import KINDS
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
+from jinja2 import pass_context
 
 
-def served(setting: Iterable[Mapping[str, Any]], use: str) -> bool:
+def _serves(context: Any, one: Mapping[str, Any]) -> Iterable[str]:
+    """Return what the back end *one* serves, by itself or by its kind."""
+    if "serves" in one:
+        return one["serves"]
+    shipped = sources.shipped()
+    # A kind of the user's own.
+    directory = context.get("catalog_dir") if one["kind"] not in shipped else None
+    kinds = backends.kinds({name.removeprefix(sources.PREFIX): page for name, page in shipped.items()})
+    own = {name: sources.load(path) for name, path in sources.files(str(directory or "")).items()}
+    extra = context.get("catalog_extra") or {}
+    return {**kinds, **backends.kinds({**own, **extra})}[one["kind"]].serves
+
+
+@pass_context
+def served(context: Any, setting: Iterable[Mapping[str, Any]], use: str) -> bool:
     """Return whether one of the back ends in cloud_storage serves *use*."""
-    return any(use in one.get("serves", KINDS[one["kind"]].serves) for one in setting)
+    return any(use in _serves(context, one) for one in setting)
 
 
-def volume_types(setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+@pass_context
+def volume_types(context: Any, setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a volume type for each back end that serves volumes."""
     found = []
     for one in setting:
-        if "volumes" not in one.get("serves", KINDS[one["kind"]].serves):
+        if "volumes" not in _serves(context, one):
             continue
         specs = {"volume_backend_name": one["name"]}
         if one.get("multiattach"):
@@ -28,8 +45,15 @@ def volume_types(setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def in_networks(addresses: Iterable[str], networks: Iterable[str]) -> list[str]:
+    """Return those of a host's *addresses*, given with their prefixes, that are in one of the *networks*."""
+    found = [ipaddress.ip_interface(text).ip for text in addresses]
+    wanted = [ipaddress.ip_network(one) for one in networks]
+    return [str(address) for address in found if any(address in network for network in wanted)]
+
+
 class FilterModule:
-    """The filters of pages and of the role ``resources``."""
+    """The filters of service definitions and of the role ``resources``."""
 
     def filters(self):
-        return {"served": served, "volume_types": volume_types}
+        return {"served": served, "volume_types": volume_types, "in_networks": in_networks}

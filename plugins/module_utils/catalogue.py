@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.cairn.openstack.plugins.module_utils import ini
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import trust_as_template
 
 Page = dict[str, Any]
 TIERS = ("infrastructure", "identity", "service")
@@ -32,6 +34,9 @@ DEFAULTS: Page = {
     "units": [],
     "files": {},
     "config": {},
+    "contributes": {},
+    "backend": {},
+    "each_backend": [],
 }
 
 
@@ -40,23 +45,25 @@ def pages(variables: Mapping[str, Any], extra: Mapping[str, Page]) -> dict[str, 
     shipped = {
         key.removeprefix("catalog_"): variables[key]
         for key in variables
-        if key.startswith("catalog_") and key != "catalog_extra"
+        if key.startswith("catalog_") and key not in ("catalog_extra", "catalog_dir")
     }
     return {
-        name: {**copy.deepcopy(DEFAULTS), "name": name, "user": name, "data": folders(page.get("user", name)), **page}
+        name: {**copy.deepcopy(DEFAULTS), **_of_name(name, page), **page}
         for name, page in sorted({**shipped, **extra}.items())
     }
+
+
+def _of_name(name: str, page: Mapping[str, Any]) -> Page:
+    """Return what follows from a page's name where the page does not say it."""
+    found: Page = {"name": name, "user": name, "data": folders(page.get("user", name))}
+    if page.get("backend"):
+        found["when"] = trust_as_template(f"{{{{ '{name}' in cloud.storage.kinds }}}}")
+    return found
 
 
 def folders(user: str) -> list[str]:
     """Return where Debian's package of a service keeps its configuration, data and logs."""
     return [f"/etc/{user}", f"/var/lib/{user}", f"/var/log/{user}"]
-
-
-def extra_pages(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Mapping[str, Page]:
-    """Return the user's own pages, as they are written: what they say of ``cloud`` is templated later."""
-    extra = variables.get("catalog_extra") or {}
-    return extra if isinstance(extra, Mapping) else template(extra)
 
 
 def secret_names(catalogue: Mapping[str, Page]) -> list[str]:
@@ -156,10 +163,15 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
     # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
     reach = set(file.get("database_nodes") or ["controller"])
     databases = file.get("databases") or {} if reach & set(cloud["me"]["groups"]) else {}
-    for section, database in databases.items():
+    for section, given in databases.items():
+        wanted = {"database": given} if isinstance(given, str) else given
         password = quote(secrets[f"{name}_database"], safe="")
+        url = f"mysql+pymysql://{name}:{password}@{cloud['database_host']}/{wanted['database']}?charset=utf8mb4"
+        if "option" in wanted:
+            sections[section] = {wanted["option"]: url}
+            continue
         sections[section] = {
-            "connection": f"mysql+pymysql://{name}:{password}@{cloud['database_host']}/{database}?charset=utf8mb4",
+            "connection": url,
             "max_pool_size": cloud["pool"],
             "max_overflow": cloud["pool"] * 4,
             "connection_recycle_time": 280,
@@ -168,6 +180,8 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
         password = quote(secrets[f"{name}_messaging"], safe="")
         nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
         sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
+        # use_queue_manager needs it; Debian's units make the directory.
+        sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{page['user']}"}
         sections["oslo_messaging_rabbit"] = {
             "rabbit_quorum_queue": True,
             "rabbit_transient_quorum_queue": True,
@@ -178,36 +192,46 @@ def common_sections(page: Page, file: Mapping[str, Any], cloud: Mapping[str, Any
             "heartbeat_rate": 20,
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
-    for section in file.get("auth", []):
-        sections[section] = {
-            "auth_type": "password",
-            "auth_url": cloud["keystone_url"],
-            "username": name,
-            "password": secrets[f"{name}_identity"],
-            "user_domain_name": "Default",
-            "project_name": "service",
-            "project_domain_name": "Default",
-            "region_name": cloud["region"],
-            "cafile": cloud["ca_file"],
-        }
-    if "keystone_authtoken" in sections:
-        sections["keystone_authtoken"].update(
-            {
-                "www_authenticate_uri": cloud["keystone_public_url"],
-                "memcached_servers": cloud["memcached"],
-                "memcache_security_strategy": "ENCRYPT",
-                "memcache_secret_key": secrets["memcached_encryption_key"],
-                "service_token_roles": "service",
-                "service_token_roles_required": True,
-                "service_type": page["identity"]["services"][0]["type"],
-            }
-        )
-    if "service_user" in sections:
-        sections["service_user"]["send_service_user_token"] = True
-        del sections["service_user"]["region_name"]  # it asks Keystone alone
-    if "cinder" in sections:
-        sections["cinder"]["os_region_name"] = sections["cinder"].pop("region_name")
+    for given in file.get("auth") or []:
+        wanted = {"section": given} if isinstance(given, str) else given
+        sections[wanted["section"]] = _auth(page, wanted, cloud)
     return sections
+
+
+def _auth(page: Page, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section by which the service authenticates: keystoneauth's options.
+
+    :param wanted: ``section``; ``omit``, options that it does not have; ``rename``, those that it calls otherwise.
+    """
+    name, secrets, section = page["name"], cloud["secrets"], wanted["section"]
+    options = {
+        "auth_type": "password",
+        "auth_url": cloud["keystone_url"],
+        "username": name,
+        "password": secrets[f"{name}_identity"],
+        "user_domain_name": "Default",
+        "project_name": "service",
+        "project_domain_name": "Default",
+        "region_name": cloud["region"],
+        "cafile": cloud["ca_file"],
+    }
+    # keystonemiddleware, which checks the tokens of callers
+    if section == "keystone_authtoken":
+        options |= {
+            "www_authenticate_uri": cloud["keystone_public_url"],
+            "memcached_servers": cloud["memcached"],
+            "memcache_security_strategy": "ENCRYPT",
+            "memcache_secret_key": secrets["memcached_encryption_key"],
+            "service_token_roles": "service",
+            "service_token_roles_required": True,
+            "service_type": page["identity"]["services"][0]["type"],
+        }
+    # The token that a service sends beside its caller's; it asks Keystone alone.
+    if section == "service_user":
+        options["send_service_user_token"] = True
+        del options["region_name"]
+    renamed = {(wanted.get("rename") or {}).get(option, option): value for option, value in options.items()}
+    return {option: value for option, value in renamed.items() if option not in (wanted.get("omit") or ())}
 
 
 def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -317,21 +341,27 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
     that read it. *layers* are the user's options for this page, general first.
     """
     result = []
-    names = dict.fromkeys([*page["config"], *page["files"], *(name for layer in layers for name in layer)])
+    contributed = [file for _source, file, _options in page.get("contributions", ())]
+    names = dict.fromkeys(
+        [*page["config"], *page["files"], *contributed, *(name for layer in layers for name in layer)]
+    )
     for name in names:
         attributes = page["files"].get(name) or {}
-        on = set(attributes.get("nodes") or page["packages"] or ["all"])
+        on = set(attributes.get("nodes") or page.get("own_groups") or page["packages"] or ["all"])
         if attributes.get("when", True) is not True or not on & groups:
             continue
         shipped = page["config"].get(name, {})
         sections = None
-        texts = [text for text in (shipped, *(layer.get(name) for layer in layers)) if isinstance(text, str)]
+        given = list(contributions.layers(page, name))
+        texts = [shipped, *(text for _source, text in given), *(layer.get(name) for layer in layers)]
+        texts = [text for text in texts if isinstance(text, str)]
         if texts:
             content = texts[-1]
         else:
             common = common_sections(page, attributes, cloud)
             computed = attributes.get("sections")
-            sections = ordered([common, shipped, computed, *(layer.get(name, {}) for layer in layers)])
+            base = contributions.merged([(page["name"], shipped), *given])
+            sections = ordered([common, base, computed, *(layer.get(name, {}) for layer in layers)])
             content = ini.render(sections)
         result.append(
             {
@@ -355,7 +385,7 @@ def files(page: Page, groups: set[str], cloud: Mapping[str, Any], layers: list[M
         if api.get("uwsgi") and "controller" in groups:
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
     wsgi = {api["name"] for api in page["apis"] if api.get("uwsgi")}
-    lasting = [unit["name"] for unit in page["units"] if _lasts(page, unit) and _runs(unit, groups)]
+    lasting = [unit["name"] for unit in page["units"] if _lasts(page, unit) and runs(unit, groups)]
     return result + [_drop_in(name, name in wsgi) for name in lasting]
 
 
@@ -364,7 +394,7 @@ def _lasts(page: Page, unit: Mapping[str, Any]) -> bool:
     return unit.get("tier", page["tier"]) != "infrastructure" and "." not in unit["name"]
 
 
-def _runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
+def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
     """Whether a host in *groups* has *unit*."""
     return bool(set(unit.get("nodes", ["controller"])) & groups) and unit.get("when", True) is True
 
@@ -425,7 +455,7 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     # The first API asks Keystone about its callers, with a token of the page's account.
     asks = page["apis"][0].get("unit", page["apis"][0]["name"]) if has_account(page) and page["apis"] else None
     for unit in page["units"]:
-        if not _runs(unit, groups):
+        if not runs(unit, groups):
             continue
         name = unit["name"]
         reads = [file["path"] for file in host_files if file["units"] is None or name in file["units"]]

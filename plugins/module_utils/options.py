@@ -248,6 +248,10 @@ def _judged(option: str, values: list[tuple[Any, str]], spec: Spec) -> Iterator[
 
 def _section_faults(section: str, options: Options, file: _File) -> Iterator[Fault]:
     known = file.options(section)
+    # null takes an option out, whether or not the service would read it.
+    options = {name: value for name, value in options.items() if value is not None}
+    if not options:
+        return
     if known is None:
         near = _near(section, file.names())
         yield Fault(section, "", "no such section" + (f"; did you mean [{near}]?" if near else ""))
@@ -339,9 +343,8 @@ def written(
         for content in contents:
             for section, options in content.items():
                 sections[section] = {**sections.get(section, {}), **(options if isinstance(options, Mapping) else {})}
-        late = "sections" in (page["files"].get(name) or {}) or any(
-            "{{" in ini.text(value) for value in _free_names(sections, index)
-        )
+        computed = "sections" in (page["files"].get(name) or {}) or name in page.get("contributed_files", ())
+        late = computed or any("{{" in ini.text(value) for value in _free_names(sections, index))
         for fault in faults(service, name, sections, index, known):
             variable = source(service, name, fault, layers)
             if variable != f"catalog_{service}" and not fault.passing and not (late and not fault.option):

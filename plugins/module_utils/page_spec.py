@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template, keys
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import USES
 
 _NODES = ["controller", "network", "compute", "storage", "all"]
 
@@ -176,16 +177,59 @@ SPEC: dict[str, dict[str, Any]] = {
                 "early": FLAG,
                 "keep": FLAG,
                 "units": TEXTS,
-                "databases": {"type": "dict", "values": TEXT},
+                # section → database, or with the option that takes its URL: {database: NAME, option: url}
+                "databases": {"type": "dict", "values": ANYTHING},
                 "database_nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
                 "sections": {"type": "dict", "values": ANYTHING},
                 "messaging": FLAG,
-                "auth": TEXTS,
+                # sections of keystoneauth's options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
+                "auth": {"type": "list", "elements": ANYTHING},
             },
         },
     },
     # A file's text, or its sections with their options.
     "config": {"type": "dict", "values": ANYTHING},
+    # what it makes of an entry of cloud_storage whose kind is its name
+    "backend": {
+        "type": "dict",
+        "options": {
+            "can": {"type": "list", "elements": {"type": "str", "choices": list(USES)}, "required": True},
+            "serves": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
+            "keys": {
+                "type": "dict",
+                "values": {
+                    "type": "dict",
+                    "options": {
+                        "type": {"type": "str", "choices": ["str", "int", "bool", "path", "list", "dict"]},
+                        "elements": TEXT,
+                        "required": FLAG,
+                        "default": ANYTHING,
+                        # a regular expression, and the words for what it lets pass
+                        "match": TEXT,
+                        "description": TEXT,
+                        "example": TEXT,
+                    },
+                },
+            },
+            "hosts": FLAG,
+            "devices": FLAG,
+            "by_name": FLAG,
+            "alone": FLAG,
+            "served_from_hosts": FLAG,
+            "volume_group": FLAG,
+            "device_memory": {"type": "int"},
+        },
+    },
+}
+# What a definition adds to others, by their names.
+SPEC["contributes"] = {
+    "type": "dict",
+    "values": {"type": "dict", "options": {key: SPEC[key] for key in ("packages", "files", "units", "config")}},
+}
+# The same for each back end of cloud_storage; of its own kind, if it has a key backend.
+SPEC["each_backend"] = {
+    "type": "list",
+    "elements": {"type": "dict", "options": {"when": FLAG, "contributes": {**SPEC["contributes"], "required": True}}},
 }
 
 
@@ -209,7 +253,10 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
     for name, file in mapping(page.get("files")).items():
         units, databases = mapping(file).get("units"), mapping(file).get("databases")
         wanted += [(f"files.{name}", "units", unit) for unit in (units if isinstance(units, list) else ())]
-        wanted += [(f"files.{name}", "databases", database) for database in mapping(databases).values()]
+        wanted += [
+            (f"files.{name}", "databases", given if isinstance(given, str) else mapping(given).get("database"))
+            for given in mapping(databases).values()
+        ]
     for at, key, name in wanted:
         if name not in have[key] and not is_template(name) and not is_template(page.get(key)):
             known = ", ".join(have[key]) or f"none, as the page has no {key}"

@@ -31,7 +31,7 @@ def pages():
     found = {}
     for path in sorted((ROOT / "roles/catalog/defaults/main").glob("*.yml")):
         found.update(yaml.safe_load(path.read_text()))
-    found.pop("catalog_extra", None)
+    del found["catalog_extra"], found["catalog_dir"]
     return {name.removeprefix("catalog_"): page for name, page in found.items()}
 
 

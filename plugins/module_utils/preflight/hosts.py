@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, storage, topology
-from ansible_collections.cairn.openstack.plugins.module_utils.page_spec import items
+from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, topology
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.storage import found_devices
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
 
 RELEASE = {"id": "debian", "version": "13"}
 ARCHITECTURES = ("x86_64",)
@@ -22,8 +21,6 @@ ARCHITECTURES = ("x86_64",)
 CLOCK_SECONDS = 30
 # Measured on an all-in-one with two workers: what each unit needs stands in its page; the system itself, here.
 SYSTEM_MB = 200
-# What a device's daemon takes at least.
-DEVICE_MB = {"ceph": 150}
 # Packages with their downloads, databases and first logs: an all-in-one took 3100. Images and guests come on top.
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
 # A host that has its packages needs room to go on.
@@ -37,8 +34,11 @@ class Host:
 
     :param facts: what host_probe found.
     :param groups: its node groups.
-    :param pages: the pages of this cloud that are present, their units' conditions known where settings decide.
+    :param pages: the definitions of this cloud that concern the host, resolved.
+    :param ports: what it listens on beside APIs.
+    :param apis: the cloud's.
     :param backends: the cloud's storage, complete.
+    :param kinds: the kinds of back ends.
     :param waited: seconds from the question to the answer, or more; before that the host looked at its clock.
     """
 
@@ -47,8 +47,11 @@ class Host:
     groups: set[str]
     facts: Mapping[str, Any]
     settings: Settings
-    pages: Mapping[str, Mapping[str, Any]]
-    backends: Sequence[storage.Backend] = ()
+    pages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ports: Sequence[Mapping[str, Any]] = ()
+    apis: Sequence[Mapping[str, Any]] = ()
+    backends: Sequence[Mapping[str, Any]] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     waited: float = 0.0
 
     def fault(self, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
@@ -88,11 +91,7 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
     workers = catalogue.workers(host.settings.values.get("cloud_workers"), host.facts["cpus"])
     needed = [(SYSTEM_MB, "system")]
     for name, page in host.pages.items():
-        units = [
-            unit
-            for unit in items(page["units"])
-            if {*unit.get("nodes", ["controller"])} & {*host.groups, "all"} and unit.get("when", True) is not False
-        ]
+        units = [unit for unit in page["units"] if catalogue.runs(unit, {*host.groups, "all"})]
         fixed = sum(unit.get("memory", 0) for unit in units)
         each = sum(unit.get("worker_memory", 0) for unit in units)
         if fixed + each:
@@ -100,7 +99,7 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
             needed.append((fixed + each * workers, name + more))
     for backend in host.backends:
         count = len(backend["devices"].get(host.name, []))
-        if each := DEVICE_MB.get(backend["kind"], 0) * count:
+        if each := host.kinds[backend["kind"]].device_memory * count:
             needed.append((each, f"{backend['name']}'s devices"))
     return sorted(needed, reverse=True)
 
@@ -232,17 +231,14 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
     values = host.settings.values
     front = [str(values.get(name)) for name in ("cloud_internal_address", "cloud_public_address")]
     wanted: dict[tuple[str, int], str] = {}
-    for page in host.pages.values():
-        for entry in items(page["ports"]):
-            here = {*entry.get("groups", ["controller"])} & {*host.groups, "all"}
-            if here and entry.get("unit") and entry.get("when", True) is not False and isinstance(entry["port"], int):
-                wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in ("127.0.0.1", host.address)}
+    for entry in host.ports:
+        if entry["unit"] and isinstance(entry["port"], int):
+            wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in ("127.0.0.1", host.address)}
     if "controller" in host.groups:
         bind = "127.0.0.1" if host.address in front else host.address
-        for api in catalogue.apis(host.pages, "https" if host.settings.flag("cloud_tls") else "http"):
-            if not is_template(api["port"]):
-                wanted[bind, api["port"]] = api["name"]
-            if api["front"] is True:
+        for api in host.apis:
+            wanted[bind, api["port"]] = api["name"]
+            if api["front"]:
                 wanted |= {(address, api["front_port"]): "haproxy" for address in front}
     return wanted
 
@@ -282,7 +278,7 @@ def faults(host: Host, units: set[str]) -> Iterator[Fault]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
-    yield from found_devices(host, host.settings.fault, host.backends)
+    yield from found_devices(host, host.settings.fault, host.backends, host.kinds)
 
 
 def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import options as 
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.contributions import contributors
 
 
 def own(where: str, extra: Any) -> Iterator[Fault]:
@@ -24,6 +25,22 @@ def own(where: str, extra: Any) -> Iterator[Fault]:
     for name, page in extra.items():
         for fault in page_spec.faults(str(name), page):
             yield Fault(f"{where}: {fault.where}", fault.found, fault.allowed, fault.remedy, fault.severity)
+
+
+def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find definitions that contribute to one that there is not, and units that two of them have."""
+    for name, page in pages.items():
+        for target in sorted(contributors(page) - pages.keys()):
+            remedy = nearest(target, pages, "Take it out, or add that definition.")
+            yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(pages), remedy)
+    owners: dict[str, list[str]] = {}
+    for name, page in pages.items():
+        for unit in page_spec.items(page.get("units")):
+            owners.setdefault(str(unit["name"]), []).append(name)
+    for unit, names in owners.items():
+        if len(names) > 1 and not is_template(unit):
+            remedy = "Leave it with the one whose package brings it; the other contributes to that one."
+            yield Fault(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
 def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:

@@ -203,7 +203,7 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], pages: Itera
     :param specs: role → its settings.
     :param pages: the names of the shipped catalogue pages.
     """
-    shipped = ["catalog_extra", *(f"catalog_{name}" for name in pages)]
+    shipped = ["catalog_dir", "catalog_extra", *(f"catalog_{name}" for name in pages)]
     for name in settings.places:
         prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
         if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):

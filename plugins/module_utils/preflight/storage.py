@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import storage
+from ansible_collections.cairn.openstack.plugins.filter.storage import in_networks
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight import shape, swift
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.module_utils.preflight.settings import Settings
-from ansible_collections.cairn.openstack.plugins.module_utils.storage_host import within
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends as storage
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
 
 _HOST = Mapping[str, Any]
 _NAME = "cloud_storage"
@@ -25,25 +27,25 @@ _TAKEN = (
 )
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SIZE = re.compile(r"[1-9][0-9]*[MGT]")
-_SHARE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):/\S*")
 _CONSUMERS = ("front-end", "back-end", "both")
-# Keys of a back end that every kind has.
-_COMMON = ("name", "kind", "serves", "default")
+_COMMON = storage.COMMON
 # What a Ceph that was there before has to bring along, by what it serves.
 CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
 
 
-def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+def _given(
+    index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
     """Find what is wrong with one back end by itself."""
-    kind = storage.KINDS[one["kind"]]
+    kind = known[one["kind"]]
     where = f"{cloud.where(_NAME)}[{index}]"
     if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
         allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
         yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
     for key in one:
-        if key not in (*_COMMON, *kind.keys):
-            remedy = nearest(key, kind.keys, f"Remove it, or choose another kind than {one['kind']}.")
-            yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.keys)), remedy)
+        if key not in (*_COMMON, *kind.names):
+            remedy = nearest(key, kind.names, f"Remove it, or choose another kind than {one['kind']}.")
+            yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.names)), remedy)
     serves = one.get("serves", kind.serves)
     if not serves:
         yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Say what it serves, or remove the line.")
@@ -52,7 +54,7 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
             remedy = nearest(use, storage.USES, "Remove it.")
             yield Fault(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
         elif use not in kind.can:
-            able = [name for name, other in storage.KINDS.items() if use in other.can]
+            able = [name for name, other in known.items() if use in other.can]
             remedy = f"Take it out, and let a back end of {' or '.join(able)} serve them."
             yield Fault(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
     if one.get("default") and not {"volumes", "images"} & set(serves):
@@ -73,15 +75,26 @@ def _given(index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[s
             yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR form", remedy)
     if one["kind"] == "swift":
         yield from swift.faults(where, one)
-    if one["kind"] == "nfs" and not _SHARE.fullmatch(str(one.get("share", ""))):
-        remedy = "Write it as in 192.0.2.20:/srv/volumes."
-        yield Fault(f"{where}.share", shown(one.get("share")), "an export, SERVER:/PATH", remedy)
-    if one["kind"] == "file" and not str(one.get("path", "/")).startswith("/"):
-        yield Fault(f"{where}.path", shown(one["path"]), "an absolute path", "Begin it with a slash.")
+    yield from _keys(where, one, kind)
     if one.get("cluster"):
         yield from _cluster(where, one, serves)
     elif kind.hosts or one.get("hosts"):
         yield from _hosts(where, one, hosts)
+
+
+def _keys(where: str, one: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
+    """Find what its kind asks for and a back end lacks, and values that do not fit."""
+    for key, asked in kind.keys.items():
+        example = f" as in {asked['example']}" if "example" in asked else ""
+        if key not in one:
+            if asked.get("required"):
+                allowed = asked.get("description") or f"{key}, which {kind.name} needs"
+                yield Fault(f"{where}.{key}", "nothing", allowed, f"Write it{example}." if example else "Add it.")
+        elif "match" in asked and not re.fullmatch(asked["match"], str(one[key])):
+            allowed = asked.get("description") or asked["match"]
+            yield Fault(f"{where}.{key}", shown(one[key]), allowed, f"Write it{example}." if example else "Correct it.")
+        elif asked["type"] == "path" and not str(one[key]).startswith("/"):
+            yield Fault(f"{where}.{key}", shown(one[key]), "an absolute path", "Begin it with a slash.")
 
 
 def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
@@ -116,7 +129,7 @@ def _twice(found: list[Any]) -> list[Any]:
     return [item for index, item in enumerate(found) if item in found[:index]]
 
 
-def _together(where: str, found: list[storage.Backend]) -> Iterator[Fault]:
+def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
     """Find what back ends can't be side by side."""
     for name in _twice([one["name"] for one in found]):
         yield Fault(where, f"two back ends called {name}", "a name of its own for each", "Rename one of them.")
@@ -124,7 +137,7 @@ def _together(where: str, found: list[storage.Backend]) -> Iterator[Fault]:
     for name in _twice([one["type"] for one in types]):
         if [one["name"] for one in types].count(name) < 2:
             yield Fault(where, f"two back ends with the type {name}", "a type for each", "Set another type for one.")
-    for kind in _twice([one["kind"] for one in found if storage.KINDS[one["kind"]].alone]):
+    for kind in _twice([one["kind"] for one in found if known[one["kind"]].alone]):
         names = " and ".join(one["name"] for one in found if one["kind"] == kind)
         yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
     for use in storage.USES:
@@ -140,9 +153,9 @@ def _together(where: str, found: list[storage.Backend]) -> Iterator[Fault]:
             yield Fault(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
 
 
-def _enough(index: int, cloud: Settings, one: storage.Backend) -> Iterator[Fault]:
+def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[str, Kind]) -> Iterator[Fault]:
     """Find back ends with fewer devices than copies of the data."""
-    kind = storage.KINDS[one["kind"]]
+    kind = known[one["kind"]]
     if "replicas" not in kind.keys or one.get("cluster"):
         return
     where = f"{cloud.where(_NAME)}[{index}]"
@@ -159,9 +172,9 @@ def _enough(index: int, cloud: Settings, one: storage.Backend) -> Iterator[Fault
         yield from swift.enough(where, one)
 
 
-def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterator[Fault]:
+def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
     """Find what is wrong with a host's storage_devices."""
-    takers = storage.takers(found, host["name"])
+    takers = storage.takers(found, host["name"], known)
     devices = host.get("devices") or []
     for index, device in enumerate(devices):
         path, backend, size = str(device["path"]), device.get("backend"), device.get("size")
@@ -179,14 +192,14 @@ def _devices(one: Settings, host: _HOST, found: list[storage.Backend]) -> Iterat
         elif backend and backend not in takers:
             remedy = f"Name the host in the back end's hosts, or remove the device from {_DEVICES}."
             yield fault(f"for {backend}, which takes none of {one.host}", ", ".join(takers) or "none", remedy)
-        elif not backend and len(storage.takers(found, host["name"], nameless=True)) != 1:
+        elif not backend and len(storage.takers(found, host["name"], known, nameless=True)) != 1:
             remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
             yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that takes it", remedy)
         if size and not SIZE.fullmatch(str(size)):
             yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
         elif size and path.startswith("/dev/"):
             yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
-        elif size and backend in [other["name"] for other in found if other["kind"] == "lvm"]:
+        elif size and backend in [other["name"] for other in found if known[other["kind"]].volume_group]:
             yield fault(f"{path}, a file for LVM", "a block device", "Name a disk, without a size: LVM takes no files.")
     for backend in found:
         if backend["kind"] == "swift":
@@ -201,64 +214,86 @@ def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
     return option is not None and not list(shape.faults(name, value, shape.of_arguments(option), lenient=True))
 
 
-def faults(settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+def with_kinds(specs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]) -> dict[str, dict[str, Any]]:
+    """Return *specs* with all *known* kinds of back ends and their keys in cloud_storage, the user's own among them."""
+    result = {role: dict(options) for role, options in specs.items()}
+    option = copy.deepcopy(result["cloud"][_NAME])
+    option["options"]["kind"]["choices"] = sorted({*option["options"]["kind"]["choices"], *known})
+    for kind in known.values():
+        for key, asked in kind.keys.items():
+            option["options"].setdefault(key, {key: asked[key] for key in ("type", "elements") if key in asked})
+    result["cloud"][_NAME] = option
+    return result
+
+
+def faults(
+    settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
     """Find what is wrong with the cloud's storage, as far as the settings tell.
 
     :param settings: of all hosts, a controller's first: it speaks for the cloud.
     :param specs: role → the options of its argument spec.
     :param hosts: as ``topology`` has them.
+    :param known: the kinds of back ends.
     """
     fine = all(_shaped(one, specs, _DEVICES) for one in settings)
     if not fine or not settings or not _shaped(settings[0], specs, _NAME):
         return
     cloud = Settings("", settings[0].values, settings[0].places)
     given = cloud.values.get(_NAME) or []
-    found = [fault for index, one in enumerate(given) for fault in _given(index, one, cloud, hosts)]
+    found = [fault for index, one in enumerate(given) for fault in _given(index, one, cloud, hosts, known)]
     yield from found
     if found:
         return
-    complete = storage.backends(given, hosts)
-    found = list(_together(cloud.where(_NAME), complete))
+    complete = storage.backends(given, hosts, known)
+    found = list(_together(cloud.where(_NAME), complete, known))
     for one in settings:
         if one.host in hosts:
-            found += _devices(one, hosts[one.host], complete)
+            found += _devices(one, hosts[one.host], complete, known)
     yield from found
     if not found:
         for index, backend in enumerate(complete):
-            yield from _enough(index, cloud, backend)
+            yield from _enough(index, cloud, backend, known)
 
 
-def found_devices(host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend]) -> Iterator[Fault]:
+def found_devices(
+    host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
     """Find what back ends want of *host* and it has not: addresses, groups, devices, and none that hold something.
 
     :param host: with ``name`` and ``facts``, what host_probe found.
     :param fault: makes a fault of the host's setting.
     :param backends: of this cloud, complete.
+    :param known: the kinds of back ends.
     """
     seen = host.facts.get("devices", {})
     groups = host.facts.get("volume_groups", {})
     for backend in backends:
         for device in backend["devices"].get(host.name, []):
-            yield from _device(device, backend, seen.get(device["path"]), fault)
-        name = backend["volume_group"]
+            yield from _device(device, backend, seen.get(device["path"]), fault, known)
+        name = backend.get("volume_group")
         given = backend["devices"].get(host.name)
-        if backend["kind"] == "lvm" and host.name in backend["hosts"] and not given and name not in groups:
+        if known[backend["kind"]].volume_group and host.name in backend["hosts"] and not given and name not in groups:
             remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
         cards = [one for card in host.facts["interfaces"].values() for one in card["addresses"]]
         for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
-            if not within(cards, [network]):
+            if not in_networks(cards, [network]):
                 remedy = f"Give one of its cards an address there, or take the network from {backend['name']}."
                 yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(cards), remedy)
 
 
-def _groups(backend: storage.Backend) -> tuple[str, ...]:
+def _groups(backend: storage.Backend, known: Mapping[str, Kind]) -> tuple[str, ...]:
     """Return the volume groups that a device of the back end may be of; a killed run may have left it in none."""
-    return ("", backend["volume_group"]) if backend["kind"] == "lvm" else ()
+    return ("", backend["volume_group"]) if known[backend["kind"]].volume_group else ()
 
 
 def _device(
-    device: Mapping[str, Any], backend: storage.Backend, seen: Mapping[str, Any] | None, fault: Callable[..., Fault]
+    device: Mapping[str, Any],
+    backend: storage.Backend,
+    seen: Mapping[str, Any] | None,
+    fault: Callable[..., Fault],
+    known: Mapping[str, Kind],
 ) -> Iterator[Fault]:
     path = device["path"]
     if seen is None or (backend["kind"] == "swift" and swift.is_folder(path) and seen["kind"] in ("missing", "folder")):
@@ -270,7 +305,7 @@ def _device(
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
         yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
-    elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend):
+    elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend, known):
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
         remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
         yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

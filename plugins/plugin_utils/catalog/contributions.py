@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one service definition adds to another: packages, files, units, and options between its own and the user's.
+
+A definition says so under ``contributes``, and under ``each_backend`` for each back end of ``cloud_storage``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Definition = dict[str, Any]
+
+# What a definition may add to another.
+KEYS = ("packages", "files", "units", "config")
+# The section that is called like the back end which a contribution is made for.
+BACKEND_SECTION = "{{ backend.name }}"
+
+
+class Conflict(Exception):
+    """Two definitions contribute different values to the same thing."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What the definition *source* adds to the definition *target*.
+
+    :param content: templated, with some of ``KEYS``.
+    """
+
+    source: str
+    target: str
+    content: Mapping[str, Any]
+
+
+def contributors(definition: Mapping[str, Any]) -> set[str]:
+    """Return the names of the definitions that *definition* may add to, as it is written."""
+    found = set(definition.get("contributes") or {})
+    for entry in definition.get("each_backend") or []:
+        found |= set(entry.get("contributes") or {})
+    return found
+
+
+def files(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the files to which some definition may contribute options, by the definition whose they are."""
+    found: dict[str, set[str]] = {}
+    for definition in definitions.values():
+        for entry in ({"contributes": definition.get("contributes")}, *(definition.get("each_backend") or [])):
+            for target, content in (entry.get("contributes") or {}).items():
+                found.setdefault(target, set()).update(content.get("config") or {})
+    return found
+
+
+def own_section(content: Mapping[str, Any], backend: str) -> dict[str, Any]:
+    """Return a contribution's *content*, whose section of the back end is called by its name."""
+    result = dict(content)
+    result["config"] = {
+        name: {(backend if section == BACKEND_SECTION else section): options for section, options in sections.items()}
+        if isinstance(sections, Mapping)
+        else sections
+        for name, sections in (content.get("config") or {}).items()
+    }
+    return result
+
+
+def add(definition: Definition, found: Iterable[Contribution]) -> Definition:
+    """Return *definition* with all that others contribute to it.
+
+    Its ``contributions`` are the options, each with its source, which are laid over its own ``config`` and under what
+    the user says.
+
+    :raises Conflict: two of them want different things.
+    """
+    result = copy.deepcopy(definition)
+    result["contributions"] = []
+    for one in found:
+        content = one.content
+        for group, names in (content.get("packages") or {}).items():
+            packages = result["packages"].setdefault(group, [])
+            packages += [name for name in names if name not in packages]
+        for unit in content.get("units") or []:
+            result["units"].append({**unit, "packages": unit.get("packages", [])})
+        for name, attributes in (content.get("files") or {}).items():
+            result["files"][name] = _joined(result["files"].get(name) or {}, attributes or {}, (one.source, name))
+        for name, options in (content.get("config") or {}).items():
+            result["contributions"].append((one.source, name, options))
+    return result
+
+
+def layers(definition: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
+    """Yield what others contribute to the file *name*, each with its source."""
+    yield from ((source, options) for source, file, options in definition.get("contributions", ()) if file == name)
+
+
+def merged(found: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return the options of several sources as one: lists are joined, other values have to agree; None says nothing.
+
+    :param found: sections with their options, each with its source.
+    :raises Conflict: two of them want different values.
+    """
+    sections: dict[str, dict[str, Any]] = {}
+    sources: dict[tuple[str, str], str] = {}
+    for source, given in found:
+        for section, options in (given or {}).items():
+            into = sections.setdefault(section, {})
+            for option, value in (options or {}).items():
+                before = into.get(option)
+                if isinstance(before, list) and isinstance(value, list):
+                    into[option] = [*before, *(item for item in value if item not in before)]
+                elif before is None:
+                    into[option] = copy.deepcopy(value)
+                elif value is not None and value != before:
+                    other = sources[section, option]
+                    raise Conflict(f"[{section}] {option} is {before!r} for {other} and {value!r} for {source}")
+                sources.setdefault((section, option), source)
+    return sections
+
+
+def _joined(before: Mapping[str, Any], more: Mapping[str, Any], where: tuple[str, str]) -> dict[str, Any]:
+    """Return a file's attributes with *more*: lists and dictionaries are joined, other values have to agree."""
+    result = dict(before)
+    for key, value in more.items():
+        old = result.get(key)
+        if isinstance(old, list) and isinstance(value, list):
+            result[key] = [*old, *(item for item in value if item not in old)]
+        elif isinstance(old, Mapping) and isinstance(value, Mapping):
+            result[key] = {**old, **value}
+        elif old is not None and old != value:
+            source, name = where
+            raise Conflict(f"file {name}: {key} is {old!r}, and {value!r} for {source}")
+        else:
+            result[key] = value
+    return result

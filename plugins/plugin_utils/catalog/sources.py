@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where service definitions are read from: the collection, the inventory's variables, and files of the user's own."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core 2.18
+
+    def trust_as_template(value):
+        """Return *value*: 2.18 templates any text."""
+        return value
+
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+PREFIX = "catalog_"
+# Variables that begin like a definition's and are none.
+NO_DEFINITION = ("catalog_extra", "catalog_dir")
+# A hundred times as fast, where PyYAML has it.
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(path: Path | str) -> dict[str, Any]:
+    """Return the data of a YAML file.
+
+    :raises yaml.YAMLError: it is no YAML.
+    """
+    with open(path, encoding="utf-8") as file:
+        return yaml.load(file, Loader=_YAML) or {}
+
+
+def trusted(value: Any) -> Any:
+    """Return *value*, whose texts may be templates: it comes from the collection, or from the user's own files."""
+    if isinstance(value, str):
+        return trust_as_template(value)
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    return [trusted(item) for item in value] if isinstance(value, list) else value
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted((ROLES / "catalog/defaults/main").glob("*.yml")):
+        found.update(load(path))
+    return trusted(found)
+
+
+@functools.cache
+def settings() -> dict[str, Any]:
+    """Return the settings of the cloud with the values that they have when nobody sets them."""
+    own = {name: value for name, value in _defaults().items() if name in NO_DEFINITION}
+    return {**trusted(load(ROLES / "cloud/defaults/main.yml")), **own}
+
+
+@functools.cache
+def shipped() -> dict[str, Any]:
+    """Return the definitions of the collection by their variables' names, as they are written."""
+    return {name: value for name, value in _defaults().items() if name not in NO_DEFINITION}
+
+
+def files(directory: str) -> dict[str, Path]:
+    """Return the files of the user's own definitions by the names of what they define; none without a directory."""
+    return {path.stem: path for path in sorted(Path(directory).glob("*.yml"))} if directory else {}
+
+
+def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the user's own definitions by name: files of ``catalog_dir``, and ``catalog_extra``, which goes first.
+
+    What they say of ``cloud`` is templated later.
+
+    :raises yaml.YAMLError: a file is no YAML.
+    """
+    directory = template(variables.get("catalog_dir") or "")
+    found = {name: trusted(load(path)) for name, path in files(directory if os.path.isdir(directory) else "").items()}
+    extra = variables.get("catalog_extra") or {}
+    extra = extra if isinstance(extra, Mapping) else template(extra)
+    return {**found, **extra} if isinstance(extra, Mapping) else found
