@@ -126,11 +126,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: A line for each unit and step.
+  description: What is done to which unit, in this order.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["glance-api.service restarted: /etc/glance/glance-api.conf"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: unit, verb: restart, name: glance-api, detail: /etc/glance/glance-api.conf}]
 ahead:
   description: Of the units of O(ahead), whether nothing is to be done to them but the restarts that are owed then.
   type: dict
@@ -149,6 +154,7 @@ from itertools import islice
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
 PATIENCE = 60
@@ -190,16 +196,13 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     return [(verb, names) for verb, names in due if names]
 
 
-def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
-    """Say each step in a line."""
-    past = {"stop": "stopped", "unmask": "unmasked"}
-    said = []
-    for verb, names in due:
-        word = past.get(verb, verb.removesuffix("e") + "ed")
-        for unit in names:
-            why = ": " + ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else ""
-            said.append(f"{unit.name} {word}{why}")
-    return said
+def changes_of(due: list[tuple[str, list[u.Unit]]]) -> list[dict[str, str]]:
+    """Return each step as a change, restarts with their causes."""
+    return [
+        returned("unit", verb, unit.name, ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else "")
+        for verb, names in due
+        for unit in names
+    ]
 
 
 def main() -> None:
@@ -225,7 +228,7 @@ def main() -> None:
     first, then, ahead = (list(islice(found, len(asked))) for asked in lists)
     restart = module.params["restart"]
     units, due = first + then, steps(first, restart) + steps(then, restart)
-    changes = sentences(due)
+    changes = changes_of(due)
     acted = {unit.name for _verb, names in due for unit in names}
     idle = not steps(ahead, restart)
     result = {
@@ -235,7 +238,7 @@ def main() -> None:
         "ahead": {"idle": idle, "owed": u.owed(ahead, set()) if idle else []},
     }
     if changes:
-        result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+        result["diff"] = listed(changes)
     if module.check_mode:
         module.exit_json(**result)
 
