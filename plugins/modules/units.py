@@ -75,14 +75,6 @@ options:
     elements: dict
     default: []
     suboptions: *unit
-  ahead:
-    description:
-      - Units that a later call brings about. Nothing is done to them; RV(ahead) tells whether that call would do
-        anything.
-    type: list
-    elements: dict
-    default: []
-    suboptions: *unit
   restart:
     description: Restart what is stale instead of naming it.
     type: bool
@@ -136,11 +128,6 @@ changes:
     name: {description: Which one., type: str, returned: always}
     detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
   sample: [{kind: unit, verb: restart, name: glance-api, detail: /etc/glance/glance-api.conf}]
-ahead:
-  description: Of the units of O(ahead), whether nothing is to be done to them but the restarts that are owed then.
-  type: dict
-  returned: always
-  sample: {idle: true, owed: []}
 owed:
   description: Units that should be restarted and were not, with the reasons.
   type: list
@@ -148,8 +135,6 @@ owed:
   returned: always
   sample: [{name: glance-api.service, why: [/etc/glance/glance-api.conf]}]
 """
-
-from itertools import islice
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
@@ -211,7 +196,6 @@ def main() -> None:
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
             "then": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
-            "ahead": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "restart": {"type": "bool", "default": False},
             "will_change": {"type": "dict", "default": {}},
             "will_stop": {"type": "list", "elements": "str", "default": []},
@@ -223,20 +207,13 @@ def main() -> None:
     # When the run is real all that has been done already, and what is there tells.
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
-    lists = [module.params[name] for name in ("units", "then", "ahead")]
-    found = iter(u.survey([unit for asked in lists for unit in asked], **foreseen))
-    first, then, ahead = (list(islice(found, len(asked))) for asked in lists)
-    restart = module.params["restart"]
-    units, due = first + then, steps(first, restart) + steps(then, restart)
+    asked, restart = module.params["units"], module.params["restart"]
+    units = u.survey(asked + module.params["then"], **foreseen)
+    first, then = units[: len(asked)], units[len(asked) :]
+    due = steps(first, restart) + steps(then, restart)
     changes = changes_of(due)
     acted = {unit.name for _verb, names in due for unit in names}
-    idle = not steps(ahead, restart)
-    result = {
-        "changed": bool(due),
-        "changes": changes,
-        "owed": u.owed(units, acted),
-        "ahead": {"idle": idle, "owed": u.owed(ahead, set()) if idle else []},
-    }
+    result = {"changed": bool(due), "changes": changes, "owed": u.owed(units, acted)}
     if changes:
         result["diff"] = listed(changes)
     if module.check_mode:
@@ -258,9 +235,9 @@ def main() -> None:
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
         if verb == "stop":  # one that does not stop as it should is stopped all the same
             u.systemctl("reset-failed", *told)
-    # What has just been started has read what was surveyed before. What is idle, no other call looks at.
+    # What has just been started has read what was surveyed before.
     started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
-    u.stamp(units + (ahead if idle else []), started)
+    u.stamp(units, started)
     module.exit_json(**result)
 
 

@@ -416,20 +416,10 @@ class TestModule:
         result = host(check=True, restart=True, will_change={str(host.conf): "another"})
         assert in_words(result["changes"]) == [f"restart lamp: {host.conf}"]
 
-    def test_what_is_ahead_is_looked_at_alone(self, host):
-        before = host(units=[], ahead=[host.unit])
-        assert (before["changed"], before["ahead"], host.told()) == (False, {"idle": False, "owed": []}, [])
-        host()
-        host.conf.write_text("b\n")
-        host.told()
-        after = host(units=[], ahead=[host.unit])
-        debt = [{"name": "lamp", "why": [str(host.conf)]}]
-        assert (after["ahead"], after["owed"], host.told()) == ({"idle": True, "owed": debt}, [], [])
-
-    def test_what_is_ahead_and_idle_is_stamped(self, host):
-        host.set(ActiveState="active", UnitFileState="enabled")
-        host(units=[], ahead=[{**host.unit, "reads": []}])
-        assert list(units.load_stamps()) == ["lamp"]
+    def test_a_host_without_units_of_a_tier(self, host, tmp_path):
+        result = host(units=[])
+        assert (result["changed"], result["changes"], result["owed"]) == (False, [], [])
+        assert not (tmp_path / "units.log").exists(), "systemctl was asked"
 
     def test_what_has_been_written_does_not_restart_twice(self, host):
         host()
