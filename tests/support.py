@@ -45,6 +45,14 @@ class Run:
         return {host: said for host, name, said in self.results if name == task}
 
 
+def in_words(changes: list[dict] | None) -> str:
+    """Return a task's changes as one line, such as ``change file /etc/x: content``."""
+    return "; ".join(
+        f"{change['verb']} {change['kind']} {change['name']}: {change['detail']}".removesuffix(": ")
+        for change in changes or ()
+    )
+
+
 @dataclass(frozen=True)
 class Told:
     """What the JSON of `plan_out` says of a run, or of a plan: its changes, each a line, and its seconds."""
@@ -120,7 +128,7 @@ class Playbooks:
                 for host, said in task["hosts"].items():
                     name = task["task"]["name"].rsplit(" : ", 1)[-1]
                     run.results.append((host, name, said))
-                    what = f"{host}: {name}: {said.get('changes') or said.get('msg') or ''}"
+                    what = f"{host}: {name}: {in_words(said.get('changes')) or said.get('msg') or ''}"
                     if said.get("failed") or said.get("unreachable"):
                         run.failures.append(what)
                     elif said.get("changed"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
 
@@ -24,12 +25,12 @@ class ActionModule(ActionBase):
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = folder.read("ca.crt")
         why = authority.fault(folder.read("front.crt"), names, ca)
-        changes = [] if ca else ["ca.crt made: missing"]
+        changes = [] if ca else [returned("certificate", "issue", "ca.crt", "missing")]
         if why:
-            changes.append(f"front.crt made: {why}")
+            changes.append(returned("certificate", "issue", "front.crt", why))
         result.update(changed=bool(changes), changes=changes)
         if changes:
-            result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+            result["diff"] = listed(changes)
         if changes and not self._task.check_mode:
             self._make(folder, ca, names)
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
 
@@ -23,9 +24,9 @@ class ActionModule(ActionBase):
         have = folder.values()
         missing = [name for name in catalogue.secret_names(pages) if name not in have]
         result["changed"] = bool(missing)
-        result["changes"] = [f"secret {name} generated" for name in missing]
+        result["changes"] = [returned("secret", "generate", name) for name in missing]
         if missing:
-            result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in result["changes"])}
+            result["diff"] = listed(result["changes"])
         if missing and not self._task.check_mode:
             folder.replace({**have, **{name: generate(name) for name in missing}})
         return result

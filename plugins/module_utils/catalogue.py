@@ -105,7 +105,10 @@ def merged(base: Any, over: Any) -> Any:
         return copy.deepcopy(over)
     result = dict(base)
     for key, value in over.items():
-        result[key] = merged(base[key], value) if key in base else copy.deepcopy(value)
+        if value is None and base.get(key) is not None:
+            del result[key]
+        else:
+            result[key] = merged(base[key], value) if key in base else copy.deepcopy(value)
     return result
 
 

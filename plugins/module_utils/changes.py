@@ -9,6 +9,54 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
+# What modules change; each is said by the module that knows it.
+KINDS = (
+    "aggregate",
+    "aggregate host",
+    "bridge",
+    "Ceph device",
+    "Ceph monitor",
+    "Ceph placement rule",
+    "Ceph pool",
+    "Ceph user",
+    "certificate",
+    "database",
+    "database grant",
+    "database user",
+    "directory",
+    "domain",
+    "endpoint",
+    "file",
+    "flavor",
+    "guest",
+    "image",
+    "key repository",
+    "network",
+    "network interface",
+    "network namespace",
+    "package",
+    "project",
+    "quota",
+    "RabbitMQ permission",
+    "RabbitMQ user",
+    "RabbitMQ virtual host",
+    "region",
+    "ring",
+    "role",
+    "role assignment",
+    "router",
+    "router interface",
+    "schema step",
+    "secret",
+    "service",
+    "subnet",
+    "unit",
+    "user",
+    "volume group",
+    "volume type",
+)
+# Their names are enough to know what they are. A step is a task of a module that says only that it changed something.
+SELF_EVIDENT = ("file", "step", "unit")
 # Weak machines make no more at once.
 WORKERS = 4
 
@@ -21,25 +69,63 @@ class Unreachable(Failed):
     """Nobody answered: not installed, not running, or not yet."""
 
 
+def full_name(kind: str, name: str) -> str:
+    """Return what people call a thing: ``database nova``, ``/etc/nova/nova.conf``."""
+    return name if kind in SELF_EVIDENT else f"{kind} {name}"
+
+
+def returned(kind: str, verb: str, name: str, detail: str = "") -> dict[str, str]:
+    """Return a change as every module returns it.
+
+    :param kind: what is changed, one of C(KINDS).
+    :param verb: what is done to it, in its base form.
+    :param detail: what of it, or why.
+    """
+    return {"kind": kind, "verb": verb, "name": name, "detail": detail}
+
+
+def sentence(change: dict[str, str]) -> str:
+    """Return a change in words: ``restart nova-api: /etc/nova/nova.conf``."""
+    words = f"{change['verb']} {full_name(change['kind'], change['name'])}"
+    return f"{words}: {change['detail']}" if change["detail"] else words
+
+
+def listed(changes: list[dict[str, str]]) -> dict[str, str]:
+    """Return one diff for changes that have none of their own: a line each."""
+    return {"before": "", "after": "".join(f"{sentence(change)}\n" for change in changes)}
+
+
 @dataclass
 class Change:
     """One difference between what is there and what was asked for.
 
     C(before) and C(after) are shown to people: a secret is never in them, only that it differs.
 
+    :param kind: as ``returned`` takes it, and so are C(verb), C(name) and C(detail).
     :param stage: what needs another change has a later one.
     """
 
+    kind: str
+    verb: str
     name: str
-    deed: str
     before: dict
     after: dict
     apply: Callable[[], None]
+    detail: str = ""
     stage: int = 0
     done: bool = False
 
+    @property
+    def full_name(self) -> str:
+        """What people call the thing."""
+        return full_name(self.kind, self.name)
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.deed}"
+        return sentence(self.returned())
+
+    def returned(self) -> dict[str, str]:
+        """Return it as every module does."""
+        return returned(self.kind, self.verb, self.name, self.detail)
 
     def make(self) -> None:
         """Make the change unless it has been made; an error says which one it was."""
@@ -94,9 +180,14 @@ def settle(module, changes: list[Change], perform: Callable[[list[Change]], None
             changes = [change for change in changes if change.done]
     result.update(
         changed=bool(changes),
-        changes=[str(change) for change in changes],
+        changes=[change.returned() for change in changes],
         diff=[
-            {"before_header": change.name, "after_header": change.name, "before": change.before, "after": change.after}
+            {
+                "before_header": change.full_name,
+                "after_header": change.full_name,
+                "before": change.before,
+                "after": change.after,
+            }
             for change in changes
         ],
     )

@@ -13,6 +13,7 @@ import stat
 import tempfile
 from dataclasses import dataclass, replace
 
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.masking import masked
 
 _BLOCK = "# {} cairn: what stands here is replaced by the next run"
@@ -115,12 +116,12 @@ def _digest(content: str) -> str:
     return f"({len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()})\n" if data else ""
 
 
-def reason(before: State, after: State) -> str:
-    """Say in a word or two what differs."""
+def change(path: str, before: State, after: State) -> dict[str, str]:
+    """Return the step between two states, as modules return their changes."""
     if before.content is None:
-        return "created"
+        return returned("file", "create", path)
     if after.content is None:
-        return "removed"
+        return returned("file", "remove", path)
     parts = [
         word
         for word, differs in (
@@ -130,7 +131,7 @@ def reason(before: State, after: State) -> str:
         )
         if differs
     ]
-    return ", ".join(parts)
+    return returned("file", "change", path, ", ".join(parts))
 
 
 def fingerprint(content: bytes, mode: int, uid: int, gid: int) -> str:

@@ -109,7 +109,7 @@ def passwords(items: list[dict]) -> dict[tuple[str, str], str]:
         if item["state"] == "present":
             key, digest = (item["user"], item["host"]), native_hash(item["password"])
             if wanted.setdefault(key, digest) != digest:
-                raise Failed(f"account {key[0]}@{key[1]}: database {item['name']} gives it another password")
+                raise Failed(f"database user {key[0]}@{key[1]}: database {item['name']} gives it another password")
     return wanted
 
 
@@ -121,8 +121,8 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
     """
     changes: list[Change] = []
 
-    def add(name, deed, before, after, statement, values=()):
-        changes.append(Change(name, deed, before, after, lambda: execute(statement, values)))
+    def add(kind, verb, name, before, after, statement, values=(), detail=""):
+        changes.append(Change(kind, verb, name, before, after, lambda: execute(statement, values), detail))
 
     wanted = passwords(items)
     for item in items:
@@ -131,40 +131,50 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
             charset, collation = item["charset"], COLLATIONS[item["charset"]]
             after = {"charset": charset, "collation": collation}
             add(
-                f"database {name}",
+                "database",
                 "create",
+                name,
                 {},
                 after,
                 f"CREATE DATABASE IF NOT EXISTS {identifier(name)} CHARACTER SET {charset} COLLATE {collation}",
             )
             state.databases.add(name)
     for (user, host), digest in wanted.items():
-        name, after = f"account {user}@{host}", {"plugin": PLUGIN, "password": "as given", "locked": False}
+        name, after = f"{user}@{host}", {"plugin": PLUGIN, "password": "as given", "lock": False}
         secret = (user, host, digest)
         if (user, host) not in state.accounts:
-            add(name, "create", {}, after, f"CREATE USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s", secret)
+            add(
+                "database user",
+                "create",
+                name,
+                {},
+                after,
+                f"CREATE USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s",
+                secret,
+            )
             continue
         plugin, stored_digest, locked = state.accounts[user, host]
-        before = {"plugin": plugin, "password": "as given" if stored_digest == digest else "another", "locked": locked}
+        before = {"plugin": plugin, "password": "as given" if stored_digest == digest else "another", "lock": locked}
         if before != after:
-            deed = "set " + " and ".join(key for key in after if before[key] != after[key])
             add(
+                "database user",
+                "change",
                 name,
-                deed.replace("set locked", "unlock"),
                 before,
                 after,
                 f"ALTER USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s ACCOUNT UNLOCK",
                 secret,
+                ", ".join(key for key in after if before[key] != after[key]),
             )
     for item in items:
         changes += _grant(item, wanted, state, execute)
     for item in items:
         name, key = item["name"], (item["user"], item["host"])
         if item["state"] == "absent" and key not in wanted and state.accounts.pop(key, None):
-            add(f"account {key[0]}@{key[1]}", "drop", {"state": "present"}, {}, "DROP USER %s@%s", key)
+            add("database user", "drop", f"{key[0]}@{key[1]}", {"state": "present"}, {}, "DROP USER %s@%s", key)
         if item["state"] == "absent" and item["drop_data"] and name in state.databases:
             state.databases.remove(name)
-            add(f"database {name}", "drop", {"state": "present"}, {}, f"DROP DATABASE {identifier(name)}")
+            add("database", "drop", name, {"state": "present"}, {}, f"DROP DATABASE {identifier(name)}")
     return changes
 
 
@@ -175,10 +185,10 @@ def _grant(item: dict, wanted: dict, state: State, execute: Callable) -> list[Ch
     present = item["state"] == "present"
     if granted == present or (user, host) not in wanted:
         return []
-    name, scope = f"grant on {item['name']} to {user}@{host}", f"{identifier(match)}.*".replace("%", "%%")
+    name, scope = f"{user}@{host} on {item['name']}", f"{identifier(match)}.*".replace("%", "%%")
     held, none = {"privileges": "ALL"}, {"privileges": "none or some"}
     if present:
         make = f"GRANT ALL PRIVILEGES ON {scope} TO %s@%s"
-        return [Change(name, "create", none, held, lambda: execute(make, (user, host)))]
+        return [Change("database grant", "create", name, none, held, lambda: execute(make, (user, host)))]
     revoke = f"REVOKE ALL PRIVILEGES ON {scope} FROM %s@%s"
-    return [Change(name, "revoke", held, none, lambda: execute(revoke, (user, host)))]
+    return [Change("database grant", "revoke", name, held, none, lambda: execute(revoke, (user, host)))]

@@ -11,6 +11,7 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import (
     WORKERS,
@@ -177,8 +178,8 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
     :raises Failed: Keystone can't be reached, or the administrator is refused; not in check mode.
     """
     auth = options["auth"]
-    name = f"administrator {auth['username']}"
-    bootstrap = Change(name, "bootstrap", {"enters": False}, {"enters": True}, keystone.bootstrap)
+    name = auth["username"]
+    bootstrap = Change("user", "bootstrap", name, {"enters": False}, {"enters": True}, keystone.bootstrap)
     changes = []
     try:
         if not check_mode:
@@ -187,7 +188,7 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
             keystone.enter()
         except Denied as error:
             if not options["bootstrap"]:
-                raise Failed(f"{name} is refused, and bootstrap is off: {error}") from error
+                raise Failed(f"administrator {name} is refused, and bootstrap is off: {error}") from error
             changes = [bootstrap]
             if check_mode:
                 raise Unreachable("no administrator yet") from error
@@ -294,13 +295,15 @@ class Plan:
             self._service(service, wanted["region"])
         self.changes.sort(key=lambda change: change.stage)
 
-    def _add(self, stage: str, name: str, deed: str, before: dict, after: dict, apply) -> None:
-        self.changes.append(Change(name, deed, before, after, apply, STAGES.index(stage)))
+    def _add(self, stage: str, what: tuple[str, str], verb: str, before: dict, after: dict, apply, detail="") -> None:
+        """Add a change of *what*, a kind and a name."""
+        kind, name = what
+        self.changes.append(Change(kind, verb, name, before, after, apply, detail, STAGES.index(stage)))
 
     def _region(self, name: str) -> None:
         if ("region", name) not in self.state.objects:
             body = {"region": {"id": name}}
-            self._add("top", f"region {name}", "create", {}, {"id": name}, lambda: self._post("/regions", body))
+            self._add("top", ("region", name), "create", {}, {"id": name}, lambda: self._post("/regions", body))
 
     def _named(self, kind: str, key, item: dict, stage: str, fields: dict, secret: dict | None = None) -> None:
         """An object that has a name (in a domain): create, update or delete it.
@@ -308,9 +311,9 @@ class Plan:
         :param fields: what is compared.
         :param secret: what is only sent, when creating.
         """
-        found, name, label = self.state.objects.get((kind, key)), item["name"], f"{kind} {item['name']}"
+        found, name, label = self.state.objects.get((kind, key)), item["name"], item["name"]
         if item.get("domain", "Default") != "Default":
-            label += f" in {item['domain']}"
+            label += f" in domain {item['domain']}"
         path = f"/{kind}s"
         if "domain" in item:
             self._expect("domain", item["domain"])
@@ -326,7 +329,7 @@ class Plan:
                 self.state.ids[kind, key] = self._post(path, {kind: body})[kind]["id"]
 
             self.coming.add((kind, key))
-            self._add(stage, label, "create", {}, {"name": name, **fields}, create)
+            self._add(stage, (kind, label), "create", {}, {"name": name, **fields}, create)
         else:
             self._update(stage, label, f"{path}/{found['id']}", kind, found, fields)
 
@@ -334,24 +337,25 @@ class Plan:
         after = {key: value for key, value in fields.items() if found.get(key) != value}
         if after:
             before = {key: found.get(key) for key in after}
-            self._add(stage, label, "set " + ", ".join(after), before, after, lambda: self._patch(path, {kind: after}))
+            update = partial(self._patch, path, {kind: after})
+            self._add(stage, (kind, label), "change", before, after, update, ", ".join(after))
 
     def _delete(self, kind: str, label: str, found: dict, stage: str = "removal") -> None:
         # A project's users go before it.
         stage = "removal" if kind == "project" else stage
-        call = self.keystone.call
-        self._add(stage, label, "delete", {"state": "present"}, {}, lambda: call("DELETE", f"/{kind}s/{found['id']}"))
+        delete = partial(self.keystone.call, "DELETE", f"/{kind}s/{found['id']}")
+        self._add(stage, (kind, label), "delete", {"state": "present"}, {}, delete)
 
     def _user(self, user: dict) -> None:
-        key, label = _key(user), f"user {user['name']}"
+        key = _key(user)
         secret = _given(user, "password")
         self._named("user", key, user, "user", {"enabled": True}, secret)
         if user["state"] == "absent":
             return
         if key in self.state.refused:
-            path = f"/users/{self.state.ids['user', key]}"
+            update = partial(self._patch, f"/users/{self.state.ids['user', key]}", {"user": secret})
             shown = {"password": "another"}, {"password": "as given"}
-            self._add("user", label, "set password", *shown, lambda: self._patch(path, {"user": secret}))
+            self._add("user", ("user", user["name"]), "change", *shown, update, "password")
         for role in user["roles"]:
             if user["project"]:
                 self._assign(key, role, "project", (user["domain"], user["project"]), f"project {user['project']}")
@@ -374,10 +378,11 @@ class Plan:
             path = f"{place}/users/{self._id('user', user)}/roles/{self._id('role', role)}"
             self.keystone.call("PUT", path)
 
-        self._add("grant", f"role {role} of {user[1]} on {words}", "grant", {}, {"role": role, "on": words}, apply)
+        name = f"{role} of {user[1]} on {words}"
+        self._add("grant", ("role assignment", name), "create", {}, {"role": role, "on": words}, apply)
 
     def _service(self, service: dict, region: str) -> None:
-        name, kind, label = service["name"], service["type"], f"service {service['name']} ({service['type']})"
+        name, kind, label = service["name"], service["type"], f"{service['name']} ({service['type']})"
         same = [found for found in self.state.services if found["type"] == kind]
         same.sort(key=lambda found: found.get("name") != name)
         found = same[0] if same else None
@@ -396,13 +401,13 @@ class Plan:
                 answer = self._post("/services", {"service": {"type": kind, **fields}})
                 self.state.ids["service", kind] = answer["service"]["id"]
 
-            self._add("service", label, "create", {}, {"type": kind, **fields}, create)
+            self._add("service", ("service", label), "create", {}, {"type": kind, **fields}, create)
         for interface, url in service["endpoints"].items():
             if url:
                 self._endpoint(service, found, interface, url, region)
 
     def _endpoint(self, service: dict, owner: dict | None, interface: str, url: str, region: str) -> None:
-        label = f"endpoint {service['name']} {interface}"
+        label = f"{service['name']} {interface}"
         key = {"service_id": owner["id"] if owner else None, "interface": interface, "region_id": region}
         same = [found for found in self.state.endpoints if all(found.get(name) == key[name] for name in key)]
         same.sort(key=lambda found: found["url"] != url)
@@ -418,7 +423,7 @@ class Plan:
             body = {**key, "service_id": self._id("service", service["type"]), "url": url, "enabled": True}
             self._post("/endpoints", {"endpoint": body})
 
-        self._add("endpoint", label, "create", {}, {"url": url, "region": region}, create)
+        self._add("endpoint", ("endpoint", label), "create", {}, {"url": url, "region": region}, create)
 
     def _expect(self, kind: str, key) -> None:
         """Refuse to go on with a reference to what neither exists nor will be created."""

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
 
@@ -60,11 +61,10 @@ def check_keys(repository: dict) -> None:
 def plan(repository: dict) -> list[Change]:
     """What a repository lacks: everything, or only modes and owners."""
     path = repository["path"]
-    name = f"repository {path}"
     held = sorted(entry for entry in os.listdir(path) if entry.isdigit()) if os.path.isdir(path) else []
     if not held:
         after = {"owner": repository["owner"], "group": repository["group"], "keys": len(repository["keys"])}
-        return [Change(name, "create", {}, after, lambda: create(repository))]
+        return [Change("key repository", "create", path, {}, after, lambda: create(repository))]
     before, after = {}, {}
     paths = [(path, "directory")] + [(os.path.join(path, number), "key") for number in held]
     for file, kind in paths:
@@ -80,7 +80,8 @@ def plan(repository: dict) -> list[Change]:
     if not after:
         return []
     broken = [(file, kind) for file, kind in paths if file in after]
-    return [Change(name, "repair mode and owner", before, after, lambda: protect(repository, broken))]
+    repair = partial(protect, repository, broken)
+    return [Change("key repository", "repair", path, before, after, repair, "mode and owner")]
 
 
 def create(repository: dict) -> None:

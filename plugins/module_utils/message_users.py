@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import quote
 
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
@@ -143,17 +144,19 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
     """
     for name in remove:
         if any(name == item["name"] and item["state"] == "present" for item in [admin, *items]):
-            raise Failed(f"user {name} is both wanted and to be removed")
+            raise Failed(f"RabbitMQ user {name} is both wanted and to be removed")
     changes: list[Change] = []
     if not state.admin_enters:
         exists = admin["name"] in state.users
         changes.append(
             Change(
-                f"user {admin['name']}",
-                "let in" if exists else "create",
+                "RabbitMQ user",
+                "change" if exists else "create",
+                admin["name"],
                 {"enters": False} if exists else {},
                 {"enters": True, "tags": admin["tags"]},
                 lambda: let_in(admin),
+                "password, tags" if exists else "",
             )
         )
         state.users[admin["name"]] = _stored(admin)
@@ -165,10 +168,10 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
     gone = [item for item in items if item["state"] == "absent"]
     for name in [item["name"] for item in gone] + remove:
         if name in state.users:
-            changes.append(_delete(api, "user", name, f"/api/users/{quote(name, '')}"))
+            changes.append(_delete(api, "RabbitMQ user", name, f"/api/users/{quote(name, '')}"))
     for vhost in dict.fromkeys(item["vhost"] for item in gone):
         if vhost in state.vhosts and vhost not in {item["vhost"] for item in present}:
-            changes.append(_delete(api, "virtual host", vhost, f"/api/vhosts/{quote(vhost, '')}"))
+            changes.append(_delete(api, "RabbitMQ virtual host", vhost, f"/api/vhosts/{quote(vhost, '')}"))
     return changes
 
 
@@ -179,10 +182,15 @@ def _vhost(name: str, state: State, api: Api) -> list[Change]:
     exists = name in state.vhosts
     wanted = {"default_queue_type": QUEUES}
     before = {"default_queue_type": found or "classic"} if exists else {}
-    deed = "set default queue type" if exists else "create"
     return [
         Change(
-            f"virtual host {name}", deed, before, wanted, lambda: _put(api, f"/api/vhosts/{quote(name, '')}", wanted)
+            "RabbitMQ virtual host",
+            "change" if exists else "create",
+            name,
+            before,
+            wanted,
+            lambda: _put(api, f"/api/vhosts/{quote(name, '')}", wanted),
+            "default queue type" if exists else "",
         )
     ]
 
@@ -196,11 +204,20 @@ def _user(item: dict, state: State, api: Api) -> list[Change]:
         before = {"password": "as given" if same else "another", "tags": sorted(_tags(found))}
     if before == after:
         return []
-    deed = "set " + " and ".join(key for key in after if before.get(key) != after[key]) if before else "create"
     # The hash is made here, so that the password itself doesn't travel.
     body = {"password_hash": salted_hash(item["password"], os.urandom(4)), "hashing_algorithm": HASHING}
     body["tags"] = ",".join(after["tags"])
-    return [Change(f"user {name}", deed, before, after, lambda: _put(api, f"/api/users/{quote(name, '')}", body))]
+    return [
+        Change(
+            "RabbitMQ user",
+            "change" if found else "create",
+            name,
+            before,
+            after,
+            lambda: _put(api, f"/api/users/{quote(name, '')}", body),
+            ", ".join(key for key in after if before[key] != after[key]) if found else "",
+        )
+    ]
 
 
 def _permissions(item: dict, state: State, api: Api) -> list[Change]:
@@ -212,19 +229,17 @@ def _permissions(item: dict, state: State, api: Api) -> list[Change]:
         if (own and held.get(vhost) == EVERYTHING) or (not own and item["tags"]):
             continue
         path = f"/api/permissions/{quote(vhost, '')}/{quote(name, '')}"
-        label = f"permissions of {name} on {vhost}"
+        change = partial(Change, "RabbitMQ permission", name=f"{name} on {vhost}", before=held.get(vhost, {}))
         if own:
-            deed = "set" if vhost in held else "create"
-            changes.append(
-                Change(label, deed, held.get(vhost, {}), EVERYTHING, lambda p=path: _put(api, p, EVERYTHING))
-            )
+            verb = "change" if vhost in held else "create"
+            changes.append(change(verb, after=EVERYTHING, apply=partial(_put, api, path, EVERYTHING)))
         else:
-            changes.append(Change(label, "delete", held[vhost], {}, lambda p=path: _drop(api, p)))
+            changes.append(change("delete", after={}, apply=partial(_drop, api, path)))
     return changes
 
 
 def _delete(api: Api, kind: str, name: str, path: str) -> Change:
-    return Change(f"{kind} {name}", "delete", {"state": "present"}, {}, lambda: _drop(api, path))
+    return Change(kind, "delete", name, {"state": "present"}, {}, lambda: _drop(api, path))
 
 
 def _put(api: Api, path: str, body: dict) -> None:

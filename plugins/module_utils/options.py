@@ -248,10 +248,6 @@ def _judged(option: str, values: list[tuple[Any, str]], spec: Spec) -> Iterator[
 
 def _section_faults(section: str, options: Options, file: _File) -> Iterator[Fault]:
     known = file.options(section)
-    # null takes an option out, whether or not the service would read it.
-    options = {name: value for name, value in options.items() if value is not None}
-    if not options:
-        return
     if known is None:
         near = _near(section, file.names())
         yield Fault(section, "", "no such section" + (f"; did you mean [{near}]?" if near else ""))
@@ -345,10 +341,21 @@ def written(
                 sections[section] = {**sections.get(section, {}), **(options if isinstance(options, Mapping) else {})}
         computed = "sections" in (page["files"].get(name) or {}) or name in page.get("contributed_files", ())
         late = computed or any("{{" in ini.text(value) for value in _free_names(sections, index))
+        asked = _asked(page["files"].get(name) or {})
         for fault in faults(service, name, sections, index, known):
             variable = source(service, name, fault, layers)
-            if variable != f"catalog_{service}" and not fault.passing and not (late and not fault.option):
+            # null takes out what the definition's sections for databases, queue and users would have.
+            removed = fault.section in asked and sections[fault.section].get(fault.option, "") is None
+            if variable != f"catalog_{service}" and not (fault.passing or removed or (late and not fault.option)):
                 yield name, variable, fault
+
+
+def _asked(file: Mapping[str, Any]) -> set[str]:
+    """Return the sections that a definition asks for without writing them."""
+    auth = file.get("auth") if isinstance(file.get("auth"), list) else []
+    names = {given if isinstance(given, str) else given["section"] for given in auth}
+    names |= set(file.get("databases") or {})
+    return names | ({"oslo_messaging_rabbit", "oslo_messaging_notifications"} if file.get("messaging") else set())
 
 
 def _free_names(sections: Mapping[str, Options], index: Mapping[str, Any]) -> Iterator[Any]:

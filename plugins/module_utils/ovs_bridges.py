@@ -15,6 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
     UNDONE,
     BridgesError,
 )
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.source import source
 
 COMMAND = "/usr/local/sbin/cairn-bridges"
@@ -227,12 +228,25 @@ def confirm() -> dict:
     return {"pending": False}
 
 
-def _reason(before: dict | None, after: dict | None) -> str:
+def _unit(before: dict, after: dict) -> dict[str, str]:
+    """Return what is done to the unit as a change."""
+    started, enabled = after["ActiveState"] == "active", after["UnitFileState"] == "enabled"
+    if before["ActiveState"] == after["ActiveState"]:
+        return returned("unit", "enable" if enabled else "disable", UNIT)
+    return returned("unit", "start" if started else "stop", UNIT)
+
+
+def _change(name: str, before: dict | None, after: dict | None) -> dict[str, str]:
+    """Return what is done to a bridge, an interface or the unit as a change."""
+    if name == UNIT:
+        return _unit(before, after)
+    # Only a bridge has ports.
+    kind = "bridge" if "ports" in (before or after) else "network interface"
     if before is None:
-        return "created"
+        return returned(kind, "create", name)
     if after is None:
-        return "removed"
-    return ", ".join(key for key in after if before.get(key) != after[key])
+        return returned(kind, "remove", name)
+    return returned(kind, "change", name, ", ".join(key for key in after if before.get(key) != after[key]))
 
 
 def compare(before: dict, after: dict, record: dict) -> dict:
@@ -240,14 +254,15 @@ def compare(before: dict, after: dict, record: dict) -> dict:
     names = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
     stored = {path: states for path, states in stored.items() if states[0] != states[1]}
-    changes = [{"name": name, "reason": _reason(before.get(name), after.get(name))} for name in names]
-    changes += [{"name": path, "reason": config_files.reason(*states)} for path, states in stored.items()]
+    changes = [_change(name, before.get(name), after.get(name)) for name in names]
+    changes += [config_files.change(path, *states) for path, states in stored.items()]
     diffs = [
         {"before_header": name, "after_header": name, "before": before.get(name, ""), "after": after.get(name, "")}
         for name in names
     ]
+    # Nobody reads a program's differences.
     diffs += [
-        config_files.difference(path, *states, secret=False) for path, states in stored.items() if path != COMMAND
+        config_files.difference(path, *states, secret=False, binary=path == COMMAND) for path, states in stored.items()
     ]
     return {"changed": bool(changes), "changes": changes, "diff": diffs}
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.processes import alive
 
 # What a page may never name for removal, whatever else it says.
@@ -133,16 +134,16 @@ def drop_folder(path: str) -> None:
     shutil.rmtree(path)
 
 
-def found(params: dict) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield what is there of what *params* name: a sentence on its removal, and what removes it."""
+def found(params: dict) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """Yield what is there of what *params* name: its removal as a change, and what removes it."""
     if params["guests"]:
         for name, pid in sorted(guests(params["guests"]).items()):
-            yield f"guest {name} ended", lambda pid=pid: end([pid])
+            yield returned("guest", "end", name), lambda pid=pid: end([pid])
     for name in namespaces(params["namespaces"]):
-        yield f"network namespace {name} removed", lambda name=name: drop_namespace(name)
+        yield returned("network namespace", "remove", name), lambda name=name: drop_namespace(name)
     for name in bridges(params["bridges"]):
-        yield f"bridge {name} removed", lambda name=name: drop_bridge(name)
+        yield returned("bridge", "remove", name), lambda name=name: drop_bridge(name)
     for path in folders(params["folders"]):
         if owned(path, params["packages"]):
             continue
-        yield f"folder {path} removed", lambda path=path: drop_folder(path)
+        yield returned("directory", "remove", path), lambda path=path: drop_folder(path)

@@ -132,7 +132,7 @@ def plan(schemas: list[dict], server: Server | None, check_mode: bool) -> tuple[
                 raise Failed(f"schema {name}, {entry['run']}: {error}") from error
             if difference:
                 make = _runner(command, step, entry)
-                changes.append(Change(f"schema {name}", entry["run"], difference[0], difference[1], make))
+                changes.append(Change("schema step", "run", name, *difference, make, entry["run"]))
     return changes, report
 
 
@@ -208,7 +208,7 @@ def forget_done(schemas: list[dict], changes: list[Change]) -> None:
     """
     due_now = {change.name for change in changes}
     for schema in schemas:
-        if f"schema {schema['name']}" not in due_now:
+        if schema["name"] not in due_now:
             first_sync.finish(schema)
 
 
@@ -217,7 +217,7 @@ def prepare(schemas: list[dict], server: Server) -> tuple[list[Change], list[dic
     alone()
     changes, report = plan(schemas, server, check_mode=False)
     due_now = {change.name for change in changes}
-    mine = [schema for schema in schemas if f"schema {schema['name']}" in due_now]
+    mine = [schema for schema in schemas if schema["name"] in due_now]
     undone = [schema for schema in mine if first_sync.undo(server, schema)]
     if undone:
         changes, report = plan(schemas, server, check_mode=False)
@@ -233,7 +233,7 @@ def perform(schemas: list[dict], changes: list[Change]) -> None:
     :raises Failed: with the words of every schema that failed; the others are finished first.
     """
     lanes = [list(lane) for _name, lane in groupby(changes, key=lambda change: change.name)]
-    named = {f"schema {schema['name']}": schema for schema in schemas}
+    named = {schema["name"]: schema for schema in schemas}
     # The one with the most to do decides when all is done.
     lanes.sort(key=len, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils import config_files
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
 
 Builder = Mapping[str, Any]
 Key = tuple[str, str]
@@ -45,7 +46,7 @@ class NoLibrary(Exception):
 class Plan:
     """What a ring lacks.
 
-    :param steps: a method's name below, its arguments, and the words for it.
+    :param steps: a method's name below, its arguments, and what it does in words, if another does not say it.
     :param rebalance: whether partitions shall be assigned anew.
     :param wait: the seconds until they may be.
     """
@@ -130,7 +131,7 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
     if not builder:
         hosts = len({host for host, _device in wanted})
         words = f"{2 ** ring['part_power']} partitions, {ring['replicas']} replicas"
-        found.steps = [("create", (), f" created: {words}, {len(wanted)} devices of {hosts} hosts")]
+        found.steps = [("create", (), f"{words}, {len(wanted)} devices of {hosts} hosts")]
         found.steps += [("add", (device,), "") for device in wanted.values()]
         found.rebalance = True
         return found
@@ -138,11 +139,11 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
     found.wait = seconds_left(builder, now)
     if builder["min_part_hours"] != ring["min_part_hours"]:
         hours = ring["min_part_hours"]
-        found.steps.append(("hours", (hours,), f": min_part_hours {builder['min_part_hours']} becomes {hours}"))
+        found.steps.append(("hours", (hours,), f"min_part_hours {builder['min_part_hours']} becomes {hours}"))
     if builder["overload"] != _OVERLOAD:
-        found.steps.append(("overload", (), ": replicas go onto different hosts first, and by weight second"))
+        found.steps.append(("overload", (), "replicas go onto different hosts first, and by weight second"))
     if builder["replicas"] != ring["replicas"]:
-        words = f": {builder['replicas']:g} replicas become {ring['replicas']}"
+        words = f"{builder['replicas']:g} replicas become {ring['replicas']}"
         found.steps.append(("replicas", (ring["replicas"],), words))
     for key, device in wanted.items():
         found.steps += _device(have[key], device) if key in have else [_added(device)]
@@ -155,7 +156,7 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
 
 
 def _added(device: Mapping[str, Any]) -> tuple[str, tuple, str]:
-    return "add", (device,), f": {device['host']}/{device['device']} added with weight {device['weight']:g}"
+    return "add", (device,), f"{device['host']}/{device['device']} added with weight {device['weight']:g}"
 
 
 def _device(have: Mapping[str, Any], device: Mapping[str, Any]) -> list[tuple[str, tuple, str]]:
@@ -164,17 +165,17 @@ def _device(have: Mapping[str, Any], device: Mapping[str, Any]) -> list[tuple[st
     for name in ("ip", "port", "region", "zone", "weight"):
         if have[name] != device[name]:
             old, new = (f"{value:g}" if name == "weight" else value for value in (have[name], device[name]))
-            steps.append(("change", (have["id"], name, device[name]), f": {called(have)} {name} {old} becomes {new}"))
+            steps.append(("change", (have["id"], name, device[name]), f"{called(have)} {name} {old} becomes {new}"))
     return steps
 
 
 def _gone(device: Mapping[str, Any], wait: int) -> list[tuple[str, tuple, str]]:
     """Return the next step on the way out of the ring for a device that the inventory no longer has."""
     if device["weight"]:
-        words = f": {called(device)} has left the inventory and is drained of {device['parts']} partitions"
+        words = f"{called(device)} has left the inventory and is drained of {device['parts']} partitions"
         return [("change", (device["id"], "weight", 0), words)]
     if not device["parts"] and not wait:
-        return [("remove", (device["id"],), f": {called(device)} removed, as it holds no partition any more")]
+        return [("remove", (device["id"],), f"{called(device)} removed, as it holds no partition any more")]
     return []
 
 
@@ -258,7 +259,7 @@ class Work:
         if not sum(left):
             return []
         share = 100 * sum(left) / (len(left) * self.builder.replicas)
-        words = f": {sum(left)} of {len(left)} partitions move one replica, {share:.1f} % of all"
+        words = f"{sum(left)} of {len(left)} partitions move one replica, {share:.1f} % of all"
         return [f"{words}; then no device is more than {balance:.1f} % from its share"]
 
     def files(self) -> tuple[bytes, bytes]:
@@ -287,8 +288,8 @@ class Ring:
         self.seen = seen
         self.waiting: list[str] = []
 
-    def reconcile(self, library: Callable[[], Any], now: float, change: bool, check_mode: bool) -> list[str]:
-        """Compute what the ring becomes, and return what differs, in words.
+    def reconcile(self, library: Callable[[], Any], now: float, change: bool, check_mode: bool) -> list[dict]:
+        """Compute what the ring becomes, and return what differs, as changes.
 
         :param library: returns ``swift.common.ring``, or nothing.
         :param change: whether it may become anything else.
@@ -298,19 +299,21 @@ class Ring:
         if not change:
             return self._as_it_is(now)
         check(self.wanted, self.builder, self.seen)
-        found = plan(self.wanted, self.builder, now)
-        whole = self.builder and version(self.ring_data) == self.builder["version"]
+        builder = self.builder
+        found = plan(self.wanted, builder, now)
+        whole = builder and version(self.ring_data) == builder["version"]
         words = [words for _deed, _arguments, words in found.steps if words]
-        if self.builder and not whole:
-            words.append(": its file is not the builder's, and is made anew")
+        if builder and not whole:
+            words.append("its file is not the builder's, and is made anew")
         if words or found.rebalance:
             swift = library()
             if swift:
-                words += self._work(Work(swift, self.wanted, self.builder), found, bool(words))
+                words += self._work(Work(swift, self.wanted, builder), found, bool(words))
             elif not check_mode:
                 raise NoLibrary
         self._owed(found.wait, now)
-        return [f"{self.title}{one}" for one in words]
+        verb = "change" if builder else "create"
+        return [returned("ring", verb, self.wanted["name"], one) for one in words]
 
     def _work(self, work: Work, found: Plan, changed: bool) -> list[str]:
         moved = work.carry_out(found)
@@ -319,7 +322,7 @@ class Ring:
             self.builder_data, self.ring_data = work.files()
         return moved
 
-    def _as_it_is(self, now: float) -> list[str]:
+    def _as_it_is(self, now: float) -> list[dict]:
         if not self.ring_data:
             raise RingError(f"There is no {self.title} yet: run once for all hosts, without --limit.")
         if plan(self.wanted, self.builder, now).steps:

@@ -36,11 +36,13 @@ def _change(group: dict, new: list[str], made: bool) -> Change:
     """Return the change that lets the devices *new* into a group, which may have to be made."""
     name, devices = group["name"], group["devices"]
     return Change(
-        f"volume group {name}",
-        f"{'let in' if made else 'create of'} {', '.join(new)}",
+        "volume group",
+        "extend" if made else "create",
+        name,
         {"devices": [path for path in devices if path not in new]} if made else {},
         {"devices": devices},
         lambda: _run("vgextend" if made else "vgcreate", name, *new),
+        ", ".join(new),
     )
 
 

@@ -117,11 +117,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per object that was changed, or would be.
+  description: Each object that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["account client.glance: create", "pool images: create", "device /dev/sdb: take"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: Ceph user, verb: create, name: client.glance, detail: ""}]
 staying:
   description: Of each device that is still being emptied, why its daemon stays. They are warnings, too.
   type: list

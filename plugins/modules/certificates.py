@@ -46,8 +46,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The certificates that were made, with the reasons.
+  description: The certificates that were issued, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: certificate, verb: issue, name: front.crt, detail: missing}]
 """

@@ -110,11 +110,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The files that differ, with what about them.
+  description: The files that differ.
   type: list
   elements: dict
   returned: always
-  sample: [{path: /etc/glance/glance-api.conf, reason: "content, mode"}]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: file, verb: change, name: /etc/glance/glance-api.conf, detail: "content, mode"}]
 fingerprints:
   description: Of each file that differs, the digest of content, mode and owner that it gets; empty for one that goes.
   type: dict
@@ -180,7 +185,7 @@ def main() -> None:
         if shown is None:
             continue
         differing.append((file, after))
-        changes.append({"path": path, "reason": config_files.reason(before, after)})
+        changes.append(config_files.change(path, before, after))
         fingerprints[path] = config_files.future(after)
         diffs.append(shown)
     if wrong := confirm_options(module, [file for file, after in differing if after.content is not None]):

@@ -75,11 +75,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per object that was changed, or would be.
+  description: Each object that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["database nova: create", "account nova@%: create", "grant on nova to nova@%: create"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: database grant, verb: create, name: nova@% on nova, detail: ""}]
 reachable:
   description: Whether the server answered; C(false) only in check mode.
   type: bool

@@ -140,11 +140,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per object that was changed, or would be.
+  description: Each object that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["user glance: create", "role service of glance on project service: grant", "service glance (image): create"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: user, verb: change, name: glance, detail: password}]
 reachable:
   description: Whether Keystone answered and let the administrator in; C(false) only in check mode.
   type: bool

@@ -56,11 +56,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per repository that was changed, or would be.
+  description: Each repository that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["repository /etc/keystone/fernet-keys: create"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: key repository, verb: create, name: /etc/keystone/fernet-keys, detail: ""}]
 """
 
 from ansible.module_utils.basic import AnsibleModule

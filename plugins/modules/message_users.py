@@ -90,11 +90,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per object that was changed, or would be.
+  description: Each object that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["virtual host nova: create", "user nova: create", "permissions of nova on nova: create"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: RabbitMQ user, verb: change, name: nova, detail: password}]
 reachable:
   description: Whether the management API answered; C(false) only in check mode.
   type: bool

@@ -76,11 +76,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What differs (bridges, cards, files, the unit), and in what.
+  description: The bridges, network interfaces, files and the unit that differ.
   type: list
   elements: dict
   returned: always
-  sample: [{name: br-tep, reason: "addresses, mtu"}]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: bridge, verb: change, name: br-tep, detail: "addresses, mtu"}]
 commands:
   description: The commands that lead there.
   type: list

@@ -44,10 +44,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: A line for each package that is missing, half installed, or to be purged.
+  description: The packages that were installed, configured or purged, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: package, verb: install, name: glance-api, detail: ""}]
 names:
   description: The packages that were missing, or were to be purged.
   type: list
@@ -62,6 +68,7 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import byte_code, packages, turn
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 
 
 def main() -> None:
@@ -85,13 +92,14 @@ def main() -> None:
             todo = packages.brought({*installed, *half})
         except packages.PackageError as error:
             module.fail_json(msg=str(error))
-        changes = [f"{name} purged" for name in todo]
+        changes = [returned("package", "purge", name) for name in todo]
     else:
         todo = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
-        changes = [f"{name} installed" for name in todo] + [f"{name} configured" for name in half]
+        changes = [returned("package", "install", name) for name in todo]
+        changes += [returned("package", "configure", name) for name in half]
     result = {"changed": bool(changes), "changes": changes, "names": todo, "seconds": {}}
     if changes:
-        result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+        result["diff"] = listed(changes)
         if not module.check_mode:
             try:
                 absent = module.params["state"] == "absent"

@@ -55,15 +55,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: A line for each thing that was there.
+  description: What was there.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: [guest instance-00000001 ended, folder /var/lib/nova removed]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: guest, verb: end, name: instance-00000001, detail: ""}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import remnants, turn
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed
 
 NAMES = {"type": "list", "elements": "str", "default": []}
 
@@ -83,14 +89,13 @@ def main() -> None:
     turn.take(module)
     changes = []
     try:
-        for sentence, remove in list(remnants.found(module.params)):
+        for change, remove in list(remnants.found(module.params)):
             if not module.check_mode:
                 remove()
-            changes.append(sentence)
+            changes.append(change)
     except (remnants.RemnantsError, OSError) as error:
         module.fail_json(msg=str(error), changed=bool(changes), changes=changes)
-    diff = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+    module.exit_json(changed=bool(changes), changes=changes, diff=listed(changes))
 
 
 if __name__ == "__main__":

@@ -66,11 +66,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per object that was changed, or would be.
+  description: Each object that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["project demo: create", "network public: mtu 1450 -> 1500"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: network, verb: change, name: public, detail: mtu 1450 -> 1500}]
 reachable:
   description: Whether there is a cloud to ask; C(false) only in check mode.
   type: bool

@@ -102,11 +102,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per step that was run, or would be.
+  description: The steps that were run, or would be; the name is the schema's.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["schema nova: nova-manage api_db sync"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: schema step, verb: run, name: nova, detail: nova-manage api_db sync}]
 steps:
   description: Every step, with the keys C(schema), C(run), C(ran) and C(seconds).
   type: list

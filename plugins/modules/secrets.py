@@ -34,8 +34,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The names of the secrets that were generated.
+  description: The secrets that were generated, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: secret, verb: generate, name: nova_database, detail: ""}]
 """

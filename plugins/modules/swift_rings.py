@@ -58,7 +58,7 @@ attributes:
     description: Can run in check mode and say what would move; without Swift's library only what a new ring would hold.
     support: full
   diff_mode:
-    description: What changes is a sentence.
+    description: The changes say it.
     support: none
 """
 
@@ -82,9 +82,14 @@ RETURN = r"""
 changes:
   description: What changes of which ring, and what moves.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["object ring: storage4/sdb added with weight 100"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: ring, verb: change, name: object, detail: storage4/sdb added with weight 100}]
 waiting:
   description: What is still to be done by a later run, and when.
   type: list
@@ -142,15 +147,15 @@ def main() -> None:
     seen = module.params["seen"]
     rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), FOLDER) for ring in module.params["rings"]]
     try:
-        told = [ring.reconcile(library, time.time(), module.params["change"], module.check_mode) for ring in rings]
+        found = [ring.reconcile(library, time.time(), module.params["change"], module.check_mode) for ring in rings]
     except swift_rings.NoLibrary:
         module.fail_json(msg=missing_required_lib("swift (Debian's python3-swift)"))
     except swift_rings.RingError as error:
         module.fail_json(msg=str(error))
-    for ring, words in zip(rings, told, strict=True):
-        if words and not module.check_mode:
+    for ring, changes in zip(rings, found, strict=True):
+        if changes and not module.check_mode:
             ring.write()
-    changes = [line for words in told for line in words]
+    changes = [change for of_ring in found for change in of_ring]
     waiting = [line for ring in rings for line in ring.waiting]
     for line in waiting:
         module.warn(line)

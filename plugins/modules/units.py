@@ -86,14 +86,6 @@ options:
     elements: dict
     default: []
     suboptions: *unit
-  ahead:
-    description:
-      - Units that a later call brings about. Nothing is done to them; RV(ahead) tells whether that call would do
-        anything.
-    type: list
-    elements: dict
-    default: []
-    suboptions: *unit
   restart:
     description: Restart what is stale instead of naming it.
     type: bool
@@ -141,16 +133,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: A line for each unit and step.
+  description: What is done to which unit, in this order.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["glance-api.service restarted: /etc/glance/glance-api.conf"]
-ahead:
-  description: Of the units of O(ahead), whether nothing is to be done to them but the restarts that are owed then.
-  type: dict
-  returned: always
-  sample: {idle: true, owed: []}
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: unit, verb: restart, name: glance-api, detail: /etc/glance/glance-api.conf}]
 owed:
   description: Units that should be restarted and were not, with the reasons.
   type: list
@@ -159,11 +151,10 @@ owed:
   sample: [{name: glance-api.service, why: [/etc/glance/glance-api.conf]}]
 """
 
-from itertools import islice
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils import turn
 from ansible_collections.cairn.openstack.plugins.module_utils import units as u
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
 PATIENCE = 60
@@ -217,16 +208,13 @@ def batches(due: list[tuple[str, list[u.Unit]]]) -> list[tuple[str, list[u.Unit]
     return found
 
 
-def sentences(due: list[tuple[str, list[u.Unit]]]) -> list[str]:
-    """Say each step in a line."""
-    past = {"stop": "stopped", "unmask": "unmasked"}
-    said = []
-    for verb, names in due:
-        word = past.get(verb, verb.removesuffix("e") + "ed")
-        for unit in names:
-            why = ": " + ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else ""
-            said.append(f"{unit.name} {word}{why}")
-    return said
+def changes_of(due: list[tuple[str, list[u.Unit]]]) -> list[dict[str, str]]:
+    """Return each step as a change, restarts with their causes."""
+    return [
+        returned("unit", verb, unit.name, ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else "")
+        for verb, names in due
+        for unit in names
+    ]
 
 
 def main() -> None:
@@ -235,7 +223,6 @@ def main() -> None:
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
             "then": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
-            "ahead": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
             "restart": {"type": "bool", "default": False},
             "restart_timeout": {"type": "int", "default": 600},
             "will_change": {"type": "dict", "default": {}},
@@ -248,22 +235,15 @@ def main() -> None:
     # When the run is real all that has been done already, and what is there tells.
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
-    lists = [module.params[name] for name in ("units", "then", "ahead")]
-    found = iter(u.survey([unit for asked in lists for unit in asked], **foreseen))
-    first, then, ahead = (list(islice(found, len(asked))) for asked in lists)
-    restart = module.params["restart"]
-    units, due = first + then, steps(first, restart) + steps(then, restart)
-    changes = sentences(due)
+    asked, restart = module.params["units"], module.params["restart"]
+    units = u.survey(asked + module.params["then"], **foreseen)
+    first, then = units[: len(asked)], units[len(asked) :]
+    due = steps(first, restart) + steps(then, restart)
+    changes = changes_of(due)
     acted = {unit.name for _verb, names in due for unit in names}
-    idle = not steps(ahead, restart)
-    result = {
-        "changed": bool(due),
-        "changes": changes,
-        "owed": u.owed(units, acted),
-        "ahead": {"idle": idle, "owed": u.owed(ahead, set()) if idle else []},
-    }
+    result = {"changed": bool(due), "changes": changes, "owed": u.owed(units, acted)}
     if changes:
-        result["diff"] = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
+        result["diff"] = listed(changes)
     if module.check_mode:
         module.exit_json(**result)
 
@@ -292,9 +272,9 @@ def main() -> None:
             module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
         if verb == "stop":  # one that does not stop as it should is stopped all the same
             u.systemctl("reset-failed", *told)
-    # What has just been started has read what was surveyed before. What is idle, no other call looks at.
+    # What has just been started has read what was surveyed before.
     started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
-    u.stamp(units + (ahead if idle else []), started)
+    u.stamp(units, started)
     module.exit_json(**result)
 
 

@@ -47,11 +47,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: One line per group that was changed, or would be.
+  description: Each volume group that was changed, or would be.
   type: list
-  elements: str
+  elements: dict
   returned: always
-  sample: ["volume group cinder-volumes: create of /dev/sdb"]
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: volume group, verb: create, name: cinder-volumes, detail: /dev/sdb}]
 """
 
 from ansible.module_utils.basic import AnsibleModule

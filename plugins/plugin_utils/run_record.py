@@ -116,7 +116,7 @@ class Run:
                 self.packages[name] = max(self.packages.get(name, 0), value)
         if run_changes.module_of(action) in run_changes.AT_THE_OPERATOR:
             where = "localhost"
-        for change in run_changes.read(action, step, result):
+        for change in run_changes.read(step, result):
             # A plan's later tasks find undone what an earlier one would do, and say it again.
             told = (where, change.kind, change.verb, change.name, change.detail if change.kind != "unit" else "")
             if not (self.check and told in self._seen):

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import full_name
 from ansible_collections.cairn.openstack.plugins.module_utils.log_lines import VARYING, chosen
 from ansible_collections.cairn.openstack.plugins.module_utils.masking import masked
 from ansible_collections.cairn.openstack.plugins.plugin_utils import run_changes
@@ -19,10 +20,7 @@ Lines = list[tuple[str, str | None]]
 PAST = {
     "bootstrap": "bootstrapped",
     "drop": "dropped",
-    "let in": "let in",
-    "make": "made",
     "run": "ran",
-    "set": "set",
     "stop": "stopped",
 }
 # A run tells this many changes of one verb on the same hosts, and counts the others.
@@ -176,7 +174,7 @@ def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str
     """
     rows: list[tuple[str, Change | None]] = []
     for kind in LISTED:
-        names = [change.name.removeprefix(f"{kind} ") for change in changes if change.kind == kind]
+        names = [change.name for change in changes if change.kind == kind]
         count = number(len(names), kind)
         if names:
             rows.append((f"{count}: {', '.join(names if complete else _some(names, width - len(count) - 2))}", None))
@@ -187,7 +185,9 @@ def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str
     ]
     complete = complete or len(others) <= SHOWN or others[0].verb in NEVER_SHORTENED
     shown = others if complete else others[: SHOWN - 1]
-    rows += [(f"{change.name}: {change.detail}" if change.detail else change.name, change) for change in shown]
+    for change in shown:
+        name = full_name(change.kind, change.name)
+        rows.append((f"{name}: {change.detail}" if change.detail else name, change))
     if len(shown) < len(others):
         rows.append((f"… {len(others) - len(shown)} more", None))
     return rows

@@ -80,9 +80,9 @@ def test_a_device_comes_and_goes(playbooks, groups, controller, volumes, flushed
     clean(storage)
     (number,) = daemons(storage, name) - {first}
     assert playbooks.must("playbooks/site.yml", more).changes == []
-    for deed in ("empty, as the inventory has it no more", "remove, as it is empty"):
+    for verb, why in (("drain", "the inventory has it no more"), ("remove", "it is empty")):
         (planned, done) = (playbooks.must("playbooks/site.yml", *check) for check in (["--check"], []))
-        told_of = f"device of osd.{number}: {deed}"
+        told_of = {"kind": "Ceph device", "verb": verb, "name": f"osd.{number}", "detail": why}
         assert [one.of("Ceph's accounts, pools and devices")[name]["changes"] for one in (planned, done)] == [
             [told_of]
         ] * 2

@@ -43,7 +43,7 @@ def test_a_plan_says_what_would_go(playbooks, witness):
     witness.look("cloud")
     plan = playbooks.must("playbooks/destroy.yml", NAME, "--check", "--diff")
     told = "\n".join(plan.changes)
-    for what in ("keystone purged", "folder /var/lib/mysql removed", "nova-compute stopped"):
+    for what in ("purge package keystone", "remove directory /var/lib/mysql", "stop unit nova-compute"):
         assert what in told, told
     assert witness.differences("cloud") == []
 

@@ -80,7 +80,8 @@ def test_bare(playbooks):
     had = secrets.exists()  # from an earlier run of the scenario
     plan = playbooks.told("--check", "--diff")
     (playbooks.scenario / BARE).write_text(json.dumps(plan.document), encoding="utf-8")
-    assert {kind for _host, kind, _verb, _name in plan.objects} >= {"package", "file", "unit", "database", "resource"}
+    kinds = {kind for _host, kind, _verb, _name in plan.objects}
+    assert kinds >= {"package", "file", "unit", "database", "user", "flavor"}
     assert witness.differences("bare") == []
     assert secrets.exists() == had, "a plan has generated secrets"
 

@@ -94,8 +94,9 @@ def moves(before, after):
 
 def restarts(run):
     """Return what a run restarted, but for the unit that makes folders and mounts disks: it reads which there are."""
-    told = [str(line) for _host, _task, said in run.results for line in said.get("changes", [])]
-    return [line for line in told if " restarted" in line and not line.startswith("swift-devices")]
+    changes = [change for _host, _task, said in run.results for change in said.get("changes", [])]
+    restarted = [change["name"] for change in changes if (change["kind"], change["verb"]) == ("unit", "restart")]
+    return [name for name in restarted if not name.startswith("swift-devices")]
 
 
 @pytest.fixture(scope="module")

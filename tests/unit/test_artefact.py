@@ -93,4 +93,4 @@ def test_a_module_runs_from_there(installed):
         f'{{"files": [{{"path": "{installed}/x.conf", "content": "x = 1"}}]}}',
         "--check",
     )
-    assert '"reason": "created"' in said
+    assert '"verb": "create"' in said

@@ -13,8 +13,9 @@ import sys
 
 import pytest
 import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
 
-# Says what it is told to; it stands for several of the collection's modules, by whose names results are read. It is an
+# Says what it is told to; it stands for several of the collection's modules. It is an
 # action, which spares an interpreter for each host and task.
 ACTION = """
 import time
@@ -32,11 +33,16 @@ class ActionModule(ActionBase):
 """
 MODULES = ("packages", "config_files", "units", "databases", "secrets", "service_health", "anything")
 HOSTS = ("controller1", "compute1", "compute2")
-RESTART = "nova-compute.service restarted: /etc/nova/nova.conf, package nova-compute"
+RESTART = returned("unit", "restart", "nova-compute.service", "/etc/nova/nova.conf, package nova-compute")
 REFUSED = """systemctl restart failed: Job for nova-compute.service failed.
 --- nova-compute.service
 2026-01-01 10:00:0{} ERROR oslo_service [-] OSError: [Errno 98] Address already in use
 password = sesam"""
+
+
+def installed(*names):
+    """Changes of packages."""
+    return [returned("package", "install", name) for name in names]
 
 
 def task(name, module, says, **more):
@@ -50,7 +56,10 @@ def file_task(**more):
     header = "/etc/nova/nova.conf 0640 root:nova"
     said = {
         "changed": True,
-        "changes": [{"path": "/etc/nova/nova.conf", "reason": "content"}, {"path": "/etc/motd", "reason": "created"}],
+        "changes": [
+            returned("file", "change", "/etc/nova/nova.conf", "content"),
+            returned("file", "create", "/etc/motd"),
+        ],
         "diff": [
             {
                 "before": "[DEFAULT]\nold = 1\n",
@@ -135,13 +144,14 @@ def test_nothing_to_do(playbook, tmp_path, monkeypatch):
 def test_what_changed_and_why(playbook, tmp_path, monkeypatch):
     monkeypatch.setenv("CAIRN_TIMING_FILE", str(tmp_path / "timing"))
     on_computes = {"when": "'compute' in inventory_hostname"}
-    packages = {"changed": True, "changes": ["chrony installed", "sudo installed"], "seconds": {"download": 40.2}}
+    packages = {"changed": True, "changes": installed("chrony", "sudo"), "seconds": {"download": 40.2}}
     node = [
-        task("Secrets", "secrets", {"changed": True, "changes": ["secret nova_database generated"]}, run_once=True),
+        task("Secrets", "secrets", {"changed": True, "changes": [returned("secret", "generate", "nova_database")]},
+             run_once=True),
         task("Packages", "packages", packages),
         file_task(),
-        task("Databases", "databases", {"changed": True, "changes": ["database nova: create"], "warns": ["look out"]},
-             delegate_to="{{ groups.cloud[1] }}", run_once=True),
+        task("Databases", "databases", {"changed": True, "changes": [returned("database", "create", "nova")],
+                                         "warns": ["look out"]}, delegate_to="{{ groups.cloud[1] }}", run_once=True),
         {"name": "Host name", "command": "true", "changed_when": True, **on_computes},
         {"debug": {"msg": "a word of the user's own"}, "run_once": True},
     ]  # fmt: skip
@@ -150,7 +160,7 @@ def test_what_changed_and_why(playbook, tmp_path, monkeypatch):
     assert ran.status == 0
     assert ran.line("generated") == "generated localhost 1 secret: nova_database"
     assert ran.line("installed") == "installed all 3 hosts 2 packages: chrony, sudo"
-    assert ran.line("restarted") == f"restarted compute1-2 {RESTART.replace(' restarted', '')}"
+    assert ran.line("restarted") == f"restarted compute1-2 {RESTART['name']}: {RESTART['detail']}"
     said = [" ".join(line.split()) for line in ran.lines]
     assert "changed all 3 hosts /etc/nova/nova.conf: content" in said
     assert "compute1-2 Host name" in said
@@ -195,7 +205,11 @@ def test_a_host_that_is_away(playbook):
 
 def test_what_is_not_said(playbook, tmp_path):
     """no_log, ignored failures, and results of odd shapes."""
-    secret = {"changed": True, "changes": ["user nova: set sesam"], "diff": {"before": "", "after": "sesam"}}
+    secret = {
+        "changed": True,
+        "changes": [returned("user", "change", "nova", "sesam")],
+        "diff": {"before": "", "after": "sesam"},
+    }
     tasks = [
         task("Hidden", "anything", secret, no_log=True),
         task("Hidden loop", "anything", secret, no_log=True, loop=["sesam1", "sesam2"]),
@@ -221,16 +235,20 @@ def test_what_is_not_said(playbook, tmp_path):
 
 def test_a_plan(playbook, tmp_path):
     """Each thing once, by service, with its differences; counted in the last line, and for machines."""
-    started = ["nova-compute.service enabled", "nova-compute.service started"]
+    started = [returned("unit", verb, "nova-compute.service") for verb in ("enable", "start")]
     plays = {
         "Every node": [
-            task("Packages", "packages", {"changed": True, "changes": ["nova-compute installed", "sudo installed"]}),
+            task("Packages", "packages", {"changed": True, "changes": installed("nova-compute", "sudo")}),
             file_task(),
         ],
         "Services": [task("Units", "units", {"changed": True, "changes": started})],
         # In check mode nothing came of the first.
         "Restarts": [
-            task("Restart", "units", {"changed": True, "changes": [*started, "glance-api restarted: /etc/x"]})
+            task(
+                "Restart",
+                "units",
+                {"changed": True, "changes": [*started, returned("unit", "restart", "glance-api", "/etc/x")]},
+            )
         ],
     }
     ran = playbook(plays, "--check", "--diff", "-e", f"plan_out={tmp_path}/plan.json")
@@ -318,7 +336,7 @@ def terminal(tmp_path, monkeypatch):
 def test_on_a_terminal(playbook, terminal):
     """A last line tells what goes on, and leaves no trace in what stays."""
     aloud = {"name": "Aloud", "cairn.openstack.aloud": {"argv": ["echo", "its own words"]}, "run_once": True}
-    slow = task("Packages", "packages", {"changed": True, "changes": ["chrony installed"]}, sleep=1.5)
+    slow = task("Packages", "packages", {"changed": True, "changes": installed("chrony")}, sleep=1.5)
     ran = terminal(playbook.command({"Every node": [slow, aloud, file_task()]}, "--diff"))
     assert ran.status == 0
     assert re.search(r"\r\x1b\[K\[1/1\] Every node: Packages  0:0\d", ran.said)

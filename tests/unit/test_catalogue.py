@@ -70,7 +70,7 @@ def lamp_conf(lamp, *layers, group="controller"):
     ("base", "over", "result"),
     [
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
-        ({"a": {"b": 1}}, {"a": {"b": None}}, {"a": {"b": None}}),
+        ({"a": {"b": 1}}, {"a": {"b": None}}, {"a": {}}),
         ({"a": {"b": 1}}, {"d": {"e": 1}}, {"a": {"b": 1}, "d": {"e": 1}}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"a": {"b": 1}}, {"a": 1}, {"a": 1}),
@@ -251,3 +251,9 @@ def test_ports_have_one_order():
     port = {"port": 1, "from": ["any"]}
     found = {name: {"state": "present", "ports": [port]} for name in ("b", "a", "c")}
     assert [one["page"] for one in catalogue.ports(found, {"controller"})] == ["a", "b", "c"]
+
+
+def test_null_takes_an_option_out(lamp):
+    """What is gone is not judged; what was never there is, as it is misspelt."""
+    layers = [{"a": {"x": 1, "y": 2}}, {"a": {"x": None, "z": None}}]
+    assert catalogue.ordered(layers) == {"a": {"y": 2, "z": None}}

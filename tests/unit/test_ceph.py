@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.ceph.cluster import State
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from told import in_words
 
 CLUSTER = "85add48b-1181-5506-8dbc-69947300c7d8"
 GLANCE = {"name": "client.glance", "key": "AQ==", "caps": {"mon": "profile rbd", "osd": "profile rbd pool=images"}}
@@ -37,14 +38,14 @@ class Monitor:
 
 
 def lines(changes):
-    return [str(change) for change in changes]
+    return in_words(changes)
 
 
 class TestAccounts:
     def test_a_new_one(self):
         monitor = Monitor()
         (change,) = cluster.accounts([GLANCE], State(), monitor)
-        assert str(change) == "account client.glance: create"
+        assert str(change) == "create Ceph user client.glance"
         change.make()
         prefix, given, _arguments = monitor.said[0]
         assert prefix == "auth import"
@@ -59,19 +60,22 @@ class TestAccounts:
         assert cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None) == []
 
     @pytest.mark.parametrize(
-        ("found", "deed"),
-        [({"key": "other", "caps": GLANCE["caps"]}, "key"), ({"key": "AQ==", "caps": {"mon": "allow *"}}, "rights")],
+        ("found", "what"),
+        [
+            ({"key": "other", "caps": GLANCE["caps"]}, "key"),
+            ({"key": "AQ==", "caps": {"mon": "allow *"}}, "capabilities"),
+        ],
     )
-    def test_repaired(self, found, deed):
+    def test_repaired(self, found, what):
         changes = cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None)
-        assert lines(changes) == [f"account client.glance: {deed}"]
+        assert lines(changes) == [f"change Ceph user client.glance: {what}"]
 
 
 class TestPools:
     def test_a_new_one(self):
         monitor = Monitor()
         changes = cluster.rules([IMAGES], State(), monitor) + cluster.pools([IMAGES], State(), monitor)
-        assert lines(changes) == ["placement rule replicated_osd: create", "pool images: create"]
+        assert lines(changes) == ["create Ceph placement rule replicated_osd", "create Ceph pool images"]
         for change in changes:
             change.make()
         assert [prefix for prefix, _given, _arguments in monitor.said] == [
@@ -97,7 +101,7 @@ class TestPools:
         monitor = Monitor()
         state = State(pools={"images": THERE}, rules=RULES)
         (change,) = cluster.pools([{**IMAGES, "replicas": 3, "apart": "host"}], state, monitor)
-        assert str(change) == "pool images: size 2 -> 3, crush_rule replicated_osd -> replicated_host"
+        assert str(change) == "change Ceph pool images: size 2 -> 3, crush_rule replicated_osd -> replicated_host"
         change.make()
         told = [(arguments["var"], arguments["val"]) for _prefix, _given, arguments in monitor.said]
         assert told == [("size", "3"), ("min_size", "2"), ("crush_rule", "replicated_host")]
@@ -121,10 +125,10 @@ class TestDevices:
             file.write(osd.MARK + name.encode() + b"\n")
 
     def test_an_empty_one_is_taken(self, device):
-        assert lines(self.plan(device)) == [f"device {device}: take"]
+        assert lines(self.plan(device)) == [f"add Ceph device {device}"]
 
     def test_a_file_is_made(self, tmp_path):
-        assert lines(self.plan(tmp_path / "new", size="1G")) == [f"device {tmp_path}/new: take"]
+        assert lines(self.plan(tmp_path / "new", size="1G")) == [f"add Ceph device {tmp_path}/new"]
         assert not (tmp_path / "new").exists()
 
     def test_one_that_is_not_there(self, tmp_path):
@@ -145,7 +149,7 @@ class TestDevices:
         name = osd.new_id(CLUSTER, "s1", str(device))
         for osds in ({}, {name: {"osd": 0, "up_from": 0}}):
             self.label(device, name)
-            assert lines(self.plan(device, osds)) == [f"device {device}: take"]
+            assert lines(self.plan(device, osds)) == [f"add Ceph device {device}"]
 
     def test_one_that_was_removed_is_not_taken_for_new(self, device):
         self.label(device, osd.new_id(CLUSTER, "s1", str(device)))
@@ -167,7 +171,9 @@ class TestDevices:
     def test_one_whose_daemon_stopped(self, device):
         name = "11111111-1111-1111-1111-111111111111"
         self.label(device, name)
-        assert lines(self.plan(device, {name: {"osd": 3, "up_from": 7}})) == [f"device {device}: serve again as osd.3"]
+        assert lines(self.plan(device, {name: {"osd": 3, "up_from": 7}})) == [
+            f"repair Ceph device {device}: osd.3 does not serve it"
+        ]
 
     def test_all_faults_at_once(self, tmp_path):
         devices = [{"path": f"{tmp_path}/{name}", "size": None} for name in ("a", "b")]
@@ -194,7 +200,7 @@ class TestLeaving:
     def test_it_is_emptied_first(self, state):
         monitor = Monitor()
         (change,), staying = self.devices(state, monitor)
-        assert str(change) == "device of osd.3: empty, as the inventory has it no more"
+        assert str(change) == "drain Ceph device osd.3: the inventory has it no more"
         assert staying == []
         change.make()
         assert monitor.said == [("osd crush reweight", "", {"name": "osd.3", "weight": 0.0})]
@@ -213,7 +219,7 @@ class TestLeaving:
         state.weights["s1"][3] = 0
         monitor = Monitor(osd_dump={"osds": [{"osd": 3, "up": 0}]})
         (change,), staying = self.devices(state, monitor)
-        assert (str(change), staying) == ("device of osd.3: remove, as it is empty", [])
+        assert (str(change), staying) == ("remove Ceph device osd.3: it is empty", [])
         change.make()
         assert commands == [("systemctl", "disable", "--now", "ceph-osd@3")]
         assert monitor.said[-1] == ("osd purge", "", {"id": 3})
@@ -224,14 +230,14 @@ class TestLeaving:
         state.weights["s1"] = {0: 0}
         monitor = Monitor(osd_df={"nodes": [{"id": 0, "kb": 2**29}, {"id": 1, "kb": 1}]})
         (change,), staying = self.devices(state, monitor)
-        assert (str(change), staying) == ("device of osd.0: fill again", [])
+        assert (str(change), staying) == ("refill Ceph device osd.0", [])
         change.make()
         assert monitor.said == [("osd crush reweight", "", {"name": "osd.0", "weight": 0.5})]
 
     def test_a_monitor_that_is_elsewhere(self, state):
         monitor = Monitor(quorum_status={"quorum_names": ["s1", "s2"]})
         (change,) = leaving.monitors(["s1"], state, monitor)
-        assert str(change) == "monitor s2: remove, as the inventory has it elsewhere"
+        assert str(change) == "remove Ceph monitor s2: the inventory has it elsewhere"
         change.make()
         assert monitor.said == [("mon remove", "", {"name": "s2"})]
 

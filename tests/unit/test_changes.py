@@ -11,7 +11,7 @@ from ansible_collections.cairn.openstack.plugins.modules.ceph import staged
 
 
 def change(name, apply):
-    return Change(name, "make", {}, {}, apply)
+    return Change("file", "create", name, {}, {}, apply)
 
 
 def test_one_stage_at_a_time():
@@ -30,5 +30,5 @@ def test_all_faults_of_a_stage_are_told_and_no_later_one_is_begun():
     changes = staged([change("a", fail), change("b", lambda: None), change("c", fail)], [change("d", lambda: None)])
     with pytest.raises(Failed) as caught:
         by_stages(changes)
-    assert str(caught.value).splitlines() == ["a: make: no", "c: make: no"]
+    assert str(caught.value).splitlines() == ["create a: no", "create c: no"]
     assert [one.name for one in changes if one.done] == ["b"]

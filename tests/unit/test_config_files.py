@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import config_files as utils
 from ansible_collections.cairn.openstack.plugins.modules import config_files
+from told import in_words
 
 OWNER, GROUP = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
 
@@ -34,7 +35,7 @@ def mode(path):
 
 def test_created_with_its_folders(write, tmp_path):
     result = write({"path": "a/b/c.conf", "content": "x = 1\n", "mode": "0640"})
-    assert result["changes"] == [{"path": str(tmp_path / "a/b/c.conf"), "reason": "created"}]
+    assert in_words(result["changes"]) == [f"create {tmp_path}/a/b/c.conf"]
     assert (tmp_path / "a/b/c.conf").read_text() == "x = 1\n"
     assert mode(tmp_path / "a/b/c.conf") == 0o640
 
@@ -51,7 +52,7 @@ def test_the_second_time_nothing(write, tmp_path):
 def test_only_the_mode(write, tmp_path):
     write({"path": "c", "content": "x\n", "mode": "0644"})
     result = write({"path": "c", "content": "x\n", "mode": "0600"})
-    assert result["changes"][0]["reason"] == "mode"
+    assert in_words(result["changes"]) == [f"change {tmp_path}/c: mode"]
     assert result["diff"][0]["before"].startswith("0644")
     assert result["diff"][0]["after"].startswith("0600")
     assert mode(tmp_path / "c") == 0o600
@@ -59,7 +60,7 @@ def test_only_the_mode(write, tmp_path):
 
 def test_content_and_mode(write):
     write({"path": "c", "content": "x\n", "mode": "0644"})
-    assert write({"path": "c", "content": "y\n", "mode": "0600"})["changes"][0]["reason"] == "content, mode"
+    assert write({"path": "c", "content": "y\n", "mode": "0600"})["changes"][0]["detail"] == "content, mode"
 
 
 def test_a_mode_opened_by_hand_is_closed(write, tmp_path):
@@ -96,7 +97,7 @@ def test_a_file_that_fails_does_not_hide_the_others(write, tmp_path):
 def test_removed(write, tmp_path):
     (tmp_path / "c").write_text("x\n")
     result = write({"path": "c", "state": "absent"})
-    assert result["changes"][0]["reason"] == "removed"
+    assert in_words(result["changes"]) == [f"remove {tmp_path}/c"]
     assert not (tmp_path / "c").exists()
     assert not write({"path": "c", "state": "absent"})["changed"]
 
@@ -203,7 +204,7 @@ def test_values_to_mask_are_not_in_the_result(run_module, tmp_path):
 def test_the_difference_says_who_owns_it():
     before = utils.State("x", 0o644, "root", "root")
     after = utils.State("x", 0o644, "root", "glance")
-    assert utils.reason(before, after) == "owner"
+    assert in_words([utils.change("/c", before, after)]) == ["change /c: owner"]
     assert "root:glance" in utils.difference("/c", before, after, False)["after_header"]
 
 

@@ -8,6 +8,7 @@ import json
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import databases, mariadb
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from told import in_words
 
 NOVA = ("nova", "%")
 
@@ -29,7 +30,7 @@ def whole(*items):
 
 
 def lines(items, state):
-    return [str(change) for change in databases.plan(items, state, None)]
+    return in_words(databases.plan(items, state, None))
 
 
 def test_native_hash_is_the_servers():
@@ -38,11 +39,11 @@ def test_native_hash_is_the_servers():
 
 def test_a_bare_server_gets_everything_and_a_shared_account_once():
     assert lines([item("nova"), item("nova_api")], databases.State()) == [
-        "database nova: create",
-        "database nova_api: create",
-        "account nova@%: create",
-        "grant on nova to nova@%: create",
-        "grant on nova_api to nova@%: create",
+        "create database nova",
+        "create database nova_api",
+        "create database user nova@%",
+        "create database grant nova@% on nova",
+        "create database grant nova@% on nova_api",
     ]
 
 
@@ -54,11 +55,11 @@ def test_nothing_to_do():
 @pytest.mark.parametrize(
     ("account", "line"),
     [
-        ((databases.PLUGIN, databases.native_hash("old"), False), "account nova@%: set password"),
-        (("unix_socket", databases.native_hash("hunter22"), False), "account nova@%: set plugin"),
-        (("several", "", False), "account nova@%: set plugin and password"),
-        ((databases.PLUGIN, databases.native_hash("hunter22"), True), "account nova@%: unlock"),
-        (None, "account nova@%: create"),
+        ((databases.PLUGIN, databases.native_hash("old"), False), "change database user nova@%: password"),
+        (("unix_socket", databases.native_hash("hunter22"), False), "change database user nova@%: plugin"),
+        (("several", "", False), "change database user nova@%: plugin, password"),
+        ((databases.PLUGIN, databases.native_hash("hunter22"), True), "change database user nova@%: lock"),
+        (None, "create database user nova@%"),
     ],
 )
 def test_an_account_that_differs_is_repaired(account, line):
@@ -73,15 +74,15 @@ def test_an_account_that_differs_is_repaired(account, line):
 def test_a_grant_that_would_match_other_databases_is_not_enough():
     state = whole(item("nova_api"))
     state.grants = {(*NOVA, "nova_api")}
-    assert lines([item("nova_api")], state) == ["grant on nova_api to nova@%: create"]
+    assert lines([item("nova_api")], state) == ["create database grant nova@% on nova_api"]
 
 
 def test_absent_keeps_the_data_and_what_others_use():
     items = [item("nova"), item("nova_api", state="absent"), item("heat", "heat", state="absent", password=None)]
     state = whole(item("nova"), item("nova_api"), item("heat", "heat"))
-    assert lines(items, state) == ["grant on nova_api to nova@%: revoke", "account heat@%: drop"]
+    assert lines(items, state) == ["revoke database grant nova@% on nova_api", "drop database user heat@%"]
     items = [item("heat", "heat", state="absent", drop_data=True)]
-    assert lines(items, whole(item("heat", "heat"))) == ["account heat@%: drop", "database heat: drop"]
+    assert lines(items, whole(item("heat", "heat"))) == ["drop database user heat@%", "drop database heat"]
     assert lines(items, databases.State()) == []
 
 
@@ -104,9 +105,9 @@ def test_a_stopped_server_is_presumed_to_hold_what_is_on_its_disk(tmp_path, monk
     (tmp_path / "nova").mkdir()
     items = [item("nova"), item("glance", "glance")]
     assert lines(items, databases.presume(items)) == [
-        "database glance: create",
-        "account glance@%: create",
-        "grant on glance to glance@%: create",
+        "create database glance",
+        "create database user glance@%",
+        "create database grant glance@% on glance",
     ]
 
 

@@ -22,7 +22,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host impor
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
 
 KEY = "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="
-CHANGE = Change("anything", "create", {}, {}, lambda: None)
+CHANGE = Change("file", "create", "anything", {}, {}, lambda: None)
 STEP = {"run": "nova-manage db sync", "user": "nova", "unless": {"database": "nova", "query": "SELECT 1"}}
 USER = {"name": "nova", "password": "hunter22"}
 OPTIONS = {

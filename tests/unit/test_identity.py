@@ -12,6 +12,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import identity
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.identity_spec import SPEC
 from ansible_collections.cairn.openstack.plugins.module_utils.rest import Denied
+from told import in_words
 
 URL = "http://cloud:9292"
 WANTED = {
@@ -27,18 +28,18 @@ WANTED = {
     "services": [{"name": "glance", "type": "image", "endpoints": {"public": URL, "internal": URL}}],
 }
 LINES = [
-    "region One: create",
-    "domain heat: create",
-    "role creator: create",
-    "project service: create",
-    "user glance: create",
-    "user stacker in heat: create",
-    "role service of glance on project service: grant",
-    "role admin of stacker on domain heat: grant",
-    "role reader of stacker on system: grant",
-    "service glance (image): create",
-    "endpoint glance public: create",
-    "endpoint glance internal: create",
+    "create region One",
+    "create domain heat",
+    "create role creator",
+    "create project service",
+    "create user glance",
+    "create user stacker in domain heat",
+    "create role assignment service of glance on project service",
+    "create role assignment admin of stacker on domain heat",
+    "create role assignment reader of stacker on system",
+    "create service glance (image)",
+    "create endpoint glance public",
+    "create endpoint glance internal",
 ]
 
 
@@ -129,7 +130,7 @@ def settle(cloud, **changed):
     wanted = options(**changed)
     changes, _reachable = identity.compute(cloud, wanted, False)
     identity.perform(changes, wanted["users"])
-    return [str(change) for change in changes]
+    return in_words(changes)
 
 
 def test_everything_and_then_nothing():
@@ -142,8 +143,8 @@ def test_everything_and_then_nothing():
 
 def test_bootstrap_first_and_the_plan_says_so():
     cloud = Cloud(admin=False)
-    expected = ["administrator admin: bootstrap", *LINES]
-    assert [str(change) for change in plan(cloud)] == expected
+    expected = ["bootstrap user admin", *LINES]
+    assert in_words(plan(cloud)) == expected
     assert cloud.log == []
     assert settle(cloud) == expected
     assert settle(cloud) == []
@@ -160,7 +161,7 @@ def test_nobody_there(monkeypatch):
 
     monkeypatch.setattr(Cloud, "enter", refuse)
     changes, reachable = identity.compute(Cloud(), options(), True)
-    assert [str(change) for change in changes] == ["administrator admin: bootstrap", *LINES]
+    assert in_words(changes) == ["bootstrap user admin", *LINES]
     assert not reachable
     with pytest.raises(Unreachable, match="Keystone: refused"):
         identity.compute(Cloud(), options(), False)
@@ -171,8 +172,8 @@ def test_nobody_there(monkeypatch):
 def test_a_lost_administrator_is_all_there_is_to_do(cloud, monkeypatch):
     monkeypatch.setattr(identity, "holds_catalogue", lambda: True)
     cloud.admin = False
-    assert [str(change) for change in plan(cloud)] == ["administrator admin: bootstrap"]
-    assert settle(cloud) == ["administrator admin: bootstrap"]
+    assert in_words(plan(cloud)) == ["bootstrap user admin"]
+    assert settle(cloud) == ["bootstrap user admin"]
 
 
 def test_drift(cloud):
@@ -185,12 +186,12 @@ def test_drift(cloud):
     cloud.objects["endpoints"].append({**twin, "id": "elsewhere", "region_id": "Two"})
     cloud.objects["role_assignments"].pop()
     assert settle(cloud) == [
-        "user glance: set password",
-        "user stacker in heat: set enabled",
-        "role reader of stacker on system: grant",
-        "service glance (image): set name, enabled",
-        "endpoint glance public: set url",
-        "endpoint glance internal, a duplicate: delete",
+        "change user glance: password",
+        "change user stacker in domain heat: enabled",
+        "create role assignment reader of stacker on system",
+        "change service glance (image): name, enabled",
+        "change endpoint glance public: url",
+        "delete endpoint glance internal, a duplicate",
     ]
     assert ("DELETE", "/endpoints/twin") in cloud.log
     assert settle(cloud) == []
@@ -205,7 +206,7 @@ def test_absent(cloud):
             {"name": "mine", "type": "image", "state": "absent"},
         ],
     }
-    lines = ["user glance: delete", "service glance (image): delete", "project service: delete"]
+    lines = ["delete user glance", "delete service glance (image)", "delete project service"]
     assert sorted(settle(cloud, **gone)) == sorted(lines)
     assert settle(cloud, **gone) == []
 

@@ -11,6 +11,7 @@ import pwd
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import keystone_keys
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from told import in_words
 
 KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(2)]
 
@@ -25,7 +26,7 @@ def settle(repository):
     changes = keystone_keys.plan(repository)
     for change in changes:
         change.make()
-    return [change.deed for change in changes]
+    return in_words(changes)
 
 
 def mode(path):
@@ -36,7 +37,7 @@ def mode(path):
 def test_made_whole_and_then_left_alone(repository, tmp_path, empty):
     if empty:
         (tmp_path / "fernet-keys").mkdir()
-    assert settle(repository) == ["create"]
+    assert settle(repository) == [f"create key repository {repository['path']}"]
     path = tmp_path / "fernet-keys"
     assert [(path / name).read_text() for name in ("0", "1")] == KEYS
     assert [mode(path), mode(path / "0"), mode(path / "1")] == ["700", "600", "600"]
@@ -53,14 +54,14 @@ def test_rotated_keys_stay_but_modes_are_repaired(repository, tmp_path):
     path.chmod(0o755)
     change = keystone_keys.plan(repository)[0]
     assert set(change.after) == {str(path), str(path / "7")}
-    assert settle(repository) == ["repair mode and owner"]
+    assert settle(repository) == [f"repair key repository {repository['path']}: mode and owner"]
     assert sorted(os.listdir(path)) == ["0", "7"]
     assert settle(repository) == []
 
 
 def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):
     changes = keystone_keys.plan({**repository, "owner": "nobody-here"})
-    assert [str(change) for change in changes] == [f"repository {repository['path']}: create"]
+    assert in_words(changes) == [f"create key repository {repository['path']}"]
     with pytest.raises(Failed, match="the user nobody-here doesn't exist"):
         changes[0].make()
     assert os.listdir(tmp_path) == []

@@ -11,6 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils import message_use
 from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.message_users import State, salted_hash
 from ansible_collections.cairn.openstack.plugins.module_utils.rest import Denied
+from told import in_words
 
 FRESH = {
     "users": [{"name": "guest", "tags": ["administrator"], "password_hash": "x"}],
@@ -44,7 +45,7 @@ def whole(*items):
 
 
 def lines(items, state, remove=("guest",), api=None):
-    return [str(change) for change in message_users.plan(ADMIN, items, list(remove), state, api)]
+    return in_words(message_users.plan(ADMIN, items, list(remove), state, api))
 
 
 def test_hash_is_rabbitmqs():
@@ -54,12 +55,12 @@ def test_hash_is_rabbitmqs():
 def test_a_fresh_broker():
     state = State.parse(*FRESH.values(), admin_enters=False)
     assert lines([item("nova")], state) == [
-        "user boss: create",
-        "virtual host nova: create",
-        "permissions of boss on /: create",
-        "user nova: create",
-        "permissions of nova on nova: create",
-        "user guest: delete",
+        "create RabbitMQ user boss",
+        "create RabbitMQ virtual host nova",
+        "create RabbitMQ permission boss on /",
+        "create RabbitMQ user nova",
+        "create RabbitMQ permission nova on nova",
+        "delete RabbitMQ user guest",
     ]
 
 
@@ -80,20 +81,24 @@ def test_drift():
     state.vhosts["neutron"] = "classic"
     del state.vhosts["heat"]
     assert lines(items, state) == [
-        "virtual host neutron: set default queue type",
-        "virtual host heat: create",
-        "user nova: set password",
-        "permissions of nova on nova: set",
-        "permissions of nova on /: delete",
-        "permissions of neutron on neutron: create",
-        "user heat: set tags",
+        "change RabbitMQ virtual host neutron: default queue type",
+        "create RabbitMQ virtual host heat",
+        "change RabbitMQ user nova: password",
+        "change RabbitMQ permission nova on nova",
+        "delete RabbitMQ permission nova on /",
+        "create RabbitMQ permission neutron on neutron",
+        "change RabbitMQ user heat: tags",
     ]
 
 
 def test_absent_takes_the_virtual_host_that_nobody_else_uses():
     state = whole(item("nova"), item("cells", "nova"), item("heat"))
     gone = [item("nova", state="absent", password=None), item("cells", "nova"), item("heat", state="absent")]
-    assert lines(gone, state) == ["user nova: delete", "user heat: delete", "virtual host heat: delete"]
+    assert lines(gone, state) == [
+        "delete RabbitMQ user nova",
+        "delete RabbitMQ user heat",
+        "delete RabbitMQ virtual host heat",
+    ]
 
 
 def test_wanted_and_removed_is_refused():
@@ -143,7 +148,7 @@ def test_the_administrator_is_made_by_stdin(monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     state = message_users.read(Refusing(Denied("401")), 5)
     assert not state.admin_enters
-    assert lines([], state)[0] == "user boss: create"
+    assert lines([], state)[0] == "create RabbitMQ user boss"
     message_users.let_in(ADMIN)
     # rabbitmqctl counts its arguments to know whether to read stdin.
     assert runs[1:3] == [(["add_user", "boss"], "secret-boss\n"), (["change_password", "boss"], "secret-boss\n")]
@@ -164,7 +169,7 @@ def test_nobody_there(monkeypatch):
 def test_a_stopped_broker_is_presumed_to_hold_what_is_on_its_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(message_users, "DATADIR", str(tmp_path))
     items = [item("nova"), item("gone", state="absent", password=None)]
-    assert "user nova: create" in lines(items, message_users.presume(items, ADMIN))
+    assert "create RabbitMQ user nova" in lines(items, message_users.presume(items, ADMIN))
     folder = tmp_path / "rabbit@host" / "msg_stores" / "vhosts" / "ABC"
     folder.mkdir(parents=True)
     (folder / ".vhost").write_text("nova")

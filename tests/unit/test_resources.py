@@ -11,6 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.changes import Fai
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.kind import differing, flat, part, texts
 from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
+from told import in_words
 
 
 class Thing:
@@ -75,7 +76,7 @@ def cloud(conn=None, **lists):
 
 
 def lines(changes):
-    return [str(change) for change in changes]
+    return in_words(changes)
 
 
 def test_flat_fields():
@@ -102,14 +103,14 @@ def test_a_cloud_that_is_not_there_gets_everything():
         ),
     ).plan()
     assert lines(changes) == [
-        "project demo: create",
-        "quota of project demo: create",
-        "user alice: create",
-        "user alice: role member on project demo: create",
-        "network n: create",
-        "subnet s: create",
-        "router r: create",
-        "router r: interface in subnet s: create",
+        "create project demo",
+        "create quota demo",
+        "create user alice",
+        "create role assignment member of alice on project demo",
+        "create network n",
+        "create subnet s",
+        "create router r",
+        "create router interface r in subnet s",
     ]
     assert "x" not in str([change.after for change in changes])
 
@@ -125,7 +126,7 @@ def test_flavor_specs_are_set_and_removed():
     there = Thing(id="f", name="f", ram=1, vcpus=1, disk=0, is_public=True, extra_specs={"a": "1", "b": "2"})
     conn = Connection(compute={"flavors": [there]})
     (change,) = cloud(conn, flavors=[{"name": "f", "extra_specs": {"a": 5, "b": None}}]).plan()
-    assert str(change) == "flavor f: extra_specs.a 1 -> 5, extra_specs.b 2 -> None"
+    assert str(change) == "change flavor f: extra_specs.a 1 -> 5, extra_specs.b 2 -> None"
     change.make()
     assert [(name, args[1:]) for name, args, _ in conn.said] == [
         ("create_flavor_extra_specs", ({"a": "5"},)),
@@ -145,7 +146,7 @@ def test_every_impossible_change_is_told_before_anything_is_touched():
 
 def test_a_new_flavor_without_sizes_says_which():
     (change,) = cloud(flavors=[{"name": "f", "ram": 2}]).plan()
-    with pytest.raises(Failed, match="flavor f: create: vcpus, disk not given"):
+    with pytest.raises(Failed, match="create flavor f: vcpus, disk not given"):
         change.make()
 
 
@@ -158,7 +159,7 @@ def test_what_goes_goes_first_and_its_users_before_it():
         networks=[{"name": "n", "state": "absent"}, {"name": "m"}],
         routers=[{"name": "r", "state": "absent"}],
     ).plan()
-    assert lines(changes) == ["router r: delete", "network n: delete", "network m: create"]
+    assert lines(changes) == ["delete router r", "delete network n", "create network m"]
 
 
 def test_external_network_and_its_subnet_are_made_in_neutrons_words():
@@ -187,7 +188,7 @@ def test_a_router_finds_its_network_and_subnet_by_name():
 
 def test_a_name_that_is_not_there_is_named():
     changes = cloud(routers=[{"name": "r", "external_network": "public"}]).plan()
-    with pytest.raises(Failed, match="router r: create: there are 0 external networks of the name public"):
+    with pytest.raises(Failed, match="create router r: there are 0 external networks of the name public"):
         changes[0].make()
 
 
@@ -197,10 +198,10 @@ def test_a_host_leaves_its_zone_before_it_joins_another():
     conn = Connection(compute={"aggregates": [old], "services": services})
     changes = cloud(conn, aggregates=[{"name": "new", "zone": "new", "hosts": ["c1", "c2"]}]).plan()
     assert lines(changes) == [
-        "aggregate old: host c1.example: delete",
-        "aggregate new: create",
-        "aggregate new: host c1.example: create",
-        "aggregate new: host c2.example: create",
+        "delete aggregate host c1.example of old",
+        "create aggregate new",
+        "create aggregate host c1.example of new",
+        "create aggregate host c2.example of new",
     ]
 
 
@@ -208,7 +209,7 @@ def test_hosts_that_are_not_declared_stay_unless_a_list_is_given():
     there = Thing(id="1", name="a", availability_zone=None, hosts=["c1", "c2"], metadata={"availability_zone": "x"})
     conn = Connection(compute={"aggregates": [there], "services": [Thing(host="c1"), Thing(host="c2")]})
     assert cloud(conn, aggregates=[{"name": "a"}]).plan() == []
-    assert lines(cloud(conn, aggregates=[{"name": "a", "hosts": ["c2"]}]).plan()) == ["aggregate a: host c1: delete"]
+    assert lines(cloud(conn, aggregates=[{"name": "a", "hosts": ["c2"]}]).plan()) == ["delete aggregate host c1 of a"]
 
 
 def test_declared_entries_change_shipped_ones():
@@ -290,7 +291,7 @@ class TestVolumeTypes:
     def test_a_new_one_with_limits(self):
         block = BlockStorage()
         (change,) = self.plan(block, {"name": "fast", "extra_specs": {"a": 1}, "qos": {"total_iops_sec": 500}})
-        assert str(change) == "volume type fast: create"
+        assert str(change) == "create volume type fast"
         change.make()
         qos = {"name": "fast", "consumer": "front-end", "total_iops_sec": "500"}
         assert block.said[1] == ("POST", "/qos-specs", {"qos_specs": qos})

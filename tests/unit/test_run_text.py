@@ -4,52 +4,74 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils import remedies, run_changes, run_text
 from ansible_collections.cairn.openstack.plugins.plugin_utils.run_changes import Change
 from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Run
 
 
 class TestReading:
-    @pytest.mark.parametrize(
-        ("module", "told", "kind", "verb", "name", "detail"),
-        [
-            ("packages", "nova-api installed", "package", "install", "nova-api", ""),
-            ("packages", "nova-api configured", "package", "configure", "nova-api", ""),
-            ("units", "nova-api restarted: /a, /b", "unit", "restart", "nova-api", "/a, /b"),
-            ("units", "nova-api disabled", "unit", "disable", "nova-api", ""),
-            ("config_files", {"path": "/a", "reason": "created"}, "file", "create", "/a", ""),
-            ("config_files", {"path": "/a", "reason": "mode"}, "file", "change", "/a", "mode"),
-            ("databases", "database nova: create", "database", "create", "database nova", ""),
-            ("databases", "account nova@%: set password", "database account", "set", "account nova@%", "password"),
-            ("message_users", "user cairn: let in", "message account", "let in", "user cairn", ""),
-            ("schemas", "schema nova: nova-manage api_db sync", "schema step", "run", "schema nova",
-             "nova-manage api_db sync"),
-            ("keystone_keys", "repository /etc/k: create", "key repository", "create", "repository /etc/k", ""),
-            ("identity", "role a of b on project c: grant", "identity object", "grant", "role a of b on project c", ""),
-            ("resources", "network n: mtu 1 -> 2", "resource", "change", "network n", "mtu 1 -> 2"),
-            ("ovs_bridges", {"name": "br-ex", "reason": "mtu"}, "bridge", "change", "br-ex", "mtu"),
-            ("ovs_bridges", {"name": "/etc/x", "reason": "created"}, "file", "create", "/etc/x", ""),
-            ("secrets", "secret a generated", "secret", "generate", "secret a", ""),
-            ("certificates", "front.crt made: missing", "certificate", "make", "front.crt", "missing"),
-            ("remnants", "guest instance-1 ended", "remnant", "end", "guest instance-1", ""),
-        ],
-    )  # fmt: skip
-    def test_every_module(self, module, told, kind, verb, name, detail):
-        result = {"changed": True, "changes": [told]}
-        for action in (module, f"cairn.openstack.{module}"):
-            assert run_changes.read(action, "Task", result) == [Change(kind, verb, name, detail)]
+    def test_what_modules_return(self):
+        changes = [returned("unit", "restart", "nova-api", "/a, /b"), returned("database", "create", "nova")]
+        assert run_changes.read("Task", {"changed": True, "changes": changes}) == [
+            Change("unit", "restart", "nova-api", "/a, /b"),
+            Change("database", "create", "nova"),
+        ]
+        assert run_changes.read("Task", {"changed": False, "changes": changes}) == []
+        loop = {"results": [{"changed": True, "changes": changes[:1]}, {"changed": True, "changes": changes[1:]}]}
+        assert [change.name for change in run_changes.read("Task", loop)] == ["nova-api", "nova"]
 
-    def test_unchanged_or_unknown(self):
-        assert run_changes.read("units", "Units", {"changed": False, "changes": ["a started"]}) == []
-        assert run_changes.read("command", "Host name", {"changed": True}) == [Change("step", "change", "Host name")]
+    @pytest.mark.parametrize(
+        "found", [None, [], {"x": 1}, ["nova-api restarted"], [{"kind": "file", "verb": "create", "name": "/a"}, 1]]
+    )
+    def test_what_others_return_is_a_step(self, found):
+        assert run_changes.read("Host name", {"changed": True, "changes": found}) == [
+            Change("step", "change", "Host name")
+        ]
 
     def test_each_change_has_its_own_diff(self):
         diffs = [{"before_header": "user a", "after": 1}, {"before_header": "user a", "after": 2}]
-        result = {"changed": True, "changes": ["user a: create", "user a: set password"], "diff": diffs}
-        assert [change.diff for change in run_changes.read("identity", "x", result)] == [(diffs[0],), (diffs[1],)]
-        # One that is left out, as of a file that is a program.
-        result = {"changed": True, "changes": ["b: create", "user a: create"], "diff": diffs[:1]}
-        assert [change.diff for change in run_changes.read("identity", "x", result)] == [(), (diffs[0],)]
+        changes = [returned("user", "create", "a"), returned("user", "change", "a", "password")]
+        result = {"changed": True, "changes": changes, "diff": diffs}
+        assert [change.diff for change in run_changes.read("x", result)] == [(diffs[0],), (diffs[1],)]
+        # One of all changes says nothing new.
+        for diff in (listed(changes), diffs[:1]):
+            assert [change.diff for change in run_changes.read("x", {**result, "diff": diff})] == [(), ()]
+
+
+class TestCeph:
+    """A plan says what changes in Ceph: all of it was told as a step."""
+
+    CHANGES = (
+        ("Ceph user", "create", "client.glance"),
+        ("Ceph pool", "change", "images", "size 2 -> 3"),
+        ("Ceph device", "drain", "osd.3", "the inventory has it no more"),
+    )
+
+    def run(self, check):
+        result = {"changed": True, "changes": [returned(*change) for change in self.CHANGES]}
+        run = Run(check=check)
+        run.begin_phase("Ceph")
+        run.begin_step("Ceph's users, pools and devices", "cairn.openstack.ceph")
+        run.ok("storage1", "storage1", "cairn.openstack.ceph", run.step.name, result)
+        return run
+
+    def test_counted(self):
+        text, _colour = run_text.plan_line(self.run(True), ["storage1"])
+        assert text == "Plan: 1 Ceph user, 1 Ceph pool, 1 Ceph device on storage1"
+
+    @pytest.mark.parametrize(
+        ("check", "lines"),
+        [
+            (True, ["would drain Ceph device osd.3: the inventory has it no more"]),
+            (False, ["drained Ceph device osd.3: the inventory has it no more"]),
+        ],
+    )
+    def test_told(self, check, lines):
+        run = self.run(check)
+        shown = run_text.change_lines(run, run.changes, ["storage1", "other"], 120, None)
+        words = [" ".join(line.replace("storage1", "").split()) for line, _colour in shown]
+        assert [line for line in words if "osd.3" in line] == lines
 
 
 PAGES = {
@@ -63,7 +85,7 @@ PAGES = {
     ("kind", "name", "page"),
     [
         ("file", "/etc/nova/nova.conf", "nova"),
-        ("database account", "grant on nova_api to nova@%", "nova"),
+        ("database grant", "nova@% on nova_api", "nova"),
         ("file", "/etc/default/api", "nova"),
         ("file", "/etc/default/api-other", ""),
         ("package", "chrony", "base"),
@@ -79,6 +101,14 @@ def test_a_unit_is_counted_once():
     unit = [Change("unit", verb, "nova-api") for verb in ("enable", "start")]
     assert run_changes.counts([("a", change) for change in unit]) == {"unit": {"start": 1}}
     assert run_changes.counts([("a", unit[1]), ("b", unit[1])]) == {"unit": {"start": 2}}
+
+
+def test_a_ring_is_counted_once_and_each_step_of_a_schema():
+    """Several devices of one ring change; a schema has several steps, and so has a task in a loop."""
+    ring = [("a", Change("ring", "change", "object", f"storage{number}/d added")) for number in range(3)]
+    assert run_changes.counts(ring) == {"ring": {"change": 1}}
+    steps = [("a", Change("schema step", "run", "nova", command)) for command in ("api_db sync", "db sync")]
+    assert run_changes.counts(steps) == {"schema step": {"run": 2}}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +207,7 @@ class TestCauses:
         [
             ({"silent": {"nova-api": "refused", "glance-api": "refused"}}, ["glance-api", "nova-api"]),
             ({"msg": "failed\n--- nova-api\nwords"}, ["nova-api"]),
-            ({"msg": "schema nova: nova-manage db sync: exit code 1"}, ["nova"]),
+            ({"msg": "run schema step nova: nova-manage db sync: exit code 1"}, ["nova"]),
             ({"msg": "something"}, []),
         ],
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings
 from ansible_collections.cairn.openstack.plugins.modules import swift_rings as swift_rings_module
+from told import in_words
 
 HOUR = 3600
 
@@ -64,7 +65,7 @@ class Folder:
         if told and not check:
             for path, data in found.files():
                 (self.path / path).write_bytes(data)
-        return told
+        return in_words(told)
 
     def places(self):
         """Return the devices of each partition by their names, as those see it that read the ring."""
@@ -94,7 +95,7 @@ def moved(before, after):
 
 class TestNew:
     def test_it_is_made(self, folder):
-        assert folder.run(ring()) == ["object ring created: 256 partitions, 3 replicas, 3 devices of 3 hosts"]
+        assert folder.run(ring()) == ["create ring object: 256 partitions, 3 replicas, 3 devices of 3 hosts"]
         assert all(len({name.split("/")[0] for name in row}) == 3 for row in folder.places())
 
     def test_it_stays(self, made):
@@ -110,8 +111,8 @@ class TestNew:
 
     def test_a_plan_on_a_bare_host_needs_no_library(self, tmp_path):
         found = swift_rings.Ring(ring(), 0, str(tmp_path))
-        assert found.reconcile(lambda: None, 0, True, True) == [
-            "object ring created: 256 partitions, 3 replicas, 3 devices of 3 hosts"
+        assert in_words(found.reconcile(lambda: None, 0, True, True)) == [
+            "create ring object: 256 partitions, 3 replicas, 3 devices of 3 hosts"
         ]
         with pytest.raises(swift_rings.NoLibrary):
             found.reconcile(lambda: None, 0, True, False)
@@ -126,8 +127,8 @@ class TestGrown:
         before = made.places()
         told = made.run(ring(hosts=4))
         after = moved(before, made.places())
-        assert told[0] == "object ring: storage4/d1 added with weight 100"
-        assert told[1].startswith(f"object ring: {sum(after)} of 256 partitions move one replica, 25.0 %")
+        assert told[0] == "change ring object: storage4/d1 added with weight 100"
+        assert told[1].startswith(f"change ring object: {sum(after)} of 256 partitions move one replica, 25.0 %")
         assert max(after) == 1
         assert sum(after) == 192  # a quarter of all replicas
         assert made.run(ring(hosts=4)) == []
@@ -153,7 +154,7 @@ class TestGrown:
             folder.run(grown)
         assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places())
         told = folder.run(grown)
-        assert told == ["object ring: replicas go onto different hosts first, and by weight second"]
+        assert told == ["change ring object: replicas go onto different hosts first, and by weight second"]
         assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places()), (
             "moved within min_part_hours"
         )
@@ -170,7 +171,7 @@ class TestGrown:
         folder.run(ring())
         before = folder.places()
         folder.now += HOUR / 2
-        assert folder.run(ring(hosts=4)) == ["object ring: storage4/d1 added with weight 100"]
+        assert folder.run(ring(hosts=4)) == ["change ring object: storage4/d1 added with weight 100"]
         assert moved(before, folder.places()) == [0] * 256
         assert "30 minutes" in folder.waiting[0]
         assert folder.run(ring(hosts=4)) == []
@@ -182,7 +183,7 @@ class TestGrown:
         made.run(ring(hosts=4, replicas=3))
         made.now += 2 * HOUR
         before = made.places()
-        assert made.run(ring(hosts=4, replicas=4))[0] == "object ring: 3 replicas become 4"
+        assert made.run(ring(hosts=4, replicas=4))[0] == "change ring object: 3 replicas become 4"
         assert all(len(row) == 4 for row in made.places())
         assert max(moved(before, made.places())) <= 1
 
@@ -193,7 +194,7 @@ class TestGrown:
         wanted["devices"][3]["weight"] = 50.0
         before = made.places()
         told = made.run(wanted)
-        assert told[0] == "object ring: storage4/d1 weight 100 becomes 50"
+        assert told[0] == "change ring object: storage4/d1 weight 100 becomes 50"
         left = {name for was, now in zip(before, made.places(), strict=True) for name in was - now}
         assert left == {"storage4/d1"}
 
@@ -201,7 +202,7 @@ class TestGrown:
         wanted = ring()
         wanted["devices"][0]["ip"] = "192.0.2.99"
         before = made.places()
-        assert made.run(wanted) == ["object ring: storage1/d1 ip 192.0.2.1 becomes 192.0.2.99"]
+        assert made.run(wanted) == ["change ring object: storage1/d1 ip 192.0.2.1 becomes 192.0.2.99"]
         assert moved(before, made.places()) == [0] * 256
         assert made.run(wanted) == []
 
@@ -212,14 +213,14 @@ class TestShrunk:
         made.now += 2 * HOUR
         before = made.places()
         told = made.run(ring(hosts=3))
-        assert told[0] == "object ring: storage4/d1 has left the inventory and is drained of 192 partitions"
+        assert told[0] == "change ring object: storage4/d1 has left the inventory and is drained of 192 partitions"
         after = moved(before, made.places())
         assert (max(after), sum(after)) == (1, 192)
         assert not any("storage4/d1" in row for row in made.places())
         assert made.run(ring(hosts=3)) == [], "it may still hold data that others have not fetched"
         made.now += 2 * HOUR
         before = made.places()
-        assert made.run(ring(hosts=3)) == ["object ring: storage4/d1 removed, as it holds no partition any more"]
+        assert made.run(ring(hosts=3)) == ["change ring object: storage4/d1 removed, as it holds no partition any more"]
         assert made.places() == before
         assert made.run(ring(hosts=3)) == []
 
@@ -229,24 +230,24 @@ class TestShrunk:
         wanted["devices"][2]["device"] = "d9"
         before = made.places()
         assert made.run(wanted)[:2] == [
-            "object ring: storage3/d9 added with weight 100",
-            "object ring: storage3/d1 has left the inventory and is drained of 256 partitions",
+            "change ring object: storage3/d9 added with weight 100",
+            "change ring object: storage3/d1 has left the inventory and is drained of 256 partitions",
         ]
         assert moved(before, made.places()) == [1] * 256
         assert all({"storage1/d1", "storage2/d1", "storage3/d9"} == row for row in made.places())
         made.now += 2 * HOUR
-        assert made.run(wanted) == ["object ring: storage3/d1 removed, as it holds no partition any more"]
+        assert made.run(wanted) == ["change ring object: storage3/d1 removed, as it holds no partition any more"]
 
     def test_drained_by_its_weight_then_removed(self, made):
         wanted = ring(hosts=4)
         made.run(wanted)
         made.now += 2 * HOUR
         wanted["devices"][3]["weight"] = 0.0
-        assert made.run(wanted)[0] == "object ring: storage4/d1 weight 100 becomes 0"
+        assert made.run(wanted)[0] == "change ring object: storage4/d1 weight 100 becomes 0"
         assert not any("storage4/d1" in row for row in made.places())
         made.now += 2 * HOUR
         assert made.run(wanted) == []
-        assert made.run(ring()) == ["object ring: storage4/d1 removed, as it holds no partition any more"]
+        assert made.run(ring()) == ["change ring object: storage4/d1 removed, as it holds no partition any more"]
 
     def test_two_hosts_at_once_lose_no_partition_two_replicas(self, folder):
         folder.run(ring(hosts=6))
@@ -280,7 +281,7 @@ class TestRepair:
     def test_a_lost_ring_is_made_of_its_builder(self, made):
         before = (made.path / "object.ring.gz").read_bytes()
         (made.path / "object.ring.gz").unlink()
-        assert made.run(ring()) == ["object ring: its file is not the builder's, and is made anew"]
+        assert made.run(ring()) == ["change ring object: its file is not the builder's, and is made anew"]
         assert (made.path / "object.ring.gz").read_bytes() == before
 
     def test_an_older_builder_is_refused(self, made):

@@ -62,14 +62,16 @@ def accounts(wanted: list[dict], state: State, monitor: Monitor | None) -> list[
             continue
         before = {**found["caps"], "key": "(set)"} if found else {}
         after = {**account["caps"], "key": "(set)" if not found or found["key"] == account["key"] else "(another)"}
-        deed = "create" if not found else "key" if found["caps"] == account["caps"] else "rights"
+        what = "" if not found else "key" if found["caps"] == account["caps"] else "capabilities"
         changes.append(
             Change(
-                f"account {name}",
-                deed,
+                "Ceph user",
+                "change" if found else "create",
+                name,
                 before,
                 after,
                 lambda account=account: monitor.tell("auth import", keyring(account)),
+                what,
             )
         )
     return changes
@@ -84,8 +86,9 @@ def rules(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
     """Return the changes to placement rules."""
     return [
         Change(
-            f"placement rule {_rule(apart)}",
+            "Ceph placement rule",
             "create",
+            _rule(apart),
             {},
             {"copies on different": f"{apart}s"},
             lambda apart=apart: monitor.tell(
@@ -118,14 +121,15 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
         if before == after:
             continue
         new = {key: value for key, value in after.items() if before.get(key) != value}
-        deed = "create" if not found else ", ".join(f"{key} {before[key]} -> {value}" for key, value in new.items())
         changes.append(
             Change(
-                f"pool {pool['name']}",
-                deed,
+                "Ceph pool",
+                "change" if found else "create",
+                pool["name"],
                 before,
                 after,
                 lambda pool=pool, new=new, there=bool(found): _set(monitor, pool, new, there),
+                ", ".join(f"{key} {before[key]} -> {value}" for key, value in new.items()) if found else "",
             )
         )
     return changes

@@ -29,32 +29,36 @@ def devices(kept: set[str], state: State, host: str, monitor: Monitor | None) ->
     for number, weight in sorted(state.weights.get(host, {}).items()):
         if names.get(number) in kept:
             if not weight:
-                changes.append(_weighed(number, weight, _size(number, monitor), "fill again", monitor))
+                changes.append(_weighed("refill", number, weight, _size(number, monitor), monitor))
         elif weight:
-            changes.append(_weighed(number, weight, 0.0, "empty, as the inventory has it no more", monitor))
+            changes.append(_weighed("drain", number, weight, 0.0, monitor, "the inventory has it no more"))
         elif why := _needed(number, monitor):
             staying.append(f"osd.{number} stays until its device is empty; a later run removes it. {why}")
         else:
             changes.append(
                 Change(
-                    f"device of osd.{number}",
-                    "remove, as it is empty",
+                    "Ceph device",
+                    "remove",
+                    f"osd.{number}",
                     {"daemon": f"osd.{number}"},
                     {},
                     lambda number=number: _remove(number, monitor),
+                    "it is empty",
                 )
             )
     return changes, staying
 
 
-def _weighed(number: int, before: float, after: float, deed: str, monitor: Monitor) -> Change:
+def _weighed(verb: str, number: int, before: float, after: float, monitor: Monitor, why: str = "") -> Change:
     """Return the change of a device's weight."""
     return Change(
-        f"device of osd.{number}",
-        deed,
+        "Ceph device",
+        verb,
+        f"osd.{number}",
         {"weight": before},
         {"weight": after},
         lambda: monitor.tell("osd crush reweight", name=f"osd.{number}", weight=after),
+        why,
     )
 
 
@@ -90,11 +94,13 @@ def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[C
     """Return the changes to the list of monitors: those that are not *wanted* go, if any are."""
     return [
         Change(
-            f"monitor {name}",
-            "remove, as the inventory has it elsewhere",
+            "Ceph monitor",
+            "remove",
+            name,
             {"monitor": name},
             {},
             lambda name=name: _forget(name, wanted, monitor),
+            "the inventory has it elsewhere",
         )
         for name in state.monitors
         if wanted and name not in wanted

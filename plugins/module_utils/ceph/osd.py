@@ -92,13 +92,15 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
             continue
         changes.append(
             Change(
-                f"device {path}",
-                f"serve again as osd.{known['osd']}" if served else "take",
+                "Ceph device",
+                "repair" if served else "add",
+                path,
                 {"daemon": f"osd.{known['osd']}", "runs": False} if served else {},
                 {"daemon": f"osd.{known['osd']}" if known else "a new one", "runs": True},
                 lambda device=device, name=name, known=known, served=served: _serve(
                     device, name, known, served, monitor
                 ),
+                f"osd.{known['osd']} does not serve it" if served else "",
             )
         )
     if faults:

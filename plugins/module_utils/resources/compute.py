@@ -118,7 +118,7 @@ class ComputeHost(Kind):
 class Member(Kind):
     """A host's place in an aggregate. Declared hosts are all that it has; a host is in one zone only."""
 
-    name = "member"
+    name = "aggregate host"
 
     def items(self, params):
         aggregates = {item["name"]: item for item in params["aggregates"] if item["hosts"] is not None}
@@ -138,8 +138,8 @@ class Member(Kind):
     def key(self, item):
         return item["aggregate"], item["host"]
 
-    def title(self, key):
-        return "aggregate {}: host {}".format(*key)
+    def label(self, key):
+        return "{1} of {0}".format(*key)
 
     def found(self):
         for name, aggregate in self.cloud.aggregate.existing.items():

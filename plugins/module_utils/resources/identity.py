@@ -68,7 +68,7 @@ class Project(InDomain):
 class Quota(InDomain):
     """A declared project's limits. Every project has some, so they are updated only."""
 
-    name = "quota of project"
+    name = "quota"
 
     def items(self, params):
         return [item for item in params["projects"] if item["quota"] and item["state"] == "present"]
@@ -147,7 +147,7 @@ class User(InDomain):
 class Grant(Kind):
     """A user's role on a project. Others that the user has are left alone."""
 
-    name = "grant"
+    name = "role assignment"
 
     def items(self, params):
         return [
@@ -160,9 +160,9 @@ class Grant(Kind):
     def key(self, item):
         return (item["domain"], item["name"]), self.cloud.owner(item), item["role"]
 
-    def title(self, key):
+    def label(self, key):
         user, project, role = key
-        return f"user {user[1]}: role {role} on project {project[1]}"
+        return f"{role} of {user[1]} on project {project[1]}"
 
     def found(self):
         for grant in self.cloud.conn.identity.role_assignments(include_names=True):

@@ -71,8 +71,12 @@ class Kind:
         return self.existing[key].id
 
     def title(self, key: Any) -> str:
-        """Return what people call the object with that key."""
-        return f"{self.name} {key[-1] if isinstance(key, tuple) else key}"
+        """Return the kind and the name of the object with that key."""
+        return f"{self.name} {self.label(key)}"
+
+    def label(self, key: Any) -> str:
+        """Return the name of the object with that key."""
+        return key[-1] if isinstance(key, tuple) else key
 
     def items(self, params: dict) -> list[dict]:
         """Return what is declared of this kind."""
@@ -114,24 +118,24 @@ class Kind:
         """Return the changes to what is declared, and what of it is impossible."""
         changes, faults = [], []
         for item in self.items(params):
-            key, title = self.key(item), self.title(self.key(item))
+            key, label = self.key(item), self.label(self.key(item))
             thing = self.existing.get(key)
             before = flat(self.facts(thing)) if thing is not None else {}
             if item.get("state") == "absent":
                 if thing is not None:
-                    changes.append(self.change(title, "delete", before, {}, self.deletion(key)))
+                    changes.append(self.change("delete", label, before, {}, self.deletion(key)))
                 continue
             fields = self.declared(item)
             if thing is None:
                 fields = {field: value for field, value in fields.items() if value is not None}
-                changes.append(self.change(title, "create", {}, {"name": title, **fields}, self.creation(item, fields)))
+                changes.append(self.change("create", label, {}, {"name": label, **fields}, self.creation(item, fields)))
                 continue
             new = differing(before, fields)
-            faults += [f"{title}: {why}" for why in self.faults(item, new)]
+            faults += [f"{self.title(key)}: {why}" for why in self.faults(item, new)]
             if new:
                 old = {field: before.get(field) for field in new}
-                deed = ", ".join(f"{field} {old[field]} -> {value}" for field, value in new.items())
-                changes.append(self.change(title, deed, old, new, self.renewal(key, new, item)))
+                detail = ", ".join(f"{field} {old[field]} -> {value}" for field, value in new.items())
+                changes.append(self.change("change", label, old, new, self.renewal(key, new, item), detail))
         return changes, faults
 
     def declared(self, item: dict) -> dict:
@@ -143,14 +147,14 @@ class Kind:
             for field, value in flat({name: given}).items()
         }
 
-    def change(self, title: str, deed: str, before: dict, after: dict, apply) -> Change:
+    def change(self, verb: str, label: str, before: dict, after: dict, apply, detail: str = "") -> Change:
         """Return a change whose errors are told as words."""
 
         def make():
             with told():
                 apply()
 
-        return Change(title, deed, before, after, make)
+        return Change(self.name, verb, label, before, after, make, detail)
 
     def creation(self, item: dict, fields: dict):
         """Return what makes the object and remembers it for those who refer to it."""

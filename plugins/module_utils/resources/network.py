@@ -178,7 +178,7 @@ class Router(Owned):
 class Interface(Kind):
     """A router's place in a subnet. Others that the router has are left alone."""
 
-    name = "interface"
+    name = "router interface"
 
     def items(self, params):
         return [
@@ -191,8 +191,8 @@ class Interface(Kind):
     def key(self, item):
         return self.cloud.router.key(item), item["subnet"]
 
-    def title(self, key):
-        return f"router {key[0][1]}: interface in subnet {key[1]}"
+    def label(self, key):
+        return f"{key[0][1]} in subnet {key[1]}"
 
     def found(self):
         subnets = {subnet.id: key[1] for key, subnet in self.cloud.subnet.existing.items()}

@@ -79,7 +79,8 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
 
     :raises yaml.YAMLError: a file is no YAML.
     """
-    directory = template(variables.get("catalog_dir") or "")
+    given = variables.get("catalog_dir")
+    directory = template(given) if given else ""
     found = {name: trusted(load(path)) for name, path in files(directory if os.path.isdir(directory) else "").items()}
     extra = variables.get("catalog_extra") or {}
     extra = extra if isinstance(extra, Mapping) else template(extra)
