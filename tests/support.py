@@ -20,6 +20,8 @@ from typing import Any
 import testinfra
 
 ROOT = Path(__file__).parent.parent
+# The plan of the bare hosts, in the scenario's directory.
+BARE_PLAN = "bare-plan.json"
 # The columns of the table of what a storage host's power loss did.
 POWER = ("what", "acknowledged", "of them before the loss", "lost", "whole again, after the host is back")
 # And of disks that died.

@@ -18,8 +18,6 @@ description:
   - The extra variable C(plan_out) names a file that gets all changes and failures as JSON, readable by its owner alone.
   - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 when the plan has something to do.
     Those of failures (2) and unreachable hosts (4) stay.
-  - Keeps the collection's modules as Ansible packs them for a host from one run to the next, in the folder
-    C(cairn_payloads) of C(ANSIBLE_HOME), a folder in it for each state of the code.
 author: The Cairn authors (@cairn)
 requirements:
   - set as C(stdout_callback) in the configuration
@@ -51,7 +49,6 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.cairn.openstack.plugins.plugin_utils import run_text
 from ansible_collections.cairn.openstack.plugins.plugin_utils.live_line import LiveLine
-from ansible_collections.cairn.openstack.plugins.plugin_utils.payloads import Payloads
 from ansible_collections.cairn.openstack.plugins.plugin_utils.remedies import remedy
 from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Failure, Run
 
@@ -78,9 +75,6 @@ class CallbackModule(Default):
         self._play_names = []
         self._failures = []
         self._live = None
-        # The only plugin that Ansible's own process runs before there are workers, and after them.
-        self._payloads = Payloads()
-        self._payloads.fill()
 
     # What happens
 
@@ -250,7 +244,6 @@ class CallbackModule(Default):
             ]
         )
         last = self._playbooks == len(context.CLIARGS.get("args") or ())
-        self._payloads.keep()
         self._write_timing()
         written = self._write_plan()
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)

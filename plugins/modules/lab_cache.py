@@ -26,9 +26,9 @@ options:
     description: What the names of the lab start with.
     type: str
     default: cairn
-  address:
-    description: The address to listen on.
-    type: str
+  networks:
+    description: The network of each segment; the cache listens on this machine's address in C(management).
+    type: dict
     required: true
   port:
     description: The port to listen on.
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 - name: Start the package cache
   cairn.openstack.lab_cache:
     directory: /var/lib/cairn-lab
-    address: 10.203.0.1
+    networks: {management: 10.203.0.0/24}
 """
 
 RETURN = r"""
@@ -69,6 +69,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import Lab
 
 
 def apply(lab, params, check_mode):
+    params = {**params, "address": lab.gateway("management")}
     before = cache.current(lab)
     after = cache.wanted(lab, params["state"], before, params)
     changed = before != after
@@ -87,7 +88,7 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "directory": {"type": "path", "required": True},
             "prefix": {"type": "str", "default": "cairn"},
-            "address": {"type": "str", "required": True},
+            "networks": {"type": "dict", "required": True},
             "port": {"type": "int", "default": 3142},
             "upstream": {"type": "str", "default": ""},
         },

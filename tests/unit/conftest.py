@@ -36,6 +36,15 @@ def pages():
 
 
 @pytest.fixture
+def site(tmp_path, monkeypatch):
+    """An inventory for preflight."""
+    from preflight_site import Site
+
+    monkeypatch.chdir(tmp_path)
+    return Site(tmp_path)
+
+
+@pytest.fixture
 def run_module(capsys, tmp_path_factory, monkeypatch):
     """Run a module's main() with arguments as Ansible hands them over; returns its result."""
     from ansible.module_utils.testing import patch_module_args

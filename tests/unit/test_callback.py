@@ -20,6 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.changes import ret
 ACTION = """
 import time
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 
 class ActionModule(ActionBase):
@@ -29,6 +30,8 @@ class ActionModule(ActionBase):
         time.sleep(self._task.args.get("sleep", 0))
         says = dict(self._task.args["says"])
         warnings = says.pop("warns", [])
+        if "prints" in says:
+            Display().display(says.pop("prints"))
         return {"msg": "", "failed": self._task.args.get("fail", False), "warnings": warnings, **says}
 """
 MODULES = ("packages", "config_files", "units", "databases", "secrets", "service_health", "anything")
@@ -335,9 +338,9 @@ def terminal(tmp_path, monkeypatch):
 
 def test_on_a_terminal(playbook, terminal):
     """A last line tells what goes on, and leaves no trace in what stays."""
-    aloud = {"name": "Aloud", "cairn.openstack.aloud": {"argv": ["echo", "its own words"]}, "run_once": True}
+    prints = task("Prints", "anything", {"prints": "its own words"}, run_once=True)
     slow = task("Packages", "packages", {"changed": True, "changes": installed("chrony")}, sleep=1.5)
-    ran = terminal(playbook.command({"Every node": [slow, aloud, file_task()]}, "--diff"))
+    ran = terminal(playbook.command({"Every node": [slow, prints, file_task()]}, "--diff"))
     assert ran.status == 0
     assert re.search(r"\r\x1b\[K\[1/1\] Every node: Packages  0:0\d", ran.said)
     # What stays of a line is what came after its last erasure.

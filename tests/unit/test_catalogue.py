@@ -106,8 +106,9 @@ def test_null_removes_a_shipped_option(lamp):
 
 
 def test_null_removes_a_common_option(lamp):
-    conf = lamp_conf(lamp, {"lamp.conf": {"oslo_messaging_rabbit": {"heartbeat_in_pthread": None}}})
-    assert "heartbeat_in_pthread" not in conf["oslo_messaging_rabbit"]
+    assert "heartbeat_rate" in lamp_conf(lamp)["oslo_messaging_rabbit"]
+    conf = lamp_conf(lamp, {"lamp.conf": {"oslo_messaging_rabbit": {"heartbeat_rate": None}}})
+    assert "heartbeat_rate" not in conf["oslo_messaging_rabbit"]
 
 
 def test_a_user_may_add_a_file(lamp):

@@ -316,6 +316,29 @@ class TestPlaybooks:
                 assert (role["role"] if isinstance(role, dict) else role).startswith("cairn.openstack.")
 
 
+class TestScenarios:
+    STEPS = tuple(
+        (path.parent, *step.split())
+        for path in sorted((ROOT / "molecule").glob("*/molecule.yml"))
+        for step in load(path)["scenario"]["test_sequence"]
+    )
+
+    def test_what_they_name_is_there(self):
+        """Molecule passes over a directory without tests and says only a word."""
+        tests = {
+            (scenario / path).resolve() for scenario, step, *paths in self.STEPS if step == "verify" for path in paths
+        }
+        assert [path for path in tests if not list(path.glob("test_*.py"))] == []
+        assert tests == {path.parent for path in (ROOT / "tests/lifecycle").rglob("test_*.py")}
+
+    def test_whoever_uses_the_cloud_looks_at_it(self):
+        """The tests in tests/cloud come after the playbook that uses it."""
+        steps = [step for _scenario, *step in self.STEPS]
+        after = [steps[at + 1] for at, step in enumerate(steps) if step == ["side_effect", "../shared/verify.yml"]]
+        assert len(after) == steps.count(["verify"])
+        assert all(step == ["verify"] for step in after)
+
+
 def test_storage_hosts_restart_one_by_one(root):
     """Two at a time may hold all copies of an object, and every monitor."""
     plays = {play.get("hosts"): play for play in yaml.safe_load((root / "playbooks/site.yml").read_text())}

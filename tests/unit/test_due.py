@@ -4,104 +4,231 @@
 from __future__ import annotations
 
 import grp
+import importlib
+import json
 import os
 import pwd
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils import (
+    bridges_host,
     databases,
     due,
     first_sync,
     identity,
     keystone_keys,
+    mariadb,
     message_users,
     ovs_bridges,
     schemas,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, Unreachable
+from test_identity import WANTED, Cloud
+from test_identity import settle as settle_identity
 
-KEY = "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="
 CHANGE = Change("file", "create", "anything", {}, {}, lambda: None)
 STEP = {"run": "nova-manage db sync", "user": "nova", "unless": {"database": "nova", "query": "SELECT 1"}}
-USER = {"name": "nova", "password": "hunter22"}
-OPTIONS = {
-    "databases": {"databases": [{"name": "nova", "user": "nova", "password": "hunter22"}]},
-    "message_users": {"admin": {"name": "cairn", "password": "a"}, "users": []},
-    "schemas": {"schemas": [{"name": "nova", "steps": [STEP]}]},
-    "identity": {"auth": {"url": "http://127.0.0.1:1", "password": "a"}, "region": "r", "users": [USER]},
-    "ovs_bridges": {"bridges": [{"name": "br-ex"}]},
-}
-# What each one's module compares, and what that returns: nothing to do, something, and that nobody answered.
-COMPARED = {
-    "databases": (databases, "compute", ([], True), ([CHANGE], True), ([], False)),
-    "message_users": (message_users, "compute", ([], True), ([CHANGE], True), ([], False)),
-    "schemas": (schemas, "compute", ([], [], True), ([CHANGE], [], True), ([], [], False)),
-    "identity": (identity, "compute", ([], True), ([CHANGE], True), ([], False)),
-    "ovs_bridges": (
-        ovs_bridges,
-        "bring",
-        {"changed": False, "warnings": []},
-        {"changed": True, "warnings": []},
-        {"changed": False, "warnings": ["Open vSwitch does not answer"]},
-    ),
-}
+SCHEMAS = {"schemas": [{"name": "nova", "steps": [STEP]}]}
 
 
-def asked(name):
-    return due.due({name: {"module": name, "options": OPTIONS[name]}})[name]
+class Database:
+    """A server that holds Nova's database with its user, or nothing."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def rows(self, statement, _values=()):
+        if "mysql." not in statement and "schemata" not in statement and not self.whole:
+            raise mariadb.Missing(statement)
+        if not self.whole:
+            return []
+        stored = {"plugin": databases.PLUGIN, "authentication_string": databases.native_hash("hunter22")}
+        return [{"n": "nova", "User": "nova", "Host": "%", "Db": "nova", "All_priv": "Y", "Priv": json.dumps(stored)}]
 
 
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    monkeypatch.setattr(identity, "proven", lambda users: {("Default", user["name"]) for user in users})
+class Broker:
+    """RabbitMQ's API with Nova's user, or as its package leaves it, or nobody there."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def wait(self, _path, _seconds):
+        pass
+
+    def get(self, path):
+        if self.state == "away":
+            raise Unreachable("refused")
+        if self.state == "bare":
+            return {"users": [], "vhosts": [{"name": "/"}], "permissions": []}[path.split("/")[-1].split("?")[0]]
+        return {
+            "users": [stored("cairn", "administrator"), stored("nova")],
+            "vhosts": [{"name": "/"}, {"name": "nova", "default_queue_type": "quorum"}],
+            "permissions": [allowed("cairn", "/"), allowed("nova", "nova")],
+        }[path.split("/")[-1].split("?")[0]]
 
 
-@pytest.mark.parametrize("name", COMPARED)
-def test_due_is_what_would_change_or_cannot_be_told(monkeypatch, name):
-    module, function, *answers = COMPARED[name]
-    seen = []
-    for answer, expected in zip(answers, (False, True, True), strict=True):
-        monkeypatch.setattr(module, function, lambda *given, answer=answer: (seen.append(given), answer)[1])
-        assert asked(name) is expected
-    assert all(given[-1] is True for given in seen)  # in check mode
+def stored(name, *tags):
+    digest = message_users.salted_hash("hunter22", b"1234")
+    return {"name": name, "tags": list(tags), "password_hash": digest, "hashing_algorithm": message_users.HASHING}
 
 
-@pytest.mark.parametrize(("name", "error"), [("databases", Failed("refused")), ("ovs_bridges", BridgesError("br-ex"))])
-def test_an_error_is_for_the_module_to_tell(monkeypatch, name, error):
-    module, function, *_answers = COMPARED[name]
-
-    def fail(*_given):
-        raise error
-
-    monkeypatch.setattr(module, function, fail)
-    assert asked(name) is True
+def allowed(user, vhost):
+    return {"user": user, "vhost": vhost, **message_users.EVERYTHING}
 
 
-def test_a_password_that_has_to_be_tried_is_due(monkeypatch):
-    monkeypatch.setattr(identity, "compute", lambda *_given: ([], True))
-    assert asked("identity") is False
-    monkeypatch.setattr(identity, "proven", lambda _users: set())
-    assert asked("identity") is True
+def on_a_server(state, patch, tmp_path):
+    """MariaDB is in that state."""
+
+    def reach(*_arguments):
+        if state == "refused":
+            raise Failed("MariaDB refuses root")
+        return None if state == "away" else Database(state == "whole")
+
+    # A server that is away is presumed to hold what is on its disk.
+    (tmp_path / "nova").mkdir()
+    patch(mariadb, "DATADIR", str(tmp_path))
+    patch(databases, "reach", reach)
+    patch(schemas, "reach", reach)
 
 
-def test_a_mark_that_a_killed_run_left_is_due(monkeypatch, tmp_path):
-    monkeypatch.setattr(schemas, "compute", lambda *_given: ([], [], True))
-    monkeypatch.setattr(first_sync, "FOLDER", str(tmp_path))
-    assert asked("schemas") is False
-    (tmp_path / "nova").touch()
-    assert asked("schemas") is True
-    assert (tmp_path / "nova").exists()
+def for_databases(state, patch, tmp_path):
+    on_a_server(state, patch, tmp_path)
+    return {"databases": [{"name": "nova", "user": "nova", "password": "hunter22"}]}
 
 
-def test_keys_get_their_defaults_and_are_not_made(tmp_path):
+def for_schemas(state, patch, tmp_path):
+    on_a_server(state, patch, tmp_path)
+    patch(first_sync, "FOLDER", str(tmp_path / "marks"))
+    return SCHEMAS
+
+
+def for_message_users(state, patch, tmp_path):
+    def definitions():
+        raise Unreachable("no rabbitmqctl")
+
+    patch(message_users, "Api", lambda *_arguments, **_more: Broker(state))
+    patch(message_users, "_definitions", definitions)
+    patch(message_users, "DATADIR", str(tmp_path))
+    admin, nova = ({"name": name, "password": "hunter22"} for name in ("cairn", "nova"))
+    # Neither module lets a user be both wanted and removed.
+    return {"admin": admin, "users": [{**nova, "vhost": "nova"}], "remove": ["nova" if state == "refused" else "guest"]}
+
+
+def for_identity(state, patch, tmp_path):
+    class Stored:
+        """The hashes that Keystone's database has."""
+
+        def __init__(self, _socket):
+            pass
+
+        def rows(self, _statement):
+            return [
+                {"domain": one.get("domain", "Default"), "name": one["name"], "stored": "x"} for one in WANTED["users"]
+            ]
+
+    def refuse():
+        raise Unreachable("refused")
+
+    patch(identity, "Server", Stored)
+    patch(identity, "MEMORY", str(tmp_path / "identity.json"))
+    patch(identity, "holds_catalogue", lambda: state == "away")
+    keystone = Cloud(admin=state != "refused")
+    if state in ("whole", "away"):
+        settle_identity(keystone)
+    if state == "away":
+        keystone.enter = refuse
+    patch(identity, "Keystone", lambda _auth: keystone)
+    return {**WANTED, "bootstrap": state != "refused"}
+
+
+def for_keystone_keys(state, _patch, tmp_path):
     owner, group = pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0]
-    repository = {"path": str(tmp_path / "keys"), "keys": [KEY], "owner": owner, "group": group}
-    ask = {"keys": {"module": "keystone_keys", "options": {"repositories": [repository]}}}
-    assert due.due(ask) == {"keys": True}
+    keys = [] if state == "refused" else ["MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
+    repository = {"path": str(tmp_path / "keys"), "keys": keys, "owner": owner, "group": group}
+    if state == "whole":
+        keystone_keys.create(repository)
+    return {"repositories": [repository]}
+
+
+def for_ovs_bridges(state, patch, tmp_path):
+    fault = "ovs-vsctl: connection refused" if state == "away" else ""
+    patch(bridges_host, "read_host", lambda *_arguments: {"links": {}, "bridges": {}, "fault": fault})
+    patch(bridges_host, "read_json", lambda _path: None)
+    patch(ovs_bridges, "files", lambda _record: {})
+    patch(ovs_bridges, "unit_state", lambda: {"UnitFileState": "", "ActiveState": "inactive"})
+    patch(ovs_bridges, "TRIAL", str(tmp_path / "trial"))
+    if state == "refused":
+        (tmp_path / "trial").touch()
+    # A host without bridges is whole if none are wanted.
+    return {"bridges": [] if state == "whole" else [{"name": "br-ex"}]}
+
+
+HOSTS = {
+    "databases": for_databases,
+    "identity": for_identity,
+    "keystone_keys": for_keystone_keys,
+    "message_users": for_message_users,
+    "ovs_bridges": for_ovs_bridges,
+    "schemas": for_schemas,
+}
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """Make this machine look to a module like a host in a state; return the module's options.
+
+    The states: `whole`, where all is as it should be; `bare`; `away`, where nobody answers; `refused`, an error.
+    """
+    return lambda module, state: HOSTS[module](state, monkeypatch.setattr, tmp_path)
+
+
+def asked(module, options):
+    return due.due({"x": {"module": module, "options": options}})["x"]
+
+
+def test_every_module_has_its_host():
+    assert sorted(HOSTS) == sorted(due.VERBS)
+
+
+STATES = ("whole", "bare", "away", "refused")
+
+
+@pytest.mark.parametrize(
+    ("module", "state"),
+    # Files are never away.
+    [(module, state) for module in HOSTS for state in STATES if (module, state) != ("keystone_keys", "away")],
+)
+def test_due_is_what_the_module_would_change_or_cannot_tell(here, run_module, module, state):
+    """Both look at the same host, the module in check mode."""
+    options = here(module, state)
+    is_due = asked(module, options)
+    code = importlib.import_module(f"ansible_collections.cairn.openstack.plugins.modules.{module}")
+    result = run_module(code, options, check=True)
+    assert is_due is (state != "whole")
+    assert bool(result.get("failed")) is (state == "refused")
+    if state in ("whole", "bare"):
+        assert result["changed"] is is_due
+
+
+def test_a_password_that_has_to_be_tried_is_due(here, monkeypatch):
+    options = here("identity", "whole")
+    assert asked("identity", options) is False
+    monkeypatch.setattr(identity, "proven", lambda _users: set())
+    assert asked("identity", options) is True
+
+
+def test_a_mark_that_a_killed_run_left_is_due(here, tmp_path):
+    options = here("schemas", "whole")
+    assert asked("schemas", options) is False
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "nova").touch()
+    assert asked("schemas", options) is True
+    assert (tmp_path / "marks" / "nova").exists()
+
+
+def test_keys_are_not_made(here, tmp_path):
+    assert asked("keystone_keys", here("keystone_keys", "bare")) is True
     assert not (tmp_path / "keys").exists()
-    keystone_keys.create(repository)
-    assert due.due(ask) == {"keys": False}
 
 
 def test_the_same_module_twice(monkeypatch):

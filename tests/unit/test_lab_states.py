@@ -262,7 +262,7 @@ def test_the_cache_has_no_guessed_back_ends(lab):
 
 
 def test_the_cache_restarts_for_another_configuration(lab, monkeypatch):
-    options = {"state": "present", "address": "10.203.0.1", "port": 3142, "upstream": ""}
+    options = {"state": "present", "port": 3142, "upstream": ""}
     monkeypatch.setattr(cache, "current", lambda _lab: {"running": True, "configuration": "old"})
     done = []
     monkeypatch.setattr(cache, "start", lambda *args: done.append(args))

@@ -364,7 +364,11 @@ def nameless(line: str) -> str:
     return re.sub(r"\b([0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{15,})\b", "#", line)
 
 
-@pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: batch.replace(" ", "_"))
+@pytest.mark.parametrize(
+    "batch",
+    [pytest.param(name, marks=() if name == "few" else pytest.mark.long) for name in BATCHES],
+    ids=lambda name: name.replace(" ", "_"),
+)
 def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
     """The plan shows each row and nothing else, the run does just that, and all is as it was."""
     rows, broken = BATCHES[batch], table("broken", "broken", "what the plan says", "repaired", "seconds")

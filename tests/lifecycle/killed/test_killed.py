@@ -7,6 +7,7 @@ the witness) is the proof.
 
 from __future__ import annotations
 
+import pytest
 from points import OPTION, break_off, on_the_way
 from support import kill
 
@@ -14,7 +15,10 @@ from support import kill
 def pytest_generate_tests(metafunc):
     """Draw the points."""
     if "point" in metafunc.fixturenames:
-        metafunc.parametrize("point", on_the_way(metafunc.config.getoption("seed")), ids=str)
+        points = on_the_way(metafunc.config.getoption("seed"))
+        # What listens for secrets on command lines would hear nothing after a loss of power.
+        marks = {"power lost": pytest.mark.long}
+        metafunc.parametrize("point", [pytest.param(one, marks=marks.get(one.what, ())) for one in points], ids=str)
 
 
 def test_killed_in(playbooks, point):
@@ -22,6 +26,7 @@ def test_killed_in(playbooks, point):
     break_off(playbooks, point)
 
 
+@pytest.mark.long
 def test_the_next_run_repairs(playbooks):
     """A run after all that converges, and services may be started by their packages again."""
     playbooks.must("playbooks/site.yml")
@@ -29,6 +34,7 @@ def test_the_next_run_repairs(playbooks):
     assert left.changes == []
 
 
+@pytest.mark.long
 def test_killed_in_restarts(playbooks, witness):
     """A run that dies between a changed file and the restart owes the restart, and the next run pays it."""
     assert playbooks.broken_off("Hosts that owe a restart", 0, kill, OPTION)

@@ -1,14 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A dry run can be believed: it names what it would do, does nothing, and fails nowhere that a real run would not."""
+"""What the plan on bare hosts said is what the run did, but for what only the packages tell."""
 
 from __future__ import annotations
 
-import json
 import re
 
-from support import Told, Witness
+from support import BARE_PLAN, Told
 
-BARE = "bare-plan.json"
 # What only the packages tell, once they are there.
 #
 # They bring these files, which the plan creates and the run changes.
@@ -71,24 +69,9 @@ DISABLED = (
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def test_bare(playbooks):
-    """On bare hosts a plan ends without an error, and touches nothing; what it says is kept."""
-    # Kept for the day when the hosts are bare again.
-    witness = Witness(playbooks, playbooks.scenario)
-    witness.look("bare")
-    secrets = playbooks.scenario / "secrets" / "secrets.yml"
-    had = secrets.exists()  # from an earlier run of the scenario
-    plan = playbooks.told("--check", "--diff")
-    (playbooks.scenario / BARE).write_text(json.dumps(plan.document), encoding="utf-8")
-    kinds = {kind for _host, kind, _verb, _name in plan.objects}
-    assert kinds >= {"package", "file", "unit", "database", "user", "flavor"}
-    assert witness.differences("bare") == []
-    assert secrets.exists() == had, "a plan has generated secrets"
-
-
 def test_made(playbooks):
     """The run on bare hosts, molecule's converge, touched the same objects as the plan before it had said."""
-    plan, run = Told.read(playbooks.scenario / BARE), Told.read(playbooks.scenario / "told.json")
+    plan, run = Told.read(playbooks.scenario / BARE_PLAN), Told.read(playbooks.scenario / "told.json")
     assert (run.document["playbook"], run.document["check"], run.document["complete"]) == ("site.yml", False, True)
     unknown = {("file", "change", path) for path in BROUGHT} | {("file", "remove", path) for path in REMOVED}
     unknown |= {("file", "create", path) for path in MADE}
@@ -97,11 +80,3 @@ def test_made(playbooks):
     told, done = ({(*said[:3], ID.sub("ID", said[3])) for said in one.objects} for one in (plan, run))
     assert sorted(said for said in done - told if said[1:] not in unknown) == []
     assert sorted(said for said in told - done if said[1:] not in known_otherwise) == []
-
-
-def test_nothing_to_do(playbooks, witness):
-    """On a finished cloud a plan has nothing to say, and touches nothing."""
-    witness.look("finished")
-    plan = playbooks.told("--check", "--diff")
-    assert plan.lines == []
-    assert witness.differences("finished") == []

@@ -1,0 +1,371 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight of the hosts, by what was found on them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight import hosts, secrets, settings
+from preflight_site import CEPH, LVM, SWIFT, YML, both, device, given, probe, stored, three_controllers, told
+
+
+def listener(port, address="0.0.0.0", process="nginx", unit="nginx.service"):
+    return {"address": address, "port": port, "protocol": "tcp", "process": process, "unit": unit}
+
+
+def card(name, **changes):
+    """Return the cards of controller1, one of them changed."""
+    found = probe("192.0.2.11")["interfaces"]
+    return {**found, name: {**found[name], **changes}}
+
+
+VIP = {"cloud_internal_address": "192.0.2.9"}
+STORED = {"cloud_storage": [CEPH]}
+EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
+# Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the fault that follows.
+UNFIT = {
+    "an older release": (
+        {},
+        ("compute1", {"release": {"id": "debian", "version": "12", "codename": "bookworm"}}),
+        ("host compute1", "debian 12 bookworm", "debian 13", "Install Debian 13"),
+    ),
+    "another system": (
+        {},
+        ("compute1", {"release": {"id": "ubuntu", "version": "24.04", "codename": "noble"}}),
+        ("host compute1", "ubuntu 24.04 noble", "debian 13", "Install Debian 13"),
+    ),
+    "another processor": (
+        {},
+        ("compute1", {"architecture": "aarch64"}),
+        ("host compute1", "aarch64", "x86_64", "another machine"),
+    ),
+    "another process 1": ({}, ("compute1", {"init": "sysvinit"}), ("host compute1", "sysvinit", "systemd", "Boot it")),
+    "little memory": (
+        {},
+        ("controller1", {"memory_mb": 2000}),
+        (
+            "host controller1",
+            "2000 MiB of memory",
+            "2920 MiB or more: 790 nova (390 and 200 for each of 2 workers) + 480 neutron (180 and 150",
+            "fewer cloud_workers",
+        ),
+    ),
+    "little memory for its workers": (
+        {"cloud_workers": 8},
+        ("controller1", {"memory_mb": 6000}),
+        ("host controller1", "6000 MiB of memory", "for each of 8 workers", "fewer cloud_workers"),
+    ),
+    "little disk": (
+        {},
+        ("network1", {"disk_free_mb": 900}),
+        ("host network1", "900 MiB of free disk", "1000 MiB or more: 700 all + 300 network", "Make room"),
+    ),
+    "no disk to go on": (
+        {},
+        ("network1", {"disk_free_mb": 100, "cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
+        ("host network1", "100 MiB of free disk", "500 MiB or more: to go on", "Make room"),
+    ),
+    "a clock behind": (
+        {},
+        ("compute1", {"clock_offset": -3600.2}),
+        ("host compute1", "a clock 3600 s behind this machine's", "at most 30 s", "Set the clock"),
+    ),
+    "a clock ahead": (
+        {},
+        ("compute1", {"clock_offset": 3600.2, "time": time.time() + 3600}),
+        ("host compute1", "s ahead of this machine's", "at most 30 s", "Set the clock"),
+    ),
+    "a card that is missing": (
+        {"cloud_external_interface": "eth3"},
+        ("network1", {}),
+        (f"{YML}4, cloud_external_interface", "no interface eth3", "eth0 192.0.2.12/24", "host_vars"),
+    ),
+    "an address that no card has": (
+        {},
+        ("compute1", {"interfaces": probe("192.0.2.99")["interfaces"]}),
+        (
+            "cloud_address (not set) (host compute1)",
+            "192.0.2.13, which no card has",
+            "192.0.2.99/24",
+            "Set cloud_address",
+        ),
+    ),
+    "a tunnel without an address": (
+        {},
+        ("compute1", {"interfaces": {**probe("192.0.2.13")["interfaces"], "eth1": card("eth2")["eth2"]}}),
+        (f"{YML}3, cloud_tunnel_interface", "eth1 has no address", "a card with an address", "cloud_tunnel_address"),
+    ),
+    "an MTU that a card does not have": (
+        {"cloud_mtu": 1501, "cloud_external_interface": "", "cloud_tunnel_interface": "eth0"},
+        ("compute1", {}),
+        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every card", "lower cloud_mtu"),
+    ),
+    "networks that overlap": (
+        {},
+        ("controller1", {"interfaces": card("eth1", addresses=["192.0.3.1/23"])}),
+        ("host controller1", "eth0 in 192.0.2.0/24 and eth1 in 192.0.2.0/23, which overlap", "apart", "prefix length"),
+    ),
+    "an external network that overlaps": (
+        {"cloud_external_network": "203.0.112.0/23"},
+        ("controller1", {}),
+        (f"{YML}5, cloud_external_network", "203.0.112.0/23, which overlaps with 203.0.113.0/24", "the same", "router"),
+    ),
+    "a time server that is unknown": (
+        {"cloud_time_servers": ["ntp.example.org"]},
+        ("compute1", {"unresolved": ["ntp.example.org"]}),
+        (f"{YML}7, cloud_time_servers", "ntp.example.org, which compute1 can't resolve", "DNS", "resolv.conf"),
+    ),
+    "a port of an API": (
+        {},
+        ("controller1", {"listening": [listener(5000)]}),
+        (
+            "host controller1",
+            "port 5000 at 0.0.0.0 is taken by nginx.service (nginx)",
+            "free for",
+            "disable --now nginx",
+        ),
+    ),
+    "a port of the front": (
+        {},
+        ("controller1", {"listening": [listener(443, "192.0.2.11")]}),
+        ("host controller1", "port 443 at 192.0.2.11", "free for haproxy", "Stop it"),
+    ),
+    "a port of the infrastructure": (
+        {},
+        ("controller1", {"listening": [listener(3306, "::", "postgres", "")]}),
+        ("host controller1", "port 3306 at :: is taken by postgres", "free for mariadb", "Stop it"),
+    ),
+    "a VIP outside": (
+        {"cloud_internal_address": "10.0.0.9"},
+        ("controller1", {}),
+        (f"{YML}7, cloud_internal_address", "10.0.0.9, which is outside", "192.0.2.0/24", "that network"),
+    ),
+    "a public VIP outside": (
+        {**VIP, "cloud_public_address": "10.0.0.9"},
+        ("controller1", {}),
+        (f"{YML}8, cloud_public_address", "10.0.0.9, in no network of controller1", "203.0.113.0/24", "a network that"),
+    ),
+    "a VIP that answers": (
+        VIP,
+        ("controller1", {"neighbours": {"192.0.2.9": "52:54:00:99:99:99"}}),
+        (f"{YML}7, cloud_internal_address", "which 52:54:00:99:99:99 answers for", "free", "Find who has it"),
+    ),
+    "another cloud's host": (
+        {},
+        ("controller1", {"cloud": {"identity": "other", "names": ["cloud"]}}),
+        (".secrets", "of a cloud that has other secrets", "the secrets of the cloud", "cloud_secrets_dir"),
+    ),
+    "a device that is not there": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
+        ("storage_devices", "no device /dev/sdb", "a block device", "/dev/disk/by-id"),
+    ),
+    "a device that is a folder": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "folder"}}}),
+        ("storage_devices", "/dev/sdb, which is a folder", "a block device", "Correct the path"),
+    ),
+    "a device that holds something": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "ext4", "mounted": "/srv"}}}),
+        ("storage_devices", "/dev/sdb, which holds ext4, mounted at /srv", "an empty device", "wipefs --all /dev/sdb"),
+    ),
+    "somebody else's disk for Swift": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "mounted": "/home"}}}),
+        ("storage_devices", "/dev/sdb, which holds xfs, mounted at /home", "an empty device", "wipefs --all /dev/sdb"),
+    ),
+    "a disk of Swift's that has died": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
+        ("storage_devices", "no device /dev/sdb", "a block device", "docs/swift.md"),
+    ),
+    "the gateway's port": (
+        {"cloud_storage": [{**CEPH, "serves": ["objects"]}]},
+        ("controller1", {"listening": [listener(7480)]}),
+        ("host controller1", "port 7480", "free for radosgw", "Stop it"),
+    ),
+    "no volume group": (
+        {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
+        ("storage2", {"volume_groups": ["vg0"]}),
+        ("cloud_storage", "no volume group cinder-volumes on storage2", "vg0", "vgcreate cinder-volumes"),
+    ),
+    "no card in a network of volumes": (
+        {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"], "networks": ["198.51.100.0/24"]}]},
+        ("storage2", {"volume_groups": ["cinder-volumes"]}),
+        ("cloud_storage", "no address of storage2 in 198.51.100.0/24", "192.0.2.16/24", "take the network from lvm"),
+    ),
+    "an older copy of the secrets": (
+        {},
+        ("controller1", {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud", "lamp_database"]}}),
+        (".secrets", "it lacks lamp_database", "every secret of the cloud", "Get the newer folder"),
+    ),
+}
+FIT = {
+    "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
+    "ours on its own ports": (
+        {},
+        {
+            "listening": [
+                listener(5000, "127.0.0.1", "uwsgi", "keystone.service"),
+                listener(443, process="haproxy", unit="haproxy.service"),
+            ]
+        },
+    ),
+    "our instance of a unit": (
+        {"cloud_storage": [{**CEPH, "serves": ["objects"]}]},
+        {"listening": [listener(7480, "127.0.0.1", "radosgw", "ceph-radosgw@rgw.controller1.service")]},
+    ),
+    "systemd for epmd": ({}, {"listening": [listener(4369, "192.0.2.11", "systemd", "init.scope")]}),
+    "somebody on the loopback": ({}, {"listening": [listener(443, "127.0.0.1")]}),
+    "a VIP that we hold": (VIP, {"interfaces": card("eth0", addresses=["192.0.2.11/24", "192.0.2.9/32"])}),
+    "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
+    "its own cloud": ({}, {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
+    "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
+    "its own disk, not mounted": (
+        {"cloud_storage": [SWIFT]},
+        {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "owner": "swift"}}},
+    ),
+    "one network twice": ({}, {"interfaces": card("eth1", addresses=["192.0.2.12/24"])}),
+}
+
+
+AWAY = {"unreachable": True, "msg": "Task failed: ssh: No route to host"}
+
+
+class TestHosts:
+    def said(self, site, monkeypatch, changes=None, results=None, **more):
+        """Return the result for the site's hosts, each as *changes* has it, by the probe's *results*."""
+        facts = {}
+        (site.secrets / "secrets.yml").write_text("cloud: mine\n")
+        for group in site.hosts.values():
+            for name, host in group.items():
+                found = probe(host["ansible_host"], **(changes or {}).get(name, {}))
+                facts[name] = {"cairn_probe": found, "preflight_probe": {"ansible_facts": {}}}
+        for name, result in (results or {}).items():
+            facts[name] = {"preflight_probe": result}
+        return site.said(monkeypatch, "hosts", facts, **more)
+
+    def storage(self, site):
+        """Two storage hosts, the first with two devices."""
+        stored()(site)
+        site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16"}
+
+    @pytest.mark.parametrize(("values", "change", "parts"), UNFIT.values(), ids=UNFIT.keys())
+    def test_one_fault(self, site, monkeypatch, values, change, parts):
+        if "cloud_storage" in values:
+            self.storage(site)
+        given(**values)(site)
+        (fault,) = told(self.said(site, monkeypatch, dict([change])))
+        for part, text in zip(parts, fault, strict=True):
+            assert part in text
+
+    @pytest.mark.parametrize(("values", "found"), FIT.values(), ids=FIT.keys())
+    def test_no_fault(self, site, monkeypatch, values, found):
+        if "cloud_storage" in values:
+            self.storage(site)
+        given(**values)(site)
+        result = self.said(site, monkeypatch, {"storage1" if "devices" in found else "controller1": found})
+        assert result.get("msg") is None
+        assert result["ansible_facts"] == {"cairn_left_out": {}}
+
+    @pytest.mark.parametrize(("group", "fits"), [("cinder-volumes", True), ("", True), ("vg0", False), (None, False)])
+    def test_a_disk_of_a_volume_group(self, site, monkeypatch, group, fits):
+        """Ours, that of a run that was killed, somebody's, and one that nobody can read."""
+        both(stored(LVM, devices=1), device(backend="lvm"))(site)
+        found = {"/dev/sdb": {**EMPTY, "holds": "LVM2_member", "group": group}}
+        said = self.said(site, monkeypatch, {"storage1": {"devices": found}})
+        assert bool(said.get("failed")) is not fits
+        if not fits:
+            assert told(said)[0][1] == "/dev/sdb, which holds LVM2_member"
+
+    def test_all_at_once(self, site, monkeypatch):
+        names = ("an older release", "little memory", "little disk", "a clock behind")
+        changes = {}
+        for name in names:
+            host, found = UNFIT[name][1]
+            changes.setdefault(host, {}).update(found)
+        assert len(told(self.said(site, monkeypatch, changes))) == len(names)
+
+    def test_no_secrets_here(self, site, monkeypatch):
+        """Before any are made: a second operator would lock the first one out."""
+        cloud = {"identity": secrets.identity("mine"), "names": ["cloud"]}
+        changes = {name: {"cloud": cloud} for name in ("controller1", "compute1")}
+        site.all["cloud_secrets_dir"] = str(site.folder / "elsewhere")
+        (fault,) = told(self.said(site, monkeypatch, changes))
+        assert fault[0] == "elsewhere (hosts controller1, compute1)"
+        assert "secrets that are not here" in fault[1]
+
+    def test_a_mirror_may_be_known_to_a_proxy(self, site, monkeypatch):
+        site.all["cloud_package_mirror"] = "http://mirror.example.org/debian"
+        changes = {"compute1": {"unresolved": ["mirror.example.org"]}}
+        assert self.said(site, monkeypatch, changes).get("msg") is None
+        assert len(site.warnings) == 1
+
+    def test_a_compute_host_is_left_out(self, site, monkeypatch):
+        result = self.said(site, monkeypatch, results={"compute2": AWAY})
+        assert result["ansible_facts"]["cairn_left_out"] == {"compute2": AWAY["msg"]}
+        (warning,) = site.warnings
+        assert warning.startswith(
+            "[WARNING]: host compute2: ssh: No route to host; allowed: to be reached by ssh. It is left out"
+        )
+
+    def test_the_controller_is_not(self, site, monkeypatch):
+        (fault,) = told(self.said(site, monkeypatch, results={"controller1": AWAY}))
+        assert fault[:2] == ("host controller1", "ssh: No route to host")
+        assert "no majority" in fault[2]
+
+    def three(self, site):
+        three_controllers(site)
+        site.all |= VIP
+
+    def test_one_of_three_controllers(self, site, monkeypatch):
+        self.three(site)
+        result = self.said(site, monkeypatch, results={"controller2": AWAY})
+        assert list(result["ansible_facts"]["cairn_left_out"]) == ["controller2"]
+        assert "2 of 3 go on" in site.warnings[0]
+
+    def test_one_of_three_that_the_run_is_about(self, site, monkeypatch):
+        self.three(site)
+        result = self.said(site, monkeypatch, results={"controller2": AWAY}, more={"ansible_limit": "controller2"})
+        assert "the run is about it" in told(result)[0][2]
+
+    def test_two_of_three_controllers(self, site, monkeypatch):
+        self.three(site)
+        result = self.said(site, monkeypatch, results={"controller2": AWAY, "controller3": AWAY})
+        assert [fault[0] for fault in told(result)] == ["host controller2", "host controller3"]
+
+    def test_a_host_that_can_not_be_looked_at(self, site, monkeypatch):
+        (fault,) = told(self.said(site, monkeypatch, results={"compute1": {"msg": "Missing sudo password"}}))
+        assert fault[0] == "host compute1"
+        assert fault[1] == "Missing sudo password"
+        assert "Python 3" in fault[3]
+
+    def test_who_was_left_out_is_said_at_the_end(self, site, monkeypatch):
+        result = site.said(monkeypatch, "end", more={"cairn_left_out": {"compute2": AWAY["msg"]}})
+        assert result.get("msg") is None
+        (warning,) = site.warnings
+        assert warning.startswith("[WARNING]: host compute2: left out: ssh: No route to host")
+
+    def test_what_is_present_counts(self):
+        """The sum has the units of the host's groups, once each."""
+        values = settings.Settings("x", {"cloud_workers": 0})
+        page = {"units": [{"name": "a", "nodes": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
+        host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": page})
+        assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
+
+    def test_the_host_s_own_units_count(self, site, monkeypatch):
+        """A host with volumes needs nothing for the objects and the Ceph of another one."""
+        there = {"hosts": ["storage1"]}
+        stored({**CEPH, **there, "serves": ["images"]}, SWIFT | there, LVM, devices=4)(site)
+        for disk, backend in zip(site.hosts["storage"]["storage1"]["storage_devices"], "ccoo", strict=True):
+            disk["backend"] = {"c": "ceph", "o": "objects"}[backend]
+        disk = {"path": "/dev/sdb", "backend": "lvm"}
+        site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16", "storage_devices": [disk]}
+        devices = {"devices": {f"/dev/sd{letter}": EMPTY for letter in "bcde"}, "memory_mb": 150}
+        found = told(self.said(site, monkeypatch, {"storage1": devices, "storage2": devices}))
+        sums = {fault[0]: fault[2] for fault in found}
+        assert "swift" in sums["host storage1"]
+        assert "ceph" in sums["host storage1"]
+        assert sums["host storage2"] == "370 MiB or more: 200 system + 170 cinder"

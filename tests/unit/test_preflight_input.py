@@ -1,0 +1,266 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight of the inventory and the settings: every fault at once, with where, found, allowed, to do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import test_preflight_definitions as definitions
+import test_preflight_networks as networks
+import test_preflight_secrets as secrets
+import test_preflight_storage as storage
+import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
+from preflight_site import ROOT, YML, both, check_one_fault, given, put, told
+
+SHIPPED = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
+# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+BAD = {
+    # The inventory
+    "no controller": (
+        put("hosts", "controller", to={}),
+        ("hosts.yml", "no host in the group controller", "at least one", "Name the hosts"),
+    ),
+    "a misspelt group": (
+        put("hosts", "computes", to={"compute3": {"ansible_host": "192.0.2.15"}}),
+        ("hosts.yml", "group computes, with compute3", "controller, network, compute, storage", "'compute'"),
+    ),
+    "a capital in a group": (
+        put("hosts", "Storage", to={"storage1": {"ansible_host": "192.0.2.15"}}),
+        ("hosts.yml", "group Storage, with storage1", "storage", "'storage'"),
+    ),
+    "an address twice": (
+        put("hosts", "compute", "compute2", "ansible_host", to="192.0.2.13"),
+        ("host compute2", "192.0.2.13, which compute1 has too", "an address of its own", "Give each host its own"),
+    ),
+    "IPv6": (
+        put("hosts", "compute", "compute2", "ansible_host", to="2001:db8::1"),
+        ("hosts.yml:1", "2001:db8::1 is IPv6", "an IPv4 address", "Set cloud_address"),
+    ),
+    "no address": (
+        put("hosts", "compute", "compute2", to={}),
+        ("host compute2", "'compute2' is no address", "an IPv4 address", "Set ansible_host"),
+    ),
+    "a loopback address": (
+        put("hosts", "compute", "compute2", "cloud_address", to="127.0.0.1"),
+        ("hosts.yml:1", "127.0.0.1, which no other host can reach", "a network card", "Set cloud_address"),
+    ),
+    "an address as a name": (
+        put("hosts", "storage", to={"192.0.2.15": {}}),
+        ("host 192.0.2.15", "an address as a name", "a host name", "Name the host"),
+    ),
+    "an underscore in a name": (
+        put("hosts", "storage", to={"storage_1": {"ansible_host": "192.0.2.15"}}),
+        ("host storage_1", "'storage_1'", "letters, digits, hyphens", "'storage-1'"),
+    ),
+    # Names of settings
+    "an unknown setting": (
+        given(cloud_mtuu=1500),
+        (f"{YML}7, cloud_mtuu", "unknown setting cloud_mtuu", "roles/cloud", "Did you mean 'cloud_mtu'?"),
+    ),
+    "an unknown setting like no other": (
+        given(cloud_zzzzzzzz=1),
+        (f"{YML}7, cloud_zzzzzzzz", "unknown setting", "roles/cloud", "Remove it"),
+    ),
+    "an unknown setting of one host": (
+        put("hosts", "compute", "compute2", "cloud_tunnel_adress", to="x"),
+        ("hosts.yml:1", "unknown setting cloud_tunnel_adress", "roles/cloud", "'cloud_tunnel_address'"),
+    ),
+    "a role's setting misspelt": (
+        given(verify_machine_min=3),
+        (f"{YML}7, verify_machine_min", "unknown setting", "roles/verify", "'verify_machines_min'"),
+    ),
+    "catalog_extra misspelt": (
+        given(catalog_extras={}),
+        (f"{YML}7, catalog_extras", "unknown page catalog_extras", "catalog_extra", "'catalog_extra'"),
+    ),
+    # Types
+    "text for a flag": (
+        given(cloud_tls="nope"),
+        (f"{YML}7, cloud_tls", "'nope'", "true or false", "without quotes"),
+    ),
+    "text for a number": (
+        given(cloud_mtu="large"),
+        (f"{YML}7, cloud_mtu", "'large'", "an integer", "Write an integer"),
+    ),
+    "text for a list": (
+        given(cloud_time_servers="ntp.example.org"),
+        (f"{YML}7, cloud_time_servers", "'ntp.example.org'", "a list", "[a]"),
+    ),
+    "a list for a dictionary": (
+        given(cloud_sysctl=["x"]),
+        (f"{YML}7, cloud_sysctl", "a list of 1", "a dictionary", "{"),
+    ),
+    "a flag for text": (given(cloud_region=True), (f"{YML}7, cloud_region", "True", "text", "Write text")),
+    "nothing": (given(cloud_name=None), (f"{YML}7, cloud_name", "nothing", "text", "remove the line")),
+    "another role's type": (
+        given(verify_keep="yes please"),
+        (f"{YML}7, verify_keep", "'yes please'", "true or false", "without quotes"),
+    ),
+    "none of the choices": (
+        given(verify_from="contol"),
+        (f"{YML}7, verify_from", "'contol'", "auto, control, controller, none", "'control'"),
+    ),
+    "an item of a list": (
+        given(cloud_firewall_sources=[{}]),
+        (f"{YML}7, cloud_firewall_sources[0]", "a dictionary of 0", "text", "Write text"),
+    ),
+    "a template that fails": (
+        given(cloud_region="{{ nowhere }}"),
+        (f"{YML}7, cloud_region", "'nowhere' is undefined", "what is known", "Mend the template"),
+    ),
+    # Values
+    "a small MTU": (given(cloud_mtu=150), (f"{YML}7, cloud_mtu", "150", "1280 to 9216", "switches")),
+    "a large router id": (
+        given(cloud_vip_router_id=256),
+        (f"{YML}7, cloud_vip_router_id", "256", "0 to 255", "0 derives it"),
+    ),
+    "fewer than no workers": (given(cloud_workers=-1), (f"{YML}7, cloud_workers", "-1", "0 or more", "0 derives it")),
+    "no share of processors": (given(cloud_cpu_ratio=0), (f"{YML}7, cloud_cpu_ratio", "0", "more than 0", "4.0")),
+    "VLANs beyond the last": (
+        given(cloud_vlan_range="4000:5000"),
+        (f"{YML}7, cloud_vlan_range", "'4000:5000'", "1 to 4094", "quotes"),
+    ),
+    "VLANs that YAML takes for a number": (
+        given(cloud_vlan_range=110),
+        (f"{YML}7, cloud_vlan_range", "110", "first:last", "quotes"),
+    ),
+    "a network type that isn't": (
+        given(cloud_tenant_network_types=["vxlan", "gre"]),
+        (f"{YML}7, cloud_tenant_network_types", "vxlan, gre", "vxlan, vlan", "first choice"),
+    ),
+    "VLAN without a range": (
+        given(cloud_tenant_network_types=["vlan"]),
+        (f"{YML}7, cloud_tenant_network_types", "no cloud_vlan_range", "vxlan alone", "Set cloud_vlan_range"),
+    ),
+    "a name with a blank": (
+        given(cloud_public_name="my cloud"),
+        (f"{YML}6, cloud_public_name", "'my cloud'", "DNS", "without other characters"),
+    ),
+    "a name that becomes another": (
+        given(cloud_domain="example_org"),
+        (f"{YML}7, cloud_domain", "'example_org'", "DNS", "without other characters"),
+    ),
+    "a mirror without its scheme": (
+        given(cloud_package_mirror="mirror.example.org"),
+        (f"{YML}7, cloud_package_mirror", "'mirror.example.org'", "http://", "whole address"),
+    ),
+    "updates of another kind": (
+        given(cloud_package_updates="all"),
+        (f"{YML}7, cloud_package_updates", "'all'", "none or security", "Choose one"),
+    ),
+    "a size with a blank": (
+        given(cloud_journal_size="1 GB"),
+        (f"{YML}7, cloud_journal_size", "'1 GB'", "K, M, G or T", "1G"),
+    ),
+    "a source with host bits": (
+        given(cloud_firewall_sources=["192.0.2.1/24"]),
+        (f"{YML}7, cloud_firewall_sources", "192.0.2.1/24", "CIDR", "host bits zero"),
+    ),
+    "another name for each host": (
+        put("hosts", "compute", "compute2", "cloud_name", to="other"),
+        ("hosts.yml:1", "'other', and 'cairn' for controller1", "one value for the whole cloud", "group_vars/all.yml"),
+    ),
+    "resources of an unknown kind": (
+        given(cloud_resources={"network": []}),
+        (f"{YML}7, cloud_resources", "unknown key 'network'", "networks", "'networks'"),
+    ),
+    "a resource without a name": (
+        given(cloud_resources={"flavors": [{"ram": 1}]}),
+        (f"{YML}7, cloud_resources.flavors[0]", "'name' is missing", "name: text", "Add it"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
+def test_one_fault(site, monkeypatch, change, parts):
+    check_one_fault(site, monkeypatch, change, parts)
+
+
+def test_there_are_many():
+    assert len({**BAD, **definitions.BAD, **networks.BAD, **secrets.BAD, **storage.BAD}) >= 130
+
+
+def test_all_at_once(site, monkeypatch):
+    bad = {**BAD, **networks.BAD, **definitions.BAD}
+    changes = ("an address twice", "an unknown setting", "text for a flag", "a pool backwards", "a page's key")
+    both(*(bad[name][0] for name in changes))(site)
+    found = told(site.said(monkeypatch))
+    assert len(found) == len(changes)
+    for name in changes:
+        assert any(bad[name][1][1] in fault[1] for fault in found), name
+
+
+def test_a_good_input(site, monkeypatch):
+    assert site.said(monkeypatch).get("msg") is None
+    assert site.warnings == []
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_shipped(site, monkeypatch, name):
+    assert site.said(monkeypatch, source=ROOT / "inventories" / name / "hosts.yml").get("msg") is None
+    assert site.warnings == []
+
+
+@pytest.mark.parametrize("scenario", ["killed", "onecard"])
+def test_what_is_tested(site, monkeypatch, scenario):
+    own = ROOT / "molecule" / scenario / "inventory"
+    at = own / "hosts.yml" if (own / "hosts.yml").exists() else ROOT / "inventories/lab_aio/hosts.yml"
+    site.hosts = {name: group["hosts"] for name, group in yaml.safe_load(at.read_text()).items()}
+    site.all = yaml.safe_load((own / "group_vars/all.yml").read_text())
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_nothing_at_all(site, monkeypatch):
+    site.hosts = {}
+    (fault,) = told(site.said(monkeypatch, more={"groups": {"all": [], "ungrouped": []}}))
+    assert fault[1] == "no host in the group controller"
+
+
+def test_a_hundred_hosts_share_their_fault(site, monkeypatch):
+    site.hosts["compute"] = {f"compute{n}": {"ansible_host": f"192.0.2.{n}"} for n in range(100, 200)}
+    site.all["cloud_mtu"] = 1
+    site.hosts["compute"]["compute111"]["cloud_journal_size"] = "big"
+    found = told(site.said(monkeypatch))
+    assert [fault[0] for fault in found] == [
+        f"{YML}7, cloud_mtu",
+        "hosts.yml:35, cloud_journal_size (host compute111)",
+    ]
+
+
+def test_a_part_of_a_group_may_be_called_as_it_likes(site, monkeypatch):
+    site.hosts["computes"] = {"compute1": {}}
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_variables_of_the_users_own(site, monkeypatch):
+    given(verify_the_backup=True, resources_folder="/srv", lab_networks=["management"])(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_flags_from_the_command_line_are_text(site, monkeypatch):
+    given(verify_keep="true", cloud_tls="False", cloud_firewall="no")(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_what_is_known_only_on_the_host_waits(site, monkeypatch):
+    site.all["cloud_reserved_memory_mb"] = "{{ cairn_probe.memory_mb // 10 }}"
+    assert site.said(monkeypatch).get("msg") is None
+
+
+class TestFaults:
+    def test_hosts_with_one_fault(self):
+        faults = [Fault("x", "a", "b", "c", hosts=(name,)) for name in ("one", "two")]
+        assert [fault.place() for fault in merged(faults)] == ["x (hosts one, two)"]
+        assert [fault.place() for fault in merged(faults, ["one", "two"])] == ["x"]
+        assert [fault.place() for fault in merged(faults[:1], ["one", "two"])] == ["x (host one)"]
+
+    def test_many_hosts_are_counted(self):
+        (fault,) = merged(Fault("x", "a", "b", "c", hosts=(f"h{number}",)) for number in range(9))
+        assert fault.place() == "x (hosts h0, h1, h2, h3, h4 and 4 more)"
+
+    def test_all_of_it_is_one_text(self):
+        text = report([Fault("x", "a", "b", "c."), Fault("y", "a", "b", "c.")])
+        assert text.splitlines()[:3] == ["Preflight found 2 faults, and touched nothing.", "", "1. x"]
+        assert json.dumps(text)

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight of addresses and networks."""
+
+from __future__ import annotations
+
+import pytest
+from preflight_site import YML, both, check_one_fault, given, put, take, three_controllers
+
+# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+BAD = {
+    "no VIP": (
+        three_controllers,
+        ("cloud_internal_address", "3 controllers, and no address", "a free address", "Set cloud_internal_address"),
+    ),
+    "a VIP that is no address": (
+        given(cloud_internal_address="vip"),
+        (f"{YML}7, cloud_internal_address", "'vip'", "an IPv4 address", "free address"),
+    ),
+    "a VIP that a host has": (
+        given(cloud_internal_address="192.0.2.13"),
+        (f"{YML}7, cloud_internal_address", "compute1's own", "or a controller's", "free address"),
+    ),
+    "a VIP that does not move": (
+        both(three_controllers, given(cloud_internal_address="192.0.2.11")),
+        (f"{YML}7, cloud_internal_address", "goes away with it", "no host has", "free address"),
+    ),
+    "a network with host bits": (
+        given(cloud_external_network="198.51.100.7/24"),
+        (f"{YML}5, cloud_external_network", "host bits", "CIDR", "Write 198.51.100.0/24"),
+    ),
+    "a network of one": (
+        given(cloud_external_network="198.51.100.7/32"),
+        (f"{YML}5, cloud_external_network", "no address to hand out", "/30 or larger", "whole network"),
+    ),
+    "a gateway outside": (
+        given(cloud_external_gateway="192.0.2.1"),
+        (f"{YML}7, cloud_external_gateway", "192.0.2.1", "198.51.100.1 to 198.51.100.254", "router"),
+    ),
+    "a gateway among the floating IPs": (
+        given(cloud_external_gateway="198.51.100.254"),
+        ("cloud_external_pool", "198.51.100.254 in it, which is the gateway's", "nobody else has", "Set it"),
+    ),
+    "a gateway without its network": (
+        both(take("all", "cloud_external_network"), given(cloud_external_gateway="192.0.2.1")),
+        (
+            f"{YML}6, cloud_external_gateway",
+            "no cloud_external_network",
+            "with the network",
+            "Set cloud_external_network",
+        ),
+    ),
+    "a pool that is none": (
+        given(cloud_external_pool="198.51.100.128/25"),
+        (f"{YML}7, cloud_external_pool", "'198.51.100.128/25'", "first-last", "198.51.100.128-198.51.100.254"),
+    ),
+    "a pool outside": (
+        given(cloud_external_pool="198.51.101.1-198.51.101.9"),
+        (f"{YML}7, cloud_external_pool", "not all in 198.51.100.0/24", "198.51.100.0/24", "Correct it"),
+    ),
+    "a pool backwards": (
+        given(cloud_external_pool="198.51.100.9-198.51.100.1"),
+        (f"{YML}7, cloud_external_pool", "the first comes after the last", "first-last", "Turn it"),
+    ),
+    "a host among the floating IPs": (
+        both(given(cloud_external_network="192.0.2.0/24", cloud_external_pool="192.0.2.13-192.0.2.13")),
+        (f"{YML}7, cloud_external_pool", "192.0.2.13 in it, which is compute1's", "nobody else", "range that is free"),
+    ),
+    "tunnels from one address": (
+        given(cloud_tunnel_address="10.0.1.1"),
+        (f"{YML}7, cloud_tunnel_address", "10.0.1.1, which controller1 has too", "of the host's own", "host_vars"),
+    ),
+    "a tunnel network that cuts across": (
+        put("hosts", "compute", "compute1", "cloud_tunnel_address", to="198.51.0.1/16"),
+        ("hosts.yml:1", "198.51.0.0/16, which overlaps with cloud_external_network", "networks apart", "prefix length"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
+def test_one_fault(site, monkeypatch, change, parts):
+    check_one_fault(site, monkeypatch, change, parts)
+
+
+def test_two_controllers_and_who_may_decide(site, monkeypatch):
+    site.hosts["controller"]["controller2"] = {"ansible_host": "192.0.2.22"}
+    site.all["cloud_internal_address"] = "192.0.2.9"
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert "Make network1 the arbiter" in warning

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The whole way: a playbook stops before it contacts anybody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from preflight_site import ROOT, probe
+
+
+class TestPlaybook:
+    """The whole way: a playbook stops before it contacts anybody."""
+
+    def run(self, site, *options, playbook=ROOT / "playbooks/site.yml"):
+        site.write()
+        return subprocess.run(
+            ["ansible-playbook", "-i", site.folder, playbook, *options],
+            cwd=site.folder,
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @pytest.mark.parametrize("name", ["site", "resources", "verify", "destroy"])
+    def test_faults_with_a_limit(self, site, name):
+        """--limit leaves out who stands for the others; the group has not even its name."""
+        site.hosts["controllers"] = site.hosts.pop("controller")
+        site.all["cloud_mtuu"] = 1
+        playbook = ROOT / "playbooks" / f"{name}.yml"
+        done = self.run(site, "--check", "--limit", "compute1", playbook=playbook)
+        assert done.returncode == 2
+        words = done.stdout + done.stderr
+        assert "Preflight found 3 faults" in words
+        assert "Did you mean 'controller'?" in words
+        assert "Did you mean 'cloud_mtu'?" in words
+        assert "Look at the host" not in words
+
+    def test_no_host_is_reached(self, site):
+        """Every host that is away is named, by one fault each or a warning."""
+        for group in site.hosts.values():
+            for number, host in enumerate(group.values()):
+                host["ansible_host"] = f"127.1.{len(group)}.{number + 1}"
+                host["cloud_address"] = f"192.0.2.{len(group)}{number}"
+        site.hosts["network"] = {"network1": {"ansible_host": "127.2.0.1", "cloud_address": "192.0.2.77"}}
+        site.all |= {"ansible_port": 1, "ansible_ssh_common_args": "-o BatchMode=yes -o ConnectTimeout=5"}
+        done = self.run(site, "--check")
+        assert done.returncode == 2
+        words = done.stdout + done.stderr
+        assert "Preflight found 2 faults" in words
+        assert "1. host controller1\n" in words
+        assert "Connection refused" in words
+        assert "to be reached by ssh: the cloud has no majority" in words
+        assert "none of its hosts can be reached" in words
+        assert all(f"--limit {name}." in words for name in ("network1", "compute1", "compute2"))
+        assert not (site.folder / ".secrets").exists()
+
+    def test_the_run_goes_on_without_a_compute_host(self, site):
+        """All later plays are without it; the exit code says so, as does the end."""
+        (site.secrets / "secrets.yml").write_text("cloud: mine\n")
+        for group in site.hosts.values():
+            for host in group.values():
+                host["found"] = probe(host["ansible_host"])
+        del site.hosts["compute"]["compute2"]["found"]
+        done = self.run(site, "--check", playbook=ROOT / "tests/unit/files/left_out.yml")
+        words = done.stdout + done.stderr
+        assert done.returncode == 4, words
+        here = [name for name in ("controller1", "network1", "compute1", "compute2") if f"{name} is here" in words]
+        assert here == ["controller1", "network1", "compute1"], words
+        assert "host compute2: left out: No route to host" in words

@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight of secrets and certificates, and the lock of a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible.parsing.vault import VaultSecret
+from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
+from preflight_site import YML, both, check_one_fault, file, given, take, told
+
+
+def vaulted(password, other):
+    """Return a change: secrets encrypted with *password*, and *other* to read them with."""
+
+    def change(site):
+        site.loader.set_vault_secrets([("default", VaultSecret(password))])
+        Folder(str(site.secrets), site.loader).replace({"admin": "x"})
+        site.loader.set_vault_secrets([("default", VaultSecret(other))] if other else [])
+
+    return change
+
+
+def certificate(names, **others):
+    """Return a change: a certificate of the user's own for *names*, with *others* in place of its files."""
+
+    def change(site):
+        site.folder.mkdir(exist_ok=True)
+        ca_key, key = authority.new_key(), authority.new_key()
+        ca = authority.authority("Test", ca_key)
+        texts = {"ca": ca, "key": key, "certificate": authority.issue(names, key, ca, ca_key), **others}
+        for name, text in texts.items():
+            if text is not None:
+                (site.folder / f"{name}.pem").write_text(text)
+            site.all[f"cloud_tls_{name}"] = str(site.folder / f"{name}.pem")
+
+    return change
+
+
+# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+BAD = {
+    "a vault password that is wrong": (
+        vaulted(b"right", b"wrong"),
+        (".secrets/secrets.yml", "ecrypt", "a vault password", "--vault-password-file"),
+    ),
+    "no vault password": (
+        vaulted(b"right", None),
+        (".secrets/secrets.yml", "ault", "a vault password", "--ask-vault-pass"),
+    ),
+    "secrets lost": (
+        both(file("ca.crt", "x"), file("ca.key", "x")),
+        (".secrets/secrets.yml", "missing, and ca.key is there", "all of the folder's files, or none", "Bring it back"),
+    ),
+    "a key lost": (
+        both(file("secrets.yml", "admin: x"), file("ca.crt", "x")),
+        (".secrets/ca.key", "missing, and ca.crt is there", "all of the folder's files, or none", "Bring ca.key back"),
+    ),
+    "secrets that are none": (
+        file("secrets.yml", "- admin"),
+        (".secrets/secrets.yml", "no dictionary", "name: secret", "Bring it back"),
+    ),
+    "a secret without a value": (
+        file("secrets.yml", "admin:\ncloud: x"),
+        (".secrets/secrets.yml", "nothing for admin", "a value for each name", "Bring them back"),
+    ),
+    "a folder that is a file": (
+        given(cloud_secrets_dir="/dev/null"),
+        ("/dev/null", "not a folder", "can read", "the path"),
+    ),
+    "no place for the secrets": (
+        given(cloud_secrets_dir="None/.secrets"),
+        (f"{YML}7, cloud_secrets_dir", "'None/.secrets'", "an absolute path", "set cloud_secrets_dir"),
+    ),
+    "a certificate without its key": (
+        both(certificate(["cloud.example.org"]), take("all", "cloud_tls_key")),
+        ("cloud_tls_key (not set)", "cloud_tls_certificate, cloud_tls_ca is set", "all three", "Set cloud_tls_key too"),
+    ),
+    "a certificate that is not there": (
+        certificate(["cloud.example.org"], key=None),
+        (f"{YML}8, cloud_tls_key", "No such file", "a PEM file", "Correct the path"),
+    ),
+    "a certificate for another name": (
+        certificate(["other.example.org"]),
+        (f"{YML}9, cloud_tls_certificate", "not for cloud.example.org", "for cloud.example.org", "another one"),
+    ),
+    "a certificate of another key": (
+        certificate(["cloud.example.org"], key=authority.new_key()),
+        (f"{YML}9, cloud_tls_certificate", "belongs to another key", "with its key", "another one"),
+    ),
+    "a certificate that is none": (
+        certificate(["cloud.example.org"], certificate="x"),
+        (f"{YML}9, cloud_tls_certificate", "is no PEM", "with its key", "another one"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
+def test_one_fault(site, monkeypatch, change, parts):
+    check_one_fault(site, monkeypatch, change, parts)
+
+
+def test_secrets_that_can_be_read(site, monkeypatch):
+    vaulted(b"right", b"right")(site)
+    certificate(["cloud.example.org", "*.example.org"])(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_no_secret_is_told(site, monkeypatch):
+    given(cloud_resources={"users": [{"password": "sesame"}]}, cloud_package_proxy="me:sesame@proxy")(site)
+    file("secrets.yml", "admin: sesame\ncloud:\n")(site)
+    assert "sesame" not in site.said(monkeypatch)["msg"].replace("'me:sesame@proxy'", "")
+
+
+class TestRunLock:
+    @pytest.fixture
+    def sleeper(self):
+        """A process that stands for a run."""
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        yield process
+        process.kill()
+        process.wait()
+
+    def test_a_run_beside_a_run(self, tmp_path, sleeper, monkeypatch):
+        monkeypatch.setattr(run_lock, "_PATIENCE", 0)
+        assert run_lock.held(str(tmp_path)) is None
+        assert run_lock.take(str(tmp_path), sleeper.pid) is None
+        assert f"process {sleeper.pid}" in run_lock.take(str(tmp_path), os.getpid())
+        assert f"process {sleeper.pid}" in run_lock.held(str(tmp_path))
+
+    def test_the_same_run_again(self, tmp_path, sleeper):
+        assert run_lock.take(str(tmp_path), sleeper.pid) is None
+        assert run_lock.take(str(tmp_path), sleeper.pid) is None
+
+    def test_a_killed_run_leaves_nothing(self, tmp_path, sleeper, monkeypatch):
+        assert run_lock.take(str(tmp_path), sleeper.pid) is None
+        sleeper.kill()
+        sleeper.wait()
+        monkeypatch.setattr(run_lock, "_PATIENCE", 60)  # for a machine that is very busy
+        assert run_lock.take(str(tmp_path), os.getppid()) is None
+
+    def test_who_looks_leaves_no_trace(self, tmp_path):
+        assert run_lock.held(str(tmp_path)) is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_it_is_its_owners(self, tmp_path, sleeper):
+        run_lock.take(str(tmp_path / "new"), sleeper.pid)
+        assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "new" / run_lock.FILE).stat().st_mode & 0o777 == 0o600
+
+    def test_preflight_says_so(self, site, monkeypatch, sleeper):
+        monkeypatch.setattr(run_lock, "_PATIENCE", 0)
+        run_lock.take(str(site.secrets), sleeper.pid)
+        (fault,) = told(site.said(monkeypatch, check=False))
+        assert fault[0] == ".secrets/run.lock"
+        assert f"process {sleeper.pid}" in fault[1]
+        assert fault[2] == "one run at a time"
+
+    def test_a_plan_is_only_warned(self, site, monkeypatch, sleeper):
+        run_lock.take(str(site.secrets), sleeper.pid)
+        assert site.said(monkeypatch).get("msg") is None
+        assert "one run at a time" in site.warnings[0]

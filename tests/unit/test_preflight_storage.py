@@ -1,0 +1,283 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Preflight of back ends and their devices."""
+
+from __future__ import annotations
+
+import pytest
+from preflight_site import AT, CEPH, LVM, NFS, SWIFT, YML, both, check_one_fault, device, given, put, stored
+
+CODED = {
+    "name": "coded",
+    "ec_type": "liberasurecode_rs_vand",
+    "ec_num_data_fragments": 3,
+    "ec_num_parity_fragments": 1,
+}
+GOLD = {"index": 0, "name": "gold"}
+
+
+def given_ceph(*serves):
+    """Return a change: the cloud has a Ceph that was there before, and that serves this."""
+
+    def change(site):
+        (site.folder / "ceph.conf").write_text("[global]\n")
+        stored({**CEPH, "cluster": str(site.folder), "serves": list(serves)}, devices=0)(site)
+
+    return change
+
+
+# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+BAD = {
+    "a back end of an unknown kind": (
+        stored({"name": "disks", "kind": "cehp"}),
+        (f"{AT}[0].kind", "'cehp'", "ceph, file, lvm, nfs, swift", "'ceph'"),
+    ),
+    "a back end without a name": (
+        stored({"kind": "nfs", "share": "192.0.2.20:/srv"}, devices=0),
+        (f"{AT}[0]", "'name' is missing", "name: text", "Add it"),
+    ),
+    "a back end's key misspelt": (
+        stored({**NFS, "shares": "x"}, devices=0),
+        (f"{AT}[0]", "unknown key 'shares'", "share", "'share'"),
+    ),
+    "a back end's name that is no word": (
+        stored({**NFS, "name": "My Storage"}, devices=0),
+        (f"{AT}[0]", "'My Storage'", "small letters", "Choose another"),
+    ),
+    "a back end with another kind's key": (
+        stored({**NFS, "volume_group": "x"}, devices=0),
+        (f"{AT}[0].volume_group", "volume_group for nfs", "share", "another kind than nfs"),
+    ),
+    "a back end that serves nothing": (
+        stored({**NFS, "serves": []}, devices=0),
+        (f"{AT}[0].serves", "nothing", "volumes, backups", "Say what it serves"),
+    ),
+    "a back end that serves what there isn't": (
+        stored({**NFS, "serves": ["volume"]}, devices=0),
+        (f"{AT}[0].serves", "'volume'", "volumes, images", "'volumes'"),
+    ),
+    "a back end that can't serve that": (
+        stored({**LVM, "serves": ["volumes", "images"]}, devices=0),
+        (f"{AT}[0].serves", "images, which lvm can't serve", "volumes", "ceph or file"),
+    ),
+    "a default for what has no choice": (
+        stored({**NFS, "serves": ["backups"], "default": True}, devices=0),
+        (f"{AT}[0].default", "it serves backups", "volumes and images", "Remove the line"),
+    ),
+    "quality of service by whom there isn't": (
+        stored({**NFS, "qos": {"consumer": "backend"}}, devices=0),
+        (f"{AT}[0].qos.consumer", "'backend'", "front-end, back-end, both", "'back-end'"),
+    ),
+    "fewer than no images kept as volumes": (
+        stored({**NFS, "image_cache": -1}, devices=0),
+        (f"{AT}[0].image_cache", "-1", "a number of images", "Leave it out"),
+    ),
+    "a back end named like a section": (
+        stored({**NFS, "name": "nova"}, devices=0),
+        (f"{AT}[0]", "'nova'", "not audit, backend", "Choose another"),
+    ),
+    "NFS without its share": (
+        stored({"name": "nfs", "kind": "nfs"}, devices=0),
+        (f"{AT}[0].share", "nothing", "an export, SERVER:/PATH", "192.0.2.20:/srv/volumes"),
+    ),
+    "a share without its server": (
+        stored({**NFS, "share": "/srv/volumes"}, devices=0),
+        (f"{AT}[0].share", "'/srv/volumes'", "SERVER:/PATH", "192.0.2.20:/srv/volumes"),
+    ),
+    "volumes over a network that is none": (
+        stored({**LVM, "networks": ["192.0.3.11/24"]}, devices=0),
+        (f"{AT}[0].networks", "'192.0.3.11/24': 192.0.3.11/24 has host bits set", "CIDR", "192.0.2.0/24"),
+    ),
+    "images in a relative folder": (
+        stored({"name": "files", "kind": "file", "path": "images"}, devices=0),
+        (f"{AT}[0].path", "'images'", "an absolute path", "slash"),
+    ),
+    "no storage host": (
+        given(cloud_storage=[LVM]),
+        (f"{AT}[0]", "lvm, and no host in the group storage", "at least one", "Name the hosts"),
+    ),
+    "a back end on a host of another group": (
+        stored({**LVM, "hosts": ["compute1"]}, devices=0),
+        (f"{AT}[0].hosts", "'compute1'", "storage1", "group storage"),
+    ),
+    "a back end on a host that there isn't": (
+        stored({**LVM, "hosts": ["storage11"]}, devices=0),
+        (f"{AT}[0].hosts", "'storage11'", "storage1", "'storage1'"),
+    ),
+    "two back ends of one name": (
+        stored(LVM, {**NFS, "name": "lvm"}, devices=0),
+        (AT, "two back ends called lvm", "of its own", "Rename"),
+    ),
+    "two back ends of one type": (
+        stored(LVM, {**NFS, "type": "lvm"}, devices=0),
+        (AT, "two back ends with the type lvm", "a type for each", "another type"),
+    ),
+    "two defaults": (
+        stored({**LVM, "default": True}, {**NFS, "default": True}, devices=0),
+        (AT, "lvm and nfs, both the default for volumes", "one default", "Leave default"),
+    ),
+    "two for backups": (
+        stored({**NFS, "serves": ["backups"]}, {**NFS, "name": "other", "serves": ["backups"]}, devices=0),
+        (AT, "nfs and other serve backups", "one back end", "Take backups out"),
+    ),
+    "two Cephs": (
+        stored(CEPH, {**CEPH, "name": "fast", "serves": ["ephemeral"]}, devices=0),
+        (AT, "ceph and fast, both ceph", "one back end of ceph", "all of it"),
+    ),
+    "Ceph without devices": (
+        stored(CEPH, devices=0),
+        (f"{AT}[0]", "ceph with no device, for 2 copies", "for each copy", "storage_devices"),
+    ),
+    "fewer devices than copies": (
+        stored({**CEPH, "replicas": 3}),
+        (f"{AT}[0]", "ceph with 2 devices, for 3 copies", "for each copy", "lower replicas"),
+    ),
+    "one copy of all data": (
+        stored({**CEPH, "replicas": 1}),
+        (f"{AT}[0].replicas", "1", "2 to 10", "Three bear"),
+    ),
+    "a Ceph that is there, without its keys": (
+        stored({**CEPH, "cluster": "/nowhere"}, devices=0),
+        (f"{AT}[0].cluster", "/nowhere without ceph.conf, ceph.client.cinder.keyring", "glance.keyring", "ceph auth"),
+    ),
+    "two for objects, of which one has the endpoint anyway": (
+        stored({**CEPH, "serves": ["objects"], "hosts": ["storage1"]}, {**SWIFT, "serves": ["backups"]}, devices=0),
+        (AT, "ceph and objects serve objects", "one back end", "Take objects out"),
+    ),
+    "objects in a Ceph that is there": (
+        given_ceph("objects"),
+        (f"{AT}[0].serves", "objects beside cluster", "that Cairn makes", "Take them out"),
+    ),
+    "storage that differs between hosts": (
+        both(stored(NFS, devices=0), put("hosts", "compute", "compute1", "cloud_storage", to=[LVM])),
+        ("cloud_storage (host compute1)", "a list of 1", "one value for the whole cloud", "group_vars/all.yml"),
+    ),
+    "a device by a relative path": (
+        both(stored(CEPH), device(path="sdb")),
+        ("storage_devices[0]", "sdb", "an absolute path", "/dev/disk/by-id"),
+    ),
+    "a device twice": (
+        both(stored(CEPH), device(path="/dev/sdc")),
+        ("storage_devices[1]", "/dev/sdc, which stands there twice", "each device once", "Remove one"),
+    ),
+    "a device without its path": (
+        both(stored(CEPH), put("hosts", "storage", "storage1", "storage_devices", to=[{}])),
+        ("storage_devices[0]", "'path' is missing", "path", "Add it"),
+    ),
+    "a device for no back end": (
+        stored(NFS, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "takes it", "Add a back end"),
+    ),
+    "a device for one of two": (
+        stored(CEPH, {"name": "objects", "kind": "swift"}, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "ceph, objects", "Add backend"),
+    ),
+    "a device for a back end that there isn't": (
+        both(stored(CEPH, devices=3), device(backend="cehp")),
+        ("storage_devices[0]", "for cehp, which cloud_storage lacks", "ceph", "'ceph'"),
+    ),
+    "a device for a back end that takes none": (
+        both(stored(CEPH, NFS, devices=3), device(backend="nfs")),
+        ("storage_devices[0]", "for nfs, which takes none of storage1", "ceph", "Name the host"),
+    ),
+    "a device for LVM that does not say so": (
+        stored(LVM, devices=1),
+        ("storage_devices[0]", "/dev/sdb for no back end", "lvm", "Add backend"),
+    ),
+    "a file for LVM": (
+        both(stored(LVM, devices=1), device(path="/srv/disk", size="10G", backend="lvm")),
+        ("storage_devices[0]", "/srv/disk, a file for LVM", "a block device", "Name a disk"),
+    ),
+    "a size with a unit of its own": (
+        both(stored(CEPH), device(path="/srv/osd", size="10 GB")),
+        ("storage_devices[0]", "size 10 GB", "M, G or T", "10G"),
+    ),
+    "a device with a size": (
+        both(stored(CEPH), device(size="10G")),
+        ("storage_devices[0]", "/dev/sdb with a size", "files alone", "Remove size"),
+    ),
+    "a section misspelt": (
+        given(cloud_config={"keystone": {"keystone.conf": {"tokens": {"expiration": 60}}}}),
+        (YML, "[tokens]: no such section; did you mean [token]?", "keystone of this", "Correct it"),
+    ),
+    "a file for Swift": (
+        both(stored(SWIFT), device(path="/var/swift", size="10G")),
+        ("storage_devices", "/var/swift with a size", "no file", "/srv/node/d1"),
+    ),
+    "two devices of one name for Swift": (
+        both(stored(SWIFT), device(path="/dev/disk/by-path/sdc")),
+        ("storage_devices", "a second device called sdc", "a name for each", "another link"),
+    ),
+    "a weight below nothing": (
+        both(stored(SWIFT, devices=3), device(weight=-1)),
+        ("storage_devices", "the weight -1", "0 or more", "drains"),
+    ),
+    "partitions without number": (
+        stored({**SWIFT, "part_power": 40}),
+        (f"{AT}[0].part_power", "40", "1 to 24", "Leave it out"),
+    ),
+    "no first policy": (
+        stored({**SWIFT, "policies": [{**GOLD, "index": 1}]}),
+        (f"{AT}[0].policies", "no policy with the index 0", "one of them", "before policies"),
+    ),
+    "two policies of one index": (
+        stored({**SWIFT, "policies": [GOLD, {**GOLD, "name": "silver"}]}),
+        (f"{AT}[0].policies", "2 policies with the index 0", "one each", "another"),
+    ),
+    "two policies of one name": (
+        stored({**SWIFT, "policies": [GOLD, {"index": 1, "name": "Gold"}]}),
+        (f"{AT}[0].policies", "2 policies with the name gold", "one each", "another"),
+    ),
+    "two policies by default": (
+        stored({**SWIFT, "policies": [{**GOLD, "default": True}, {"index": 1, "name": "tin", "default": True}]}),
+        (f"{AT}[0].policies", "gold and tin, both the default", "one default", "Leave it"),
+    ),
+    "a policy that all get and none": (
+        stored({**SWIFT, "policies": [{**GOLD, "default": True, "deprecated": True}]}),
+        (f"{AT}[0].policies: gold", "deprecated, and the default", "one of them", "another policy"),
+    ),
+    "a policy's name with a blank": (
+        stored({**SWIFT, "policies": [{"index": 0, "name": "pure gold"}]}),
+        (f"{AT}[0].policies: pure gold", "'pure gold'", "letters, digits", "another"),
+    ),
+    "fragments without a scheme": (
+        stored({**SWIFT, "policies": [{**GOLD, "ec_num_data_fragments": 2}]}),
+        (f"{AT}[0].policies: gold", "ec_num_data_fragments without ec_type", "all three", "liberasurecode"),
+    ),
+    "a scheme without fragments": (
+        stored({**SWIFT, "policies": [{**GOLD, "ec_type": "liberasurecode_rs_vand", "ec_num_data_fragments": 2}]}),
+        (f"{AT}[0].policies: gold", "ec_type without ec_num_parity_fragments", "both", "Add ec_num_parity"),
+    ),
+    "more fragments than devices": (
+        stored({**SWIFT, "policies": [GOLD, {**CODED, "index": 1}]}, devices=3),
+        (f"{AT}[0]", "policy coded with 4 fragments on 3 devices", "for each", "ask for less"),
+    ),
+    "copies on devices without weight": (
+        both(stored(SWIFT, devices=3), device(weight=0)),
+        (f"{AT}[0]", "policy replicated with 3 copies on 2 devices that have a weight", "for each", "storage_devices"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
+def test_one_fault(site, monkeypatch, change, parts):
+    check_one_fault(site, monkeypatch, change, parts)
+
+
+def test_storage_of_many_kinds(site, monkeypatch):
+    stored(CEPH, {**LVM, "type": "local", "qos": {"total_iops_sec": 500}}, NFS, devices=3)(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_options_of_a_back_end(site, monkeypatch):
+    """Its section is known once the host's part is."""
+    stored(CEPH)(site)
+    options = {"cinder": {"cinder.conf": {"ceph": {"rbd_max_clone_depth": 3}}}}
+    given(cloud_config=options, cloud_config_files={"glance": {"glance-api.conf": {"fs": None}}})(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_swift_on_folders_with_policies(site, monkeypatch):
+    stored({**SWIFT, "policies": [GOLD, {**CODED, "index": 4}], "encryption": True}, devices=4)(site)
+    for disk in site.hosts["storage"]["storage1"]["storage_devices"]:
+        disk.update(path=disk["path"].replace("/dev/", "/srv/node/"), weight=50, zone=2)
+    assert site.said(monkeypatch).get("msg") is None
