@@ -63,6 +63,7 @@ class ActionModule(ActionBase):
             "schemas": [],
             "keys": [],
             "health": [],
+            "checks": [],
             "after_start": [],
             "registration": {"steps": [], "units": [], "writes": []},
             "option_packages": {},
@@ -95,7 +96,7 @@ class ActionModule(ActionBase):
                     if not unit["keep"]:
                         part["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
             if present and page["registration"]:
-                part["registration"]["steps"] += catalogue.steps(page, page["registration"]["steps"])
+                part["registration"]["steps"] += catalogue.steps(page, page["registration"]["steps"], cloud)
                 part["registration"]["units"] += page["registration"].get("units", [])
                 part["registration"]["writes"] += page["registration"].get("writes", [])
             if controller:
@@ -123,6 +124,7 @@ class ActionModule(ActionBase):
             "region": cloud["region"],
             "projects": [{"name": "service", "description": "Accounts of the services"}],
             "roles": ["service", "member", "reader"],
+            "domains": [],
             "users": [],
             "services": [],
         }
@@ -141,7 +143,7 @@ class ActionModule(ActionBase):
         asked = {name: {"module": name, "options": options} for name, options in modules.items()}
         if controller:
             for name, steps in (("registration", part["registration"]["steps"]), ("after_start", part["after_start"])):
-                asked[name] = {"module": "schemas", "options": {"schemas": steps}}
+                asked[name] = {"module": "schemas", "options": {"schemas": steps, "auth": part["identity"]["auth"]}}
         return asked
 
     def held(self, tiers):
@@ -183,7 +185,7 @@ class ActionModule(ActionBase):
 
     def options(self, part, page, files, layers):
         """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""
-        index, known = shipped(page["name"]), part["known_options"]
+        index, known = shipped(page["name"], self.resolver.index_directory), part["known_options"]
         # What others contribute is theirs, not the user's.
         theirs = [(f"catalog_{source}", {page["name"]: {name: added}}) for source, name, added in page["contributions"]]
         wrong, passing = options.judged(page, files, [*theirs, *layers], index, known)
@@ -223,13 +225,29 @@ class ActionModule(ActionBase):
                     "state": state,
                 }
             )
+        part["identity"]["users"] += [
+            {
+                "name": user["name"],
+                "password": values[catalogue.secret_of(name, user["name"])],
+                "domain": domain,
+                "roles": user["roles"],
+                "state": state,
+            }
+            for domain, user in catalogue.domain_users(page)
+        ]
+        if state == "present":
+            domains = page["identity"].get("domains") or []
+            part["identity"]["domains"] += [
+                {key: one[key] for key in ("name", "description") if key in one} for one in domains
+            ]
         part["identity"]["services"] += catalogue.identity_services(page, cloud)
         part["identity"]["roles"] += page["identity"].get("new_roles", [])
         if state == "absent":
             return
-        part["schemas"] += catalogue.steps(page, page["schema"])
-        part["after_start"] += catalogue.steps(page, page["after_start"])
+        part["schemas"] += catalogue.steps(page, page["schema"], cloud)
+        part["after_start"] += catalogue.steps(page, page["after_start"], cloud)
         part["keys"] += page["keys"]
+        part["checks"] += catalogue.checks(page, cloud, logs)
         part["health"] += [
             {
                 "name": api["name"],

@@ -250,6 +250,7 @@ class ActionModule(ActionBase):
     def written_pages(self, members, every):
         """Look at the user's options."""
         faults, seen = [], {}
+        index_of = functools.partial(shipped, own=self.resolver(members[0].host, members[0]).index_directory)
         for one in members:
             layers = catalogue.overrides(one.values)
             for layer, _value in layers:
@@ -257,7 +258,7 @@ class ActionModule(ActionBase):
             # Nearly all hosts have the same options: they are judged once.
             if str(layers) not in seen:
                 where = functools.partial(self.written_at, one.host)
-                seen[str(layers)] = list(pages.judged(one, every, shipped, where))
+                seen[str(layers)] = list(pages.judged(one, every, index_of, where))
             faults += [replace(fault, hosts=(one.host,)) for fault in seen[str(layers)]]
         return faults
 
@@ -408,6 +409,8 @@ class ActionModule(ActionBase):
         for one in list(members.values())[:1]:
             mine = secrets.identity(held["cloud"]) if "cloud" in held else ""
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
+            where = f"catalog_dir ({shortest(str(resolver.template(resolver.variables['catalog_dir'])))})"
+            faults += secrets.forgotten(where, resolver.definitions, clouds)
             faults += secrets.operator(shortest(str(one.values["cloud_secrets_dir"])), mine, held, clouds)
         return faults
 

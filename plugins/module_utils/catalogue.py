@@ -31,6 +31,7 @@ DEFAULTS: Page = {
     "ports": [],
     "identity": {},
     "apis": [],
+    "checks": [],
     "units": [],
     "files": {},
     "config": {},
@@ -78,7 +79,33 @@ def secret_names(catalogue: Mapping[str, Page]) -> list[str]:
         if has_account(page):
             names.add(f"{name}_identity")
         names.update(f"{name}_{secret}" for secret in page["secrets"])
+        names.update(secret_of(name, user["name"]) for _domain, user in domain_users(page))
     return sorted(names)
+
+
+def secret_of(name: str, user: str) -> str:
+    """Return the name of the secret of a *user* in a domain of the definition *name*."""
+    return f"{user}" if user.startswith(f"{name}_") else f"{name}_{user}"
+
+
+def domain_users(page: Page) -> list[tuple[str, dict[str, Any]]]:
+    """Return the users that the service has in domains of its own, each with its domain."""
+    domains = page["identity"].get("domains") or [] if isinstance(page["identity"], Mapping) else []
+    return [(domain["name"], user) for domain in domains for user in domain.get("users") or []]
+
+
+def checks(page: Page, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the calls that prove that the service works, as the module ``service_health`` takes them."""
+    apis_by_name = {api["name"]: api for api in page["apis"]}
+    result = []
+    for check in page["checks"]:
+        api = apis_by_name[check.get("api") or page["apis"][0]["name"]]
+        unit = api.get("unit", api["name"])
+        port = api.get("front_port", {}).get(cloud["scheme"], api["port"])
+        url = f"{cloud['scheme']}://{cloud['internal_name']}:{port}{check['get']}"
+        status = check.get("status", 200)
+        result.append({"name": api["name"], "url": url, "status": status, "unit": unit, "log": logs.get(unit)})
+    return result
 
 
 def has_account(page: Page) -> bool:
@@ -486,10 +513,31 @@ def units(page: Page, groups: set[str], host_files: list[dict]) -> list[dict]:
     return result
 
 
-def steps(page: Page, commands: list[dict]) -> list[dict]:
+def steps(page: Page, commands: list[dict], cloud: Mapping[str, Any]) -> list[dict]:
     """Return the guarded *commands* of the page as the module ``schemas`` takes them."""
-    steps = [{"user": page["user"], **step} for step in commands]
-    return [{"name": page["name"], "steps": steps}] if steps else []
+    found = []
+    for command in commands:
+        step = {"user": page["user"], **{key: value for key, value in command.items() if key != "credentials"}}
+        if command.get("credentials"):
+            step["environment"] = {**credentials(cloud), **command.get("environment", {})}
+        found.append(step)
+    return [{"name": page["name"], "steps": found}] if found else []
+
+
+def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
+    """Return the administrator's credentials as OpenStack's clients read them from their environment."""
+    return {
+        "OS_AUTH_URL": cloud["keystone_url"],
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": cloud["secrets"]["admin"],
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": cloud["region"],
+        "OS_INTERFACE": "internal",
+        "OS_IDENTITY_API_VERSION": "3",
+        **({"OS_CACERT": cloud["ca_file"]} if cloud["ca_file"] else {}),
+    }
 
 
 def identity_services(page: Page, cloud: Mapping[str, Any]) -> list[dict]:

@@ -315,12 +315,13 @@ class Plan:
         if item.get("domain", "Default") != "Default":
             label += f" in domain {item['domain']}"
         path = f"/{kind}s"
-        if "domain" in item:
-            self._expect("domain", item["domain"])
         if item.get("state") == "absent":
             if found:
                 self._delete(kind, label, found, stage)
-        elif not found:
+            return
+        if "domain" in item:
+            self._expect("domain", item["domain"])
+        if not found:
 
             def create():
                 body = {"name": name, **fields, **(secret or {})}

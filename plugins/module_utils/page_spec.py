@@ -29,10 +29,13 @@ STEPS = {
             "run": NAME,
             "user": TEXT,
             "environment": {"type": "dict", "values": TEXT},
+            # in a step after the start: run it with the administrator's credentials in its environment
+            "credentials": {"type": "str", "choices": ["admin"]},
+            # done already: by a database (alembic or query), a file that is there, or a path of an API that answers
             "unless": {
                 "type": "dict",
                 "required": True,
-                "options": {"database": NAME, "alembic": TEXT, "table": TEXT, "query": TEXT},
+                "options": {"database": TEXT, "alembic": TEXT, "table": TEXT, "query": TEXT, "file": TEXT, "get": TEXT},
             },
         },
     },
@@ -97,6 +100,24 @@ SPEC: dict[str, dict[str, Any]] = {
             "account": FLAG,
             "roles": TEXTS,
             "new_roles": TEXTS,
+            # domains with users of their own, who have the roles on the domain
+            "domains": {
+                "type": "list",
+                "elements": {
+                    "type": "dict",
+                    "options": {
+                        "name": NAME,
+                        "description": TEXT,
+                        "users": {
+                            "type": "list",
+                            "elements": {
+                                "type": "dict",
+                                "options": {"name": NAME, "roles": {**TEXTS, "required": True}},
+                            },
+                        },
+                    },
+                },
+            },
             "services": {
                 "type": "list",
                 "elements": {"type": "dict", "options": {"type": NAME, "name": TEXT, "api": TEXT, "path": TEXT}},
@@ -127,6 +148,14 @@ SPEC: dict[str, dict[str, Any]] = {
                     },
                 },
             },
+        },
+    },
+    # calls with the administrator's token, which a run makes when all is up: a path of an API, and what it answers
+    "checks": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {"get": NAME, "api": TEXT, "status": {"type": "int"}},
         },
     },
     "units": {
@@ -249,6 +278,7 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
     wanted = [("apis", "units", api.get("unit", api["name"])) for api in items(page.get("apis"))]
     first = next(iter(have["apis"]), None)
     services = items(mapping(page.get("identity")).get("services"))
+    wanted += [("checks", "apis", check.get("api", first)) for check in items(page.get("checks"))]
     wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
     for name, file in mapping(page.get("files")).items():
         units, databases = mapping(file).get("units"), mapping(file).get("databases")
@@ -262,8 +292,15 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             known = ", ".join(have[key]) or f"none, as the page has no {key}"
             remedy = nearest(name, have[key], f"Add it to the page's {key}, or name another.")
             yield Fault(f"{where}.{at}", f"the page's {key} lack {name!r}", known, remedy)
-    if not is_template(page.get("schema")):
-        done = {step["unless"]["database"] for step in items(page.get("schema"))}
+    wrong = [
+        fault
+        for key in ("schema", "after_start")
+        for index, step in enumerate(items(page.get(key)))
+        for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"])
+    ]
+    yield from wrong
+    if not wrong and not is_template(page.get("schema")):
+        done = {step["unless"].get("database") for step in items(page.get("schema"))}
         bare = [name for name in have["databases"] if name not in done]
         for name in bare:
             yield Fault(
@@ -272,6 +309,16 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
                 "a step of schema for each database",
                 f"Add a step whose unless has database: {name}.",
             )
+
+
+def _guard(where: str, unless: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find a guard that does not say what it looks at."""
+    kinds = ("alembic", "query", "file", "get")
+    given = [kind for kind in kinds if kind in unless]
+    if len(given) != 1:
+        yield Fault(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
+    elif given[0] in ("alembic", "query") and "database" not in unless:
+        yield Fault(where, "'database' is missing", "database: text", "Add it.")
 
 
 def faults(name: str, page: Any) -> list[Fault]:

@@ -27,26 +27,32 @@ from ansible_collections.cairn.openstack.plugins.module_utils.mariadb import (
     reach,
     stored,
 )
+from ansible_collections.cairn.openstack.plugins.module_utils.service_health import AUTH, Caller
 
 LAST_LINES = 20
 LOCK = "/run/lock/cairn-schemas"
 CREDENTIALS = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+_GUARDS = ("alembic", "query", "file", "get")
 _UNLESS = {
-    "database": {"type": "str", "required": True},
+    "database": {"type": "str"},
     "alembic": {"type": "str"},
     "table": {"type": "str", "default": "alembic_version"},
     "query": {"type": "str"},
+    "file": {"type": "path"},
+    "get": {"type": "str"},
 }
 _STEP = {
     "run": {"type": "str", "required": True},
     "user": {"type": "str", "required": True},
-    "environment": {"type": "dict", "default": {}},
+    # With credentials it is nobody's to see.
+    "environment": {"type": "dict", "default": {}, "no_log": True},
     "unless": {
         "type": "dict",
         "required": True,
         "options": _UNLESS,
-        "mutually_exclusive": [("alembic", "query")],
-        "required_one_of": [("alembic", "query")],
+        "mutually_exclusive": [_GUARDS],
+        "required_one_of": [_GUARDS],
+        "required_by": {"alembic": "database", "query": "database"},
     },
 }
 _SCHEMA = {
@@ -56,6 +62,7 @@ _SCHEMA = {
 SPEC = {
     "schemas": {"type": "list", "elements": "dict", "required": True, "options": _SCHEMA},
     "login_unix_socket": {"type": "path", "default": SOCKET},
+    "auth": {"type": "dict", "options": AUTH},
 }
 """The module's options."""
 
@@ -68,23 +75,31 @@ def compute(options: dict, check_mode: bool) -> tuple[list[Change], list[dict], 
     :raises Failed: the server can't be asked (not in check mode), or a database is newer than its package.
     """
     wanted = options["schemas"]
-    server = reach(options["login_unix_socket"], check_mode)
-    changes, steps = plan(wanted, server, check_mode)
+    # A guard that asks no database needs none.
+    asked = any(step["unless"].get("database") for schema in wanted for step in schema["steps"])
+    server = reach(options["login_unix_socket"], check_mode) if asked or not wanted else None
+    ask = Caller(options["auth"]) if options.get("auth") else None
+    changes, steps = plan(wanted, server, check_mode, ask)
     if not check_mode:
         forget_done(wanted, changes)
         if changes:
-            changes, steps = prepare(wanted, server)
-    return changes, steps, server is not None
+            changes, steps = prepare(wanted, server, ask)
+    return changes, steps, server is not None or not asked
 
 
-def due(unless: dict, server: Server | None) -> tuple[dict, dict] | None:
+def due(unless: dict, server: Server | None, ask: Caller | None = None) -> tuple[dict, dict] | None:
     """What is there and what should be, or None where a step has nothing to do.
 
     :param unless: the step's guard.
+    :param ask: calls APIs.
     :param server: None when it can't be asked (check mode): then a database that is on the disk counts as done.
     :raises Failed: the database is newer than the installed package, or the guard itself is wrong.
     """
-    database = unless["database"]
+    database = unless.get("database")
+    if unless.get("file"):
+        return None if os.path.exists(unless["file"]) else ({"done": False}, {"done": True})
+    if unless.get("get"):
+        return None if ask and ask.status(unless["get"]) == 200 else ({"done": False}, {"done": True})
     if server is None:
         return None if stored(database) else ({}, {"done": True})
     if unless["query"]:
@@ -112,7 +127,9 @@ def _rows(server: Server, statement: str) -> list[dict] | None:
         return None
 
 
-def plan(schemas: list[dict], server: Server | None, check_mode: bool) -> tuple[list[Change], list[dict]]:
+def plan(
+    schemas: list[dict], server: Server | None, check_mode: bool, ask: Caller | None = None
+) -> tuple[list[Change], list[dict]]:
     """The steps that are due, and a report on each step, to be completed by running."""
     changes, report = [], []
     for schema in schemas:
@@ -122,7 +139,7 @@ def plan(schemas: list[dict], server: Server | None, check_mode: bool) -> tuple[
             entry = {"schema": name, "run": shlex.join(command), "ran": False, "seconds": 0.0}
             report.append(entry)
             try:
-                difference = due(step["unless"], server)
+                difference = due(step["unless"], server, ask)
             except Unreachable:
                 # The package that brings the scripts is yet to be installed.
                 if not check_mode:
@@ -212,15 +229,17 @@ def forget_done(schemas: list[dict], changes: list[Change]) -> None:
             first_sync.finish(schema)
 
 
-def prepare(schemas: list[dict], server: Server) -> tuple[list[Change], list[dict]]:
+def prepare(schemas: list[dict], server: Server | None, ask: Caller | None = None) -> tuple[list[Change], list[dict]]:
     """Return the plan as it is when no other run is at work, and what an earlier one began in vain is undone."""
     alone()
-    changes, report = plan(schemas, server, check_mode=False)
+    changes, report = plan(schemas, server, False, ask)
     due_now = {change.name for change in changes}
     mine = [schema for schema in schemas if schema["name"] in due_now]
+    # What needs no database can't be half in one.
+    mine = [schema for schema in mine if server]
     undone = [schema for schema in mine if first_sync.undo(server, schema)]
     if undone:
-        changes, report = plan(schemas, server, check_mode=False)
+        changes, report = plan(schemas, server, False, ask)
     for schema in mine:
         first_sync.begin(server, schema)
     return changes, report

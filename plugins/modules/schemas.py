@@ -44,14 +44,13 @@ options:
             type: dict
             default: {}
           unless:
-            description: The guard, with exactly one of its C(alembic) and C(query).
+            description: The guard, with exactly one of its C(alembic), C(query), C(file) and C(get).
             type: dict
             required: true
             suboptions:
               database:
-                description: The database to ask.
+                description: The database to ask, for C(alembic) and C(query).
                 type: str
-                required: true
               alembic:
                 description:
                   - Directory of the migration scripts, absolute or relative to C(/usr/lib/python3/dist-packages).
@@ -65,6 +64,39 @@ options:
               query:
                 description: The step is done when this query finds any row.
                 type: str
+              file:
+                description: The step is done when this file is there.
+                type: path
+              get:
+                description: The step is done when this URL answers 200 to O(auth).
+                type: str
+  auth:
+    description: Whose token guards that ask an API have.
+    type: dict
+    suboptions:
+      url:
+        description: Keystone's address, with its version.
+        type: str
+        required: true
+      username:
+        description: The user.
+        type: str
+        default: admin
+      password:
+        description: The password.
+        type: str
+        required: true
+      project:
+        description: The project that the token is for.
+        type: str
+        default: admin
+      domain:
+        description: The domain of both.
+        type: str
+        default: Default
+      cafile:
+        description: The certificate authority by which Keystone and the services are trusted.
+        type: path
   login_unix_socket:
     description: The server's socket.
     type: path

@@ -33,6 +33,60 @@ options:
       log:
         description: The unit's log file.
         type: path
+  checks:
+    description:
+      - Calls with a token, made once all services answer. A service may answer its health check and still fail for
+        whoever uses it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name.
+        type: str
+        required: true
+      url:
+        description: What is asked for; C(%(project_id)s) in it is the project of O(auth).
+        type: str
+        required: true
+      status:
+        description: The status that it has to answer with.
+        type: int
+        default: 200
+      unit:
+        description: The systemd unit whose lines are shown.
+        type: str
+        required: true
+      log:
+        description: The unit's log file.
+        type: path
+  auth:
+    description: Whose token the calls have. Required by O(checks).
+    type: dict
+    suboptions:
+      url:
+        description: Keystone's address, with its version.
+        type: str
+        required: true
+      username:
+        description: The user.
+        type: str
+        default: admin
+      password:
+        description: The password.
+        type: str
+        required: true
+      project:
+        description: The project that the token is for.
+        type: str
+        default: admin
+      domain:
+        description: The domain of both.
+        type: str
+        default: Default
+      cafile:
+        description: The certificate authority by which Keystone and the services are trusted.
+        type: path
   wait:
     description: Seconds to wait at most.
     type: int
@@ -61,7 +115,7 @@ silent:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.service_health import poll
+from ansible_collections.cairn.openstack.plugins.module_utils.service_health import AUTH, failing, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.units import last_words
 
 SERVICE = {
@@ -72,11 +126,16 @@ SERVICE = {
 }
 
 
+CHECK = {**SERVICE, "status": {"type": "int", "default": 200}}
+
+
 def main() -> None:
     """Poll, and fail with the services' own words."""
     module = AnsibleModule(
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
+            "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
+            "auth": {"type": "dict", "options": AUTH},
             "wait": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
@@ -91,6 +150,13 @@ def main() -> None:
             for name, (service, why) in silent.items()
         ]
         module.fail_json(msg="\n\n".join(words), silent=reasons)
+    checks = module.params["checks"]
+    if wrong := failing(module.params["auth"], checks, module.params["wait"]) if checks else []:
+        words = [
+            f"{check['name']} does not work: GET {check['url']}: {why}\n{last_words(check['unit'], check['log'])}"
+            for check, why in wrong
+        ]
+        module.fail_json(msg="\n\n".join(words), silent={check["name"]: why for check, why in wrong})
     module.exit_json(changed=False, silent={})
 
 

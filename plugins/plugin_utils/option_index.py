@@ -12,7 +12,13 @@ FOLDER = Path(__file__).resolve().parents[2] / "roles/catalog/files/options"
 
 
 @functools.cache
-def shipped(service: str) -> dict[str, Any] | None:
-    """Return the index of *service*, None where none is shipped."""
-    path = FOLDER / f"{service}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def shipped(service: str, own: str = "") -> dict[str, Any] | None:
+    """Return the index of *service*, None where there is none.
+
+    :param own: the directory of the user's own indexes, which go first.
+    """
+    for directory in filter(None, (own and Path(own), FOLDER)):
+        path = directory / f"{service}.json"
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+    return None

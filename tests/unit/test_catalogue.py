@@ -243,8 +243,8 @@ def test_a_page_does_not_share_its_defaults():
 def test_schema_steps_run_as_the_pages_user(lamp):
     step = {"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}
     page = {**lamp, "schema": [step]}
-    assert catalogue.steps(page, page["schema"]) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
-    assert catalogue.steps(page, []) == []
+    assert catalogue.steps(page, page["schema"], {}) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
+    assert catalogue.steps(page, [], {}) == []
 
 
 def test_ports_have_one_order():
@@ -258,3 +258,20 @@ def test_null_takes_an_option_out(lamp):
     """What is gone is not judged; what was never there is, as it is misspelt."""
     layers = [{"a": {"x": 1, "y": 2}}, {"a": {"x": None, "z": None}}]
     assert catalogue.ordered(layers) == {"a": {"y": 2, "z": None}}
+
+
+def test_steps_with_credentials(lamp):
+    """They are in the step's environment, and nowhere else."""
+    cloud = {"keystone_url": "https://c:5000/v3", "secrets": {"admin": "s3cret"}, "region": "R", "ca_file": None}
+    step = {"run": "lamp-manage upgrade", "credentials": "admin", "unless": {"file": "/x"}}
+    (found,) = catalogue.steps(lamp, [step], cloud)[0]["steps"]
+    assert found["environment"]["OS_PASSWORD"] == "s3cret"
+    assert "credentials" not in found
+
+
+def test_users_in_domains_of_their_own():
+    page = {"identity": {"domains": [{"name": "heat", "users": [{"name": "heat_domain_admin"}, {"name": "x"}]}]}}
+    assert [catalogue.secret_of("heat", user["name"]) for _domain, user in catalogue.domain_users(page)] == [
+        "heat_domain_admin",
+        "heat_x",
+    ]

@@ -61,6 +61,25 @@ def values(path: str, found: Any) -> Iterator[Fault]:
         yield Fault(where, f"nothing for {', '.join(empty)}", "a value for each name", remedy)
 
 
+def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find definitions of the user's that a host was configured by and that are not there any more.
+
+    :param where: where they stand.
+    :param names: of all definitions that there are.
+    :param clouds: host → what it keeps: ``definitions``.
+    """
+    gone: dict[str, list[str]] = {}
+    for host, cloud in clouds.items():
+        for name in set(cloud.get("definitions") or ()) - set(names):
+            gone.setdefault(name, []).append(host)
+    for name, hosts in sorted(gone.items()):
+        remedy = (
+            "Put it back with state: absent and run once, which removes its units, users and endpoints; then delete it."
+        )
+        found = f"no definition {name}, whose units, users and endpoints are still there"
+        yield Fault(where, found, "a definition that is absent before it goes", remedy, "warning", tuple(hosts))
+
+
 def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Find hosts that are of a cloud whose secrets the folder *path* does not hold.
 

@@ -106,6 +106,11 @@ class Resolver:
         """The directory of the generated secrets."""
         return Folder(self.setting("cloud_secrets_dir"), self._loader)
 
+    @property
+    def index_directory(self) -> str:
+        """The directory of the user's own indexes of options, in that of the definitions."""
+        return os.path.join(str(self.template(self.variables.get("catalog_dir") or "")), "options")
+
     # Definitions
 
     @property
@@ -140,6 +145,11 @@ class Resolver:
         return {
             "name": self.setting("cloud_name"),
             "region": self.setting("cloud_region"),
+            "own_definitions": sorted(
+                name
+                for name, one in self.definitions.items()
+                if one["state"] == "present" and f"{sources.PREFIX}{name}" not in sources.shipped()
+            ),
             "hosts": list(self.hosts.values()),
             "controllers": controllers,
             "computes": [host for host in self.hosts.values() if "compute" in host["groups"]],
