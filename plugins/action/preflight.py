@@ -30,35 +30,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape im
 from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
-
-try:
-    from ansible._internal._datatag._tags import Origin
-except ImportError:  # ansible-core 2.18
-    Origin = None
 
 # What is known only once the host was looked at: a template of it is tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
 # What preflight asks of a definition once hosts are known: what it takes of a host.
 TAKES = ("packages", "units", "ports", "apis", "files")
-
-
-def place(key, value):
-    """Return file and line of a variable, as its name or its value carry it; empty where neither does."""
-    # A list's own place is its first line's.
-    for item in (key, value) if isinstance(value, (dict, list)) else (value, key):
-        if Origin:
-            tag = Origin.get_tag(item)
-            found = (tag.path, tag.line_num or 0, tag.description) if tag else None
-        else:
-            position = getattr(item, "ansible_pos", None)
-            found = (*position[:2], None) if position else None
-        if found and found[0]:
-            return f"{shortest(found[0])}:{found[1]}" if found[1] else shortest(found[0])
-        if found:
-            return found[2].strip("<>")
-    return ""
 
 
 def plain(value):
@@ -68,12 +47,6 @@ def plain(value):
     if isinstance(value, list):
         return all(map(plain, value))
     return value is None or (isinstance(value, (str, int, float)) and not is_template(value))
-
-
-def shortest(path):
-    """Return *path* as it is called from here, where that is shorter."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
 
 
 class ActionModule(ActionBase):

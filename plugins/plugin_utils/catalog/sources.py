@@ -20,6 +20,11 @@ except ImportError:  # ansible-core 2.18
         return value
 
 
+try:
+    from ansible._internal._datatag._tags import Origin
+except ImportError:  # ansible-core 2.18
+    Origin = None
+
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 PREFIX = "catalog_"
 # Variables that begin like a definition's and are none.
@@ -85,3 +90,26 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
     extra = variables.get("catalog_extra") or {}
     extra = extra if isinstance(extra, Mapping) else template(extra)
     return {**found, **extra} if isinstance(extra, Mapping) else found
+
+
+def place(key: Any, value: Any) -> str:
+    """Return file and line of a variable, as its name or its value carry it; empty where neither does."""
+    # A list's own place is its first line's.
+    for item in (key, value) if isinstance(value, (dict, list)) else (value, key):
+        if Origin:
+            tag = Origin.get_tag(item)
+            found = (tag.path, tag.line_num or 0, tag.description) if tag else None
+        else:
+            position = getattr(item, "ansible_pos", None)
+            found = (*position[:2], None) if position else None
+        if found and found[0]:
+            return f"{shortest(found[0])}:{found[1]}" if found[1] else shortest(found[0])
+        if found:
+            return found[2].strip("<>")
+    return ""
+
+
+def shortest(path: str) -> str:
+    """Return *path* as it is called from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """On a controller: make a stack with a network and a user of its own, remove it, ask for Heat's panel in the dashboard.
 
-Prints as JSON the stack's status, how long it took, whether the CloudFormation API knows who asks, and the panel's status.
+Prints as JSON the stack's status, how long it took, and the statuses of the CloudFormation API and of the panel.
 """
 
 import json

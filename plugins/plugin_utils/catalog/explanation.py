@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the value of an option comes from, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, ini, masking
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Model
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place
+
+# What a section that a definition asks for is computed by.
+COMPUTED = "computed from the definition's databases, messaging and auth"
+
+
+class Unknown(Exception):
+    """There is no such service, file or option on this host; its text says what there is."""
+
+
+@dataclass
+class Explanation:
+    """An option on one host.
+
+    :param value: as it stands in the file; None where the file has no such option.
+    :param path: the file's path.
+    :param layers: where a value comes from and the value, general to particular; the last one counts.
+    :param units: who reads the file, each with what a change does to it: restart, reload or nothing.
+    """
+
+    path: str
+    value: str | None
+    layers: list[tuple[str, str]] = field(default_factory=list)
+    units: list[tuple[str, str]] = field(default_factory=list)
+
+
+def explain(
+    model: Model, groups: Collection[str], variables: Mapping[str, Any], option: tuple[str, str, str, str]
+) -> Explanation:
+    """Return where an option of a host comes from.
+
+    :param model: what the host shall have.
+    :param groups: its node groups.
+    :param variables: the host's, as they are written, which know their files and lines.
+    :param option: service, file, section and option.
+    :raises Unknown: the host has no such file.
+    """
+    service, name, section, key = option
+    definition = model.definitions.get(service)
+    if definition is None:
+        raise Unknown(f"no service {service} here; there are {', '.join(sorted(model.definitions))}")
+    layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
+    files = catalogue.files(definition, {*groups, "all"}, model.cloud, layers)
+    file = next((file for file in files if file["name"] == name), None)
+    if file is None:
+        names = ", ".join(sorted(file["name"] for file in files if file["name"])) or "none"
+        raise Unknown(f"no file {name} of {service} here; there are {names}")
+    if file["sections"] is None:
+        raise Unknown(f"{name} of {service} is a text without options")
+    value = (file["sections"].get(section) or {}).get(key)
+    found = [(where, _shown(key, said)) for where, said in _layers(model, definition, option, variables)]
+    units = [
+        (unit["name"], _effect(unit, file["path"]))
+        for unit in catalogue.units(definition, {*groups, "all"}, files)
+        if file["path"] in unit["reads"]
+    ]
+    return Explanation(file["path"], None if value is None else _shown(key, value), found, units)
+
+
+def _effect(unit: Mapping[str, Any], path: str) -> str:
+    return "reload" if unit["reload"] and path not in unit["restart_for"] else "restart"
+
+
+def _shown(key: str, value: Any) -> str:
+    """Return the value as a file has it, without secrets."""
+    if value is None:
+        return "(taken out)"
+    return masking.masked(f"{key} = {ini.text(value)}").partition(" = ")[2]
+
+
+def _layers(
+    model: Model, definition: Mapping[str, Any], option: tuple[str, str, str, str], variables: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """Yield where the option is named and its value there, general to particular."""
+    service, name, section, key = option
+    common = catalogue.common_sections(definition, definition["files"].get(name) or {}, model.cloud)
+    if key in common.get(section, {}):
+        yield COMPUTED, common[section][key]
+    own = (definition["config"].get(name) or {}).get(section) or {}
+    if key in own:
+        variable = f"catalog_{service}"
+        where = _line(variables.get(variable), ["config", name, section, key])
+        yield f"definition {service}{where and f', {where}'}", own[key]
+    for source, sections in contributions.layers(definition, name):
+        if key in ((sections or {}).get(section) or {}):
+            yield f"contributed by definition {source}", sections[section][key]
+    computed = ((definition["files"].get(name) or {}).get("sections") or {}).get(section) or {}
+    if key in computed:
+        yield f"computed by definition {service}", computed[key]
+    for variable, layer in model.layers:
+        said = ((layer.get(service) or {}).get(name) or {}).get(section) or {}
+        if key in said:
+            where = _line(variables.get(variable), [service, name, section, key])
+            yield f"{variable}{where and f', {where}'}", said[key]
+
+
+def _line(value: Any, keys: list[str]) -> str:
+    """Return file and line of what *keys* lead to in *value*, empty where they are not known."""
+    found = ""
+    for following in keys:
+        if not isinstance(value, Mapping):
+            break
+        key = next((each for each in value if each == following), None)
+        if key is None:
+            break
+        value = value[key]
+        found = place(key, value) or found
+    return found
+
+
+def lines(host: str, option: tuple[str, str, str, str], found: Explanation) -> list[str]:
+    """Return the explanation for a person to read."""
+    service, _name, section, key = option
+    value = f"{key} = {found.value}" if found.value is not None else f"{key} is not set"
+    result = [f"{host}: {service}, {found.path}, [{section}] {value}"]
+    width = max((len(where) for where, _value in found.layers), default=0)
+    for index, (where, said) in enumerate(found.layers):
+        counts = "  <- counts" if index == len(found.layers) - 1 and len(found.layers) > 1 else ""
+        result.append(f"  {where:<{width}}  {said}{counts}")
+    if not found.layers:
+        result.append("  nobody sets it: the service has its own default")
+    effects = {effect: [name for name, does in found.units if does == effect] for effect in ("reload", "restart")}
+    result += [f"  a change would {effect} {', '.join(names)}" for effect, names in effects.items() if names]
+    return result
