@@ -7,8 +7,8 @@ module: explain
 short_description: Tells where the value of an option comes from
 version_added: 0.1.0
 description:
-  - Runs on the control node. Shows the value of an option in a host's file, each layer that names it with file and line,
-    and which units read the file. Secrets are masked.
+  - Runs on the control node. Shows the value of an option, each layer that names it with file and line, and which units
+    read the file. Secrets are masked.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.
 author: The Cairn authors (@cairn)
 options:
