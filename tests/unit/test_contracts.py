@@ -182,12 +182,17 @@ class TestRoles:
         path = ROOT / "roles" / role
         defaults = load(path / "defaults/main.yml") if (path / "defaults/main.yml").exists() else {}
         specs = path / "meta/argument_specs.yml"
-        assert specs.exists() or not defaults, "the role has defaults and no argument_specs"
-        entries = load(specs)["argument_specs"] if specs.exists() else {}
+        entries = load(specs)["argument_specs"]
         for name, entry in entries.items():
             options = entry.get("options") or {}
             assert {key: option.get("default") for key, option in options.items()} == defaults, name
             assert all(option.get("description") and option.get("type") for option in options.values()), name
+
+    @pytest.mark.parametrize("role", ROLES)
+    def test_a_short_readme(self, role):
+        lines = (ROOT / "roles" / role / "README.md").read_text().splitlines()
+        assert lines[0].startswith("# ")
+        assert 5 <= len(lines) <= 15
 
     def test_no_left_overs(self):
         odd = [path for path, _text in texts("roles") if path.suffix in (".bak", ".orig", ".rej", ".swp")]

@@ -7,6 +7,7 @@ import re
 import runpy
 
 import pytest
+import yaml
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,24 @@ def test_the_page_is_true(root, tool):
 
 
 def test_every_role_with_settings_is_in_it(root, tool):
-    assert {path.parts[-3] for path in root.glob("roles/*/meta/argument_specs.yml")} == set(tool["ROLES"])
+    specs = {path.parts[-3]: path for path in root.glob("roles/*/meta/argument_specs.yml")}
+    entries = {role: yaml.safe_load(path.read_text())["argument_specs"] for role, path in specs.items()}
+    having = {role for role, found in entries.items() if any(entry["options"] for entry in found.values())}
+    assert having == set(tool["ROLES"])
+
+
+def test_the_samples_are_true(root, tool):
+    """They have every setting of the cloud with its default, all of it commented out."""
+    for name, roles in tool["SAMPLES"].items():
+        text = (root / "group_vars" / name).read_text()
+        assert text == tool["sample"](name), "make settings writes it anew"
+        assert yaml.safe_load(text) is None
+        lines = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
+        found = yaml.safe_load("\n".join(lines))
+        wanted = {}
+        for role in roles:
+            wanted |= yaml.safe_load((root / f"roles/{role}/defaults/main.yml").read_text())
+        assert found == wanted
 
 
 def test_every_link_leads_to_a_file(root, tool):
