@@ -31,7 +31,7 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 .PHONY: test
 test: $(VENV)/.ready-test ## All of them
 	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
-	$(MAKE) test-default
+	$(MAKE) test-aio
 	$(MAKE) test-multinode
 
 .PHONY: lint
@@ -41,16 +41,16 @@ lint: $(VENV)/.ready-test ## ruff, yamllint, ansible-lint (profile production)
 	ansible-lint --strict
 
 .PHONY: unit
-unit: $(VENV)/.ready-test ## Modules, filters, and the contracts over the catalogue
+unit: $(VENV)/.ready-test ## Modules, filters, and the contracts over the catalog
 	pytest tests/unit
 
 .PHONY: sanity
 sanity: $(VENV)/.ready-test ## ansible-test sanity on the built artefact, nothing ignored
 	tools/sanity
 
-.PHONY: test-default
-test-default: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to verified cloud
-	molecule test --scenario-name default
+.PHONY: test-aio
+test-aio: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to verified cloud
+	molecule test --scenario-name aio
 
 .PHONY: test-multinode
 test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud, one that joins, reboots
@@ -59,19 +59,19 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 .PHONY: test-repair
 test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/repair.md
 	molecule test --scenario-name repair
-	molecule test --scenario-name points
+	molecule test --scenario-name fault_injection
 
 .PHONY: test-storage
 test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; a storage host that is lost; writes docs
-	molecule test --scenario-name storage
-	molecule test --scenario-name kernel
-	molecule test --scenario-name replicated
+	molecule test --scenario-name lvm_nfs
+	molecule test --scenario-name ovs_kernel
+	molecule test --scenario-name ceph_swift_failures
 
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one page, the end of a cloud, hosts that join and go away, one card
-	molecule test --scenario-name killed
-	molecule test --scenario-name grown
-	molecule test --scenario-name onecard
+	molecule test --scenario-name interrupted
+	molecule test --scenario-name scale_out
+	molecule test --scenario-name single_nic
 
 .PHONY: bench
 bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/benchmarks.md: STEPS='rerun option' for some
@@ -92,7 +92,7 @@ option-index: $(VENV)/.ready ## The indexes of options anew, from the packages o
 	tools/option-index $(ON)
 
 .PHONY: settings
-settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalogue
+settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalog
 	tools/settings
 
 .PHONY: venv

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT, Playbooks, Witness, host, node_groups
+from support import ROOT, HostBaseline, Playbooks, host, node_groups
 from tables import Table, into, seen_at
 
 # The checkout is the package ansible_collections.cairn.openstack: `make` links it there.
@@ -67,9 +67,9 @@ def playbooks(request):
 
 
 @pytest.fixture
-def witness(playbooks, tmp_path):
+def baseline(playbooks, tmp_path):
     """The independent witness of what hosts are."""
-    return Witness(playbooks, tmp_path)
+    return HostBaseline(playbooks, tmp_path)
 
 
 @pytest.fixture(scope="session")

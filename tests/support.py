@@ -286,7 +286,7 @@ def told(capsys, words: str) -> None:
 
 
 @dataclass
-class Witness:
+class HostBaseline:
     """Snapshots of hosts, and what differs between two times."""
 
     playbooks: Playbooks
@@ -294,14 +294,14 @@ class Witness:
 
     def look(self, name: str, *arguments: str) -> None:
         """Keep what the hosts are now under *name*."""
-        self.playbooks.must("molecule/shared/witness.yml", *self._variables(name), *arguments)
+        self.playbooks.must("molecule/shared/baseline.yml", *self._variables(name), *arguments)
 
     def differences(self, name: str, *arguments: str) -> list[str]:
         """Return what differs from *name* now, each line with its host."""
-        run = self.playbooks.run("molecule/shared/witness_same.yml", *self._variables(name), *arguments)
+        run = self.playbooks.run("molecule/shared/baseline_same.yml", *self._variables(name), *arguments)
         found = run.of("Compare with what was seen")
         assert found, run.words  # a witness that says nothing has seen nothing
-        return [f"{host}: {line}" for host, said in found.items() for line in said["ansible_facts"]["witness_changes"]]
+        return [f"{host}: {line}" for host, said in found.items() for line in said["ansible_facts"]["baseline_changes"]]
 
     def _variables(self, name: str) -> list[str]:
-        return [f"--extra-vars=witness_dir={self.directory}", f"--extra-vars=witness_name={name}"]
+        return [f"--extra-vars=baseline_dir={self.directory}", f"--extra-vars=baseline_name={name}"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
-from ansible_collections.cairn.openstack.plugins.plugin_utils import authority
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder
 
 
 class ActionModule(ActionBase):

@@ -15,24 +15,24 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, page_spec, topology
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight import (
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, definitions, sources, topology
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
+    definition_spec,
     hosts,
     inventory,
     networks,
-    pages,
     secrets,
     settings,
     storage,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.shape import is_template
-from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
-from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import shipped
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definitions as definition_checks
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, merged, report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
 
 # What is known only once the host was looked at: a template of it is tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
@@ -138,7 +138,7 @@ class ActionModule(ActionBase):
         }
         return Resolver(name, variables, self._templar, self._loader, playing, secrets=held)
 
-    def catalogue(self, name, one):
+    def catalog(self, name, one):
         """Return all definitions as the host *name* has them, and what is wrong with them."""
         raw, resolver = self.raw(name), self.resolver(name, one)
         own = {key: raw[key] for key in self.written if key in raw}
@@ -150,13 +150,13 @@ class ActionModule(ActionBase):
             extra, remedy = {}, "Mend the template."
             found.append(Fault(self.extra_place(raw), str(error), "a dictionary of definitions", remedy))
         else:
-            found += pages.own(self.extra_place(raw), extra)
+            found += definition_checks.own(self.extra_place(raw), extra)
         for key, page in own.items():
-            found += page_spec.faults(key.removeprefix("catalog_"), page)
+            found += definition_spec.faults(key.removeprefix("catalog_"), page)
         if found:
-            return catalogue.pages(self.written, {}), found
+            return definitions.load(self.written, {}), found
         every = resolver.definitions
-        found += pages.targets(every)
+        found += definition_checks.targets(every)
         with contextlib.suppress(AnsibleError, KeyError, TypeError, ValueError):
             # Storage that is wrong is told by what looks at it.
             templar = resolver.with_cloud(resolver.planned())
@@ -165,7 +165,7 @@ class ActionModule(ActionBase):
                 with contextlib.suppress(AnsibleError):
                     page["when"] = templar.template(page["when"])
         present = {key: page for key, page in every.items() if page["state"] == "present" and page["when"] is not False}
-        return every, [*found, *pages.clashes(present)]
+        return every, [*found, *definition_checks.clashes(present)]
 
     def own_files(self, resolver):
         """Look at the files of the user's own definitions."""
@@ -177,7 +177,7 @@ class ActionModule(ActionBase):
             except (OSError, yaml.YAMLError) as error:
                 yield Fault(where, " ".join(str(error).split()), "YAML", "Correct the file.")
                 continue
-            for fault in page_spec.faults(name, found):
+            for fault in definition_spec.faults(name, found):
                 yield replace(fault, where=f"{where}: {fault.where}")
 
     def extra_place(self, raw):
@@ -198,7 +198,7 @@ class ActionModule(ActionBase):
             places = every[name].places
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
         faults = list(inventory.faults(self.groups, found, inventories or "the inventory"))
-        definitions, wrong = self.catalogue(members[0].host, members[0]) if members else ({}, [])
+        definitions, wrong = self.catalog(members[0].host, members[0]) if members else ({}, [])
         known = backends.kinds(definitions)
         specs = storage.with_kinds(specs, known)
         faults += settings.faults(members, specs, [key.removeprefix("catalog_") for key in self.written])
@@ -225,13 +225,13 @@ class ActionModule(ActionBase):
         faults, seen = [], {}
         index_of = functools.partial(shipped, own=self.resolver(members[0].host, members[0]).index_directory)
         for one in members:
-            layers = catalogue.overrides(one.values)
+            layers = definitions.overrides(one.values)
             for layer, _value in layers:
-                faults += pages.options(one, layer, every)
+                faults += definition_checks.options(one, layer, every)
             # Nearly all hosts have the same options: they are judged once.
             if str(layers) not in seen:
                 where = functools.partial(self.written_at, one.host)
-                seen[str(layers)] = list(pages.judged(one, every, index_of, where))
+                seen[str(layers)] = list(definition_checks.judged(one, every, index_of, where))
             faults += [replace(fault, hosts=(one.host,)) for fault in seen[str(layers)]]
         return faults
 
@@ -380,7 +380,7 @@ class ActionModule(ActionBase):
             faults += hosts.faults(host, units)
         faults += hosts.own_addresses(reached, set(addresses) - set(facts))
         for one in list(members.values())[:1]:
-            mine = secrets.identity(held["cloud"]) if "cloud" in held else ""
+            mine = identity(held["cloud"]) if "cloud" in held else ""
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
             where = f"catalog_dir ({shortest(str(resolver.template(resolver.variables['catalog_dir'])))})"
             faults += secrets.forgotten(where, resolver.definitions, clouds)

@@ -1,13 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generates the secrets that the catalogue needs and the operator's file lacks. Runs on the operator's machine."""
+"""Generates the secrets that the catalog needs and the operator's file lacks. Runs on the operator's machine."""
 
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate
 
 
 class ActionModule(ActionBase):
@@ -20,9 +19,9 @@ class ActionModule(ActionBase):
         """Return the names (never the values) of the secrets that were or would be made."""
         result = super().run(tmp, task_vars)
         folder = Folder(self._task.args["folder"], self._loader)
-        pages = catalogue.pages(task_vars, sources.own(task_vars, self._templar.template))
+        pages = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
         have = folder.values()
-        missing = [name for name in catalogue.secret_names(pages) if name not in have]
+        missing = [name for name in definitions.secret_names(pages) if name not in have]
         result["changed"] = bool(missing)
         result["changes"] = [returned("secret", "generate", name) for name in missing]
         if missing:

@@ -14,20 +14,20 @@ import time
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import probe
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import probe
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     FAILED,
     NOT_RUN,
     PASSED,
     NotRun,
     perform_all,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.clean import CHECK_PREFIX, KEPT_PREFIX
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.volume import Copies
-from ansible_collections.cairn.openstack.plugins.plugin_utils.verify_spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.clean import CHECK_PREFIX, KEPT_PREFIX
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import Copies
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
-MODULE = "cairn.openstack.cloud_verify"
+MODULE = "cairn.openstack.verify_phase"
 # How long a router may take to answer the control machine, in seconds, before the controller is asked instead.
 ROUTE_TIMEOUT = 10
 # Hosts of one group whose logs are read when nothing says which.

@@ -8,7 +8,7 @@ import os
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.cairn.openstack.plugins.plugin_utils import verify_report as report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import verify_report as report
 
 SPEC = {
     "outcome": {"type": "dict", "required": True},

@@ -47,10 +47,10 @@ from pathlib import Path
 from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.cairn.openstack.plugins.plugin_utils import run_text
-from ansible_collections.cairn.openstack.plugins.plugin_utils.live_line import LiveLine
-from ansible_collections.cairn.openstack.plugins.plugin_utils.remedies import remedy
-from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Failure, Run
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import run_text
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.live_line import LiveLine
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.remedies import remedy
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_record import Failure, Run
 
 PAGES = Path(__file__).parents[2] / "roles/catalog/defaults/main"
 # As wide as text is where no terminal says it.

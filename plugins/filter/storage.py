@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import in_networks
 from jinja2 import pass_context
 
 
@@ -26,7 +26,7 @@ def _serves(context: Any, one: Mapping[str, Any]) -> Iterable[str]:
 
 
 @pass_context
-def served(context: Any, setting: Iterable[Mapping[str, Any]], use: str) -> bool:
+def storage_serves(context: Any, setting: Iterable[Mapping[str, Any]], use: str) -> bool:
     """Return whether one of the back ends in cloud_storage serves *use*."""
     return any(use in _serves(context, one) for one in setting)
 
@@ -45,15 +45,8 @@ def volume_types(context: Any, setting: Iterable[Mapping[str, Any]]) -> list[dic
     return found
 
 
-def in_networks(addresses: Iterable[str], networks: Iterable[str]) -> list[str]:
-    """Return those of a host's *addresses*, given with their prefixes, that are in one of the *networks*."""
-    found = [ipaddress.ip_interface(text).ip for text in addresses]
-    wanted = [ipaddress.ip_network(one) for one in networks]
-    return [str(address) for address in found if any(address in network for network in wanted)]
-
-
 class FilterModule:
     """The filters of service definitions and of the role ``resources``."""
 
     def filters(self):
-        return {"served": served, "volume_types": volume_types, "in_networks": in_networks}
+        return {"storage_serves": storage_serves, "volume_types": volume_types, "in_networks": in_networks}

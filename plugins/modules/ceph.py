@@ -142,16 +142,16 @@ import configparser
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import turn
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph.monitor import Monitor
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import (
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import (
     Change,
     Failed,
     Unreachable,
     by_stages,
-    settle,
+    finish,
 )
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph import cluster, leaving, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
 
 ACCOUNT = {
     "name": {"type": "str", "required": True},
@@ -198,7 +198,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     params = module.params
     accounts, monitor = params["accounts"], None
     try:
@@ -228,7 +228,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     for why in staying:
         module.warn(why)
-    settle(module, changes, by_stages, reachable=monitor is not None, staying=staying)
+    finish(module, changes, by_stages, reachable=monitor is not None, staying=staying)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,8 @@ fingerprints:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import config_files, ini, installed_options, options, turn
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock, ini, options
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, installed_options
 
 FILE = {
     "path": {"type": "path", "required": True},
@@ -175,7 +176,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     changes, diffs, faults, differing, fingerprints = [], [], [], [], {}
     for file in module.params["files"]:
         path = file["path"]

@@ -92,18 +92,19 @@ reachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import databases, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import databases
 
 
 def main():
     module = AnsibleModule(argument_spec=databases.SPEC, supports_check_mode=True)
-    turn.take(module)
+    host_lock.acquire(module)
     try:
         changes, reachable = databases.compute(module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes, reachable=reachable)
+    finish(module, changes, reachable=reachable)
 
 
 if __name__ == "__main__":

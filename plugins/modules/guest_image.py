@@ -87,9 +87,9 @@ seconds:
 import platform
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.build import build
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.recipe import Recipe, reason_to_build
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.run import BuildError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.build import build
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.recipe import Recipe, reason_to_build
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.run import BuildError
 
 
 def main() -> None:

@@ -170,7 +170,7 @@ ansible_facts:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.host_probe import probe
+from ansible_collections.cairn.openstack.plugins.module_utils.overview.host_probe import probe
 
 
 def main() -> None:

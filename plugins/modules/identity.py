@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole identity catalogue in one session."""
+"""A whole identity catalog in one session."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: identity
-short_description: A whole identity catalogue in one session
+short_description: A whole identity catalog in one session
 version_added: 0.1.0
 description:
   - Creates and repairs domains, projects, roles, users, their grants, services and endpoints. Lists everything once and
@@ -101,7 +101,7 @@ options:
       name: {description: Name of the service., type: str, required: true}
       type: {description: Its type., type: str, required: true}
       description: {description: What it is., type: str}
-      enabled: {description: Whether it is in the catalogue that clients see., type: bool, default: true}
+      enabled: {description: Whether it is in the catalog that clients see., type: bool, default: true}
       endpoints:
         description: Its URLs. An interface that is not named is left alone; of duplicates one remains.
         type: dict
@@ -157,21 +157,22 @@ reachable:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import identity, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
-from ansible_collections.cairn.openstack.plugins.module_utils.identity_spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import identity
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.identity_spec import SPEC
 
 
 def main():
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    turn.take(module)
+    host_lock.acquire(module)
     try:
         keystone = identity.Keystone(module.params["auth"])
         changes, reachable = identity.compute(keystone, module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
     users = module.params["users"]
-    settle(module, changes, lambda due: identity.perform(due, users), reachable=reachable)
+    finish(module, changes, lambda due: identity.perform(due, users), reachable=reachable)
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ path:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import base
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import lab_from
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import base
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.fleet import lab_from
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, locked
 
 
 def remove(lab, check_mode):

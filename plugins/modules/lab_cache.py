@@ -63,9 +63,9 @@ url:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import cache
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import lab_from
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import cache
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.fleet import lab_from
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError
 
 
 def apply(lab, params, check_mode):

@@ -139,9 +139,9 @@ remaining:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import apply, lab_from
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.states import STATES
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.fleet import apply, lab_from
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.states import STATES
 
 
 def main():

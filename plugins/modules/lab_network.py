@@ -55,9 +55,9 @@ bridges:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import network
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.fleet import lab_from
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import network
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.fleet import lab_from
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError
 
 
 def apply(lab, state, check_mode):

@@ -99,14 +99,15 @@ trial:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import ovs_bridges, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import BridgesError
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.host import ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import BridgesError
 
 
 def main() -> None:
     """Compare, and unless in check mode change; or confirm a change."""
     module = AnsibleModule(argument_spec=ovs_bridges.SPEC, supports_check_mode=True)
-    turn.take(module)
+    host_lock.acquire(module)
     try:
         if module.params["confirm"]:
             module.exit_json(**ovs_bridges.confirm())

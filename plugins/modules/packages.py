@@ -67,8 +67,9 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import byte_code, packages, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.module_utils.host import packages, py3compile
 
 
 def main() -> None:
@@ -80,7 +81,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     if not module.check_mode:
         try:
             packages.wait_for_lock()
@@ -104,7 +105,7 @@ def main() -> None:
             try:
                 absent = module.params["state"] == "absent"
                 result["seconds"] = packages.purge(todo) if absent else packages.install(todo, half)
-            except (packages.PackageError, byte_code.CompileError) as error:
+            except (packages.PackageError, py3compile.CompileError) as error:
                 module.fail_json(msg=str(error), **result)
     module.exit_json(**result)
 

@@ -9,7 +9,7 @@ version_added: 0.1.0
 description:
   - Runs on the operator's machine, once for all hosts, and fails with all faults that it finds, each with where it is,
     what was found, what is allowed and what to do. What may be right is a warning.
-  - With O(stage=input) it looks at the inventory, the settings, the user's catalogue pages and the secrets, and at no
+  - With O(stage=input) it looks at the inventory, the settings, the user's catalog pages and the secrets, and at no
     host; where all is well it takes the lock by which a second run is stopped.
   - With O(stage=hosts) it looks at the facts C(cairn_probe) of M(cairn.openstack.host_probe), and at the results of
     that module, registered as C(preflight_probe), to tell which hosts were not reached. It sets the fact

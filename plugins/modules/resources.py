@@ -90,10 +90,11 @@ files:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import sdk, turn
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud import sdk
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Cloud
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
 
 
 def main():
@@ -105,7 +106,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     try:
         conn = sdk.connect(module.params["cloud"])
     except sdk.NotConfigured as error:
@@ -127,7 +128,7 @@ def main():
         missing = [file for file in cloud.image.files if not os.path.exists(staged.get(file, file))]
         if missing:
             module.exit_json(changed=False, changes=[], files=missing)
-    settle(module, changes, reachable=conn is not None)
+    finish(module, changes, reachable=conn is not None)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ module: secrets
 short_description: Generate the cloud's secrets that are missing
 version_added: 0.1.0
 description:
-  - Runs on the operator's machine. Makes one random secret for each account, database and key that the catalogue's
+  - Runs on the operator's machine. Makes one random secret for each account, database and key that the catalog's
     pages name and that the file lacks. What is there is never changed.
   - The file has mode 0600 and is encrypted by ansible-vault when a vault password is configured.
   - In check mode nothing is written.

@@ -115,8 +115,8 @@ silent:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.service_health import AUTH, failing, poll
-from ansible_collections.cairn.openstack.plugins.module_utils.units import last_words
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import AUTH, failing, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.host.units import last_words
 
 SERVICE = {
     "name": {"type": "str", "required": True},

@@ -107,7 +107,8 @@ import base64
 import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings, turn
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_rings
 
 DEVICE = {
     **{name: {"type": "str", "required": True} for name in ("host", "ip", "device")},
@@ -143,7 +144,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     seen = module.params["seen"]
     rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), FOLDER) for ring in module.params["rings"]]
     try:

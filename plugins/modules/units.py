@@ -152,9 +152,10 @@ owed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import turn
-from ansible_collections.cairn.openstack.plugins.module_utils import units as u
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.user_ids import user_ids
+from ansible_collections.cairn.openstack.plugins.module_utils.host import units as u
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
 PATIENCE = 60
@@ -231,12 +232,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     # When the run is real all that has been done already, and what is there tells.
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
     asked, restart = module.params["units"], module.params["restart"]
-    units = u.survey(asked + module.params["then"], **foreseen)
+    units = u.survey(asked + module.params["then"], user_ids=user_ids, **foreseen)
     first, then = units[: len(asked)], units[len(asked) :]
     due = steps(first, restart) + steps(then, restart)
     changes = changes_of(due)

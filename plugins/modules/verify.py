@@ -170,7 +170,7 @@ failed_checks:
   elements: str
   returned: always
 suspects:
-  description: Hosts whose logs may tell why, as O(cairn.openstack.log_lines#module:services) and ids to look for.
+  description: Hosts whose logs may tell why, as O(cairn.openstack.service_logs#module:services) and ids to look for.
   type: list
   elements: dict
   returned: always

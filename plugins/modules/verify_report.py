@@ -16,7 +16,7 @@ options:
     type: dict
     required: true
   logs:
-    description: The results of M(cairn.openstack.log_lines), looped over the outcome's suspects.
+    description: The results of M(cairn.openstack.service_logs), looped over the outcome's suspects.
     type: list
     elements: dict
     default: []

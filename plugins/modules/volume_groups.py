@@ -60,8 +60,9 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils import turn, volume_groups
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, settle
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import volume_groups
 
 GROUP = {
     "name": {"type": "str", "required": True},
@@ -75,12 +76,12 @@ def main() -> None:
         argument_spec={"groups": {"type": "list", "elements": "dict", "required": True, "options": GROUP}},
         supports_check_mode=True,
     )
-    turn.take(module)
+    host_lock.acquire(module)
     try:
         changes = volume_groups.plan(module.params["groups"])
     except Failed as error:
         module.fail_json(msg=str(error))
-    settle(module, changes)
+    finish(module, changes)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def accounts(part: dict) -> None:
         sql += f"CREATE DATABASE {row['name']};"
         sql += f"GRANT ALL ON {row['name']}.* TO '{row['user']}'@'%' IDENTIFIED BY '{row['password']}';"
     run("mariadb", text=sql)
-    for row in part["message_users"]["users"]:
+    for row in part["rabbitmq_users"]["users"]:
         run("rabbitmqctl", "add_vhost", row["vhost"])
         run("rabbitmqctl", "add_user", row["name"], text=row["password"])
         run("rabbitmqctl", "set_permissions", "-p", row["vhost"], row["name"], ".*", ".*", ".*")
@@ -106,7 +106,7 @@ def schemas(part: dict) -> None:
         for number, key in enumerate(repository["keys"]):
             (folder / str(number)).write_text(key)
         run("chown", "-R", f"{repository['owner']}:{repository['group']}", str(folder))
-    for schema in part["schemas"]:
+    for schema in part["db_sync"]:
         for step in schema["steps"]:
             run(*shlex.split(step["run"]), user=step["user"])
 

@@ -14,7 +14,7 @@ def apis(controller, state, looks):
     """Return how each public API answers."""
     bundle = next(iter(looks.values()))["part"]["cairn"]["identity"]["auth"]["cafile"]
     found = ask(controller, "cloud/scripts/apis.py", bundle, json.dumps(state["endpoints"]))
-    assert found, "the catalogue has no public endpoint"
+    assert found, "the catalog has no public endpoint"
     return found
 
 

@@ -27,7 +27,7 @@ def test_not_on_command_lines_during_the_run(request, looks, name):
     scenario = request.config.getoption("scenario")
     heard = scenario / f"{name}.heard" if scenario else None
     if not heard or not heard.exists():
-        pytest.skip("not run: nobody listened during site.yml (molecule/shared/listen.yml)")
+        pytest.skip("not run: nobody listened during site.yml (molecule/shared/audit_start.yml)")
     secret_in(heard, looks[name]["part"]["secrets"])
 
 
@@ -36,7 +36,7 @@ def test_not_on_the_control_machines_command_lines(request, looks):
     scenario = request.config.getoption("scenario")
     heard = scenario / "localhost.heard" if scenario else None
     if not heard or not heard.exists():
-        pytest.skip("not run: nobody listened during site.yml (molecule/shared/listen.yml)")
+        pytest.skip("not run: nobody listened during site.yml (molecule/shared/audit_start.yml)")
     for look in looks.values():
         secret_in(heard, look["part"]["secrets"])
 

@@ -27,7 +27,7 @@ def root():
 
 @pytest.fixture(scope="session")
 def pages():
-    """The shipped catalogue pages by name, as they are written."""
+    """The shipped catalog pages by name, as they are written."""
     found = {}
     for path in sorted((ROOT / "roles/catalog/defaults/main").glob("*.yml")):
         found.update(yaml.safe_load(path.read_text()))
@@ -48,10 +48,10 @@ def site(tmp_path, monkeypatch):
 def run_module(capsys, tmp_path_factory, monkeypatch):
     """Run a module's main() with arguments as Ansible hands them over; returns its result."""
     from ansible.module_utils.testing import patch_module_args
-    from ansible_collections.cairn.openstack.plugins.module_utils import turn
+    from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
 
     # This machine's own is for what changes it.
-    monkeypatch.setattr(turn, "LOCK", str(tmp_path_factory.mktemp("turn") / "lock"))
+    monkeypatch.setattr(host_lock, "LOCK", str(tmp_path_factory.mktemp("turn") / "lock"))
 
     def run(module, args, check=False):
         with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, sources
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Model, Resolver
 
 
@@ -67,4 +66,4 @@ def files(model, service, host_groups):
     """Return the files that a host in *host_groups* gets of *service*, by the names that definitions have for them."""
     page = model.definitions[service]
     layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
-    return {file["name"]: file for file in catalogue.files(page, {*host_groups, "all"}, model.cloud, layers)}
+    return {file["name"]: file for file in definitions.files(page, {*host_groups, "all"}, model.cloud, layers)}

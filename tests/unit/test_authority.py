@@ -9,7 +9,7 @@ import ssl
 import subprocess
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.plugin_utils import authority
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
 from cryptography import x509
 
 NAMES = ["cloud.example.org", "192.0.2.10"]

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 import yaml
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
 
 # Says what it is told to; it stands for several of the collection's modules. It is an
 # action, which spares an interpreter for each host and task.

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph import cluster, leaving, osd
-from ansible_collections.cairn.openstack.plugins.module_utils.ceph.cluster import State
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph import cluster, leaving, osd
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.cluster import State
 from told import in_words
 
 CLUSTER = "85add48b-1181-5506-8dbc-69947300c7d8"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Change, Failed, by_stages
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed, by_stages
 from ansible_collections.cairn.openstack.plugins.modules.ceph import staged
 
 

@@ -11,7 +11,7 @@ import pwd
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import config_files as utils
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files as utils
 from ansible_collections.cairn.openstack.plugins.modules import config_files
 from told import in_words
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.cairn.openstack.plugins.module_utils import changes, page_spec
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.pages import clashes
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Kind
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Kind
+from ansible_collections.cairn.openstack.plugins.module_utils.common import changes
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definitions import clashes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -66,7 +67,7 @@ def kinds_in(tree):
 
 class TestPages:
     def test_each_is_right(self, pages):
-        assert [fault for name, page in pages.items() for fault in page_spec.faults(name, page)] == []
+        assert [fault for name, page in pages.items() for fault in definition_spec.faults(name, page)] == []
 
     def test_each_file_holds_the_page_of_its_name(self):
         for path in (ROOT / "roles/catalog/defaults/main").glob("*.yml"):
@@ -164,10 +165,10 @@ class TestSecrets:
         assert found == []
 
     def test_every_secret_that_a_page_uses_is_made(self, pages):
-        from ansible_collections.cairn.openstack.plugins.module_utils import catalogue
+        from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
 
         made = set(
-            catalogue.secret_names(catalogue.pages({f"catalog_{name}": page for name, page in pages.items()}, {}))
+            definitions.secret_names(definitions.load({f"catalog_{name}": page for name, page in pages.items()}, {}))
         )
         for path, text in texts("roles"):
             used = set(re.findall(r"cloud\.secrets\.(\w+)", text))
@@ -347,7 +348,7 @@ class TestScenarios:
 def test_storage_hosts_restart_one_by_one(root):
     """Two at a time may hold all copies of an object, and every monitor."""
     plays = {play.get("hosts"): play for play in yaml.safe_load((root / "playbooks/site.yml").read_text())}
-    for group in ("owes_restart_controller", "owes_restart_storage"):
+    for group in ("restart_required_controller", "restart_required_storage"):
         assert (plays[group]["serial"], plays[group]["max_fail_percentage"]) == (1, 0)
 
 

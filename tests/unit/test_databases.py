@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import databases, mariadb
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import databases, mariadb
 from told import in_words
 
 NOVA = ("nova", "%")

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image import disk, kernel, root
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.recipe import (
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image import disk, kernel, root
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.recipe import (
     Recipe,
     reason_to_build,
     record,
     record_path,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.guest_image.run import BuildError, run
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.run import BuildError, run
 
 FILES = Path(__file__).parents[2] / "roles/guest_image/files"
 

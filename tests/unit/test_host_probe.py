@@ -11,7 +11,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import host_probe
+from ansible_collections.cairn.openstack.plugins.module_utils.overview import host_probe
 
 LISTENERS = {
     "/proc/net/tcp": """\

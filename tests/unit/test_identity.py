@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The identity catalogue, beside a Keystone in memory."""
+"""The identity catalog, beside a Keystone in memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import itertools
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.cairn.openstack.plugins.module_utils import identity
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed, Unreachable
-from ansible_collections.cairn.openstack.plugins.module_utils.identity_spec import SPEC
-from ansible_collections.cairn.openstack.plugins.module_utils.rest import Denied
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
+from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Denied
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import identity
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.identity_spec import SPEC
 from told import in_words
 
 URL = "http://cloud:9292"
@@ -109,7 +109,7 @@ class Cloud(identity.Keystone):
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No database on this host; memory in a scratch file."""
-    monkeypatch.setattr(identity, "holds_catalogue", lambda: False)
+    monkeypatch.setattr(identity, "holds_catalog", lambda: False)
     monkeypatch.setattr(identity, "SOCKET", str(tmp_path / "socket"))
     monkeypatch.setattr(identity, "MEMORY", str(tmp_path / "cairn" / "identity.json"))
 
@@ -165,12 +165,12 @@ def test_nobody_there(monkeypatch):
     assert not reachable
     with pytest.raises(Unreachable, match="Keystone: refused"):
         identity.compute(Cloud(), options(), False)
-    monkeypatch.setattr(identity, "holds_catalogue", lambda: True)
+    monkeypatch.setattr(identity, "holds_catalog", lambda: True)
     assert identity.compute(Cloud(), options(), True) == ([], False)
 
 
 def test_a_lost_administrator_is_all_there_is_to_do(cloud, monkeypatch):
-    monkeypatch.setattr(identity, "holds_catalogue", lambda: True)
+    monkeypatch.setattr(identity, "holds_catalog", lambda: True)
     cloud.admin = False
     assert in_words(plan(cloud)) == ["bootstrap user admin"]
     assert settle(cloud) == ["bootstrap user admin"]

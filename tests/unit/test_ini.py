@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import ini
+from ansible_collections.cairn.openstack.plugins.module_utils.common import ini
 
 
 def body(sections):

@@ -9,10 +9,17 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import base, emulator, fleet, image, states, store
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import host as hosts
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, run
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import (
+    base,
+    emulator,
+    fleet,
+    image,
+    states,
+    store,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import host as hosts
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, run
 from ansible_collections.cairn.openstack.plugins.modules import lab_base
 
 NETWORKS = {"management": "10.203.0.0/24", "tunnel": "10.203.1.0/24", "external": "10.203.2.0/24"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.cairn.openstack.plugins.filter.lab_hosts import lab_hosts
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import fleet, seed
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import fleet, seed
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError
 
 NETWORKS = {"management": "10.203.0.0/24", "tunnel": "10.203.1.0/24", "external": "10.203.2.0/24"}
 

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import process
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError, locked, run, write
-from ansible_collections.cairn.openstack.plugins.module_utils.processes import alive
+from ansible_collections.cairn.openstack.plugins.module_utils.common.processes import alive
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import process
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, locked, run, write
 
 
 @pytest.fixture

@@ -7,19 +7,19 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.lab import (
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import (
     base,
     cache,
     fleet,
-    known,
+    known_hosts,
     network,
     power,
     seed,
     states,
     store,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.host import Host, Lab
-from ansible_collections.cairn.openstack.plugins.module_utils.lab.run import LabError
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError
 from ansible_collections.cairn.openstack.plugins.modules import lab_base, lab_cache, lab_network
 
 NETWORKS = {"management": "10.203.0.0/24", "tunnel": "10.203.1.0/24", "external": "10.203.2.0/24"}
@@ -202,11 +202,11 @@ def test_known_hosts_follow_the_hosts(lab, host):
     made(host)
     Path(os.path.dirname(host.key())).mkdir(parents=True)
     Path(host.key(".pub")).write_text("ssh-ed25519 KEY root@compute1\n")
-    assert known.refresh(lab)
+    assert known_hosts.refresh(lab)
     assert Path(lab.path("ssh", "known_hosts")).read_text() == "10.203.0.13,compute1 ssh-ed25519 KEY\n"
-    assert not known.refresh(lab)
+    assert not known_hosts.refresh(lab)
     store.discard(host)
-    assert known.refresh(lab)
+    assert known_hosts.refresh(lab)
     assert Path(lab.path("ssh", "known_hosts")).read_text() == ""
 
 

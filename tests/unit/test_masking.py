@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.masking import MASK, masked, unspoken
+from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import MASK, masked, secret_values
 
 SECRET = "hunter2Hunter3"
 
@@ -83,5 +83,5 @@ def test_keys_are_unspoken_line_by_line():
     private, public = ("A" * 64, "B" * 64, "C=="), "D" * 64
     key = "-----BEGIN PRIVATE KEY-----\n{}\n{}\n{}\n-----END PRIVATE KEY-----\n".format(*private)
     front = f"-----BEGIN CERTIFICATE-----\n{public}\n-----END CERTIFICATE-----\n{key}"
-    assert unspoken(front) == list(private[:2])
-    assert unspoken(SECRET) == [SECRET]
+    assert secret_values(front) == list(private[:2])
+    assert secret_values(SECRET) == [SECRET]

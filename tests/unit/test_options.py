@@ -9,14 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import (
-    config_files,
-    installed_options,
-    option_index,
-    options,
-)
+from ansible_collections.cairn.openstack.plugins.module_utils.common import option_index, options
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, installed_options
 from ansible_collections.cairn.openstack.plugins.modules import config_files as module
-from ansible_collections.cairn.openstack.plugins.plugin_utils.option_index import FOLDER, shipped
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import FOLDER, shipped
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.json"))
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges_host, ovs_bridges
-from ansible_collections.cairn.openstack.plugins.module_utils.bridges_host import NOTHING, BridgesError
+from ansible_collections.cairn.openstack.plugins.module_utils.host import bridge_setup, ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import NOTHING, BridgesError
 
 
 def asked(*bridges, datapath="netdev"):
@@ -44,7 +44,7 @@ def made(record):
     answer = host(eth0=link(silent=True, tx_checksums=record["datapath"] == "system"))
     for bridge in record["bridges"]:
         name = bridge["name"]
-        held = {key: bridges_host.held(record, name, key) for key in ("addresses", "routes")}
+        held = {key: bridge_setup.held(record, name, key) for key in ("addresses", "routes")}
         answer["links"][name] = link(**held, tx_checksums=record["datapath"] == "system")
         answer["links"][name]["addresses"].append("10.0.0.99/32")
         ports = {name: "", f"phy-{name}": f"int-{name}", **dict.fromkeys(bridge["ports"], "")}
@@ -62,14 +62,14 @@ ONE_CARD = asked({"name": "br-ex", "take_over": "eth0"}, {"name": "br-vlan", "pa
 
 def step(on, record, former=NOTHING):
     """Return what differs and the commands."""
-    before, after = bridges_host.view(on, record, former), bridges_host.goal(record, former)
+    before, after = bridge_setup.view(on, record, former), bridge_setup.goal(record, former)
     differing = [name for name in {**after, **before} if before.get(name) != after.get(name)]
-    return differing, bridges_host.commands(before, after, record, former) if differing else []
+    return differing, bridge_setup.commands(before, after, record, former) if differing else []
 
 
 def test_a_bridge_answers_for_its_own_addresses_alone():
     """One that answered for a joined bridge's address would draw the tunnels of others to itself."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
     on = made(record)
     on["links"]["br-vlan"]["own_arp"] = False
     differing, commands = step(on, record, record)
@@ -79,7 +79,7 @@ def test_a_bridge_answers_for_its_own_addresses_alone():
 
 def test_take_over():
     """Bridge first, then the card's addresses go and the bridge's come, at last the routes."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
     differing, commands = step(host(), record)
     assert differing == ["br-ex", "eth0", "br-vlan"]
     assert commands[0][0] == "ovs-vsctl"
@@ -95,22 +95,22 @@ def test_take_over():
 @pytest.mark.parametrize("datapath", ["system", "netdev"])
 def test_nothing_to_do(datapath):
     """What others put there counts for nothing, and the record says what the card held."""
-    record = bridges_host.adopt({**ONE_CARD, "datapath": datapath}, NOTHING, host()["links"])
+    record = bridge_setup.adopt({**ONE_CARD, "datapath": datapath}, NOTHING, host()["links"])
     assert step(made(record), record, record) == ([], [])
-    assert bridges_host.adopt({**ONE_CARD, "datapath": datapath}, record, made(record)["links"]) == record
+    assert bridge_setup.adopt({**ONE_CARD, "datapath": datapath}, record, made(record)["links"]) == record
 
 
 def test_a_lost_record_is_found_on_the_bridge():
     """The addresses that were taken over are read from the bridge."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
-    again = bridges_host.adopt(ONE_CARD, NOTHING, made(record)["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    again = bridge_setup.adopt(ONE_CARD, NOTHING, made(record)["links"])
     assert "10.0.0.1/24" in again["nics"]["eth0"]["addresses"]
     assert again["nics"]["eth0"]["routes"] == record["nics"]["eth0"]["routes"]
 
 
 def test_the_way_back():
     """Bridges go, the card gets back what it held."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
     differing, commands = step(made(record), NOTHING, record)
     assert sorted(differing) == ["br-ex", "br-vlan", "eth0"]
     lines = [" ".join(command) for command in commands]
@@ -124,8 +124,8 @@ def test_the_way_back():
 def test_an_address_is_replaced():
     """The old one goes, for it was ours, and its route before it; a virtual address stays."""
     route = {"to": "10.9.0.0/16", "via": "10.1.0.9"}
-    former = bridges_host.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.1/24"], "routes": [route]}), NOTHING, {})
-    record = bridges_host.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.2/24"]}), former, {})
+    former = bridge_setup.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.1/24"], "routes": [route]}), NOTHING, {})
+    record = bridge_setup.adopt(asked({"name": "br-tep", "addresses": ["10.1.0.2/24"]}), former, {})
     differing, commands = step(made(former), record, former)
     assert differing == ["br-tep"]
     assert [" ".join(command) for command in commands[-3:]] == [
@@ -137,7 +137,7 @@ def test_an_address_is_replaced():
 
 def test_a_secure_bridge_without_flows_gets_one():
     """Neutron's agent leaves it secure; after a reboot the host must be reached before the agent runs."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
     rebooted = made(record)
     rebooted["bridges"]["br-ex"]["forwards"] = False
     _differing, commands = step(rebooted, record, record)
@@ -155,16 +155,16 @@ def test_cards_that_can_not_be_had(bridge, words):
     """The message names the card."""
     links = host(eth1={**link(), "master": "br0"})["links"]
     with pytest.raises(BridgesError, match=words):
-        bridges_host.adopt(asked(bridge), NOTHING, links)
+        bridge_setup.adopt(asked(bridge), NOTHING, links)
 
 
 def test_a_host_does_not_cut_itself_off():
     """A card with the default route is taken over, or left alone."""
     links = host()["links"]
-    record = bridges_host.adopt(asked({"name": "br-ex", "ports": ["eth0"]}), NOTHING, links)
+    record = bridge_setup.adopt(asked({"name": "br-ex", "ports": ["eth0"]}), NOTHING, links)
     with pytest.raises(BridgesError, match="take_over: eth0"):
         ovs_bridges.refuse_losses(record, NOTHING, links)
-    ovs_bridges.refuse_losses(bridges_host.adopt(ONE_CARD, NOTHING, links), NOTHING, links)
+    ovs_bridges.refuse_losses(bridge_setup.adopt(ONE_CARD, NOTHING, links), NOTHING, links)
 
 
 def test_addresses_are_written_as_ip_writes_them():
@@ -209,7 +209,7 @@ def test_open_vswitchs_tables():
             ],
         },
     ]
-    assert bridges_host.parse_ovs("\n".join(json.dumps(table) for table in tables)) == {
+    assert bridge_setup.parse_ovs("\n".join(json.dumps(table) for table in tables)) == {
         "br-a": {"datapath": "netdev", "secure": True, "ports": {"br-a": "", "br-a--br-b": "br-b--br-a"}},
         "br-b": {"datapath": "system", "secure": False, "ports": {"br-b": ""}},
     }
@@ -217,18 +217,18 @@ def test_open_vswitchs_tables():
 
 def test_networkd_is_told():
     """Cards without addresses, bridges left alone, nothing where there are none."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
-    texts = list(bridges_host.networkd_files(record).values())
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    texts = list(bridge_setup.networkd_files(record).values())
     assert "Name=br-ex br-vlan\n\n[Link]\nUnmanaged=yes" in texts[0]
     assert "Name=eth0\n" in texts[1]
-    assert set(bridges_host.networkd_files(NOTHING).values()) == {None}
+    assert set(bridge_setup.networkd_files(NOTHING).values()) == {None}
 
 
 def test_the_command_is_the_shared_code():
     """What runs at boot is what the module ran."""
-    record = bridges_host.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
     files = ovs_bridges.files(record)
-    with open(bridges_host.__file__, encoding="utf-8") as file:
+    with open(bridge_setup.__file__, encoding="utf-8") as file:
         assert files[ovs_bridges.COMMAND].content == f"#!/usr/bin/python3\n{file.read()}"
-    assert json.loads(files[bridges_host.RECORD].content) == record
+    assert json.loads(files[bridge_setup.RECORD].content) == record
     assert all(state.content is None for state in ovs_bridges.files(NOTHING).values())

@@ -11,7 +11,7 @@ import textwrap
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import packages
+from ansible_collections.cairn.openstack.plugins.module_utils.host import packages
 from ansible_collections.cairn.openstack.plugins.modules import packages as module
 from told import in_words
 
@@ -115,7 +115,7 @@ def test_a_killed_run_holds_nothing_back(policy):
     script = f"""
         import sys, time
         sys.path[:0] = {sys.path!r}
-        from ansible_collections.cairn.openstack.plugins.module_utils import packages
+        from ansible_collections.cairn.openstack.plugins.module_utils.host import packages
         packages._POLICY = {str(policy)!r}
         with packages.services_held():
             print("held", flush=True)

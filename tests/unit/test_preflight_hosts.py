@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight import hosts, secrets, settings
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import hosts, settings
 from preflight_site import CEPH, LVM, SWIFT, YML, both, device, given, probe, stored, three_controllers, told
 
 
@@ -63,7 +64,7 @@ UNFIT = {
     ),
     "no disk to go on": (
         {},
-        ("network1", {"disk_free_mb": 100, "cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
+        ("network1", {"disk_free_mb": 100, "cloud": {"identity": identity("mine"), "names": ["cloud"]}}),
         ("host network1", "100 MiB of free disk", "500 MiB or more: to go on", "Make room"),
     ),
     "a clock behind": (
@@ -198,7 +199,7 @@ UNFIT = {
     ),
     "an older copy of the secrets": (
         {},
-        ("controller1", {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud", "lamp_database"]}}),
+        ("controller1", {"cloud": {"identity": identity("mine"), "names": ["cloud", "lamp_database"]}}),
         (".secrets", "it lacks lamp_database", "every secret of the cloud", "Get the newer folder"),
     ),
 }
@@ -221,7 +222,7 @@ FIT = {
     "somebody on the loopback": ({}, {"listening": [listener(443, "127.0.0.1")]}),
     "a VIP that we hold": (VIP, {"interfaces": card("eth0", addresses=["192.0.2.11/24", "192.0.2.9/32"])}),
     "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
-    "its own cloud": ({}, {"cloud": {"identity": secrets.identity("mine"), "names": ["cloud"]}}),
+    "its own cloud": ({}, {"cloud": {"identity": identity("mine"), "names": ["cloud"]}}),
     "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
     "its own disk, not mounted": (
         {"cloud_storage": [SWIFT]},
@@ -290,7 +291,7 @@ class TestHosts:
 
     def test_no_secrets_here(self, site, monkeypatch):
         """Before any are made: a second operator would lock the first one out."""
-        cloud = {"identity": secrets.identity("mine"), "names": ["cloud"]}
+        cloud = {"identity": identity("mine"), "names": ["cloud"]}
         changes = {name: {"cloud": cloud} for name in ("controller1", "compute1")}
         site.all["cloud_secrets_dir"] = str(site.folder / "elsewhere")
         (fault,) = told(self.said(site, monkeypatch, changes))

@@ -11,7 +11,7 @@ import test_preflight_networks as networks
 import test_preflight_secrets as secrets
 import test_preflight_storage as storage
 import yaml
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.fault import Fault, merged, report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, merged, report
 from preflight_site import ROOT, YML, both, check_one_fault, given, put, told
 
 SHIPPED = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
@@ -203,7 +203,7 @@ def test_what_is_shipped(site, monkeypatch, name):
     assert site.warnings == []
 
 
-@pytest.mark.parametrize("scenario", ["killed", "onecard"])
+@pytest.mark.parametrize("scenario", ["interrupted", "single_nic"])
 def test_what_is_tested(site, monkeypatch, scenario):
     own = ROOT / "molecule" / scenario / "inventory"
     at = own / "hosts.yml" if (own / "hosts.yml").exists() else ROOT / "inventories/lab_aio/hosts.yml"

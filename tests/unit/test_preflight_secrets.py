@@ -9,8 +9,8 @@ import sys
 
 import pytest
 from ansible.parsing.vault import VaultSecret
-from ansible_collections.cairn.openstack.plugins.plugin_utils import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder
 from preflight_site import YML, both, check_one_fault, file, given, take, told
 
 

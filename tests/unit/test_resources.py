@@ -7,10 +7,10 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.filter import resources as filters
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import Failed
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.cloud import Cloud
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.kind import differing, flat, part, texts
-from ansible_collections.cairn.openstack.plugins.module_utils.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Cloud
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import differing, flat, part, texts
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from told import in_words
 
 

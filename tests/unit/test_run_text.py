@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import listed, returned
-from ansible_collections.cairn.openstack.plugins.plugin_utils import remedies, run_changes, run_text
-from ansible_collections.cairn.openstack.plugins.plugin_utils.run_changes import Change
-from ansible_collections.cairn.openstack.plugins.plugin_utils.run_record import Run
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import remedies, run_changes, run_text
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_changes import Change
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_record import Run
 
 
 class TestReading:

@@ -12,8 +12,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.action.secrets import ActionModule
-from ansible_collections.cairn.openstack.plugins.plugin_utils import ssh
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import ssh
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate
 from told import in_words
 
 PAGE = {"description": "Light", "databases": [{"name": "lamp"}], "secrets": ["key_fernet"]}

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import service_health
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import service_health
 from ansible_collections.cairn.openstack.plugins.modules import service_health as module
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docs/settings.md says what the argument specs and the catalogue say, and its links lead somewhere."""
+"""docs/settings.md says what the argument specs and the catalog say, and its links lead somewhere."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import swift_rings
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_rings
 from ansible_collections.cairn.openstack.plugins.modules import swift_rings as swift_rings_module
 from told import in_words
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cairn.openstack.plugins.module_utils.topology import address, network_of, topology
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import address, network_of, topology
 
 
 def test_a_host_in_several_groups_is_one_host():

@@ -8,7 +8,7 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils import units
+from ansible_collections.cairn.openstack.plugins.module_utils.host import units
 from ansible_collections.cairn.openstack.plugins.modules import units as module
 from told import in_words
 

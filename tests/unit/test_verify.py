@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.action import verify as action
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import (
     clean,
     console,
     icmp,
@@ -29,7 +29,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify import (
     s3,
     volume,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks import (
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     FAILED,
     NOT_RUN,
     PASSED,
@@ -39,9 +39,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.verify.checks impo
     perform_all,
     poll,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.verify.run import TENANT, VLAN, Machine, Run
-from ansible_collections.cairn.openstack.plugins.plugin_utils import verify_report as report
-from ansible_collections.cairn.openstack.plugins.plugin_utils.verify_spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, VLAN, Machine, Run
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import verify_report as report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
 RUN = "cairn-verify-20260102000000-0a0b"
 OPTIONS = {name: option.get("default") for name, option in SPEC.items()}

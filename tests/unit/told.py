@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cairn.openstack.plugins.module_utils.changes import KINDS, Change, sentence
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import KINDS, Change, sentence
 
 
 def in_words(changes):

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils import catalogue, ini, masking
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions
+from ansible_collections.cairn.openstack.plugins.module_utils.common import ini, masking
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions, definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Model
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place
 
@@ -52,7 +52,7 @@ def explain(
     if definition is None:
         raise Unknown(f"no service {service} here; there are {', '.join(sorted(model.definitions))}")
     layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
-    files = catalogue.files(definition, {*groups, "all"}, model.cloud, layers)
+    files = definitions.files(definition, {*groups, "all"}, model.cloud, layers)
     file = next((file for file in files if file["name"] == name), None)
     if file is None:
         names = ", ".join(sorted(file["name"] for file in files if file["name"])) or "none"
@@ -63,7 +63,7 @@ def explain(
     found = [(where, _shown(key, said)) for where, said in _layers(model, definition, option, variables)]
     units = [
         (unit["name"], _effect(unit, file["path"]))
-        for unit in catalogue.units(definition, {*groups, "all"}, files)
+        for unit in definitions.units(definition, {*groups, "all"}, files)
         if file["path"] in unit["reads"]
     ]
     return Explanation(file["path"], None if value is None else _shown(key, value), found, units)
@@ -85,7 +85,7 @@ def _layers(
 ) -> Iterator[tuple[str, Any]]:
     """Yield where the option is named and its value there, general to particular."""
     service, name, section, key = option
-    common = catalogue.common_sections(definition, definition["files"].get(name) or {}, model.cloud)
+    common = definitions.common_sections(definition, definition["files"].get(name) or {}, model.cloud)
     if key in common.get(section, {}):
         yield COMPUTED, common[section][key]
     own = (definition["config"].get(name) or {}).get(section) or {}

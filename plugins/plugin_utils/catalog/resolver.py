@@ -14,11 +14,17 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.cairn.openstack.plugins.module_utils import bridges, catalogue, swift, topology
-from ansible_collections.cairn.openstack.plugins.module_utils.preflight.secrets import identity
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, contributions, sources
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import (
+    backends,
+    bridge_plan,
+    contributions,
+    sources,
+    topology,
+)
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import ceph as ceph_cluster
-from ansible_collections.cairn.openstack.plugins.plugin_utils.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions as service_definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate, identity
 
 # Keys of definitions that are not about the definition's own service.
 ELSEWHERE = ("backend", "contributed_files", "contributes", "each_backend")
@@ -118,7 +124,7 @@ class Resolver:
         """All definitions with their defaults, their ``state`` templated, as the host's variables have them."""
         if self._definitions is None:
             own = sources.own(self.variables, self.template)
-            self._definitions = catalogue.pages(self.variables, own)
+            self._definitions = service_definitions.load(self.variables, own)
             written = contributions.files(self._definitions)
             for name, page in self._definitions.items():
                 page["contributed_files"] = sorted(written.get(name, ()))
@@ -174,7 +180,7 @@ class Resolver:
             "image_cache": self.number("cloud_image_cache"),
             "pool": 5,
             "storage": backends.of_host(found, self.me, known),
-            "swift": swift.swift(found, self.hosts, self.name),
+            "swift": swift_facts.swift(found, self.hosts, self.name),
         }
 
     def cloud(self, probe: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +191,7 @@ class Resolver:
         ca, front = self.certificates(directory)
         internal, address = cloud["internal_address"], self.me["address"]
         names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
-        plan = bridges.plan_bridges(
+        plan = bridge_plan.plan_bridges(
             probe,
             {**{name: self.setting(f"cloud_{name}") for name in names}, "management_address": address},
             network="network" in self.me["groups"],
@@ -203,7 +209,7 @@ class Resolver:
             "identity": identity(cloud["secrets"]["cloud"]) if self.made else NOT_GENERATED,
             "vip_interface": self.setting("cloud_vip_interface") or topology.interface_with(probe, address),
             "vip_router_id": self.number("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
-            "workers": catalogue.workers(self.setting("cloud_workers"), probe["cpus"]),
+            "workers": service_definitions.workers(self.setting("cloud_workers"), probe["cpus"]),
             "operator_ca": self.setting("cloud_tls_ca") or f"{directory.path}/ca.crt",
             "ca": ca or f"{NOT_GENERATED}\n",
             "front": front or f"{NOT_GENERATED}\n",
@@ -230,7 +236,7 @@ class Resolver:
         """Return all secrets of the definitions; what is not generated yet is made up, and will never be seen."""
         have = self._secrets if self._secrets is not None else directory.values()
         self.made = "cloud" in have
-        names = catalogue.secret_names(self.definitions)
+        names = service_definitions.secret_names(self.definitions)
         self.missing_secrets = [name for name in names if name not in have]
         return {name: have.get(name) or generate(name) for name in names}
 
@@ -261,9 +267,9 @@ class Resolver:
         """
         cloud = self.cloud(probe)
         here = self.present(cloud)
-        cloud["apis"] = catalogue.apis(here, cloud["scheme"])
+        cloud["apis"] = service_definitions.apis(here, cloud["scheme"])
         templar = self.with_cloud(cloud)
-        cloud["ports"] = catalogue.ports(here, self.groups, templar.template)
+        cloud["ports"] = service_definitions.ports(here, self.groups, templar.template)
         added: dict[str, list[contributions.Contribution]] = {}
         for one in self.contributions(here, cloud):
             added.setdefault(one.target, []).append(one)
@@ -281,15 +287,17 @@ class Resolver:
                 result[name] = contributions.add(one, added.get(name, ()))
             except contributions.Conflict as error:
                 raise AnsibleError(f"service definition {name!r}: {error}") from error
-        layers = [(name, self.template(value) or {}) for name, value in catalogue.overrides(self.variables)]
+        layers = [(name, self.template(value) or {}) for name, value in service_definitions.overrides(self.variables)]
         return Model(result, cloud, layers)
 
     def _concerns(self, page: Mapping[str, Any], added: Collection[contributions.Contribution]) -> bool:
         """Whether the host has some part of the definition *page*, by itself or by what is *added* to it."""
         if "controller" in self.groups or not page["packages"]:
             return True
-        more = (catalogue.groups_of({"packages": {}, "units": [], "files": {}, **one.content}) for one in added)
-        return bool(catalogue.groups_of(page).union(*more) & self.groups)
+        more = (
+            service_definitions.groups_of({"packages": {}, "units": [], "files": {}, **one.content}) for one in added
+        )
+        return bool(service_definitions.groups_of(page).union(*more) & self.groups)
 
     def contributions(
         self, here: Mapping[str, Mapping[str, Any]], cloud: Mapping[str, Any]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support import Witness, host
+from support import HostBaseline, host
 
 NAME = "--extra-vars=destroy_cloud=cairn"
 # A package's accounts stay when it is purged, as does what nvme-cli has made. Units of the system were started anew in
@@ -28,29 +28,29 @@ def gone(playbooks):
     return playbooks.must("playbooks/destroy.yml", NAME)
 
 
-def test_another_name_is_refused(playbooks, witness):
+def test_another_name_is_refused(playbooks, baseline):
     """Nothing is touched, and the message says which name is right."""
-    witness.look("cloud")
+    baseline.look("cloud")
     for option in ("--extra-vars=destroy_cloud=another", "--extra-vars=destroy_cloud="):
         run = playbooks.run("playbooks/destroy.yml", option)
         assert run.code != 0
         assert "cloud is called cairn" in run.words, run.words[-2000:]
-    assert witness.differences("cloud") == []
+    assert baseline.differences("cloud") == []
 
 
-def test_a_plan_says_what_would_go(playbooks, witness):
+def test_a_plan_says_what_would_go(playbooks, baseline):
     """It names the services, the packages and the folders, and touches nothing."""
-    witness.look("cloud")
+    baseline.look("cloud")
     plan = playbooks.must("playbooks/destroy.yml", NAME, "--check", "--diff")
     told = "\n".join(plan.changes)
     for what in ("purge package keystone", "remove directory /var/lib/mysql", "stop unit nova-compute"):
         assert what in told, told
-    assert witness.differences("cloud") == []
+    assert baseline.differences("cloud") == []
 
 
 def test_the_hosts_are_bare_again(gone, playbooks, groups):
     """What differs from before the first run is no cloud's."""
-    left = Witness(playbooks, playbooks.scenario).differences("bare")
+    left = HostBaseline(playbooks, playbooks.scenario).differences("bare")
     others = [line for line in left if not STAYS.search(line)]
     assert others == [], "\n".join(others)
     for name in groups["all"]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support import Witness, ask, node_groups
+from support import HostBaseline, ask, node_groups
 
 QUICK = [f"--extra-vars={option}" for option in ("verify_machines_min=1", "verify_machines_max=1", "verify_junit=")]
 # What the cloud has to learn of the new host; anything else on the others is a disturbance.
@@ -28,14 +28,16 @@ def later(request, playbooks):
 @pytest.fixture(scope="module")
 def joined(later, playbooks, tmp_path_factory):
     """Let the host join, and return what differs on the others, and how long it took."""
-    witness = Witness(playbooks, tmp_path_factory.mktemp("join"))
-    witness.look("before", f"--limit=!{later}")
+    baseline = HostBaseline(playbooks, tmp_path_factory.mktemp("join"))
+    baseline.look("before", f"--limit=!{later}")
     playbooks.must("playbooks/lab_up.yml")
     began = time.monotonic()
     run = playbooks.must("playbooks/site.yml", f"--limit={later}")
     seconds = time.monotonic() - began
     packages = run.of("Packages")[later]["seconds"]
-    return witness.differences("before", f"--limit=!{later}"), f"{later} joined in {seconds:.0f} s, packages {packages}"
+    return baseline.differences(
+        "before", f"--limit=!{later}"
+    ), f"{later} joined in {seconds:.0f} s, packages {packages}"
 
 
 def test_others_are_untouched(joined, later, capsys):

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import json
 
-from support import BARE_PLAN, Witness
+from support import BARE_PLAN, HostBaseline
 
 
 def test_bare(playbooks):
     """On bare hosts a plan ends without an error, and touches nothing; what it says is kept."""
     # Kept for the day when the hosts are bare again.
-    witness = Witness(playbooks, playbooks.scenario)
-    witness.look("bare")
+    baseline = HostBaseline(playbooks, playbooks.scenario)
+    baseline.look("bare")
     secrets = playbooks.scenario / "secrets" / "secrets.yml"
     had = secrets.exists()  # from an earlier run of the scenario
     plan = playbooks.told("--check", "--diff")
@@ -25,5 +25,5 @@ def test_bare(playbooks):
         "user",
         "flavor",
     }
-    assert witness.differences("bare") == []
+    assert baseline.differences("bare") == []
     assert secrets.exists() == had, "a plan has generated secrets"

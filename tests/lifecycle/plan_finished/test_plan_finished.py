@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 
-def test_nothing_to_do(playbooks, witness):
+def test_nothing_to_do(playbooks, baseline):
     """On a finished cloud a plan has nothing to say, and touches nothing."""
-    witness.look("finished")
+    baseline.look("finished")
     plan = playbooks.told("--check", "--diff")
     assert plan.lines == []
-    assert witness.differences("finished") == []
+    assert baseline.differences("finished") == []

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.verify import probe
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import probe
 from support import ask, host, reboot
 
 LIMIT = 180

@@ -369,10 +369,10 @@ def nameless(line: str) -> str:
     [pytest.param(name, marks=() if name == "few" else pytest.mark.long) for name in BATCHES],
     ids=lambda name: name.replace(" ", "_"),
 )
-def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
+def test_broken_shown_repaired(playbooks, baseline, groups, table, batch):
     """The plan shows each row and nothing else, the run does just that, and all is as it was."""
     rows, broken = BATCHES[batch], table("broken", "broken", "what the plan says", "repaired", "seconds")
-    witness.look("whole")
+    baseline.look("whole")
     try:
         for row in rows:
             host(playbooks, groups[row.node][0]).check_output(row.breaks)
@@ -386,7 +386,7 @@ def test_broken_shown_repaired(playbooks, witness, groups, table, batch):
     started = {
         name for _host, kind, verb, name in run.objects if kind == "unit" and verb in ("start", "restart", "reload")
     }
-    left = strange(witness.differences("whole"), rows, started)
+    left = strange(baseline.differences("whole"), rows, started)
     again = playbooks.told()
     right = not missed and not more and run.lines == plan.lines and not left and not again.lines
     for row in rows:

@@ -1,0 +1,266 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Computes a host's part of the cloud from the catalog, the settings and the inventory, once per run."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils.common import masking, options
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
+
+
+class ActionModule(ActionBase):
+    """Returns packages, files, units, databases, users and endpoints of this host; a task registers it."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"state"})
+
+    def run(self, tmp=None, task_vars=None):
+        """Resolve what this host shall have, and sort it by the step that takes it.
+
+        With the argument ``state: absent`` every definition is one that goes, and no secret is missed.
+        """
+        result = super().run(tmp, task_vars)
+        self.task_vars = task_vars
+        # Known to everybody since preflight; from here on the host is none of this run's.
+        self.left_out = task_vars.get("cairn_left_out", {})
+        if why := self.left_out.get(task_vars["inventory_hostname"]):
+            raise AnsibleConnectionFailure(f"left out: {why}")
+        absent = self._task.args.get("state") == "absent"
+        playing = [name for name in task_vars["ansible_play_hosts"] if name not in self.left_out]
+        self.resolver = Resolver(
+            task_vars["inventory_hostname"], task_vars, self._templar, self._loader, playing, absent=absent
+        )
+        model = self.resolver.resolve(task_vars["cairn_probe"])
+        if self.resolver.missing_secrets and not self._task.check_mode and not absent:
+            names = ", ".join(self.resolver.missing_secrets)
+            raise AnsibleError(f"{self.resolver.directory.path} lacks these secrets: {names}")
+        result.update(self.steps(model.definitions, self.resolver.groups, model.cloud, model.layers))
+        result["_ansible_no_log"] = True
+        return result
+
+    def secret_values(self, cloud):
+        """Return what no log may hold."""
+        texts = [*cloud["secrets"].values(), cloud["front"], *cloud["ceph"]["keys"].values()]
+        return [word for text in texts for word in masking.secret_values(text) if word]
+
+    def steps(self, pages, groups, cloud, layers):
+        """Return this host's part of *pages*, sorted by the verb that reads it."""
+        desired = {
+            "address": cloud["me"]["address"],
+            "bind": cloud["bind"],
+            "bridges": {"datapath": cloud["datapath"], "bridges": cloud["bridges"]},
+            "packages": [],
+            "early": [],
+            "operator": [],
+            "files": [],
+            "units": {tier: [] for tier in definitions.TIERS},
+            "removed": {tier: [] for tier in definitions.TIERS},
+            "data": [],
+            "databases": [],
+            "rabbitmq_users": {"admin": {"name": "cairn", "password": cloud["secrets"]["message_admin"]}, "users": []},
+            "db_sync": [],
+            "keys": [],
+            "health": [],
+            "checks": [],
+            "after_start": [],
+            "registration": {"steps": [], "units": [], "writes": []},
+            "option_packages": {},
+            "known_options": self.resolver.setting("cloud_known_options"),
+            "controller": cloud["controllers"][0]["name"],
+            "identity": self.identity(cloud),
+            "rings": self.rings(cloud),
+            "mask": self.secret_values(cloud),
+            "ceph": self.ceph(cloud["ceph"]),
+            "volume_groups": cloud["storage"]["volume_groups"],
+        }
+        controller = "controller" in groups
+        faults = []
+        for name, page in pages.items():
+            present = page["state"] == "present"
+            own = [layer[name] for _variable, layer in layers if layer.get(name)]
+            host_files = definitions.files(page, groups, cloud, own)
+            units = definitions.units(page, groups, host_files)
+            if present:
+                faults += self.options(desired, page, host_files, layers)
+                desired["packages"] += [p for group in groups for p in page["packages"].get(group, [])]
+                for file in host_files:
+                    desired["early" if file["early"] else "files"].append(file)
+                for unit in units:
+                    desired["units"][unit["tier"]].append(unit)
+            else:
+                desired["files"] += [{**file, "state": "absent"} for file in host_files if not file["keep"]]
+                desired["data"] += page["data"]
+                for unit in units:
+                    if not unit["keep"]:
+                        desired["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
+            if present and page["registration"]:
+                desired["registration"]["steps"] += definitions.steps(page, page["registration"]["steps"], cloud)
+                desired["registration"]["units"] += page["registration"].get("units", [])
+                desired["registration"]["writes"] += page["registration"].get("writes", [])
+            if controller:
+                desired["operator"] += [
+                    {**file, "state": page["state"]} for file in definitions.files(page, {"operator"}, cloud, [])
+                ]
+                self.controller_steps(desired, name, page, cloud, {unit["name"]: unit["log"] for unit in units})
+        if faults:
+            raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
+        desired["packages"] = sorted(set(desired["packages"]))
+        desired["premature_units"] = self.premature_units(desired["units"])
+        desired["steps"] = self.asked(desired, controller)
+        for list_name in ("early", "files", "operator"):
+            keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret", "options_of")
+            desired[list_name] = [{key: file[key] for key in keys if key in file} for file in desired[list_name]]
+        for tiers in (desired["units"], desired["removed"]):
+            for tier, found in tiers.items():
+                tiers[tier] = [self.unit(unit) for unit in found]
+        return desired
+
+    def identity(self, cloud):
+        """Return the module C(identity)'s options, to which pages add."""
+        return {
+            "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
+            "region": cloud["region"],
+            "projects": [{"name": "service", "description": "Accounts of the services"}],
+            "roles": ["service", "member", "reader"],
+            "domains": [],
+            "users": [],
+            "services": [],
+        }
+
+    def asked(self, desired, controller):
+        """Return what the module C(pending) is asked of this host."""
+        modules = {"ovs_bridges": desired["bridges"]} if desired["bridges"]["bridges"] else {}
+        if controller:
+            modules |= {
+                "databases": {"databases": desired["databases"]},
+                "rabbitmq_users": desired["rabbitmq_users"],
+                "db_sync": {"schemas": desired["db_sync"]},
+                "fernet_keys": {"repositories": desired["keys"]},
+                "identity": desired["identity"],
+            }
+        asked = {name: {"module": name, "options": options} for name, options in modules.items()}
+        if controller:
+            for name, steps in (
+                ("registration", desired["registration"]["steps"]),
+                ("after_start", desired["after_start"]),
+            ):
+                asked[name] = {"module": "db_sync", "options": {"schemas": steps, "auth": desired["identity"]["auth"]}}
+        return asked
+
+    def premature_units(self, tiers):
+        """Return the units that a boot has started before any run did: without what they need, they fail for ever."""
+        booted = self.task_vars["cairn_probe"]["unconfigured_units"]
+        later = [unit for tier in definitions.TIERS[1:] for unit in tiers[tier]]
+        return [{"name": unit["name"], "state": "stopped"} for unit in later if unit["name"] in booted]
+
+    def rings(self, cloud):
+        """Return which of Swift's rings the host gets; the first of the run, which asks for all, how they are made."""
+        found, me = cloud["swift"], cloud["me"]
+        if not found:
+            return {}
+        files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
+        everyone = self.task_vars["ansible_play_hosts_all"]
+        reached = [name for name in everyone if name not in self.left_out]
+        if me["name"] != reached[0] or not set(reached) & set(found["members"]):
+            return {"files": files}
+        probes = {name: self.task_vars["hostvars"].raw_get(name).get("cairn_probe", {}) for name in reached}
+        return {
+            "files": files,
+            "rings": found["rings"],
+            "controller": swift_facts.keeper(probes, [host["name"] for host in cloud["controllers"]]),
+            "seen": swift_facts.newest(probes, found["members"]),
+            # Rings that only some hosts have would let objects be looked for where they are not.
+            "change": set(found["members"]) <= set(everyone),
+        }
+
+    def ceph(self, ceph):
+        """Return what the module ``ceph`` shall see to on this host, None where it has no part of a Ceph of ours."""
+        if not ceph["member"]:
+            return None
+        return {
+            "accounts": ceph["accounts"],
+            "pools": ceph["pools_wanted"],
+            "monitors": ceph["monitors_wanted"],
+            "osds": [{key: device[key] for key in ("path", "size") if key in device} for device in ceph["devices"]],
+        }
+
+    def options(self, desired, page, files, layers):
+        """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""
+        index, known = shipped(page["name"], self.resolver.index_directory), desired["known_options"]
+        # What others contribute is theirs, not the user's.
+        theirs = [(f"catalog_{source}", {page["name"]: {name: added}}) for source, name, added in page["contributions"]]
+        wrong, passing = options.judged(page, files, [*theirs, *layers], index, known)
+        for says in passing:
+            self._display.warning(says)
+        for file in files if index else ():
+            if options.is_judged(file) and options.sets_of(file["name"], index):
+                file["options_of"] = {"service": page["name"], "file": file["name"]}
+                desired["option_packages"][page["name"]] = index["packages"]
+        return wrong
+
+    def unit(self, unit):
+        """Return *unit* as the module ``units`` takes it."""
+        return {key: value for key, value in unit.items() if key not in ("tier", "page", "keep")}
+
+    def controller_steps(self, desired, name, page, cloud, logs):
+        """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health.
+
+        *logs* are those of its units.
+        """
+        values, state = cloud["secrets"], page["state"]
+        desired["databases"] += [
+            {"name": database["name"], "user": name, "password": values[f"{name}_database"], "state": state}
+            for database in page["databases"]
+        ]
+        if page["messaging"]:
+            desired["rabbitmq_users"]["users"].append(
+                {"name": name, "password": values[f"{name}_messaging"], "vhost": name, "state": state}
+            )
+        if definitions.has_account(page):
+            desired["identity"]["users"].append(
+                {
+                    "name": name,
+                    "password": values[f"{name}_identity"],
+                    "project": "service",
+                    "roles": page["identity"].get("roles", ["admin", "service"]),
+                    "state": state,
+                }
+            )
+        desired["identity"]["users"] += [
+            {
+                "name": user["name"],
+                "password": values[definitions.secret_of(name, user["name"])],
+                "domain": domain,
+                "roles": user["roles"],
+                "state": state,
+            }
+            for domain, user in definitions.domain_users(page)
+        ]
+        if state == "present":
+            domains = page["identity"].get("domains") or []
+            desired["identity"]["domains"] += [
+                {key: one[key] for key in ("name", "description") if key in one} for one in domains
+            ]
+        desired["identity"]["services"] += definitions.identity_services(page, cloud)
+        desired["identity"]["roles"] += page["identity"].get("new_roles", [])
+        if state == "absent":
+            return
+        desired["db_sync"] += definitions.steps(page, page["schema"], cloud)
+        desired["after_start"] += definitions.steps(page, page["after_start"], cloud)
+        desired["keys"] += page["keys"]
+        desired["checks"] += definitions.checks(page, cloud, logs)
+        desired["health"] += [
+            {
+                "name": api["name"],
+                "url": f"http://{cloud['bind']}:{api['port']}{api['health']}",
+                "unit": unit,
+                "log": logs.get(unit),
+            }
+            for api in page["apis"]
+            for unit in [api.get("unit", api["name"])]
+            if api.get("health")
+        ]

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session with the cloud by openstacksdk, and its errors as words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
+
+# keystoneauth1 imports it where it is installed, and eventlet by it: a third of what the SDK's import takes.
+sys.modules.setdefault("osprofiler", None)
+# Where it is installed, as with Ceph, the SDK counts its requests by it, and two services that are first used at the
+# same time make the same counter, of which the second is refused.
+sys.modules.setdefault("prometheus_client", None)
+
+try:
+    import openstack
+    from keystoneauth1.exceptions import CatalogException, ClientException, ConnectFailure, ConnectTimeout, HttpError
+    from openstack.exceptions import ConfigException, HttpException, SDKException, raise_from_response
+
+    PROBLEMS = (SDKException, ClientException)
+except ImportError:
+    openstack = None
+    PROBLEMS = ()
+
+# Requests are sent again only where no answer came.
+CONNECT_RETRIES = 5
+
+
+class NotConfigured(Failed):
+    """There is no cloud of that name to talk to yet: no SDK, or no clouds.yaml."""
+
+
+def connect(cloud: str):
+    """Return a connection as the named entry of clouds.yaml; nothing is sent before its first use.
+
+    :raises NotConfigured: the SDK or the entry is not there.
+    """
+    if openstack is None:
+        raise NotConfigured("python3-openstacksdk is not installed on this host")
+    try:
+        with installed_path():
+            return openstack.connect(cloud=cloud, connect_retries=CONNECT_RETRIES)
+    except ConfigException as error:
+        raise NotConfigured(f"clouds.yaml on this host has no cloud {cloud!r}: {error}") from error
+
+
+@contextmanager
+def installed_path():
+    """Take the archive that Ansible runs a module from out of the module path.
+
+    stevedore keeps in the user's folder C(.cache/python-entrypoints) what it finds on a path. With the archive, which
+    is another each time, every task would search all packages anew (0.4 s) and leave a file there.
+    """
+    path = sys.path[:]
+    sys.path[:] = [entry for entry in path if not os.path.isfile(entry)]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+
+
+def rest(proxy, method: str, path: str, **options):
+    """Return the answer to one request to a service, where the SDK's objects are in the way.
+
+    :param proxy: the SDK's proxy of the service, such as ``connection.image``.
+    :param options: for the request, such as ``json``.
+    """
+    response = proxy.request(path, method, **options)
+    raise_from_response(response)
+    return response
+
+
+def request_id(error: BaseException) -> str:
+    """Return the id under which the service logged the failed request, or an empty string."""
+    return getattr(error, "request_id", None) or ""
+
+
+def words(error: BaseException) -> str:
+    """Return an error as one line: what the service said, and the id under which it logged it."""
+    text = " ".join(str(getattr(error, "details", None) or error or type(error).__name__).split())
+    return f"{text.rstrip('.')} ({request_id(error)})" if request_id(error) else text
+
+
+@contextmanager
+def translate_errors():
+    """Turn the SDK's errors into ``Failed``, those of the connection into ``Unreachable``."""
+    try:
+        yield
+    except PROBLEMS as error:
+        raise (Unreachable if unreachable(error) else Failed)(words(error)) from error
+
+
+def unreachable(error: BaseException) -> bool:
+    """Return whether nobody answered, has an address, or had what it needs itself, such as its database."""
+    if isinstance(error, (CatalogException, ConnectFailure, ConnectTimeout)):
+        return True
+    status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+    return isinstance(error, (HttpException, HttpError)) and status in (500, 502, 503, 504)

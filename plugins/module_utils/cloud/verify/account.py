@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A project and a user of the run's own, and what they see of the cloud."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+
+ROLE = "member"
+INTERFACE = "public"
+# What the larger of the two flavors has more, in MiB.
+LARGER = 64
+
+
+def project_and_user(run: Run) -> str:
+    """Make the project and its user; the administrator may work there too."""
+    identity = run.admin.identity
+    domain = run.admin.session.auth.get_access(run.admin.session).user_domain_id
+    roles = {role.name: role.id for role in identity.roles()}
+    if ROLE not in roles:
+        raise Bad(f"there is no role {ROLE}")
+    password = secrets.token_urlsafe(24)
+    run.project = identity.create_project(name=run.name, domain_id=domain, description="Checks of the cloud")
+    user = identity.create_user(name=run.name, domain_id=domain, password=password)
+    identity.assign_project_role_to_user(run.project, user, roles[ROLE])
+    identity.assign_project_role_to_user(run.project, run.admin.current_user_id, roles["admin"])
+    run.admin_there = run.admin.connect_as(project_id=run.project.id)
+    run.user = run.admin.connect_as(user_id=user.id, password=password, project_id=run.project.id)
+    return run.name
+
+
+def token(run: Run) -> str:
+    """Get a token as that user."""
+    run.user.authorize()
+    access = run.user.session.auth.get_access(run.user.session)
+    return f"roles: {', '.join(sorted(access.role_names))}"
+
+
+def catalog(run: Run) -> str:
+    """Ask every public endpoint for an answer, whatever it is, with its certificate checked."""
+    session = run.user.session
+    services = session.auth.get_access(session).service_catalog.catalog
+    urls = {
+        endpoint["url"]: service["type"]
+        for service in services
+        for endpoint in service["endpoints"]
+        if endpoint["interface"] == INTERFACE
+    }
+    secure = str(run.admin.config.get_auth_args().get("auth_url", "")).startswith("https:")
+
+    def fault(url: str) -> str:
+        if secure and not url.startswith("https:"):
+            return f"{urls[url]}: {url} has no TLS"
+        try:
+            response = session.get(url, authenticated=False, raise_exc=False, timeout=run.options["api_timeout"])
+        except Exception as error:
+            return f"{urls[url]}: {error}"
+        return f"{urls[url]}: {url} says {response.status_code}" if response.status_code >= 500 else ""
+
+    if not urls:
+        raise Bad(f"the catalog has no {INTERFACE} endpoint")
+    with ThreadPoolExecutor(8) as pool:
+        faults = [found for found in pool.map(fault, sorted(urls)) if found]
+    if faults:
+        raise Bad("; ".join(faults))
+    return f"{len(urls)} endpoints{' by TLS' if secure else ' without TLS'}: {', '.join(sorted(set(urls.values())))}"
+
+
+def flavor(run: Run) -> str:
+    """Make flavors that only the project sees, and see them as its user."""
+    compute, memory, disk = run.admin.compute, run.options["memory"], run.options["disk"]
+    for name, ram in ((run.name, memory), (f"{run.name}-larger", memory + LARGER)):
+        made = compute.create_flavor(name=name, ram=ram, vcpus=1, disk=disk, is_public=False)
+        compute.flavor_add_tenant_access(made, run.project.id)
+    run.flavor, run.larger = (
+        run.user.compute.find_flavor(name, ignore_missing=False) for name in (run.name, f"{run.name}-larger")
+    )
+    return f"1 processor, {memory} MiB, disk {disk} GiB; another with {LARGER} MiB more"

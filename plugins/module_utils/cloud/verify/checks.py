@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that need each other's results: each starts as soon as those have passed, all that can at the same time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import request_id, words
+
+PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
+THREADS = 12
+
+
+class NotRun(Exception):
+    """The check can't run here, and its text says why. It counts as neither passed nor failed."""
+
+
+class Bad(Exception):
+    """The check failed.
+
+    :param ids: what the services' logs know the object by.
+    :param hosts: Nova's names of the compute hosts concerned.
+    """
+
+    def __init__(self, message: str, ids: tuple[str, ...] = (), hosts: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.ids = ids
+        self.hosts = hosts
+
+
+@dataclass
+class Check:
+    """One row of the table.
+
+    C(run) returns a detail worth reading, or raises.
+
+    :param needs: checks that must have passed.
+    :param after: checks that must have ended, however.
+    :param services: whose logs tell why it failed: folders in /var/log and beginnings of units' names.
+    :param groups: on which kinds of node those run.
+    """
+
+    name: str
+    run: Callable[[], str | None]
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ("controller",)
+
+
+@dataclass
+class Result:
+    """How a check ended; a failed one with what is needed to find out why."""
+
+    name: str
+    outcome: str
+    seconds: float = 0.0
+    detail: str = ""
+    ids: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict:
+        """Return the result as plain data, to cross from a module to the control machine."""
+        return asdict(self)
+
+
+def perform(check: Check) -> Result:
+    """Run one check."""
+    start = time.monotonic()
+    result = Result(check.name, PASSED)
+    try:
+        result.detail = check.run() or ""
+    except NotRun as why:
+        result.outcome, result.detail = NOT_RUN, str(why)
+    except Exception as error:
+        result.outcome, result.detail = FAILED, str(error) if isinstance(error, Bad) else words(error)
+        result.ids = [found for found in (*getattr(error, "ids", ()), request_id(error)) if found]
+        result.hosts = list(getattr(error, "hosts", ()))
+        result.services, result.groups = list(check.services), list(check.groups)
+    result.seconds = round(time.monotonic() - start, 1)
+    return result
+
+
+def perform_all(checks: list[Check], earlier: dict[str, str] | None = None) -> list[Result]:
+    """Run the checks and return their results in the given order.
+
+    :param earlier: outcomes by name of checks that ran elsewhere.
+    """
+    outcomes = dict(earlier or {})
+    results: dict[str, Result] = {}
+    waiting = list(checks)
+    running: dict = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        while waiting or running:
+            ready = [check for check in waiting if all(name in outcomes for name in (*check.needs, *check.after))]
+            if not ready and not running:
+                raise ValueError(f"nobody runs what is needed by: {', '.join(check.name for check in waiting)}")
+            for check in ready:
+                waiting.remove(check)
+                lacking = [name for name in check.needs if outcomes[name] != PASSED]
+                if lacking:
+                    results[check.name] = Result(check.name, NOT_RUN, detail=f"it needs: {', '.join(lacking)}")
+                    outcomes[check.name] = NOT_RUN
+                else:
+                    running[pool.submit(perform, check)] = check
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future).name
+                results[name] = future.result()
+                outcomes[name] = results[name].outcome
+    return [results[check.name] for check in checks]
+
+
+def poll(ask: Callable[[], object], seconds: float, pause: float = 1.0):
+    """Return the first true answer, or the last one when that many seconds are over."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer or time.monotonic() >= end:
+            return answer
+        time.sleep(pause)

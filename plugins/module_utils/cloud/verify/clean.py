@@ -1,0 +1,168 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that a run made is gone again, however it ended: objects are found by the run's name alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.network import INTERFACES
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import translate_errors, words
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import objects
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import TYPES
+
+# What a run is called: a prefix, the time in UTC, so that names sort by age, and a random end.
+STAMP = r"(\d{14})-[0-9a-f]{4}"
+# Runs whose machine somebody keeps; only a run that keeps one itself removes those.
+CHECK_PREFIX, KEPT_PREFIX = "cairn-verify-", "cairn-kept-"
+
+
+def earlier(names: Iterable[str], run: str) -> list[str]:
+    """Return the runs, found in names of objects, that began before this one and that it may remove."""
+    prefixes = (CHECK_PREFIX, KEPT_PREFIX) if run.startswith(KEPT_PREFIX) else (CHECK_PREFIX,)
+    pattern = re.compile(f"((?:{'|'.join(prefixes)}){STAMP})(?:-|$)")
+    found = {match.group(1): match.group(2) for match in map(pattern.match, names) if match}
+    began = re.search(STAMP, run).group(1)
+    return sorted(name for name, stamp in found.items() if stamp < began)
+
+
+def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
+    """Remove what killed runs left behind.
+
+    :param timeout: in seconds, for machines to go.
+    :param stores: the cloud has object storage.
+    """
+    names = [thing.name for thing in (*admin.identity.projects(), *admin.identity.users(), *admin.compute.flavors())]
+    runs = earlier(names, run)
+    count = sum(Sweep(admin, name, timeout, stores=stores).all() for name in runs)
+    return f"{count} objects of {', '.join(runs)} removed" if runs else "none"
+
+
+class Sweep:
+    """Removes a run's objects.
+
+    :param timeout: in seconds, for machines to go.
+    :param keep: spare the first machine and what it needs.
+    :param stores: the cloud has object storage.
+    """
+
+    def __init__(self, admin, name: str, timeout: float, keep: bool = False, stores: bool = False):
+        self.stores = stores
+        self.admin = admin
+        self.name = name
+        self.timeout = timeout
+        self.spared = {name, f"{name}-1", f"{name}-image", "default"} if keep else set()
+        self.count = 0
+        self.left: list[str] = []
+
+    def all(self) -> int:
+        """Remove everything and return how much it was.
+
+        :raises Bad: something is left.
+        """
+        identity, compute = self.admin.identity, self.admin.compute
+        users = list(identity.users(name=self.name))
+        for user in users:
+            self.each(
+                "key pair", compute.keypairs(user_id=user.id), lambda k, u=user: compute.delete_keypair(k, user_id=u.id)
+            )
+        self.each("key pair", [k for k in compute.keypairs() if k.name == self.name], compute.delete_keypair)
+        projects = list(identity.projects(name=self.name))
+        for project in projects:
+            self.project(project.id)
+        flavors = [f for f in compute.flavors() if f.name in (self.name, f"{self.name}-larger")]
+        self.each("flavor", flavors, compute.delete_flavor)
+        self.each("user", users, identity.delete_user)
+        # As long as something is in it, the project is how the next run finds it.
+        if not self.left:
+            self.each("project", projects, identity.delete_project)
+        if self.left:
+            raise Bad(f"left behind: {'; '.join(self.left)}")
+        return self.count
+
+    def project(self, project: str) -> None:
+        """Remove what is in a project; users of a thing before the thing."""
+        network = self.admin.network
+        # They take a while to go, in which the rest goes that they don't hold.
+        self.machines(project)
+        if not self.spared:
+            self.each("floating IP", network.ips(project_id=project), network.delete_ip)
+        names = {net.id: net.name for net in network.networks(project_id=project)}
+        for router in network.routers(project_id=project):
+            inner = [
+                port
+                for port in network.ports(device_id=router.id)
+                if port.device_owner in INTERFACES and names.get(port.network_id) not in self.spared
+            ]
+            self.each("interface", inner, lambda p, r=router: network.remove_interface_from_router(r.id, port_id=p.id))
+            self.each("router", [router], network.delete_router)
+        if self.stores:
+            self.objects(project)
+        self.each("image", self.admin.image.images(owner=project), self.admin.image.delete_image)
+        if not poll(lambda: not self.servers(project), self.timeout):
+            left = self.servers(project)
+            self.left += [
+                f"machine {server.name} ({server.id}, {server.task_state or server.status})" for server in left
+            ]
+        self.volumes(project)
+        ports = (port for port in network.ports(project_id=project) if not port.device_owner.startswith("network:"))
+        self.each("port", ports, network.delete_port)
+        self.each("network", network.networks(project_id=project), network.delete_network)
+        self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
+
+    def machines(self, project: str) -> None:
+        """Ask for a project's machines to go."""
+        self.each("machine", self.servers(project), self.admin.compute.delete_server)
+
+    def objects(self, project: str) -> None:
+        """Remove a project's containers."""
+        try:
+            with translate_errors():
+                self.count += objects.sweep(self.admin, project)
+        except Exception as error:
+            self.left.append(f"objects: {words(error)}")
+
+    def volumes(self, project: str) -> None:
+        """Remove a project's volumes with their snapshots and backups, where the cloud has any."""
+        if not any(service.type in TYPES for service in self.admin.identity.services()):
+            return
+        block = self.admin.block_storage
+        query = {"all_projects": True, "project_id": project}
+        # A machine that is kept keeps none of them.
+        for volume in block.volumes(**query) if self.spared else ():
+            for one in volume.attachments:
+                self.admin.compute.delete_volume_attachment(one["server_id"], volume.id)
+        if self.spared:
+            poll(lambda: all(volume.status == "available" for volume in block.volumes(**query)), self.timeout)
+        for what, found, delete in (
+            ("backup", self.backups, block.delete_backup),
+            ("snapshot", block.snapshots, block.delete_snapshot),
+            ("volume", block.volumes, block.delete_volume),
+        ):
+            self.each(what, found(**query), delete)
+            if not poll(lambda found=found: not list(found(**query)), self.timeout):
+                self.left += [f"{what} {thing.name} ({thing.status})" for thing in found(**query)]
+
+    def backups(self, project_id: str, **_query) -> list:
+        """Return a project's backups: the SDK can't be asked for those of all projects."""
+        found = self.admin.block_storage.backups(all_tenants=True, project_id=project_id)
+        return [backup for backup in found if backup.project_id == project_id]
+
+    def servers(self, project: str) -> list:
+        """Return a project's machines that are to go and are still there."""
+        found = self.admin.compute.servers(all_projects=True, project_id=project)
+        return [server for server in found if server.name not in self.spared]
+
+    def each(self, what: str, things: Iterable, delete: Callable) -> None:
+        """Delete what is not spared, and go on if one can't be."""
+        for thing in list(things):
+            if thing.name in self.spared:
+                continue
+            try:
+                with translate_errors():
+                    delete(thing)
+                self.count += 1
+            except Exception as error:
+                self.left.append(f"{what} {thing.name}: {words(error)}")

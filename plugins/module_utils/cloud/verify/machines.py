@@ -1,0 +1,265 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Machines: the first as any user boots one, the others each on a host of its own."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import network
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, TENANT, VLAN, Machine, Run
+
+# VLAN machines: enough to talk to each other.
+VLAN_MACHINES = 2
+# The end of a console's log, in lines, that is worth reading after a failure.
+CONSOLE_LINES = 15
+
+
+def key_pair(run: Run) -> str:
+    """Give Nova the run's public key, for the user and for the administrator, who chooses hosts."""
+    for conn in (run.user, run.admin_there):
+        conn.compute.create_keypair(name=run.name, public_key=run.options["public_key"], type="ssh")
+    return run.options["public_key"].split()[0]
+
+
+def first(run: Run) -> str:
+    """Boot a machine as the project's user, wherever the scheduler puts it."""
+    end = time.monotonic() + run.options["boot_timeout"]
+    try:
+        machine = create(run, run.user, "1", run.network)
+        run.first_host = scheduled(run, machine)
+    finally:
+        run.scheduled.set()
+    try:
+        return active(run, [machine], end)
+    except Bad as error:
+        down = down_hosts(run.admin)
+        if not down:
+            raise
+        raise Bad(f"{error}; nova-compute is down on: {', '.join(down)}", error.ids, (*error.hosts, *down)) from error
+
+
+def others(run: Run) -> str:
+    """Boot machines on the other compute hosts, until there are enough to talk to each other."""
+    run.scheduled.wait(run.options["boot_timeout"])
+    mine = run.first_host
+    if not mine:
+        raise NotRun("the first machine got no host")
+    down = down_hosts(run.admin)
+    if down:
+        raise Bad(f"nova-compute is down on: {', '.join(down)}", hosts=tuple(down))
+    hosts = [host for host in up_hosts(run.admin) if host != mine][: run.options["machines_max"] - 1]
+    hosts += [mine] * (run.options["machines_min"] - 1 - len(hosts))
+    if not hosts:
+        raise NotRun("there is no other compute host")
+    made = [create(run, run.admin_there, str(2 + n), run.network, host=host) for n, host in enumerate(hosts)]
+    return active(run, made)
+
+
+def on_vlan(run: Run) -> str:
+    """Boot machines on a VLAN network, on hosts that reach the physical network."""
+    physical = run.options["vlan_network"]
+    hosts = vlan_hosts(run.admin, physical)
+    if not hosts:
+        raise NotRun(f"no compute host has a physical network {physical}")
+    # Without a range Neutron would take any VLAN, also one that somebody uses.
+    if not (run.options["vlan_range"] or run.options["vlan_segment"]):
+        raise NotRun("no VLAN may be used: cloud_vlan_range is empty, and verify_vlan_segment is 0")
+    made = network.vlan(run, physical)
+    machines = [
+        create(run, run.admin_there, f"{VLAN}-{number}", made, host=host, kind=VLAN)
+        for number, host in enumerate(hosts[:VLAN_MACHINES])
+    ]
+    active(run, machines)
+    for machine in machines:
+        answers(run, machine)
+    seen = run.admin.network.get_network(made.id)
+    return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
+
+
+def resized(run: Run) -> str:
+    """Boot a machine and give it more memory, as its user does; it gets its address again."""
+    machine = create(run, run.user, MOVED, run.network, kind=MOVED)
+    active(run, [machine])
+    answers(run, machine)
+    run.user.compute.resize_server(machine.id, run.larger.id)
+    was = confirmed(run, run.user, machine)
+    flavor = run.user.compute.get_server(machine.id).flavor
+    if flavor.ram != run.larger.ram:
+        raise Bad(f"{machine.name} has {flavor.ram} MiB, not {run.larger.ram}", (machine.id,), (machine.host,))
+    return f"{run.flavor.ram} to {flavor.ram} MiB, {was} to {machine.host}"
+
+
+def moved(run: Run) -> str:
+    """Have that machine, with its disk, moved to another host, as the administrator does."""
+    (machine,) = run.on(MOVED)
+    other = next((host for host in up_hosts(run.admin) if host != machine.host), None)
+    if not other:
+        raise NotRun("there is no other compute host")
+    run.admin_there.compute.migrate_server(machine.id, host=other)
+    was = confirmed(run, run.admin_there, machine)
+    if machine.host != other:
+        raise Bad(f"{machine.name} is on {machine.host}, not {other}", (machine.id,), (machine.host, other))
+    return f"{was} to {other}"
+
+
+def confirmed(run: Run, conn, machine: Machine) -> str:
+    """Wait for a machine to be where it was sent, confirm that as *conn*, and see it boot; returns where it was.
+
+    :raises Bad: it did not get there; with Nova's own words.
+    """
+
+    def sent():
+        server = run.admin.compute.get_server(machine.id)
+        return server if server.status in ("VERIFY_RESIZE", "ERROR") or not server.task_state else None
+
+    server = poll(sent, run.options["boot_timeout"]) or run.admin.compute.get_server(machine.id)
+    if server.status != "VERIFY_RESIZE":
+        events = run.admin.compute.server_actions(machine.id)
+        why = (server.fault or {}).get("message") or next((event.message for event in events if event.message), "")
+        state = f"{server.status} ({server.task_state or 'no task'})"
+        raise Bad(f"{machine.name} on {machine.host}: {state} {why}", (machine.id,), (machine.host,))
+    was = machine.host
+    conn.compute.confirm_server_resize(machine.id)
+    active(run, [machine])
+    answers(run, machine)
+    return was
+
+
+def answers(run: Run, machine: Machine) -> None:
+    """Wait until a machine says that it has its address, where it can be asked."""
+    if run.options["lease_line"]:
+        leases(run, [machine])
+
+
+def down_hosts(admin) -> list[str]:
+    """Return the compute hosts that should take machines and don't answer."""
+    services = admin.compute.services(binary="nova-compute")
+    return sorted(service.host for service in services if service.status == "enabled" and service.state != "up")
+
+
+def up_hosts(admin) -> list[str]:
+    """Return the compute hosts that take machines."""
+    services = admin.compute.services(binary="nova-compute")
+    return sorted(service.host for service in services if service.status == "enabled" and service.state == "up")
+
+
+def vlan_hosts(admin, physical: str) -> list[str]:
+    """Return the compute hosts that are up and have a bridge for the physical network."""
+    mapped = {
+        agent.host
+        for agent in admin.network.agents()
+        if physical in ((agent.configuration or {}).get("bridge_mappings") or {}) and agent.is_alive
+    }
+    return [host for host in up_hosts(admin) if host in mapped]
+
+
+def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Machine:
+    """Ask for a machine with a port of its own; it is not there yet.
+
+    :param conn: who asks; a host can be asked for by the administrator only.
+    """
+    name = f"{run.name}-{suffix}"
+    port = conn.network.create_port(name=name, network_id=net.id, security_group_ids=[run.group.id])
+    made = conn.compute.create_server(
+        name=name,
+        image_id=run.image,
+        flavor_id=run.flavor.id,
+        key_name=run.name,
+        networks=[{"port": port.id}],
+        **({"host": host} if host else {}),
+    )
+    machine = Machine(name, made.id, kind, port.id, port.fixed_ips[0]["ip_address"], host)
+    run.machines.append(machine)
+    return machine
+
+
+def scheduled(run: Run, machine: Machine) -> str:
+    """Wait until the scheduler has chosen a host and return it, or until it has given up."""
+
+    def look():
+        server = run.admin.compute.get_server(machine.id)
+        return server if server.compute_host or server.status == "ERROR" else None
+
+    server = poll(look, run.options["boot_timeout"])
+    return (server and server.compute_host) or ""
+
+
+def active(run: Run, machines: list[Machine], end: float | None = None) -> str:
+    """Wait until all are ACTIVE and return where they are.
+
+    :param end: until when to wait, by the monotonic clock; the option's time from now by default.
+    :raises Bad: one is not; with Nova's own words.
+    """
+    end = end or time.monotonic() + run.options["boot_timeout"]
+    for machine in machines:
+        server = poll(lambda m=machine: _ended(run.admin.compute.get_server(m.id)), max(0, end - time.monotonic()))
+        if server is None:
+            server = run.admin.compute.get_server(machine.id)
+            state = f"still {server.status} ({server.task_state}) after {run.options['boot_timeout']} s"
+        else:
+            state = (server.fault or {}).get("message", server.status)
+        machine.host = server.compute_host or machine.host
+        if server.status != "ACTIVE":
+            where = f" on {machine.host}" if machine.host else ""
+            raise Bad(f"{machine.name}{where}: {state}", (machine.id,), (machine.host,) if machine.host else ())
+        machine.active = True
+    return placed(machines)
+
+
+def _ended(server):
+    return server if server.status in ("ACTIVE", "ERROR") else None
+
+
+def placed(machines: list[Machine]) -> str:
+    """Return which machines are where."""
+    return ", ".join(f"{machine.address} on {machine.host}" for machine in machines)
+
+
+def dhcp(run: Run) -> str:
+    """Read on the consoles of the project's machines that they got their address."""
+    return leases(run, run.on(TENANT))
+
+
+def leases(run: Run, machines: list[Machine]) -> str:
+    """Wait until every machine says its own address on its console."""
+    if not run.options["lease_line"]:
+        raise NotRun("verify_lease_line is empty")
+    end = time.monotonic() + run.options["lease_timeout"]
+    for machine in machines:
+        line = run.options["lease_line"].format(address=machine.address)
+        if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
+            card = run.admin.network.get_port(machine.port)
+            ports = list(run.admin.network.ports(network_id=card.network_id))
+            raise Bad(
+                f"the console of {machine.name} on {machine.host} does not say {line!r} after "
+                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
+                f"where no line of neutron-dhcp-agent above names {card.mac_address}, its request hardly came there\n"
+                f"its network's ports: {'; '.join(told(port) for port in ports)}",
+                (machine.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
+                tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
+            )
+    return ", ".join(machine.address for machine in machines)
+
+
+def console(admin, server: str) -> str:
+    """Return a machine's console log."""
+    return admin.compute.get_server_console_output(server).get("output") or ""
+
+
+def tail(admin, server: str) -> str:
+    """Return the end of a machine's console log."""
+    lines = [line.rstrip() for line in console(admin, server).splitlines()]
+    return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"
+
+
+def device(port: str) -> str:
+    """Return what Open vSwitch and libvirt call a port's device on its host."""
+    return f"tap{port[:11]}"
+
+
+def told(port) -> str:
+    """Return whose a port is, where, and in which state: that of DHCP is missing where no agent serves the network."""
+    addresses = ", ".join(fixed["ip_address"] for fixed in port.fixed_ips)
+    return f"{port.device_owner} {addresses} on {port.binding_host_id or 'no host'} {port.status}"

@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which checks there are, what each needs, and whose logs tell why it failed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import (
+    account,
+    clean,
+    console,
+    image,
+    machines,
+    network,
+    objects,
+    volume,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Check
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+
+NODES = ("controller", "network", "compute")
+STORAGE = ("controller", "storage")
+NETWORKING = ("neutron", "openvswitch")
+BOOT = ("nova", "placement", "neutron", "openvswitch", "glance", "libvirt")
+OBJECTS = ("swift", "ceph")
+VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
+# Every request passes the one, and is let in by the other.
+FRONT = ("haproxy", "keystone")
+TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
+
+
+def checks(run: Run) -> list[Check]:
+    """Return the checks that use the cloud's APIs, in the table's order."""
+
+    def check(name, function, needs=(), services=(), **options):
+        return Check(name, partial(function, run), needs, services=(*services, *FRONT), **options)
+
+    delete_timeout = run.options["delete_timeout"]
+    able = ("token",)
+    found = [
+        check("project and user", account.project_and_user),
+        check("token", account.token, ("project and user",)),
+        check("catalog", account.catalog, able),
+        Check(
+            "leftovers",
+            partial(clean.sweep_earlier, run.admin, run.name, delete_timeout, run.options["objects"]),
+            ("project and user",),
+            services=("nova", "neutron", *FRONT),
+            groups=("controller", "compute"),
+        ),
+        check("image upload", image.round_trip, able, ("glance",)),
+        check("image import", image.imported, able, ("glance",)),
+        check("guest image", image.guest, able, ("glance",)),
+        check("flavor", account.flavor, able, ("nova",)),
+        check("network", network.tenant, able, ("neutron",)),
+        check("router", network.router, ("network",), ("neutron",), groups=("controller", "network")),
+        check("security group", network.security_group, able, ("neutron",)),
+        check("key pair", machines.key_pair, able, ("nova",)),
+        check("machine", machines.first, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("other machines", machines.others, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("address by DHCP", machines.dhcp, ("machine",), NETWORKING, after=("other machines",), groups=NODES),
+        check("floating IP", network.floating_ip, ("machine", "router"), NETWORKING, groups=("controller", "network")),
+        check("VLAN machines", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
+        check("volume", volume.attached, ("machine",), VOLUMES, groups=STORES),
+        check("boot from volume", volume.booted, TO_BOOT, VOLUMES, after=("volume",), groups=STORES),
+        check("resize", machines.resized, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("move", machines.moved, ("resize",), BOOT, groups=NODES),
+        check("console", console.novnc, ("machine",), ("nova",), groups=("controller", "compute")),
+    ]
+    if run.options["snapshot"]:
+        needs = ("machine", "address by DHCP")
+        found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
+    if run.options["objects"]:
+        # Ceph's gateway refuses some of a project's first requests if they come at once: it makes the account by them.
+        others = {"after": ("object",), "groups": STORAGE}
+        found += [
+            check("object", objects.round_trip, able, OBJECTS, groups=STORAGE),
+            check("large object", objects.large, able, OBJECTS, **others),
+            check("objects' quota", objects.quota, able, OBJECTS, **others),
+            check("object's address", objects.temporary_url, able, OBJECTS, **others),
+            check("object by S3", objects.by_s3, able, OBJECTS, **others),
+        ]
+    return found

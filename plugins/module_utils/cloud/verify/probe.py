@@ -1,0 +1,248 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine, as somebody uses it: ping and ssh. The same code runs on the control machine and on a controller."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import partial
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import icmp, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
+    Bad,
+    Check,
+    NotRun,
+    Result,
+    perform_all,
+    poll,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, VLAN
+
+METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
+# One try, in seconds; the time-outs of the options are for all tries together.
+PING, CONNECT, COMMAND = 2, 10, 90
+STORES = ("controller", "compute", "storage")
+# What ssh itself ends with if it does not get in.
+NO_SSH = 255
+OPTIONS = (
+    *("-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
+    *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", f"ConnectTimeout={CONNECT}"),
+)
+
+
+def ping(address: str, seconds: float) -> bool:
+    """Return whether an address answers within that time.
+
+    :raises NotRun: this user may not ping.
+    """
+    try:
+        return bool(poll(lambda: icmp.ping(address, PING), seconds, 0))
+    except PermissionError as error:
+        raise NotRun("this user may not ping on this machine") from error
+
+
+def run(command: list[str], seconds: float) -> subprocess.CompletedProcess:
+    """Run a command; one that takes longer ends with 124, as with timeout(1)."""
+    try:
+        return subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no end after {seconds} s")
+
+
+def ssh(key: str, user: str, address: str, by: str = "") -> list[str]:
+    """Return the command that logs in, to which a remote command can be added.
+
+    :param key: the private key's path.
+    :param by: address of a machine that is the way there.
+    """
+    command = ["ssh", "-i", key, *OPTIONS]
+    if by:
+        proxy = shlex.join([*ssh(key, user, by)[:-1], "-W", f"[{address}]:22", f"{user}@{by}"])
+        command += ["-o", f"ProxyCommand={proxy}"]
+    return [*command, f"{user}@{address}"]
+
+
+@dataclass
+class Probe:
+    """The machines of a run, seen from outside.
+
+    :param key: the private key's path.
+    :param made: what the checks made, from the module.
+    :param options: time-outs in seconds, the user's name, the address of the world.
+    """
+
+    key: str
+    made: dict
+    options: dict
+    neighbours: list[dict] = field(init=False)
+    vlan: list[dict] = field(init=False)
+
+    def __post_init__(self):
+        self.machine, *self.neighbours = [m for m in self.made["machines"] if m["network"] == TENANT] or [None]
+        self.vlan = [m for m in self.made["machines"] if m["network"] == VLAN]
+
+    def checks(self) -> list[Check]:
+        """Return the checks, in the table's order."""
+        path = ("neutron", "openvswitch")
+        nodes = ("network", "compute")
+        ready = ("floating IP",)
+        return [
+            Check("ping", self.pinged, ready, services=path, groups=nodes),
+            Check("ssh", self.logged_in, ready, services=(*path, "nova"), groups=("controller", *nodes)),
+            Check("metadata", self.metadata, ("ssh",), services=("neutron", "nova"), groups=("controller", *nodes)),
+            Check("machine to machine", self.neighbourly, ("ssh", "other machines"), services=path, groups=nodes),
+            Check("VLAN to VLAN", self.across_vlan, ("ssh", "VLAN machines"), services=path, groups=nodes),
+            Check("the world by SNAT", self.world, ("ssh", "other machines"), services=path, groups=nodes),
+            Check(
+                "volume written", self.written, ("ssh", "volume"), services=("nova", "cinder", "ceph"), groups=STORES
+            ),
+        ]
+
+    def copies(self) -> list[Check]:
+        """Return the checks of copies of what was written."""
+        return [
+            Check(
+                f"{name} read",
+                partial(self.same, name, size),
+                (f"volume {made}",),
+                services=("cinder", "ceph"),
+                groups=STORES,
+            )
+            for name, made, size in ((volume.CLONE, "clone", volume.LARGER), (volume.RESTORED, "backup", volume.SIZE))
+        ]
+
+    def pinged(self) -> str:
+        """Ping the floating IP."""
+        if not ping(self.made["floating_address"], self.options["ping_timeout"]):
+            raise self.bad(f"no answer from {self.made['floating_address']} in {self.options['ping_timeout']} s")
+        return self.made["floating_address"]
+
+    def logged_in(self) -> str:
+        """Log in with the key, as soon as the machine lets us."""
+        if not shutil.which("ssh"):
+            raise NotRun("there is no ssh on this machine")
+        last = ""
+
+        def attempt():
+            nonlocal last
+            done = run([*ssh(self.key, self.options["user"], self.made["floating_address"]), "id -un"], CONNECT + 20)
+            last = done.stderr.strip() or f"exit status {done.returncode}"
+            return done.stdout.strip()
+
+        user = poll(attempt, self.options["ssh_timeout"], 2)
+        if not user:
+            raise self.bad(f"no log-in in {self.options['ssh_timeout']} s: {last}")
+        return f"{user}@{self.made['floating_address']}"
+
+    def metadata(self) -> str:
+        """Compare what the machine was told with what it is."""
+        told = json.loads(self.within(f"curl -sf {METADATA} || wget -q -O - {METADATA}"))
+        if told["uuid"] != self.machine["id"]:
+            raise self.bad(f"the machine was told that it is {told['uuid']}")
+        name = self.within("hostname")
+        if name.split(".")[0] != self.machine["name"]:
+            raise self.bad(f"the machine calls itself {name}, not {self.machine['name']}")
+        return name
+
+    def neighbourly(self) -> str:
+        """Ping the other machines from the first."""
+        return self.pings(self.machine, self.neighbours)
+
+    def across_vlan(self) -> str:
+        """Ping the VLAN machines from each other, and from the first machine through the router."""
+        ways = [self.pings(self.machine, self.vlan)]
+        if len(self.vlan) > 1:
+            ways.append(self.pings(self.vlan[0], self.vlan[1:]))
+        return "; ".join(ways)
+
+    def world(self) -> str:
+        """Reach the world from a machine without a floating IP."""
+        if not self.neighbours:
+            raise NotRun("every machine has a floating IP")
+        machine, url = self.neighbours[0], self.options["world_url"]
+        if url:
+            target = shlex.quote(url)
+            self.within(f"curl -sfk -o /dev/null {target} || wget -q -O /dev/null {target}", machine)
+            return f"{machine['address']} -> {url}"
+        if not self.made["gateway"]:
+            raise NotRun("the external network has no gateway, and verify_world_url is not set")
+        return self.pings(machine, [{"address": self.made["gateway"], "host": "the external gateway"}])
+
+    def written(self) -> str:
+        """Write to the volume, and be told that it is on the disk."""
+        disk = self.made["disks"]["volume"]
+        self.within(volume.write(self.made["run"], disk))
+        return f"{volume.WRITTEN // 2**20} MiB, and {self.same('volume', volume.SIZE)}"
+
+    def same(self, name: str, size: int) -> str:
+        """Read what was written, from the volume or a copy."""
+        digest, found = self.within(volume.read(self.made["disks"][name])).split()
+        if digest != volume.digest(self.made["run"]):
+            raise self.bad(f"what was written does not stand there: sha256 {digest}")
+        if int(found) != size:
+            raise self.bad(f"the machine sees {found} GiB, not {size}")
+        return f"read back: sha256 {digest[:12]}…"
+
+    def pings(self, source: dict, targets: list[dict]) -> str:
+        """Ping from within a machine.
+
+        :raises NotRun: there is nobody to ping.
+        """
+        if not targets:
+            raise NotRun("there is no other machine")
+        for target in targets:
+            one = f"ping -c 2 -W 5 {target['address']}"
+            self.within(f"for try in 1 2 3 4 5; do {one} || sudo -n {one} && exit; sleep 2; done; exit 1", source)
+        return f"{source['host']} -> {', '.join(target['host'] for target in targets)}"
+
+    def within(self, command: str, machine: dict | None = None) -> str:
+        """Run a shell command in a machine, once it lets us in; the way to all others is the first.
+
+        :return: the command's output.
+        """
+        floating, user = self.made["floating_address"], self.options["user"]
+        if machine in (None, self.machine):
+            way = ssh(self.key, user, floating)
+        else:
+            way = ssh(self.key, user, machine["address"], floating)
+        end = time.monotonic() + self.options["ssh_timeout"]
+        while (done := run([*way, command], COMMAND)).returncode == NO_SSH and time.monotonic() < end:
+            time.sleep(2)
+        if done.returncode:
+            words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
+            where = (machine or self.machine)["name"]
+            raise self.bad(f"in {where}: {command!r} ends with {done.returncode}: {words[0]}", machine)
+        return done.stdout.strip()
+
+    def bad(self, message: str, machine: dict | None = None) -> Bad:
+        """Return the failure of a check of a machine; the first by default."""
+        machine = machine or self.machine
+        return Bad(message, (machine["id"], machine["port"]), (machine["host"],))
+
+
+def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part: str = "machines") -> list[Result]:
+    """Run the checks of a machine from here.
+
+    :param key: the private key's text.
+    :param outcomes: by check, of those that ran before.
+    :param part: C(machines), or C(copies) of their volumes.
+    """
+    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as folder:
+        path = os.path.join(folder, "key")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(key)
+        return perform_all(checks(Probe(path, made, options), part), outcomes)
+
+
+def checks(probe: Probe, part: str) -> list[Check]:
+    """Return the checks of one part."""
+    return probe.copies() if part == "copies" else probe.checks()

@@ -1,0 +1,211 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Volumes: one that a machine writes to, and its copies, in which the same must stand.
+
+What is written follows from the run's name, so that everybody knows what is to be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Check, NotRun, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.machines import active
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Machine, Run
+
+TYPES = ("block-storage", "volumev3")
+SIZE, LARGER = 1, 2  # GiB
+WRITTEN = 4 * 2**20
+CLONE, RESTORED = "clone", "restored"
+
+
+def _disk(volume: str) -> str:
+    """Return the shell commands by which a machine finds a volume as C($disk): by its serial, whatever it is called."""
+    return (
+        f"for try in 1 2 3 4 5 6 7 8 9 10; do disk=$(cd /sys/block && grep -l {volume[:20]} */serial | cut -d/ -f1); "
+        '[ -n "$disk" ] && break; sleep 2; done; [ -n "$disk" ] || { echo "no such disk" >&2; exit 1; }; '
+    )
+
+
+def write(run: str, volume: str) -> str:
+    """Return the shell command by which a machine writes the run's data."""
+    return f"{_disk(volume)} yes {run} | head -c {WRITTEN} | sudo -n dd of=/dev/$disk bs=65536 conv=fsync 2>/dev/null"
+
+
+def read(volume: str) -> str:
+    """Return the shell command by which a machine tells the digest of what stands there, and the disk's size in GiB."""
+    blocks = WRITTEN // 65536
+    return (
+        f"{_disk(volume)} sudo -n dd if=/dev/$disk bs=65536 count={blocks} 2>/dev/null | sha256sum | cut -c1-64; "
+        "echo $(($(cat /sys/block/$disk/size) / 2097152))"
+    )
+
+
+def digest(run: str) -> str:
+    """Return the digest of the run's data."""
+    line = f"{run}\n".encode()
+    return hashlib.sha256((line * (WRITTEN // len(line) + 1))[:WRITTEN]).hexdigest()
+
+
+def served(run: Run) -> None:
+    """Go on only where the cloud has volumes.
+
+    :raises NotRun: it has none.
+    """
+    catalog = run.user.session.auth.get_access(run.user.session).service_catalog.catalog
+    if not any(service["type"] in TYPES for service in catalog):
+        raise NotRun("no volume service")
+
+
+def attached(run: Run) -> str:
+    """Make a volume and attach it to the first machine, while that runs."""
+    served(run)
+    made = run.user.block_storage.create_volume(name=f"{run.name}-volume", size=SIZE)
+    volume = wait(run, "volume", made.id, "available")
+    machine = run.on(TENANT)[0]
+    attach(run, machine, volume["id"])
+    run.disks["volume"] = volume["id"]
+    return f"{SIZE} GiB of type {volume['volume_type']}, attached to {machine.name}"
+
+
+def booted(run: Run) -> str:
+    """Boot a machine from a volume that Cinder makes of the image."""
+    served(run)
+    name = f"{run.name}-volume-root"
+    root = {
+        "boot_index": 0,
+        "uuid": run.image,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": SIZE,
+        "delete_on_termination": True,
+    }
+    made = run.user.compute.create_server(
+        name=name,
+        flavor_id=run.flavor.id,
+        key_name=run.name,
+        networks=[{"uuid": run.network.id}],
+        block_device_mapping=[root],
+    )
+    machine = Machine(name, made.id, "volume")
+    run.machines.append(machine)
+    active(run, [machine])
+    return f"on {machine.host}"
+
+
+def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> dict:
+    """Wait until a volume, snapshot or backup has that *state*, and return it.
+
+    :param failed: what the state begins with where it will never get there.
+    :raises Bad: it does not.
+    """
+    seconds = run.options["boot_timeout"]
+
+    def look():
+        found = rest(run.user.block_storage, "GET", f"/{kind}s/{name}").json()[kind]
+        return found if found["status"] == state or found["status"].startswith(("error", failed)) else None
+
+    found = poll(look, seconds)
+    if not found or found["status"] != state:
+        now = found["status"] if found else "somewhere between"
+        raise Bad(f"the {kind} is {now}, not {state}, after at most {seconds} s", (name,))
+    return found
+
+
+def attach(run: Run, machine: Machine, volume: str) -> None:
+    """Attach a volume to a machine that runs."""
+    run.user.compute.create_volume_attachment(machine.id, volume_id=volume)
+    # It was reserved by then; Nova gives back what it can't attach.
+    wait(run, "volume", volume, "in-use", failed="available")
+
+
+class Copies:
+    """What is made of a volume after something was written to it.
+
+    :param run: with C(name), C(options) and connections into the run's project.
+    :param made: what the first checks made.
+    """
+
+    def __init__(self, run: Run, made: dict):
+        self.run = run
+        self.machine = next((Machine(**one) for one in made["machines"] if one["network"] == TENANT), None)
+        self.volume = made["disks"].get("volume")
+        self.snapshot = None
+
+    def checks(self) -> list[Check]:
+        """Return the checks, in the table's order."""
+        services, nodes = ("cinder", "nova", "ceph"), ("controller", "compute", "storage")
+
+        def check(name, function, *needs, after=()):
+            return Check(name, function, needs, after, services, nodes)
+
+        return [
+            check("volume detached", self.detached, "volume written"),
+            # Cinder refuses a snapshot of a volume that is being backed up.
+            check("volume snapshot", self.snapped, "volume detached"),
+            check("volume clone", self.cloned, "volume snapshot"),
+            check("volume backup", self.backed_up, "volume detached", after=("volume snapshot",)),
+            check("image from volume", self.uploaded, "volume detached", after=("volume clone", "volume backup")),
+        ]
+
+    def detached(self) -> str:
+        """Take the volume from the machine."""
+        self.run.user.compute.delete_volume_attachment(self.machine.id, self.volume)
+        wait(self.run, "volume", self.volume, "available")
+        return f"from {self.machine.name}"
+
+    def made(self, **of) -> str:
+        """Make a volume, wait for it, and return its id."""
+        made = self.run.user.block_storage.create_volume(size=SIZE, **of)
+        return wait(self.run, "volume", made.id, "available")["id"]
+
+    def snapped(self) -> str:
+        """Make a snapshot of the volume."""
+        made = self.run.user.block_storage.create_snapshot(name=f"{self.run.name}-snapshot", volume_id=self.volume)
+        self.snapshot = wait(self.run, "snapshot", made.id, "available")["id"]
+        return f"of {SIZE} GiB"
+
+    def cloned(self) -> str:
+        """Make another volume of the snapshot, and let that grow while a machine has it."""
+        block = self.run.user.block_storage
+        clone = self.made(name=f"{self.run.name}-{CLONE}", snapshot_id=self.snapshot)
+        attach(self.run, self.machine, clone)
+        body = {"os-extend": {"new_size": LARGER}}
+        headers = {"OpenStack-API-Version": "volume 3.42"}
+        rest(block, "POST", f"/volumes/{clone}/action", json=body, headers=headers)
+        wait(self.run, "volume", clone, "in-use")
+        self.run.disks[CLONE] = clone
+        return f"of the snapshot, attached to {self.machine.name}, grown to {LARGER} GiB there"
+
+    def backed_up(self) -> str:
+        """Make a backup, and of it another volume."""
+        block, name = self.run.user.block_storage, self.run.name
+        services = self.run.admin.block_storage.services()
+        if not any(service.binary == "cinder-backup" and service.state == "up" for service in services):
+            raise NotRun("no cinder-backup is up")
+        backup = block.create_backup(name=f"{name}-backup", volume_id=self.volume)
+        wait(self.run, "backup", backup.id, "available")
+        restored = self.made(name=f"{name}-{RESTORED}")
+        rest(block, "POST", f"/backups/{backup.id}/restore", json={"restore": {"volume_id": restored}})
+        wait(self.run, "backup", backup.id, "available")
+        wait(self.run, "volume", restored, "available")
+        attach(self.run, self.machine, restored)
+        self.run.disks[RESTORED] = restored
+        return f"restored to another volume, attached to {self.machine.name}"
+
+    def uploaded(self) -> str:
+        """Make an image of the volume."""
+        body = {"image_name": f"{self.run.name}-of-volume", "disk_format": "raw", "container_format": "bare"}
+        path = f"/volumes/{self.volume}/action"
+        said = rest(self.run.user.block_storage, "POST", path, json={"os-volume_upload_image": body}).json()
+        image = said["os-volume_upload_image"]["image_id"]
+
+        def ended():
+            status = self.run.user.image.get_image(image).status
+            return status if status in ("active", "killed", "deleted") else None
+
+        state = poll(ended, self.run.options["boot_timeout"])
+        if state != "active":
+            raise Bad(f"the image is {state or 'not active'}", (image, self.volume))
+        return "active"

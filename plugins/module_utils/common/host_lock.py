@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host does one thing of Cairn's at a time: what a killed run still does there ends before the next run looks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+LOCK = "/run/cairn.lock"
+SECONDS = 900
+
+
+def acquire(module: AnsibleModule) -> None:
+    """Wait until nothing else of Cairn's changes this host, and fail the task where that never ends.
+
+    Not in check mode, which changes nothing; and not without being root, which hosts are changed as.
+    """
+    if module.check_mode or os.geteuid():
+        return
+    # Nobody closes it: the lock lasts as long as the process, however that ends.
+    file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > end:
+                holder = os.pread(file, 200, 0).decode()
+                began = f"What an earlier run began on this host has gone on for {SECONDS} s: {holder}."
+                module.fail_json(msg=f"{began} Look at it there, and end it.")
+            time.sleep(0.2)
+        else:
+            break
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"{module._name}, process {os.getpid()}".encode(), 0)

@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps the secrets of configuration files out of what is shown."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "********"
+
+# Options whose value nobody but root and the service may see: in ini, YAML, JSON, Python and shell alike.
+_SECRET_OPTION = re.compile(
+    r"(?P<name>(?:password|passwd|_pass\b|secret|erlang_cookie|credential|auth_key|encryption_key)"
+    r"[\w.\-]*[\"']?[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+# keepalived, redis
+_SECRET_WORD = re.compile(r"^(?P<name>[ \t]*(?:auth_pass|requirepass|masterauth)[ \t]+)\S.*$", re.MULTILINE)
+_URL_PASSWORD = re.compile(r"(?P<start>://[^/\s:@]*:)[^@\s,]+(?=@)")
+_URL_NEXT_PASSWORD = re.compile(r"(?P<start>,[\w.\-]+:)[^@\s,]+(?=@)")  # rabbit://a:b@host,a:b@host
+_PRIVATE_KEY = re.compile(
+    r"(?P<start>-----BEGIN [A-Z ]*PRIVATE KEY-----\n)(?P<key>.*?)(?P<end>\n-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
+)
+# A key's last line may be as short as any word.
+_SHORTEST = 16
+
+
+def secret_values(text: str) -> list[str]:
+    """Return what of the secret *text* Ansible has to keep out of its log: all of it, of keys each line by itself.
+
+    In the log a module's arguments stand as Python writes them, where the end of a line is two characters.
+    """
+    if "\n" not in text:
+        return [text]
+    lines = [line for found in _PRIVATE_KEY.finditer(text) for line in found["key"].splitlines()]
+    return [line for line in lines if len(line) >= _SHORTEST]
+
+
+def masked(text: str) -> str:
+    """Return *text* with the values of secret options, passwords in URLs and private keys replaced by stars.
+
+    The old value of a rotated or edited secret is unknown to everybody, so options are recognised by their
+    names and not by their values.
+    """
+    text = _PRIVATE_KEY.sub(rf"\g<start>{MASK}\g<end>", text)
+    for expression in (_URL_PASSWORD, _URL_NEXT_PASSWORD):
+        text = expression.sub(rf"\g<start>{MASK}", text)
+    text = _SECRET_WORD.sub(rf"\g<name>{MASK}", text)
+    return _SECRET_OPTION.sub(rf"\g<name>{MASK}", text)

@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key repositories of Keystone: made once, whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import grp
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed
+
+MODES = {"directory": 0o700, "key": 0o600}
+_ENTRY = {
+    "path": {"type": "path", "required": True},
+    "keys": {"type": "list", "elements": "str", "required": True, "no_log": True},
+    "owner": {"type": "str", "default": "keystone"},
+    "group": {"type": "str", "default": "keystone"},
+}
+SPEC = {
+    "repositories": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": _ENTRY},
+}
+"""The module's options."""
+
+
+def compute(options: dict) -> list[Change]:
+    """Return what the repositories lack.
+
+    :raises Failed: what was given are no keys.
+    """
+    for repository in options["repositories"]:
+        check_keys(repository)
+    return [change for repository in options["repositories"] for change in plan(repository)]
+
+
+def check_keys(repository: dict) -> None:
+    """Refuse what Keystone couldn't read as keys, without showing it.
+
+    :raises Failed: a key is not 32 bytes in URL-safe base64, or one is given twice.
+    """
+    path, keys = repository["path"], repository["keys"]
+    if not keys:
+        raise Failed(f"repository {path}: no keys were given")
+    if len(set(keys)) < len(keys):
+        raise Failed(f"repository {path}: a key is given twice")
+    for number, key in enumerate(keys):
+        try:
+            good = len(base64.urlsafe_b64decode(key)) == 32
+        except (binascii.Error, ValueError):
+            good = False
+        if not good:
+            raise Failed(f"repository {path}: key {number} is not 32 bytes in URL-safe base64 (44 characters)")
+
+
+def plan(repository: dict) -> list[Change]:
+    """What a repository lacks: everything, or only modes and owners."""
+    path = repository["path"]
+    held = sorted(entry for entry in os.listdir(path) if entry.isdigit()) if os.path.isdir(path) else []
+    if not held:
+        after = {"owner": repository["owner"], "group": repository["group"], "keys": len(repository["keys"])}
+        return [Change("key repository", "create", path, {}, after, lambda: create(repository))]
+    before, after = {}, {}
+    paths = [(path, "directory")] + [(os.path.join(path, number), "key") for number in held]
+    for file, kind in paths:
+        status = os.stat(file)
+        found = [
+            _name(pwd.getpwuid, status.st_uid),
+            _name(grp.getgrgid, status.st_gid),
+            f"{status.st_mode & 0o7777:04o}",
+        ]
+        wanted = [repository["owner"], repository["group"], f"{MODES[kind]:04o}"]
+        if found != wanted:
+            before[file], after[file] = " ".join(found), " ".join(wanted)
+    if not after:
+        return []
+    broken = [(file, kind) for file, kind in paths if file in after]
+    repair = partial(protect, repository, broken)
+    return [Change("key repository", "repair", path, before, after, repair, "mode and owner")]
+
+
+def create(repository: dict) -> None:
+    """Write all keys beside the place, then move them there: a killed run leaves none or all."""
+    path = repository["path"].rstrip("/")
+    try:
+        scratch = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    except OSError as error:
+        raise Failed(f"{error.strerror}: {os.path.dirname(path)} (it comes with Keystone's package)") from error
+    try:
+        for number, key in enumerate(repository["keys"]):
+            with open(os.open(os.path.join(scratch, str(number)), os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write(key)
+        files = [(os.path.join(scratch, str(number)), "key") for number in range(len(repository["keys"]))]
+        protect(repository, [(scratch, "directory"), *files])
+        os.rename(scratch, path)
+    except OSError as error:
+        raise Failed(f"{error.strerror}: {error.filename}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def protect(repository: dict, paths: list[tuple[str, str]]) -> None:
+    """Give files and directories their owner and mode."""
+    uid = _number(pwd.getpwnam, "user", repository["owner"], "pw_uid")
+    gid = _number(grp.getgrnam, "group", repository["group"], "gr_gid")
+    for path, kind in paths:
+        os.chown(path, uid, gid)
+        os.chmod(path, MODES[kind])
+
+
+def _name(lookup: Callable, number: int) -> str:
+    """The name of a user or group, or its number where it has none."""
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def _number(lookup: Callable, kind: str, name: str, attribute: str) -> int:
+    """The number of a user or group."""
+    try:
+        return getattr(lookup(name), attribute)
+    except KeyError as error:
+        raise Failed(f"the {kind} {name} doesn't exist (it comes with Keystone's package)") from error

@@ -1,0 +1,457 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keystone's catalog: everything is listed once, compared, and only the differences are made."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import (
+    WORKERS,
+    Change,
+    Failed,
+    Unreachable,
+    by_stages,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Api, Denied
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import SOCKET, Server, stored
+
+MEMORY = "/run/cairn/identity.json"
+BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
+# What later stages need comes in earlier ones.
+STAGES = ("top", "project", "user", "grant", "service", "endpoint", "removal")
+
+
+class Keystone(Api):
+    """Keystone's API, version 3.
+
+    :param auth: the module's option C(auth).
+    """
+
+    def __init__(self, auth: dict):
+        url = auth["url"].rstrip("/")
+        super().__init__(url if url.endswith("/v3") else f"{url}/v3", auth["cafile"])
+        self._auth = auth
+
+    def enter(self) -> None:
+        """Get the administrator's token.
+
+        :raises Denied: wrong name or password, or not on this project.
+        """
+        auth, domain = self._auth, {"name": self._auth["domain"]}
+        scope = {"project": {"name": auth["project"], "domain": domain}}
+        headers, _token = self.call("POST", "/auth/tokens?nocatalog", _password_request(auth, auth["domain"], scope))
+        self.headers["X-Auth-Token"] = next(value for key, value in headers.items() if key.lower() == "x-subject-token")
+
+    def accepts(self, user: dict) -> bool:
+        """Whether a user gets a token with its password."""
+        credentials = {"username": user["name"], "password": user["password"]}
+        try:
+            self.call("POST", "/auth/tokens?nocatalog", _password_request(credentials, user["domain"], "unscoped"))
+        except Denied:
+            return False
+        return True
+
+    def bootstrap(self) -> None:
+        """Make or repair the administrator with keystone-manage. The password is in its environment only."""
+        auth = self._auth
+        variables = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/var/lib/keystone",
+            "OS_BOOTSTRAP_USERNAME": auth["username"],
+            "OS_BOOTSTRAP_PASSWORD": auth["password"],
+            "OS_BOOTSTRAP_PROJECT_NAME": auth["project"],
+        }
+        try:
+            done = subprocess.run(
+                ["keystone-manage", "bootstrap"],
+                user="keystone",
+                group="keystone",
+                extra_groups=[],
+                cwd="/",
+                env=variables,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except (OSError, LookupError) as error:
+            raise Failed(f"can't run keystone-manage as user keystone: {error}") from error
+        if done.returncode:
+            words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+            raise Failed(f"keystone-manage bootstrap failed with exit code {done.returncode}:\n{words}")
+
+
+def _password_request(credentials: dict, domain: str, scope) -> dict:
+    user = {"name": credentials["username"], "password": credentials["password"], "domain": {"name": domain}}
+    return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+
+
+@dataclass
+class State:
+    """What Keystone holds, by names; C(ids) leads from (kind, key) to an object's id, also of those made meanwhile."""
+
+    objects: dict = field(default_factory=dict)
+    ids: dict = field(default_factory=dict)
+    services: list = field(default_factory=list)
+    endpoints: list = field(default_factory=list)
+    grants: set = field(default_factory=set)
+    """(user's id, role's id, kind of target, target's id)"""
+    refused: set = field(default_factory=set)
+    """keys of the users whose password is not the given one"""
+
+    def learn(self, kind: str, key, found: dict) -> None:
+        """Take in an object that exists."""
+        self.objects[kind, key] = found
+        self.ids[kind, key] = found["id"]
+
+
+def fresh(auth: dict) -> State:
+    """What a Keystone holds that was just bootstrapped."""
+    state = State()
+    state.learn("domain", "Default", {"id": "default", "enabled": True})
+    for name in BOOTSTRAPPED_ROLES:
+        state.learn("role", name, {"id": name})
+    state.learn("project", ("Default", auth["project"]), {"id": "admin", "enabled": True})
+    state.learn("user", ("Default", auth["username"]), {"id": "admin", "enabled": True})
+    state.grants = {("admin", "admin", "project", "admin"), ("admin", "admin", "system", "all")}
+    return state
+
+
+def read(keystone: Keystone, users: list[dict]) -> State:
+    """List everything once and try the passwords of the wanted users, several requests at a time.
+
+    :param users: the module's option C(users).
+    """
+    trusted = proven(users)
+    state = State()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
+        found = dict(pool.map(lambda kind: (kind, keystone.get(f"/{kind}")[kind]), kinds))
+        names = {domain["id"]: domain["name"] for domain in found["domains"]}
+        # By domain, since one with a directory of its own isn't in the whole list.
+        wanted = [domain["id"] for domain in found["domains"] if domain["name"] in {user["domain"] for user in users}]
+        for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
+            for user in listed:
+                state.learn("user", (names[user["domain_id"]], user["name"]), user)
+        tried = [user for user in users if ("user", _key(user)) in state.objects and _key(user) not in trusted]
+        tried = [user for user in tried if user["state"] == "present" and user["password"]]
+        state.refused = {
+            key for key, accepted in pool.map(lambda user: (_key(user), keystone.accepts(user)), tried) if not accepted
+        }
+    for domain in found["domains"]:
+        state.learn("domain", domain["name"], domain)
+    for project in found["projects"]:
+        state.learn("project", (names.get(project["domain_id"]), project["name"]), project)
+    for role in found["roles"]:
+        state.learn("role", role["name"], role)
+    for region in found["regions"]:
+        state.learn("region", region["id"], region)
+    state.services, state.endpoints = found["services"], found["endpoints"]
+    state.grants = {grant for grant in map(_grant, found["role_assignments"]) if grant}
+    return state
+
+
+def proven(users: list[dict]) -> set[tuple[str, str]]:
+    """Return whose passwords were found right before, and have changed neither here nor there since."""
+    known = recall()
+    return {key for key, proof in proofs(users).items() if known.get("/".join(key)) == proof}
+
+
+def unproven(users: list[dict]) -> bool:
+    """Whether there is a password that has to be tried."""
+    wanted = {_key(user) for user in users if user["state"] == "present" and user["password"]}
+    return not wanted <= proven(users)
+
+
+def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[Change], bool]:
+    """The changes to make, and whether Keystone let the administrator in.
+
+    Bootstrapping can't wait for the other changes: nothing can be listed before it.
+
+    :raises Failed: Keystone can't be reached, or the administrator is refused; not in check mode.
+    """
+    auth = options["auth"]
+    name = auth["username"]
+    bootstrap = Change("user", "bootstrap", name, {"enters": False}, {"enters": True}, keystone.bootstrap)
+    changes = []
+    try:
+        if not check_mode:
+            keystone.wait("/", options["wait"])
+        try:
+            keystone.enter()
+        except Denied as error:
+            if not options["bootstrap"]:
+                raise Failed(f"administrator {name} is refused, and bootstrap is off: {error}") from error
+            changes = [bootstrap]
+            if check_mode:
+                raise Unreachable("no administrator yet") from error
+            bootstrap.make()
+            keystone.enter()
+        return changes + Plan(keystone, read(keystone, options["users"]), options).changes, True
+    except Unreachable as error:
+        if not check_mode:
+            raise Unreachable(f"Keystone: {error}") from error
+    if holds_catalog():
+        return changes, False
+    return [bootstrap, *Plan(keystone, fresh(auth), options).changes], False
+
+
+def holds_catalog() -> bool:
+    """Whether the database of a Keystone that can't be asked holds endpoints.
+
+    A plan then doesn't list as new what only has to be started or let in.
+    """
+    try:
+        return bool(Server(SOCKET).rows("SELECT 1 FROM keystone.endpoint LIMIT 1"))
+    except Unreachable:
+        return stored("keystone")
+    except Failed:
+        return False
+
+
+def proofs(users: list[dict]) -> dict[tuple[str, str], str]:
+    """A digest of each wanted password together with the hash that Keystone's database holds for it.
+
+    Whether a password is right costs Keystone 0.4 s of CPU to tell. When both are the same as after it was last found
+    right, it still is. Empty where the database is not on this host; without passwords that expire.
+    """
+    statement = (
+        "SELECT d.name AS domain, l.name AS name, p.password_hash AS stored FROM keystone.password p"
+        " JOIN keystone.local_user l ON l.id = p.local_user_id JOIN keystone.project d ON d.id = l.domain_id"
+        " WHERE p.expires_at_int IS NULL ORDER BY p.created_at_int"
+    )
+    try:
+        stored = {_key(row): row["stored"] for row in Server(SOCKET).rows(statement)}
+    except Failed:
+        return {}
+    return {
+        _key(user): hmac.new(user["password"].encode(), stored[_key(user)].encode(), hashlib.sha256).hexdigest()
+        for user in users
+        if user["state"] == "present" and user["password"] and stored.get(_key(user))
+    }
+
+
+def recall() -> dict[str, str]:
+    """The proofs of the passwords that were right at the end of the last run, by domain/name."""
+    try:
+        with open(MEMORY, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(users: list[dict]) -> None:
+    """Keep the proofs of these users' passwords, which are all right by now. Root alone reads them, until a reboot."""
+    text = json.dumps({"/".join(key): proof for key, proof in proofs(users).items()})
+    os.makedirs(os.path.dirname(MEMORY), 0o700, exist_ok=True)
+    scratch = f"{MEMORY}.{os.getpid()}"
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(scratch, MEMORY)
+
+
+def _key(named: dict) -> tuple[str, str]:
+    return named["domain"], named["name"]
+
+
+def _grant(assignment: dict) -> tuple | None:
+    """A direct assignment to a user as a tuple; None for groups and inherited ones."""
+    scope = assignment["scope"]
+    if "user" not in assignment or "OS-INHERIT:inherited_to" in scope:
+        return None
+    kind = next(iter(scope))
+    return assignment["user"]["id"], assignment["role"]["id"], kind, scope[kind].get("id", "all")
+
+
+class Plan:
+    """The changes that lead from a state to the wanted catalog.
+
+    :param wanted: the module's options.
+    """
+
+    def __init__(self, keystone: Keystone, state: State, wanted: dict):
+        self.keystone = keystone
+        self.state = state
+        self.changes: list[Change] = []
+        self.coming: set = set()
+        self._region(wanted["region"])
+        for domain in wanted["domains"]:
+            self._named("domain", domain["name"], domain, "top", {"enabled": True, **_given(domain, "description")})
+        for role in wanted["roles"]:
+            self._named("role", role, {"name": role}, "top", {})
+        for project in wanted["projects"]:
+            fields = {"enabled": True, **_given(project, "description")}
+            self._named("project", _key(project), project, "project", fields)
+        for user in wanted["users"]:
+            self._user(user)
+        for service in wanted["services"]:
+            self._service(service, wanted["region"])
+        self.changes.sort(key=lambda change: change.stage)
+
+    def _add(self, stage: str, what: tuple[str, str], verb: str, before: dict, after: dict, apply, detail="") -> None:
+        """Add a change of *what*, a kind and a name."""
+        kind, name = what
+        self.changes.append(Change(kind, verb, name, before, after, apply, detail, STAGES.index(stage)))
+
+    def _region(self, name: str) -> None:
+        if ("region", name) not in self.state.objects:
+            body = {"region": {"id": name}}
+            self._add("top", ("region", name), "create", {}, {"id": name}, lambda: self._post("/regions", body))
+
+    def _named(self, kind: str, key, item: dict, stage: str, fields: dict, secret: dict | None = None) -> None:
+        """An object that has a name (in a domain): create, update or delete it.
+
+        :param fields: what is compared.
+        :param secret: what is only sent, when creating.
+        """
+        found, name, label = self.state.objects.get((kind, key)), item["name"], item["name"]
+        if item.get("domain", "Default") != "Default":
+            label += f" in domain {item['domain']}"
+        path = f"/{kind}s"
+        if item.get("state") == "absent":
+            if found:
+                self._delete(kind, label, found, stage)
+            return
+        if "domain" in item:
+            self._expect("domain", item["domain"])
+        if not found:
+
+            def create():
+                body = {"name": name, **fields, **(secret or {})}
+                if "domain" in item:
+                    body["domain_id"] = self._id("domain", item["domain"])
+                self.state.ids[kind, key] = self._post(path, {kind: body})[kind]["id"]
+
+            self.coming.add((kind, key))
+            self._add(stage, (kind, label), "create", {}, {"name": name, **fields}, create)
+        else:
+            self._update(stage, label, f"{path}/{found['id']}", kind, found, fields)
+
+    def _update(self, stage: str, label: str, path: str, kind: str, found: dict, fields: dict) -> None:
+        after = {key: value for key, value in fields.items() if found.get(key) != value}
+        if after:
+            before = {key: found.get(key) for key in after}
+            update = partial(self._patch, path, {kind: after})
+            self._add(stage, (kind, label), "change", before, after, update, ", ".join(after))
+
+    def _delete(self, kind: str, label: str, found: dict, stage: str = "removal") -> None:
+        # A project's users go before it.
+        stage = "removal" if kind == "project" else stage
+        delete = partial(self.keystone.call, "DELETE", f"/{kind}s/{found['id']}")
+        self._add(stage, (kind, label), "delete", {"state": "present"}, {}, delete)
+
+    def _user(self, user: dict) -> None:
+        key = _key(user)
+        secret = _given(user, "password")
+        self._named("user", key, user, "user", {"enabled": True}, secret)
+        if user["state"] == "absent":
+            return
+        if key in self.state.refused:
+            update = partial(self._patch, f"/users/{self.state.ids['user', key]}", {"user": secret})
+            shown = {"password": "another"}, {"password": "as given"}
+            self._add("user", ("user", user["name"]), "change", *shown, update, "password")
+        for role in user["roles"]:
+            if user["project"]:
+                self._assign(key, role, "project", (user["domain"], user["project"]), f"project {user['project']}")
+            else:
+                self._assign(key, role, "domain", user["domain"], f"domain {user['domain']}")
+        for role in user["system_roles"]:
+            self._assign(key, role, "system", "all", "system")
+
+    def _assign(self, user: tuple, role: str, kind: str, target, words: str) -> None:
+        known = self.state.ids.get
+        target_id = "all" if kind == "system" else known((kind, target))
+        self._expect("role", role)
+        if kind != "system":
+            self._expect(kind, target)
+        if (known(("user", user)), known(("role", role)), kind, target_id) in self.state.grants:
+            return
+
+        def apply():
+            place = "/system" if kind == "system" else f"/{kind}s/{self._id(kind, target)}"
+            path = f"{place}/users/{self._id('user', user)}/roles/{self._id('role', role)}"
+            self.keystone.call("PUT", path)
+
+        name = f"{role} of {user[1]} on {words}"
+        self._add("grant", ("role assignment", name), "create", {}, {"role": role, "on": words}, apply)
+
+    def _service(self, service: dict, region: str) -> None:
+        name, kind, label = service["name"], service["type"], f"{service['name']} ({service['type']})"
+        same = [found for found in self.state.services if found["type"] == kind]
+        same.sort(key=lambda found: found.get("name") != name)
+        found = same[0] if same else None
+        if service["state"] == "absent":
+            # Another's service of that type stays.
+            if found and found.get("name") == name:
+                self._delete("service", label, found)
+            return
+        fields = {"name": name, "enabled": service["enabled"], **_given(service, "description")}
+        if found:
+            self.state.ids["service", kind] = found["id"]
+            self._update("service", label, f"/services/{found['id']}", "service", found, fields)
+        else:
+
+            def create():
+                answer = self._post("/services", {"service": {"type": kind, **fields}})
+                self.state.ids["service", kind] = answer["service"]["id"]
+
+            self._add("service", ("service", label), "create", {}, {"type": kind, **fields}, create)
+        for interface, url in service["endpoints"].items():
+            if url:
+                self._endpoint(service, found, interface, url, region)
+
+    def _endpoint(self, service: dict, owner: dict | None, interface: str, url: str, region: str) -> None:
+        label = f"{service['name']} {interface}"
+        key = {"service_id": owner["id"] if owner else None, "interface": interface, "region_id": region}
+        same = [found for found in self.state.endpoints if all(found.get(name) == key[name] for name in key)]
+        same.sort(key=lambda found: found["url"] != url)
+        if same:
+            self._update(
+                "endpoint", label, f"/endpoints/{same[0]['id']}", "endpoint", same[0], {"url": url, "enabled": True}
+            )
+            for twin in same[1:]:
+                self._delete("endpoint", f"{label}, a duplicate", twin)
+            return
+
+        def create():
+            body = {**key, "service_id": self._id("service", service["type"]), "url": url, "enabled": True}
+            self._post("/endpoints", {"endpoint": body})
+
+        self._add("endpoint", ("endpoint", label), "create", {}, {"url": url, "region": region}, create)
+
+    def _expect(self, kind: str, key) -> None:
+        """Refuse to go on with a reference to what neither exists nor will be created."""
+        if (kind, key) not in self.state.ids and (kind, key) not in self.coming:
+            name = key if isinstance(key, str) else f"{key[1]} in domain {key[0]}"
+            raise Failed(f"there is no {kind} {name}: name it in {kind}s, or correct it")
+
+    def _id(self, kind: str, key) -> str:
+        """The id of an object that exists by now."""
+        return self.state.ids[kind, key]
+
+    def _post(self, path: str, body: dict) -> dict:
+        return self.keystone.call("POST", path, body)[1]
+
+    def _patch(self, path: str, body: dict) -> None:
+        self.keystone.call("PATCH", path, body)
+
+
+def _given(item: dict, *names: str) -> dict:
+    """Those options of an entry that have a value."""
+    return {name: item[name] for name in names if item[name] is not None}
+
+
+def perform(changes: list[Change], users: list[dict]) -> None:
+    """Make the changes, and remember which passwords are right.
+
+    :raises Failed: one can't be made.
+    """
+    by_stages(changes)
+    remember(users)

@@ -1,0 +1,108 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MariaDB through its local socket, as root."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
+
+SOCKET = "/run/mysqld/mysqld.sock"
+DATADIR = "/var/lib/mysql"
+WAIT = 30
+"""Seconds for which a server that was just started may keep silent."""
+# Can't connect, gone away, lost, shutting down; 1047: a Galera node that is not synced yet.
+RETRIED = {2002, 2003, 2006, 2013, 1047, 1053}
+REFUSED = {1045, 1698}
+MISSING = {1049, 1146}
+
+
+class Server:
+    """A connection to the server that listens on a unix socket.
+
+    :param socket: path of the socket.
+    :param wait: seconds to go on trying while nobody answers.
+    :raises Unreachable: no driver, no socket or no answer.
+    :raises Failed: the server refuses root.
+    """
+
+    def __init__(self, socket: str, wait: float = 0):
+        try:
+            import pymysql
+        except ImportError as error:
+            raise Unreachable("the Python driver is missing: install python3-pymysql") from error
+        self._error = pymysql.MySQLError
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                self._connection = pymysql.connect(
+                    unix_socket=socket,
+                    user="root",
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=10,
+                    cursorclass=pymysql.cursors.DictCursor,
+                )
+                # Else the server logs each call as an aborted connection.
+                atexit.register(self._connection.close)
+                return
+            except pymysql.MySQLError as error:
+                code, text = _cause(error)
+                if code in REFUSED:
+                    raise Failed(
+                        f"MariaDB refuses root on {socket}: {text}. The task needs become, and root@localhost the "
+                        "plugin unix_socket, as Debian installs it"
+                    ) from error
+                if code not in RETRIED:
+                    raise Failed(f"MariaDB on {socket}: {text}") from error
+                if time.monotonic() >= deadline:
+                    raise Unreachable(f"MariaDB does not answer on {socket}: {text}") from error
+            time.sleep(0.5)
+
+    def rows(self, statement: str, values: tuple = ()) -> list[dict]:
+        """Execute a statement; return its rows as dicts.
+
+        :raises Missing: the database or table doesn't exist.
+        :raises Failed: anything else the server complains about.
+        """
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, values or None)
+                return list(cursor.fetchall())
+        except self._error as error:
+            code, text = _cause(error)
+            raise (Missing if code in MISSING else Failed)(f"MariaDB: {text} (error {code})") from error
+
+
+class Missing(Failed):
+    """The database or table that a statement names doesn't exist."""
+
+
+def reach(socket: str, check_mode: bool) -> Server | None:
+    """The server, or None where check mode finds nobody: not installed, not running."""
+    try:
+        return Server(socket, 0 if check_mode else WAIT)
+    except Unreachable:
+        if not check_mode:
+            raise
+        return None
+
+
+def _cause(error: Exception) -> tuple[int, str]:
+    """The number and the words of a driver's error."""
+    if len(error.args) >= 2:
+        return error.args[0], str(error.args[1])
+    return 0, str(error)
+
+
+def identifier(name: str) -> str:
+    """Quote the name of a database or table."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def stored(database: str) -> bool:
+    """Whether a stopped server holds this database, by its directory."""
+    return os.path.isdir(os.path.join(DATADIR, database))

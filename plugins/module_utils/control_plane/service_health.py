@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Asks all services at once whether they answer, until they do or the time is up."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Api
+
+AUTH = {
+    "url": {"type": "str", "required": True},
+    "username": {"type": "str", "default": "admin"},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "project": {"type": "str", "default": "admin"},
+    "domain": {"type": "str", "default": "Default"},
+    "cafile": {"type": "path"},
+}
+"""Whose token authenticated calls have: options of a module."""
+
+
+def answer(url: str, timeout: float = 10) -> str:
+    """Return an empty string when *url* answers with a status below 400, and what is wrong otherwise."""
+    try:
+        open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn")
+    except Exception as error:  # URLError, HTTPError, timeouts and broken connections, of several libraries
+        code = getattr(error, "code", None)
+        if code is not None and code < 400:
+            return ""
+        return str(error)
+    return ""
+
+
+def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, tuple[dict, str]]:
+    """Return the services that still do not answer after *wait* seconds, by name, each with the last reason."""
+    end = time.monotonic() + wait
+    open_ones = {service["name"]: (service, "") for service in services}
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        while open_ones:
+            asked = [service for service, _reason in open_ones.values()]
+            reasons = pool.map(answer, [service["url"] for service in asked])
+            open_ones = {service["name"]: (service, why) for service, why in zip(asked, reasons, strict=True) if why}
+            if not open_ones or time.monotonic() > end:
+                break
+            time.sleep(interval)
+    return open_ones
+
+
+class Caller:
+    """Calls APIs with a token, which the first call gets.
+
+    :param auth: as ``AUTH`` has it.
+    """
+
+    def __init__(self, auth: dict) -> None:
+        self._auth = auth
+        self._token = ""
+        self._project = ""
+
+    def _enter(self) -> None:
+        domain = {"name": self._auth["domain"]}
+        user = {"name": self._auth["username"], "password": self._auth["password"], "domain": domain}
+        scope = {"project": {"name": self._auth["project"], "domain": domain}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        keystone = Api(self._auth["url"], self._auth["cafile"])
+        headers, body = keystone.call("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
+        self._token = {name.lower(): value for name, value in headers.items()}["x-subject-token"]
+        self._project = body["token"]["project"]["id"]
+
+    def status(self, url: str) -> int:
+        """Return the status that *url* answers with, 0 where nobody does; C(%(project_id)s) in it is filled in."""
+        return self.call(url)[0]
+
+    def call(self, url: str) -> tuple[int, str]:
+        """Return the status that *url* answers with, 0 where nobody does, and the words of an error."""
+        try:
+            if not self._token:
+                self._enter()
+            answer = open_url(
+                url % {"project_id": self._project},
+                headers={"X-Auth-Token": self._token, "Accept": "application/json"},
+                ca_path=self._auth["cafile"],
+                timeout=30,
+                use_proxy=False,
+                http_agent="cairn",
+            )
+        except Failed as error:
+            return 0, str(error)
+        except Exception as error:  # as above
+            return getattr(error, "code", None) or 0, str(error)
+        return answer.status, ""
+
+
+def failing(auth: dict, checks: list[dict], wait: float, interval: float = 2) -> list[tuple[dict, str]]:
+    """Make authenticated calls until all are answered as they should be; return those that are not, with the reason.
+
+    :param checks: each with ``url`` and ``status``.
+    """
+    end = time.monotonic() + wait
+    while True:
+        # A new token each time: the former may be from a Keystone that was not ready.
+        caller = Caller(auth)
+        found = [(check, *caller.call(check["url"])) for check in checks]
+        wrong = [
+            (check, f"status {status}, expected {check['status']}{': ' if words else ''}{words}")
+            for check, status, words in found
+            if status != check["status"]
+        ]
+        if not wrong or time.monotonic() > end:
+            return wrong
+        time.sleep(interval)

@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files with their contents, modes and owners: what is, what shall be, and the step between."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import hashlib
+import os
+import pwd
+import re
+import stat
+import tempfile
+from dataclasses import dataclass, replace
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import masked
+
+_BLOCK = "# {} cairn: what stands here is replaced by the next run"
+_DROPPED = "# (Cairn) "
+
+
+@dataclass(frozen=True)
+class State:
+    """What a path holds: its content (None where there is no such file), mode bits, owner and group by name."""
+
+    content: str | None = None
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+
+    def meta(self) -> str:
+        """Mode and owner as a person reads them, empty for a file that is not there."""
+        return "" if self.content is None else f"{self.mode:04o} {self.owner}:{self.group}"
+
+
+def _name(lookup, number: int) -> str:
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def read(path: str) -> State:
+    """Return the state of *path* as it is now."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            found = os.fstat(file.fileno())
+            content = file.read()
+    except FileNotFoundError:
+        return State()
+    return State(
+        content, stat.S_IMODE(found.st_mode), _name(pwd.getpwuid, found.st_uid), _name(grp.getgrgid, found.st_gid)
+    )
+
+
+def with_block(old: str, block: str | None, drop: str | None) -> str:
+    """Return *old* with *block* between Cairn's marks, and the lines that match the expression *drop* as comments.
+
+    For files that belong to the host's owner too, such as /etc/hosts. None takes the block away, and the owner's lines
+    count again.
+    """
+    begin, end = _BLOCK.format("BEGIN"), _BLOCK.format("END")
+    rest = re.sub(rf"{re.escape(begin)}\n.*?{re.escape(end)}\n", "", old, flags=re.DOTALL)
+    if block is None:
+        return rest.replace(_DROPPED, "")
+    if drop:
+        lines = rest.splitlines(keepends=True)
+        rest = "".join(_DROPPED + line if re.search(drop, line) else line for line in lines)
+    if rest and not rest.endswith("\n"):
+        rest += "\n"
+    return f"{rest}{begin}\n{block.rstrip()}\n{end}\n"
+
+
+def wanted(file: dict, before: State) -> State:
+    """Return the state that *file*, an item of the module's option ``files``, asks for."""
+    if file["state"] == "absent":
+        if file["block"] and before.content is not None:
+            return replace(before, content=with_block(before.content, None, None))
+        return State()
+    content = file["content"] or ""
+    if file["encoding"] == "base64":
+        content = base64.b64decode(content).decode("utf-8", "surrogateescape")
+    if file["block"]:
+        content = with_block(before.content or "", content, file["drop"])
+    owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
+    group = file["group"] or before.group or _name(grp.getgrgid, os.getegid())
+    return State(content, int(file["mode"], 8), owner, group)
+
+
+def difference(path: str, before: State, after: State, secret: bool, binary: bool = False) -> dict | None:
+    """Return Ansible's diff of one file, secrets masked, or None where nothing differs."""
+    if before == after:
+        return None
+    shown = {"before": "", "after": ""}
+    if before.content != after.content:
+        old, new = before.content or "", after.content or ""
+        if secret:
+            shown = {"before": "(secret)\n" if old else "", "after": "(another secret)\n" if new else ""}
+        elif binary:
+            shown = {"before": _digest(old), "after": _digest(new)}
+        else:
+            shown = {"before": masked(old), "after": masked(new)}
+            if shown["before"] == shown["after"]:
+                shown["after"] += "(a secret in it differs)\n"
+    shown["before_header"] = f"{path} {before.meta() or '(absent)'}"
+    shown["after_header"] = f"{path} {after.meta() or '(absent)'}"
+    if shown["before"] == shown["after"]:  # only the mode or the owner: say it in the body, which is always shown
+        shown["before"], shown["after"] = before.meta() + "\n", after.meta() + "\n"
+    return shown
+
+
+def _digest(content: str) -> str:
+    """Return what people are shown of a file that is no text."""
+    data = content.encode("utf-8", "surrogateescape")
+    return f"({len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()})\n" if data else ""
+
+
+def change(path: str, before: State, after: State) -> dict[str, str]:
+    """Return the step between two states, as modules return their changes."""
+    if before.content is None:
+        return returned("file", "create", path)
+    if after.content is None:
+        return returned("file", "remove", path)
+    parts = [
+        word
+        for word, differs in (
+            ("content", before.content != after.content),
+            ("mode", before.mode != after.mode),
+            ("owner", (before.owner, before.group) != (after.owner, after.group)),
+        )
+        if differs
+    ]
+    return returned("file", "change", path, ", ".join(parts))
+
+
+def fingerprint(content: bytes, mode: int, uid: int, gid: int) -> str:
+    """Return a digest of all that a reader of a file could notice."""
+    return hashlib.sha256(content + f"{mode:o} {uid} {gid}".encode()).hexdigest()
+
+
+def future(after: State) -> str:
+    """Return the fingerprint that a file will have in the state *after*, empty where there will be none.
+
+    An account that comes with a package yet to be installed has no number; nothing runs then that could notice.
+    """
+    if after.content is None:
+        return ""
+    try:
+        uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
+    except KeyError:
+        return "unknown"
+    return fingerprint(after.content.encode("utf-8", "surrogateescape"), after.mode, uid, gid)
+
+
+def write(path: str, after: State) -> None:
+    """Bring *path* to the state *after*, in one rename: a reader sees the old file or the new one.
+
+    :raises KeyError: the owner or the group does not exist on this host.
+    :raises OSError: the file can't be written.
+    """
+    if after.content is None:
+        os.unlink(path)
+        folder = os.path.dirname(path)
+        if folder.startswith("/etc/systemd/") and not os.listdir(folder):
+            os.rmdir(folder)
+        return
+    uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".cairn-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(after.content)
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), after.mode)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            # A file that is itself a mount point (/etc/hosts in some containers) can't be replaced, only rewritten.
+            if error.errno != 16:
+                raise
+            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                os.fchown(file.fileno(), uid, gid)
+                os.fchmod(file.fileno(), after.mode)
+                file.write(after.content)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

@@ -1,0 +1,211 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All of a node's packages in one transaction, with services kept from starting until they are configured."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+from ansible_collections.cairn.openstack.plugins.module_utils.host import py3compile
+
+_POLICY = "/usr/sbin/policy-rc.d"
+_MARK = "# cairn: services wait for their configuration"
+_HELD = "CAIRN_HOLDS_SERVICES"
+# It forbids starts to what our own apt runs, which inherits the variable even when it outlives a killed run, and to
+# nobody else; when the run is over it takes itself away.
+_SCRIPT = """#!/bin/sh
+{mark}
+if [ "${variable}" = yes ]; then exit 101; fi
+if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
+exit 0
+"""
+# What was on the host before Cairn's first package, and what Cairn has asked for since.
+RECORD = "/var/lib/cairn/packages.json"
+_LOCK = "/var/lib/dpkg/lock-frontend"
+_LISTS = "/var/lib/apt/lists"
+_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
+
+
+class PackageError(Exception):
+    """apt or dpkg refused; the message is theirs."""
+
+
+def status() -> tuple[set[str], list[str]]:
+    """Return the installed packages' names, and those that were left half done."""
+    said = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n"], capture_output=True, text=True, check=False
+    ).stdout
+    installed, half = set(), []
+    for line in said.splitlines():
+        name, _space, state = line.partition(" ")
+        if state.startswith(("ii", "hi")):
+            installed.add(name)
+        elif state[1:2] in "UFHtW":
+            half.append(name)
+    return installed, sorted({*half, *py3compile.owed_packages()})
+
+
+def wait_for_lock(seconds: float = 900) -> None:
+    """Wait until no other package command runs, such as one that has outlived a killed run.
+
+    :raises PackageError: it still runs after *seconds*.
+    """
+    end = time.monotonic() + seconds
+    with open(_LOCK, "w", encoding="ascii") as file:
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > end:
+                    raise PackageError(f"Another package command has held {_LOCK} for {seconds:.0f} s.") from None
+                time.sleep(1)
+            else:
+                return
+
+
+def lists_outdated() -> bool:
+    """Whether the package lists are missing or older than what names their sources."""
+    stamps = [os.stat(os.path.join(_LISTS, name)).st_ctime for name in os.listdir(_LISTS) if "_dists_" in name]
+    if not stamps:
+        return True
+    newest = 0.0
+    for source in _SOURCES:
+        if os.path.isdir(source):
+            newest = max([newest, *(os.stat(os.path.join(source, name)).st_ctime for name in os.listdir(source))])
+        elif os.path.exists(source):
+            newest = max(newest, os.stat(source).st_ctime)
+    return newest > max(stamps)
+
+
+def unknown(names: list[str]) -> list[str]:
+    """Return those of *names* that no package source offers."""
+    said = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True, check=False).stdout
+    offered = set(re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (?!\(none\))", said, re.MULTILINE))
+    return sorted(set(names) - offered)
+
+
+@contextlib.contextmanager
+def services_held() -> Iterator[None]:
+    """Keep packages from starting services; a policy of the host's own is left as it is."""
+    own = not os.path.exists(_POLICY)
+    if not own:
+        with open(_POLICY, encoding="utf-8", errors="replace") as file:
+            own = _MARK in file.read()
+    if own:
+        with open(_POLICY, "w", encoding="ascii") as file:
+            file.write(_SCRIPT.format(mark=_MARK, variable=_HELD, pid=os.getpid(), path=_POLICY))
+        os.chmod(_POLICY, 0o755)
+    try:
+        yield
+    finally:
+        if own:
+            os.unlink(_POLICY)
+
+
+def apt(*arguments: str) -> float:
+    """Run a package command without questions and return the seconds it took.
+
+    :raises PackageError: it failed; the message carries its last lines.
+    """
+    began = time.monotonic()
+    done = subprocess.run(
+        arguments,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "DEBIAN_FRONTEND": "noninteractive",
+            "LC_ALL": "C.UTF-8",
+            "NEEDRESTART_SUSPEND": "1",
+            _HELD: "yes",
+        },
+    )
+    if done.returncode:
+        words = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise PackageError(f"{' '.join(arguments[:6])} …:\n" + "\n".join(words[-25:]))
+    return round(time.monotonic() - began, 1)
+
+
+def record() -> dict[str, list[str]]:
+    """Return this host's record: ``before``, all packages that Cairn found here, and ``asked``, what it brought."""
+    try:
+        with open(RECORD, encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):  # cut short by a power loss
+        return {"before": [], "asked": []}
+
+
+def remember(installed: set[str], names: list[str]) -> None:
+    """Record that *names* come to the *installed* packages, in one rename."""
+    old = record()
+    new = {"before": old["before"] or sorted(installed), "asked": sorted({*old["asked"], *names})}
+    os.makedirs(os.path.dirname(RECORD), exist_ok=True)
+    with open(f"{RECORD}.new", "w", encoding="utf-8") as file:
+        json.dump(new, file, indent=1)
+    os.replace(f"{RECORD}.new", RECORD)
+
+
+def brought(installed: set[str]) -> list[str]:
+    """Return what goes when Cairn goes: of the *installed* what it asked for, and what only that needed.
+
+    :raises PackageError: apt can't say.
+    """
+    known = record()
+    asked = sorted(installed & set(known["asked"]))
+    if not asked:
+        return []
+    # Else apt keeps what another package would merely suggest.
+    strict = [f"-o=APT::AutoRemove::{kind}Important=false" for kind in ("Recommends", "Suggests")]
+    done = subprocess.run(
+        ["apt-get", "--simulate", *strict, "purge", "--autoremove", *asked], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise PackageError(done.stderr.strip())
+    going = re.findall(r"^Purg (\S+) ", done.stdout, re.MULTILINE)
+    return sorted({name.partition(":")[0] for name in going} - set(known["before"]))
+
+
+def purge(names: list[str]) -> dict[str, float]:
+    """Remove *names* and their configuration; return the seconds.
+
+    :raises PackageError: apt or dpkg failed.
+    """
+    return {"purge": apt("apt-get", "purge", "-y", "-q", "-o", "DPkg::Lock::Timeout=300", *names)}
+
+
+def install(names: list[str], half: list[str]) -> dict[str, float]:
+    """Finish what was left half done, then install *names* in one transaction; return each step's seconds.
+
+    :raises PackageError: a package is unknown to every source, or apt or dpkg failed.
+    """
+    seconds = {}
+    with services_held():
+        if half:
+            seconds["repair"] = apt("dpkg", "--configure", "-a", "--force-confold", "--force-confdef")
+            seconds["repair"] += apt(
+                "apt-get", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "-f", "install"
+            )
+            py3compile.settle()
+        if not names:
+            return seconds
+        if lists_outdated() or unknown(names):
+            seconds["lists"] = apt("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "update")
+            if absent := unknown(names):
+                raise PackageError(
+                    f"No package source offers: {', '.join(absent)}. Is the release right, and is every source that "
+                    "the cloud needs in cloud_package_sources?"
+                )
+        remember(status()[0], names)
+        options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+        keep = ["-o", "Dpkg::Options::=--force-confold", "-o", "Dpkg::Options::=--force-confdef"]
+        seconds["download"] = apt("apt-get", "install", *options, "--download-only", *names)
+        with py3compile.beside() as path:
+            seconds["install"] = apt("apt-get", "install", *options, *keep, *path, "--no-download", *names)
+    return seconds

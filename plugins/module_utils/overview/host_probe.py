@@ -1,0 +1,386 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host is and can do, read from /proc, /sys and one call of `ip`: each function answers one question."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import re
+import select
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_address
+from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps, systemctl
+from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import physical_volumes, signatures
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import content
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import version as ring_version
+
+CLOUD = "/etc/cairn/cloud.json"
+LISTEN = "0A"
+ARP = 0x0806
+OSDS = "/var/lib/ceph/osd"
+MOUNTS = "/proc/self/mounts"
+FSTAB = "/etc/fstab"
+UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
+
+
+def text(path: str) -> str:
+    """Return a file's text, empty where it can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def release() -> dict:
+    """Return the distribution's id, version and codename, as /etc/os-release has them."""
+    found = dict(line.split("=", 1) for line in text("/etc/os-release").splitlines() if "=" in line)
+    keys = {"id": "ID", "version": "VERSION_ID", "codename": "VERSION_CODENAME"}
+    return {key: found.get(name, "").strip("\"'") for key, name in keys.items()}
+
+
+def fqdn(limit: float = 1.0) -> str:
+    """Return what `hostname -f` would print, empty where the name does not resolve within *limit* seconds."""
+    answer = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            answer.append(socket.getaddrinfo(socket.gethostname(), None, flags=socket.AI_CANONNAME)[0][3])
+
+    # A resolver that does not answer would cost half a minute, and getaddrinfo knows no time-out.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(limit)
+    return answer[0] if answer else ""
+
+
+def unresolved(names: list[str], limit: float = 2.0) -> list[str]:
+    """Return those of *names* that do not resolve within *limit* seconds, all asked for at once."""
+    known = set()
+
+    def ask(name: str) -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            socket.getaddrinfo(name, None)
+            known.add(name)
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + limit
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return [name for name in names if name not in known]
+
+
+def memory_mb() -> int:
+    """Return MemTotal in MiB."""
+    found = re.search(r"^MemTotal:\s+(\d+)", text("/proc/meminfo"), re.MULTILINE)
+    return int(found.group(1)) // 1024 if found else 0
+
+
+def disk_free_mb(path: str = "/var/lib") -> int:
+    """Return the MiB that root's services may still write under *path*."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize // 2**20
+
+
+def _ip(*arguments: str) -> list[dict]:
+    try:
+        done = subprocess.run(["ip", "-j", *arguments], capture_output=True, text=True, check=True, timeout=10)
+        return json.loads(done.stdout or "[]")
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+
+
+def interfaces() -> dict[str, dict]:
+    """Return name → {mac, mtu, up, addresses as CIDR without link-local ones, kind}.
+
+    The kind is the kernel's word (veth, bridge, bond, vlan, tun, openvswitch, …), ``loopback``, or ``physical``.
+    """
+    answer = {}
+    for link in _ip("-d", "address", "show"):
+        loopback = link.get("link_type") == "loopback"
+        answer[link["ifname"]] = {
+            "mac": link.get("address", ""),
+            "mtu": link["mtu"],
+            "up": "UP" in link["flags"],
+            "addresses": [
+                f"{item['local']}/{item['prefixlen']}" for item in link["addr_info"] if item["scope"] != "link"
+            ],
+            "kind": "loopback" if loopback else link.get("linkinfo", {}).get("info_kind", "physical"),
+        }
+    return answer
+
+
+def default_route() -> tuple[str, str]:
+    """Return the interface and the gateway of the preferred IPv4 default route, or else of IPv6's; empty if none."""
+    for family in ("-4", "-6"):
+        routes = sorted(_ip(family, "route", "show", "default"), key=lambda route: route.get("metric", 0))
+        for route in routes:
+            if "dev" in route:
+                return route["dev"], route.get("gateway", "")
+    return "", ""
+
+
+def hypervisor() -> dict:
+    """Say whether guests can run on kvm: the processor's flag and a device that opens, or else qemu, and why."""
+    flag = re.search(r"^flags\s*:.*\b(vmx|svm)\b", text("/proc/cpuinfo"), re.MULTILINE)
+    if not flag and os.uname().machine in ("x86_64", "i686"):
+        return {"type": "qemu", "why": "the processor shows neither the vmx nor the svm flag"}
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return {"type": "qemu", "why": f"/dev/kvm does not open: {error.strerror}"}
+    return {"type": "kvm", "why": f"{flag.group(1) if flag else 'no flag needed'} and a /dev/kvm that opens"}
+
+
+def ovs_datapath(record: dict | None) -> dict:
+    """Say which datapath Open vSwitch can have: `system` (in the kernel) or `netdev` (in user space), and why.
+
+    What stands is not changed by a kernel that was since replaced: the *record* of bridges made before wins.
+    """
+    if record:
+        return {"type": record["datapath"], "why": "the bridges that were made before have it"}
+    if os.path.isdir("/sys/module/openvswitch"):
+        return {"type": "system", "why": "the kernel has openvswitch loaded"}
+    kernel = os.uname().release
+    for name, how in (("modules.builtin", "built in"), ("modules.dep", "as a module")):
+        if re.search(r"/openvswitch\.ko", text(f"/lib/modules/{kernel}/{name}")):
+            return {"type": "system", "why": f"kernel {kernel} has openvswitch {how}"}
+    return {"type": "netdev", "why": f"kernel {kernel} has no openvswitch, neither loaded nor in /lib/modules"}
+
+
+def _address(word: str) -> tuple[str, int]:
+    """Decode the kernel's ADDRESS:PORT, hexadecimal and in 32-bit words of the host's byte order."""
+    host, port = word.split(":")
+    raw = b"".join(bytes.fromhex(host[start : start + 8])[::-1] for start in range(0, len(host), 8))
+    return str(ipaddress.ip_address(raw)), int(port, 16)
+
+
+def _unit(pid: str) -> str:
+    """Return the systemd unit that a process runs in, empty where it runs in none."""
+    found = re.findall(r"/([^/\n]+\.(?:service|scope))(?=/|$)", text(f"/proc/{pid}/cgroup"), re.MULTILINE)
+    return found[-1] if found else ""
+
+
+def _target(link: str) -> str:
+    """Return what *link* leads to; nothing where it has gone, as a busy server's connections do at any time."""
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
+
+
+def listening() -> list[dict]:
+    """Return the TCP listeners: {address, port, protocol, process, unit}; both are empty for the kernel's own."""
+    found = {}
+    for protocol in ("tcp", "tcp6"):
+        for line in text(f"/proc/net/{protocol}").splitlines()[1:]:
+            words = line.split()
+            if words[3] == LISTEN:
+                address, port = _address(words[1])
+                found[f"socket:[{words[9]}]"] = {
+                    "address": address,
+                    "port": port,
+                    "protocol": protocol,
+                    "process": "",
+                    "unit": "",
+                }
+    left = set(found)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if not left:
+            break
+        try:
+            with os.scandir(f"/proc/{pid}/fd") as files:
+                sockets = {_target(file.path) for file in files} & left
+        except OSError:  # the process is gone, or is the kernel's
+            continue
+        for one in sockets:
+            found[one].update(process=text(f"/proc/{pid}/comm").strip(), unit=_unit(pid))
+        left -= sockets
+    return sorted(found.values(), key=lambda item: (item["port"], item["address"]))
+
+
+def _arp(card: str, mac: str, own: str, wanted: str, limit: float) -> str:
+    """Return the hardware address that answers for *wanted* on the card's wire within *limit* seconds, or nothing.
+
+    Asked on the wire itself: the kernel's table may still hold who answered before.
+    """
+    sender = bytes.fromhex(mac.replace(":", "")) + socket.inet_aton(own)
+    frame = b"\xff" * 6 + sender[:6] + ARP.to_bytes(2, "big") + bytes.fromhex("0001080006040001") + sender
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as wire:
+        wire.bind((card, ARP))
+        wire.send(frame + bytes(6) + socket.inet_aton(wanted))
+        until = time.monotonic() + limit
+        while select.select([wire], [], [], max(0.0, until - time.monotonic()))[0]:
+            answer = wire.recv(64)
+            if answer[20:22] == b"\0\x02" and answer[28:32] == socket.inet_aton(wanted):
+                return answer[22:28].hex(":")
+    return ""
+
+
+def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5) -> dict[str, str]:
+    """Return which of *addresses* somebody else answers for, with the hardware address.
+
+    The host's own are left out, and those that none of its networks has.
+
+    :param links: what ``interfaces`` returns.
+    """
+    answer = {}
+    held = {one.split("/")[0] for link in links.values() for one in link["addresses"]}
+    for address in addresses:
+        for card, link in links.items():
+            own = [ipaddress.ip_interface(one) for one in link["addresses"] if ":" not in one]
+            near = next((one for one in own if ipaddress.ip_address(address) in one.network), None)
+            if near and address not in held and link["kind"] != "loopback":
+                with contextlib.suppress(OSError, ValueError):
+                    if mac := _arp(card, link["mac"], str(near.ip), address, limit):
+                        answer[address] = mac
+    return answer
+
+
+def _osd(path: str) -> bool:
+    """Whether the device holds data of a Ceph daemon of this host."""
+    with open(path, "rb") as file:
+        label = file.read(60).decode(errors="replace").split("\n")
+    if label[0] != "bluestore block device":
+        return False
+    return any(text(f"{OSDS}/{name}/fsid").strip() == label[1] for name in _names(OSDS))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def devices(paths: list[str]) -> dict[str, dict]:
+    """Return what is at *paths*: {kind, holds, owner, group, mounted}.
+
+    The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
+    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted. The group is
+    LVM's, empty for a physical volume that is in none, and None for what is no physical volume.
+    """
+    mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
+    node = f"{swift_facts.FOLDER}/"
+    places = {os.path.realpath(words[0]) for words in table if len(words) > 1 and words[1].startswith(node)}
+    groups = physical_volumes() if paths else {}
+    answer = {}
+    for path in paths:
+        found = {"kind": "missing", "holds": "", "owner": "", "group": None, "mounted": ""}
+        if os.path.exists(path):
+            mode = os.stat(path).st_mode
+            kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"))
+            found["kind"] = next((kind for fits, kind in kinds if fits(mode)), "special file")
+        if found["kind"] in ("block", "file"):
+            found["holds"] = signatures(path)
+            real = os.path.realpath(path)
+            found["group"] = groups.get(real)
+            found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
+            if found["mounted"].startswith(node) or (found["holds"] == "xfs" and real in places):
+                found["owner"] = "swift"
+            elif found["holds"]:
+                found["owner"] = "ceph" if _osd(path) else ""
+        answer[path] = found
+    return answer
+
+
+def volume_groups() -> list[str]:
+    """Return the names of the volume groups, none where there is no LVM."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(["vgs", "--noheadings", "-o", "vg_name"], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+    return []
+
+
+def rings(folder: str = "/etc/swift") -> dict[str, int]:
+    """Return the versions of Swift's rings that the host has, by their names."""
+    names = [name.removesuffix(".ring.gz") for name in _names(folder) if name.endswith(".ring.gz")]
+    return {name: ring_version(content(f"{folder}/{name}.ring.gz")) for name in sorted(names)}
+
+
+def unfinished_packages(status: str) -> list[str]:
+    """Return the packages whose installation was broken off, from the text of dpkg's *status* file."""
+    return re.findall(
+        rf"^Package: (\S+)\nStatus: (?:\S+ reinstreq \S+|\S+ \S+ (?:{UNFINISHED}))$", status, re.MULTILINE
+    )
+
+
+def bridges() -> dict | None:
+    """Return the record that M(cairn.openstack.ovs_bridges) keeps on the host, None where it made none."""
+    content = text(RECORD)
+    return json.loads(content) if content else None
+
+
+def cloud() -> dict | None:
+    """Return what the host keeps of the cloud that it is part of, None where it is of none."""
+    content = text(CLOUD)
+    return json.loads(content) if content else None
+
+
+def unconfigured_units() -> list[str]:
+    """Return the services that run, or shall as soon as the boot gets there, which no run of Cairn has ever started."""
+    bare = "--plain", "--no-legend", "--full"
+    running = systemctl("list-units", "--type=service", "--state=active,reloading,activating", *bare).stdout
+    queued = [line.split() for line in systemctl("list-jobs", *bare).stdout.splitlines()]
+    names = {line.split()[0] for line in running.splitlines()} | {job[1] for job in queued if job[2] == "start"}
+    return sorted({name.removesuffix(".service") for name in names if name.endswith(".service")} - load_stamps().keys())
+
+
+def probe(
+    now: float,
+    names: list[str] = (),
+    addresses: list[str] = (),
+    operator_time: float | None = None,
+    storage: list[str] = (),
+) -> dict:
+    """Return everything about this host.
+
+    :param now: the seconds since the epoch, by this host's clock.
+    :param names: to be resolved.
+    :param addresses: IPv4; asked for on the wire.
+    :param operator_time: the same moment, by the clock of the machine that asks.
+    :param storage: paths of devices.
+    """
+    record = bridges()
+    device, gateway = default_route()
+    links = interfaces()
+    return {
+        "release": release(),
+        "architecture": os.uname().machine,
+        "hostname": socket.gethostname(),
+        "fqdn": fqdn(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_mb": memory_mb(),
+        "disk_free_mb": disk_free_mb(),
+        "time": now,
+        "clock_offset": None if operator_time is None else round(now - operator_time, 1),
+        "init": "systemd" if os.path.isdir("/run/systemd/system") else text("/proc/1/comm").strip(),
+        "interfaces": links,
+        "default_interface": device,
+        "default_gateway": gateway,
+        "connection_address": ssh_address(),
+        "hypervisor": hypervisor(),
+        "ovs_datapath": ovs_datapath(record),
+        "listening": listening(),
+        "unconfigured_units": unconfigured_units(),
+        "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
+        "unresolved": unresolved(names),
+        "neighbours": neighbours(addresses, links),
+        "devices": devices(storage),
+        "volume_groups": volume_groups(),
+        "rings": rings(),
+        "bridges": record,
+        "cloud": cloud(),
+        "machine_id": text("/etc/machine-id").strip(),
+        "boot_id": text("/proc/sys/kernel/random/boot_id").strip(),
+    }

@@ -1,0 +1,162 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Accounts and pools: what the cluster has, and what it should have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
+
+# Placement groups that the autoscaler gives to every pool that does not say otherwise.
+LEAST = 32
+
+
+@dataclass
+class State:
+    """What monitors say: accounts and pools by name, devices by their uuid, placement rules by name; who they are.
+
+    :param weights: host → its daemons' numbers → the weight of each one's device.
+    """
+
+    accounts: dict[str, dict] = field(default_factory=dict)
+    pools: dict[str, dict] = field(default_factory=dict)
+    osds: dict[str, dict] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, dict[int, float]] = field(default_factory=dict)
+    monitors: list[str] = field(default_factory=list)
+
+
+def read(monitor: Monitor) -> State:
+    """Return what the cluster holds."""
+    dump = monitor.ask("osd dump")
+    tree = {node["id"]: node for node in monitor.ask("osd tree")["nodes"]}
+    return State(
+        {entry["entity"]: entry for entry in monitor.ask("auth ls")["auth_dump"]},
+        {pool["pool_name"]: pool for pool in dump["pools"]},
+        {osd["uuid"]: osd for osd in dump["osds"]},
+        {rule["rule_name"]: rule["rule_id"] for rule in monitor.ask("osd crush rule dump")},
+        {
+            node["name"]: {number: tree[number]["crush_weight"] for number in node["children"]}
+            for node in tree.values()
+            if node["type"] == "host"
+        },
+        [one["name"] for one in monitor.ask("mon dump")["mons"]],
+    )
+
+
+def keyring(account: dict) -> str:
+    """Return an account as the text of a keyring."""
+    caps = "".join(f'\tcaps {service} = "{rights}"\n' for service, rights in sorted(account["caps"].items()))
+    return f"[{account['name']}]\n\tkey = {account['key']}\n{caps}"
+
+
+def accounts(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
+    """Return the changes to accounts. One that nobody asks for is left alone."""
+    changes = []
+    for account in wanted:
+        name, found = account["name"], state.accounts.get(account["name"])
+        if found and found["key"] == account["key"] and found["caps"] == account["caps"]:
+            continue
+        before = {**found["caps"], "key": "(set)"} if found else {}
+        after = {**account["caps"], "key": "(set)" if not found or found["key"] == account["key"] else "(another)"}
+        what = "" if not found else "key" if found["caps"] == account["caps"] else "capabilities"
+        changes.append(
+            Change(
+                "Ceph user",
+                "change" if found else "create",
+                name,
+                before,
+                after,
+                lambda account=account: monitor.tell("auth import", keyring(account)),
+                what,
+            )
+        )
+    return changes
+
+
+def _rule(apart: str) -> str:
+    """Return the name of the placement rule that keeps copies on different hosts or devices."""
+    return f"replicated_{apart}"
+
+
+def rules(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
+    """Return the changes to placement rules."""
+    return [
+        Change(
+            "Ceph placement rule",
+            "create",
+            _rule(apart),
+            {},
+            {"copies on different": f"{apart}s"},
+            lambda apart=apart: monitor.tell(
+                "osd crush rule create-replicated", name=_rule(apart), root="default", type=apart
+            ),
+        )
+        for apart in dict.fromkeys(pool["apart"] for pool in wanted)
+        if _rule(apart) not in state.rules
+    ]
+
+
+def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
+    """Return the changes to pools. Their placement groups are given once: from then on Ceph's autoscaler has them."""
+    changes = []
+    names = {number: name for name, number in state.rules.items()}
+    for pool in wanted:
+        found = state.pools.get(pool["name"])
+        after: dict[str, Any] = {
+            "application": pool["application"],
+            "size": pool["replicas"],
+            "crush_rule": _rule(pool["apart"]),
+        }
+        before = {}
+        if found:
+            before = {
+                "application": ", ".join(found["application_metadata"]),
+                "size": found["size"],
+                "crush_rule": names.get(found["crush_rule"]),
+            }
+        if before == after:
+            continue
+        new = {key: value for key, value in after.items() if before.get(key) != value}
+        changes.append(
+            Change(
+                "Ceph pool",
+                "change" if found else "create",
+                pool["name"],
+                before,
+                after,
+                lambda pool=pool, new=new, there=bool(found): _set(monitor, pool, new, there),
+                ", ".join(f"{key} {before[key]} -> {value}" for key, value in new.items()) if found else "",
+            )
+        )
+    return changes
+
+
+def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None:
+    """Make the pool, or give it what is *new*."""
+    name = pool["name"]
+    if not there:
+        monitor.tell(
+            "osd pool create",
+            pool=name,
+            pg_num=pool["groups"],
+            pgp_num=pool["groups"],
+            # else every small pool would be made large, until a device has more than it may
+            pg_num_min=min(pool["groups"], LEAST),
+            pool_type="replicated",
+            rule=_rule(pool["apart"]),
+            size=pool["replicas"],
+            # else no name may begin with a dot
+            yes_i_really_mean_it=True,
+        )
+        new = {"application": pool["application"]}
+    for key, value in new.items():
+        if key == "application":
+            monitor.tell("osd pool application enable", pool=name, app=value, yes_i_really_mean_it=True)
+        else:
+            monitor.tell("osd pool set", pool=name, var=key, val=str(value))
+        if key == "size":
+            monitor.tell("osd pool set", pool=name, var="min_size", val=str(value - value // 2))

@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's devices and the daemons that serve them.
+
+A device is known by the label that BlueStore writes at its beginning, whatever it is called after a boot. One without
+a label gets an id made from the cluster, the host and the path: what a killed run began is found by it and finished.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import struct
+import subprocess
+import time
+import uuid
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.cluster import State
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import signatures
+
+FOLDER = "/var/lib/ceph/osd"
+MARK = b"bluestore block device\n"
+# Seconds until a daemon that was started is up.
+PATIENCE = 90
+_UNITS = {"M": 20, "G": 30, "T": 40}
+
+
+def label(path: str) -> str:
+    """Return the id in the device's label, empty where it has none."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(MARK) + 36)
+    except FileNotFoundError:
+        return ""
+    return head[len(MARK) :].decode() if head.startswith(MARK) else ""
+
+
+def new_id(cluster: str, host: str, path: str) -> str:
+    """Return the id that a new device at *path* gets."""
+    return str(uuid.uuid5(uuid.UUID(cluster), f"{host} {path}"))
+
+
+def identity(cluster: str, host: str, path: str) -> str:
+    """Return the id of the device at *path*: its label's, or that which it gets."""
+    return label(path) or new_id(cluster, host, path)
+
+
+def new_key() -> str:
+    """Return a new key, as Ceph writes it. It stays on its host."""
+    return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
+
+
+def size_of(text: str) -> int:
+    """Return a size as 10G in bytes."""
+    return int(text[:-1]) << _UNITS[text[-1]]
+
+
+def run(*command: str) -> str:
+    """Run a command and return what it says.
+
+    :raises Failed: it does not go well.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{command[0]}: {done.stderr.strip()[-1000:]}")
+    return done.stdout
+
+
+def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Monitor | None) -> list[Change]:
+    """Return the changes to the host's devices.
+
+    :param cluster: its id.
+    :raises Failed: a device is not there, or holds what is not this cluster's: nothing is touched then.
+    """
+    changes, faults = [], []
+    for device in wanted:
+        path = device["path"]
+        marked = label(path)
+        name = identity(cluster, host, path)
+        known = state.osds.get(name)
+        if why := _refused(device, marked, known, new_id(cluster, host, path), bool(monitor)):
+            faults.append(why)
+            continue
+        served = bool(known and (known["up_from"] or _is("active", known["osd"])))
+        if served and _is("active", known["osd"]) and _is("enabled", known["osd"]) and _leads(known["osd"], path):
+            continue
+        changes.append(
+            Change(
+                "Ceph device",
+                "repair" if served else "add",
+                path,
+                {"daemon": f"osd.{known['osd']}", "runs": False} if served else {},
+                {"daemon": f"osd.{known['osd']}" if known else "a new one", "runs": True},
+                lambda device=device, name=name, known=known, served=served: _serve(
+                    device, name, known, served, monitor
+                ),
+                f"osd.{known['osd']} does not serve it" if served else "",
+            )
+        )
+    if faults:
+        raise Failed("\n".join(faults))
+    return changes
+
+
+def _refused(device: dict, marked: str, known: dict | None, own: str, asked: bool) -> str:
+    """Return why the device can't be taken, nothing where it can.
+
+    :param asked: whether the monitors said which devices there are.
+    """
+    path = device["path"]
+    if marked:
+        if known or (marked == own and not asked):
+            return ""
+        if marked == own:
+            return f"{path} holds what it had when it was removed from this cluster; wipefs --all {path} empties it"
+        return f"{path} holds a device of another Ceph cluster ({marked}); only empty devices are taken"
+    if not device["size"] and not os.path.exists(path):
+        return f"there is no device {path}"
+    if found := signatures(path):
+        return f"{path} holds {found}; only empty devices are taken"
+    if known and known["up_from"]:
+        return (
+            f"{path} is empty, and osd.{known['osd']} had its data there: if the disk was replaced, remove what is "
+            f"left of the old one (ceph osd purge {known['osd']} --yes-i-really-mean-it) and run again"
+        )
+    return ""
+
+
+def _is(what: str, number: int) -> bool:
+    """Whether the daemon is C(active) or C(enabled)."""
+    return subprocess.run(["systemctl", f"is-{what}", "-q", f"ceph-osd@{number}"], check=False).returncode == 0
+
+
+def _link(number: int) -> str:
+    return f"{FOLDER}/ceph-{number}/block"
+
+
+def _leads(number: int, path: str) -> bool:
+    """Whether the daemon's folder leads to the device."""
+    return os.path.realpath(_link(number)) == os.path.realpath(path)
+
+
+def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: Monitor) -> None:
+    """Have a daemon serve the device. One that never did is prepared, as often as runs are killed."""
+    path = device["path"]
+    if known:
+        number = known["osd"]
+    else:
+        given = json.dumps({"cephx_secret": new_key()})
+        number = json.loads(monitor.tell("osd new", given, uuid=name, format="json"))["osdid"]
+    folder = f"{FOLDER}/ceph-{number}"
+    if not served and not label(path) and os.path.isdir(folder):
+        # What an earlier daemon of this number has left would be taken for this one's.
+        shutil.rmtree(folder)
+    os.makedirs(folder, exist_ok=True)
+    if device["size"] and not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.truncate(size_of(device["size"]))
+    shutil.chown(path, "ceph", "ceph")
+    if not _leads(number, path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_link(number))
+        os.symlink(path, _link(number))
+    key = monitor.ask("auth get", entity=f"osd.{number}")[0]["key"]
+    with open(
+        os.open(f"{folder}/keyring", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
+    ) as file:
+        file.write(f"[osd.{number}]\n\tkey = {key}\n")
+    for entry in (folder, *(f"{folder}/{one}" for one in os.listdir(folder))):
+        shutil.chown(entry, "ceph", "ceph")
+    run("systemctl", "stop", f"ceph-osd@{number}")
+    ceph = ("--setuser", "ceph", "--setgroup", "ceph")
+    if not served:
+        run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
+    elif not os.path.exists(f"{folder}/fsid"):
+        run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", folder)
+    # A unit that was never loaded has no failure to forget, and says so.
+    subprocess.run(["systemctl", "reset-failed", f"ceph-osd@{number}"], capture_output=True, check=False)
+    run("systemctl", "enable", "--now", f"ceph-osd@{number}")
+    _wait(number, monitor)
+
+
+def _wait(number: int, monitor: Monitor) -> None:
+    """Wait until the monitors have heard of the daemon."""
+    until = time.monotonic() + PATIENCE
+    while not any(osd["osd"] == number and osd["up"] for osd in monitor.ask("osd dump")["osds"]):
+        if time.monotonic() > until or not _is("active", number):
+            raise Failed(f"osd.{number} does not come up: journalctl -u ceph-osd@{number} says why")
+        time.sleep(0.5)

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Many hosts at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import known_hosts, states, store
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import Host, Lab
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, locked
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.seed import lab_key
+
+
+def lab_from(params):
+    """The lab of a module's options, with what can't work refused."""
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root on this machine: run as root, or with --become")
+    if not re.fullmatch(r"[a-z]{1,6}", params["prefix"]):
+        raise LabError("a lab's prefix has one to six small letters: names of interfaces are short")
+    return Lab(params["directory"], params["prefix"], params.get("networks") or {})
+
+
+def host_from(lab, item):
+    """A host of the list; one that exists is known by its name alone."""
+    made = store.record(Host(lab, item["name"]))
+    known = {key: made[key] for key in store.LASTING} if made and not item["address"] else {}
+    values = {**item, **known}
+    lists = {key: tuple(values[key]) for key in ("networks", "disks") if key in values}
+    return Host(lab, **{**values, **lists})
+
+
+def _each(function, items):
+    """Run side by side; the answers, and what went wrong by position."""
+    answers, errors = {}, {}
+    with ThreadPoolExecutor(max_workers=max(1, min(16, len(items)))) as pool:
+        futures = {key: pool.submit(function, *arguments) for key, arguments in items.items()}
+        for key, future in futures.items():
+            try:
+                answers[key] = future.result()
+            except (LabError, OSError) as error:
+                errors[key] = str(error)
+    return answers, errors
+
+
+def twice(hosts):
+    """Addresses and names that two hosts claim."""
+    seen, faults = {}, []
+    for host in hosts:
+        for what in (f"name {host.name}", f"address {host.address}"):
+            if what in seen and host.address:
+                faults.append(f"{host.name} and {seen[what]} have the same {what}")
+            seen[what] = host.name
+    return faults
+
+
+def prepare(lab):
+    """What all hosts share; keys are made one after the other, before hosts are made side by side."""
+    os.makedirs(lab.path("logs"), exist_ok=True)
+    lab_key(lab)
+
+
+def apply(lab, params, check_mode):
+    """Bring all hosts of the list to the state; each is answered for itself."""
+    state, snapshot = params["state"], params["snapshot"]
+    # Nothing is made by asking, nor by removing what never was.
+    if not os.path.isdir(lab.directory) and (check_mode or state == "absent"):
+        return _run(lab, params, check_mode, state, snapshot)
+    with locked(lab.path("lock")):
+        return _run(lab, params, check_mode, state, snapshot)
+
+
+def _run(lab, params, check_mode, state, snapshot):
+    result = {"changed": False, "hosts": []}
+    items = list(params["hosts"])
+    if params["others"]:
+        listed = {item["name"] for item in items}
+        items += [{"name": name, "address": ""} for name in lab.names() if name not in listed]
+    hosts = [host_from(lab, item) for item in items]
+    before, after = {}, {}
+    faults = twice(hosts)
+    for host in hosts:
+        before[host.name] = states.current(host)
+        after[host.name] = states.wanted(state, before[host.name], snapshot)
+        try:
+            states.check(host, state, before[host.name], snapshot)
+        except LabError as error:
+            faults.append(str(error))
+    refused = bool(faults)
+    if not refused and not check_mode:
+        due = {
+            host.name: (host, state, before[host.name], params)
+            for host in hosts
+            if before[host.name] != after[host.name]
+        }
+        if due and state == "started":
+            prepare(lab)
+        _answers, errors = _each(states.begin, due)
+        waiting = {host.name: (host, state, params) for host in hosts if host.name not in errors}
+        _answers, late = _each(states.finish, waiting)
+        faults += [*errors.values(), *late.values()]
+        known_hosts.refresh(lab)
+    for host in hosts:
+        changed = before[host.name] != after[host.name]
+        item = {"name": host.name, "address": host.address, "changed": changed}
+        result["hosts"].append({**item, "before": before[host.name], "after": after[host.name]})
+        result["changed"] |= changed and not refused
+    result["diff"] = {"before": before, "after": after}
+    result["failures"] = faults
+    gone = [name for name in after if not after[name]["exists"]]
+    made = [name for name in after if after[name]["exists"]]
+    result["remaining"] = sorted({*lab.names(), *made} - set(gone))
+    return result

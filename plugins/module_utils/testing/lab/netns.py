@@ -1,0 +1,57 @@
+# Copyright (c) 2026 The Cairn authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host's network namespace, which is also how its processes are found."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import read, run
+
+
+def _identity(path):
+    try:
+        stat = os.stat(path)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def pids(namespace):
+    """The processes that have this network namespace, as the machine numbers them."""
+    own = _identity(f"/run/netns/{namespace}")
+    if own is None:
+        return []
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _identity(f"/proc/{pid}/ns/net") == own]
+
+
+def leader(namespace):
+    """The pid of the host's init as the machine numbers it, or None."""
+    for pid in pids(namespace):
+        for line in read(f"/proc/{pid}/status").splitlines():
+            # One level of pid namespaces further in, and the first there.
+            if line.startswith("NSpid:") and line.split()[1:] == [str(pid), "1"]:
+                return pid
+    return None
+
+
+def inside(namespace, *argv, **kwargs):
+    """Run a command inside a running host, without ssh."""
+    pid = leader(namespace)
+    return run("nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--", *argv, **kwargs)
+
+
+def unplug(host):
+    """Take a host's cards and namespace away; the outer end first, since a namespace goes later by itself."""
+    for nic in host.nics():
+        if os.path.exists(f"/sys/class/net/{nic.outer}"):
+            run("ip", "link", "delete", nic.outer)
+    if os.path.exists(f"/run/netns/{host.namespace}"):
+        run("ip", "netns", "delete", host.namespace)
+
+
+def cable(host, plugged):
+    """Pull or plug the cables of a running host."""
+    for nic in host.nics():
+        if os.path.exists(f"/sys/class/net/{nic.outer}"):
+            run("ip", "link", "set", nic.outer, "up" if plugged else "down")

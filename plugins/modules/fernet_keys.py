@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key repositories of Keystone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fernet_keys
+short_description: Key repositories of Keystone (Fernet tokens, credentials)
+version_added: 0.1.0
+description:
+  - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
+  - A repository that holds keys keeps them, since they may have been rotated; only its modes and owners are repaired.
+options:
+  repositories:
+    description: The repositories.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Directory of the repository.
+        type: path
+        required: true
+      keys:
+        description: The keys, each 32 bytes in URL-safe base64. The first is the staged one, the last the primary.
+        type: list
+        elements: str
+        required: true
+      owner:
+        description: Owner of the directory (mode 0700) and its files (mode 0600).
+        type: str
+        default: keystone
+      group:
+        description: Group of the directory and its files.
+        type: str
+        default: keystone
+attributes:
+  check_mode:
+    support: full
+    description: An owner that doesn't exist yet is no error.
+  diff_mode:
+    support: full
+    description: Shows modes, owners and how many keys there are, never a key.
+author: The Cairn authors (@cairn)
+"""
+
+EXAMPLES = r"""
+- name: Keys of Keystone
+  cairn.openstack.fernet_keys:
+    repositories:
+      - {path: /etc/keystone/fernet-keys, keys: "{{ fernet_keys }}"}
+      - {path: /etc/keystone/credential-keys, keys: "{{ credential_keys }}"}
+  become: true
+"""
+
+RETURN = r"""
+changes:
+  description: Each repository that was changed, or would be.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    kind: {description: What it is., type: str, returned: always}
+    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
+    name: {description: Which one., type: str, returned: always}
+    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+  sample: [{kind: key repository, verb: create, name: /etc/keystone/fernet-keys, detail: ""}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import fernet_keys
+
+
+def main():
+    module = AnsibleModule(argument_spec=fernet_keys.SPEC, supports_check_mode=True)
+    host_lock.acquire(module)
+    try:
+        changes = fernet_keys.compute(module.params)
+    except Failed as error:
+        module.fail_json(msg=str(error))
+    finish(module, changes)
+
+
+if __name__ == "__main__":
+    main()

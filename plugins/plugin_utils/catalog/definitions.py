@@ -1,0 +1,562 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the catalog's pages to one host's part of the cloud: pure functions over plain data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common import ini
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import trust_as_template
+
+Definition = dict[str, Any]
+TIERS = ("infrastructure", "identity", "service")
+
+# What a page's keys are when it does not name them.
+DEFAULTS: Definition = {
+    "state": "present",
+    "when": True,
+    "tier": "service",
+    "packages": {},
+    "secrets": [],
+    "databases": [],
+    "schema": [],
+    "after_start": [],
+    "registration": {},
+    "keys": [],
+    "messaging": False,
+    "ports": [],
+    "identity": {},
+    "apis": [],
+    "checks": [],
+    "units": [],
+    "files": {},
+    "config": {},
+    "contributes": {},
+    "backend": {},
+    "each_backend": [],
+}
+
+
+def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[str, Definition]:
+    """Return the catalog: every variable ``catalog_NAME``, and the user's own pages, with the defaults filled in."""
+    shipped = {
+        key.removeprefix("catalog_"): variables[key]
+        for key in variables
+        if key.startswith("catalog_") and key not in ("catalog_extra", "catalog_dir")
+    }
+    return {
+        name: {**copy.deepcopy(DEFAULTS), **_of_name(name, page), **page}
+        for name, page in sorted({**shipped, **extra}.items())
+    }
+
+
+def _of_name(name: str, page: Mapping[str, Any]) -> Definition:
+    """Return what follows from a page's name where the page does not say it."""
+    found: Definition = {"name": name, "user": name, "data": folders(page.get("user", name))}
+    if page.get("backend"):
+        found["when"] = trust_as_template(f"{{{{ '{name}' in cloud.storage.kinds }}}}")
+    return found
+
+
+def folders(user: str) -> list[str]:
+    """Return where Debian's package of a service keeps its configuration, data and logs."""
+    return [f"/etc/{user}", f"/var/lib/{user}", f"/var/log/{user}"]
+
+
+def secret_names(catalog: Mapping[str, Definition]) -> list[str]:
+    """Return the names of all secrets that the catalog's pages need, each to be generated once."""
+    # By the last one a cloud knows its operators.
+    names = {"admin", "message_admin", "cloud"}
+    for name, page in catalog.items():
+        if page["databases"]:
+            names.add(f"{name}_database")
+        if page["messaging"]:
+            names.add(f"{name}_messaging")
+        if has_account(page):
+            names.add(f"{name}_identity")
+        names.update(f"{name}_{secret}" for secret in page["secrets"])
+        names.update(secret_of(name, user["name"]) for _domain, user in domain_users(page))
+    return sorted(names)
+
+
+def secret_of(name: str, user: str) -> str:
+    """Return the name of the secret of a *user* in a domain of the definition *name*."""
+    return f"{user}" if user.startswith(f"{name}_") else f"{name}_{user}"
+
+
+def domain_users(page: Definition) -> list[tuple[str, dict[str, Any]]]:
+    """Return the users that the service has in domains of its own, each with its domain."""
+    domains = page["identity"].get("domains") or [] if isinstance(page["identity"], Mapping) else []
+    return [(domain["name"], user) for domain in domains for user in domain.get("users") or []]
+
+
+def checks(page: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the calls that prove that the service works, as the module ``service_health`` takes them."""
+    apis_by_name = {api["name"]: api for api in page["apis"]}
+    result = []
+    for check in page["checks"]:
+        api = apis_by_name[check.get("api") or page["apis"][0]["name"]]
+        unit = api.get("unit", api["name"])
+        port = api.get("front_port", {}).get(cloud["scheme"], api["port"])
+        url = f"{cloud['scheme']}://{cloud['internal_name']}:{port}{check['get']}"
+        status = check.get("status", 200)
+        result.append({"name": api["name"], "url": url, "status": status, "unit": unit, "log": logs.get(unit)})
+    return result
+
+
+def has_account(page: Definition) -> bool:
+    """Whether the service has an account of its own in Keystone."""
+    return bool(page["identity"]) and page["identity"].get("account", True)
+
+
+def groups_of(page: Definition) -> set[str]:
+    """Return the node groups that have some part of *page*."""
+    named = set(page["packages"])
+    named.update(group for unit in page["units"] for group in unit.get("nodes", ["controller"]))
+    named.update(group for file in page["files"].values() for group in (file or {}).get("nodes", []))
+    return named
+
+
+def workers(setting: Any, processors: int) -> int:
+    """Return how many processes each API has: the *setting*, or half of a controller's processors within bounds."""
+    return int(setting or 0) or max(2, min(8, processors // 2))
+
+
+def merged(base: Any, over: Any) -> Any:
+    """Return *base* with *over* laid on it, dictionaries merged at every depth; None in *over* removes an option."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return copy.deepcopy(over)
+    result = dict(base)
+    for key, value in over.items():
+        if value is None and base.get(key) is not None:
+            del result[key]
+        else:
+            result[key] = merged(base[key], value) if key in base else copy.deepcopy(value)
+    return result
+
+
+def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the user's layers of options, general to particular: ``cloud_config``, then ``cloud_config_*`` by name."""
+    return [
+        (name, variables[name])
+        for name in sorted(variables)
+        if name == "cloud_config" or name.startswith("cloud_config_")
+    ]
+
+
+def apis(catalog: Mapping[str, Definition], scheme: str) -> list[dict[str, Any]]:
+    """Return every API of the cloud with its page's name; what the load balancer and the firewall read.
+
+    ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*. ``unit``,
+    which a host may have under a name of its own, is left out.
+    """
+    return [
+        {
+            "front": True,
+            "health": None,
+            "page": name,
+            **{key: value for key, value in api.items() if key != "unit"},
+            "front_port": api.get("front_port", {}).get(scheme, api["port"]),
+        }
+        for name, page in catalog.items()
+        if page["state"] == "present"
+        for api in page["apis"]
+    ]
+
+
+def ports(
+    catalog: Mapping[str, Definition], groups: set[str], template: Callable[[Any], Any] = lambda value: value
+) -> list[dict[str, Any]]:
+    """Return what a host in *groups* listens on beside its APIs, each with its page's name; the firewall reads it.
+
+    :param catalog: the pages that this cloud has.
+    :param template: templates a page's ``ports``.
+    """
+    defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None}
+    return [
+        {**defaults, "page": name, **port}
+        for name, page in sorted(catalog.items())
+        if page["state"] == "present"
+        for port in template(page["ports"])
+        if set(port.get("groups", ["controller"])) & {*groups, "all"} and port.get("when", True) is True
+    ]
+
+
+def common_sections(page: Definition, file: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the oslo sections that *file* asks for: databases, message queue, accounts, cache."""
+    name, secrets = page["name"], cloud["secrets"]
+    sections: dict[str, dict[str, Any]] = {}
+    # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
+    reach = set(file.get("database_nodes") or ["controller"])
+    databases = file.get("databases") or {} if reach & set(cloud["me"]["groups"]) else {}
+    for section, given in databases.items():
+        wanted = {"database": given} if isinstance(given, str) else given
+        password = quote(secrets[f"{name}_database"], safe="")
+        url = f"mysql+pymysql://{name}:{password}@{cloud['database_host']}/{wanted['database']}?charset=utf8mb4"
+        if "option" in wanted:
+            sections[section] = {wanted["option"]: url}
+            continue
+        sections[section] = {
+            "connection": url,
+            "max_pool_size": cloud["pool"],
+            "max_overflow": cloud["pool"] * 4,
+            "connection_recycle_time": 280,
+        }
+    if file.get("messaging"):
+        password = quote(secrets[f"{name}_messaging"], safe="")
+        nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
+        sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
+        # use_queue_manager needs it; Debian's units make the directory.
+        sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{page['user']}"}
+        sections["oslo_messaging_rabbit"] = {
+            "rabbit_quorum_queue": True,
+            "rabbit_transient_quorum_queue": True,
+            "rabbit_stream_fanout": True,
+            "rabbit_qos_prefetch_count": 10,
+            "use_queue_manager": True,
+            # An idle server looks up every (60 s / rate / 2), also to see that it shall stop: 1.5 s, not 5.
+            "heartbeat_rate": 20,
+        }
+        sections["oslo_messaging_notifications"] = {"driver": "noop"}
+    for given in file.get("auth") or []:
+        wanted = {"section": given} if isinstance(given, str) else given
+        sections[wanted["section"]] = _auth(page, wanted, cloud)
+    return sections
+
+
+def _auth(page: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section by which the service authenticates: keystoneauth's options.
+
+    :param wanted: ``section``; ``omit``, options that it does not have; ``rename``, those that it calls otherwise.
+    """
+    name, secrets, section = page["name"], cloud["secrets"], wanted["section"]
+    options = {
+        "auth_type": "password",
+        "auth_url": cloud["keystone_url"],
+        "username": name,
+        "password": secrets[f"{name}_identity"],
+        "user_domain_name": "Default",
+        "project_name": "service",
+        "project_domain_name": "Default",
+        "region_name": cloud["region"],
+        "cafile": cloud["ca_file"],
+    }
+    # keystonemiddleware, which checks the tokens of callers
+    if section == "keystone_authtoken":
+        options |= {
+            "www_authenticate_uri": cloud["keystone_public_url"],
+            "memcached_servers": cloud["memcached"],
+            "memcache_security_strategy": "ENCRYPT",
+            "memcache_secret_key": secrets["memcached_encryption_key"],
+            "service_token_roles": "service",
+            "service_token_roles_required": True,
+            "service_type": page["identity"]["services"][0]["type"],
+        }
+    # The token that a service sends beside its caller's; it asks Keystone alone.
+    if section == "service_user":
+        options["send_service_user_token"] = True
+        del options["region_name"]
+    renamed = {(wanted.get("rename") or {}).get(option, option): value for option, value in options.items()}
+    return {option: value for option, value in renamed.items() if option not in (wanted.get("omit") or ())}
+
+
+def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge *layers*, the first being the most general."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        result = merged(result, layer or {})
+    return result
+
+
+def _uwsgi_files(page: Definition, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the files by which Debian's start scripts run a WSGI service on our address with our workers."""
+    uwsgi, unit, user = api["uwsgi"], api["name"], page["user"]
+    path, default, shared = _uwsgi_paths(page, api)
+    options = {
+        "http-socket": f"{cloud['bind']}:{api['port']}",
+        "processes": uwsgi.get("processes", cloud["workers"]),
+        # eventlet and threads lose replies and deadlock: one thread, more processes
+        "threads": 1,
+        "enable-threads": True,
+        "master": True,
+        # Each worker makes its application. A reload makes new workers, and leaves the master what it has imported.
+        "lazy": True,
+        # else it would answer 500 for ever when it could not load while its database was away
+        "need-app": True,
+        # No thunder-lock: a worker that waits for it when it shall end serves errors, until it is killed.
+        "worker-reload-mercy": 10,
+        # What it would do last, without its threads, aborts or does not end.
+        "skip-atexit-teardown": True,
+        "die-on-term": True,
+        "no-orphans": True,
+        "close-on-exec": True,
+        "close-on-exec2": True,
+        "paste-logger": True,
+        "plugins": "python3",
+        "buffer-size": 65535,
+        "rem-header": "Content-Length",
+        "listen": 100,
+        "env[]": [
+            # Else all of them are "uwsgi" to oslo.messaging's queue manager: one file in /dev/shm, which belongs to
+            # whoever came first, and the same reply queues for two services of one user.
+            f"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME={unit}",
+            # A worker that waits for a request runs no thread that could answer: RabbitMQ would close what it has.
+            "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD=0",
+        ],
+        "uid": user,
+        "gid": user,
+        "chdir": f"/var/lib/{user}",
+        "name": unit,
+        "wsgi-file": uwsgi["app"],
+        "shared-pyimport": shared if uwsgi.get("preload") else None,
+        "logto": f"/var/log/{user}/{unit}.log",
+        **uwsgi.get("options", {}),
+    }
+    files = [
+        {"path": path, "content": ini.render({"uwsgi": options})},
+        {
+            "path": default,
+            "content": "# Written by Cairn: the address and the workers stand in the ini file.\n"
+            f'DAEMON_ARGS="--ini {path}"\n',
+        },
+    ]
+    return files + ([{"path": shared, "content": _shared(uwsgi["preload"])}] if uwsgi.get("preload") else [])
+
+
+def _uwsgi_paths(page: Definition, api: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what uWSGI's master reads: its ini file, the start script's defaults, what it imports."""
+    uwsgi, unit, folder = api["uwsgi"], api["name"], f"/etc/{page['user']}"
+    default = f"/etc/default/{uwsgi.get('default', unit)}"
+    return uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini"), default, f"{folder}/{unit}-uwsgi.py"
+
+
+def _shared(modules: Iterable[str]) -> str:
+    """Return what uWSGI's master runs before there are workers: it imports these *modules*."""
+    return _SHARED.format("\n".join(f"import {module}" for module in modules))
+
+
+_SHARED = """\
+# Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each makes an application with
+# connections of its own.
+import gc
+import random
+import sys
+
+import uwsgi
+{}
+
+
+def apart():
+    # Python's modules don't hear of uWSGI's forks: all would draw the same numbers, as for MAC addresses.
+    random.seed()
+    # Where eventlet is patched in, it made a hub in the master.
+    if "eventlet.hubs" in sys.modules:
+        sys.modules["eventlet.hubs"].use_hub()
+
+
+uwsgi.post_fork_hook = apart
+# The collector writes into what it looks at, which would end the sharing.
+gc.freeze()
+"""
+
+
+def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:
+    """Return the files that a host in *groups* gets from *page*.
+
+    Each has ``name``, the page's for it, ``sections``, its options (None for a text), and ``units``, the names of those
+    that read it. *layers* are the user's options for this page, general first.
+    """
+    result = []
+    contributed = [file for _source, file, _options in page.get("contributions", ())]
+    names = dict.fromkeys(
+        [*page["config"], *page["files"], *contributed, *(name for layer in layers for name in layer)]
+    )
+    for name in names:
+        attributes = page["files"].get(name) or {}
+        on = set(attributes.get("nodes") or page.get("own_groups") or page["packages"] or ["all"])
+        if attributes.get("when", True) is not True or not on & groups:
+            continue
+        shipped = page["config"].get(name, {})
+        sections = None
+        given = list(contributions.layers(page, name))
+        texts = [shipped, *(text for _source, text in given), *(layer.get(name) for layer in layers)]
+        texts = [text for text in texts if isinstance(text, str)]
+        if texts:
+            content = texts[-1]
+        else:
+            common = common_sections(page, attributes, cloud)
+            computed = attributes.get("sections")
+            base = contributions.merged([(page["name"], shipped), *given])
+            sections = ordered([common, base, computed, *(layer.get(name, {}) for layer in layers)])
+            content = ini.render(sections)
+        result.append(
+            {
+                "name": name,
+                "sections": sections,
+                "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
+                "content": content,
+                "state": attributes.get("state", "present"),
+                "mode": str(attributes.get("mode", "0640")),
+                "owner": attributes.get("owner", "root"),
+                "group": attributes.get("group", page["user"]),
+                "block": attributes.get("block", False),
+                "drop": attributes.get("drop"),
+                "secret": attributes.get("secret", False),
+                "early": attributes.get("early", False),
+                "keep": attributes.get("keep", False),
+                "units": attributes.get("units"),
+            }
+        )
+    for api in page["apis"]:
+        if api.get("uwsgi") and "controller" in groups:
+            result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
+    wsgi = {api["name"] for api in page["apis"] if api.get("uwsgi")}
+    lasting = [unit["name"] for unit in page["units"] if _lasts(page, unit) and runs(unit, groups)]
+    return result + [_drop_in(name, name in wsgi) for name in lasting]
+
+
+def _lasts(page: Definition, unit: Mapping[str, Any]) -> bool:
+    """Whether *unit* is a service of OpenStack's, which waits for databases and queues instead of giving up."""
+    return unit.get("tier", page["tier"]) != "infrastructure" and "." not in unit["name"]
+
+
+def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
+    """Whether a host in *groups* has *unit*."""
+    return bool(set(unit.get("nodes", ["controller"])) & groups) and unit.get("when", True) is True
+
+
+def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
+    """Return the file by which systemd goes on starting *unit*, however often it fails, and how it looks up names.
+
+    :param wsgi: uWSGI runs it, which reloads its workers.
+    """
+    return {
+        **_PLAIN,
+        "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
+        "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else ""),
+        "units": [],
+    }
+
+
+_DROP_IN = """\
+# Written by Cairn.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+# Names are looked up as all else on the host does it, and 0.1 s of each start are saved.
+Environment=EVENTLET_NO_GREENDNS=yes
+# Units of a service share its folder for locks. systemd would remove it with the first of them that stops: from under
+# the others, and while one of them starts, which fails then.
+RuntimeDirectoryPreserve=yes
+Restart=on-failure
+RestartSec=3
+"""
+_UWSGI_DROP_IN = """\
+# What Debian gives all but Neutron's API, which holds up a host's end for 90 s while it waits for its database.
+TimeoutStopSec=15
+ExecReload=/bin/kill -HUP $MAINPID
+"""
+
+_PLAIN = {
+    "name": None,
+    "sections": None,
+    "state": "present",
+    "mode": "0644",
+    "owner": "root",
+    "group": "root",
+    "block": False,
+    "drop": None,
+    "secret": False,
+    "early": False,
+    "keep": False,
+}
+
+
+def units(page: Definition, groups: set[str], host_files: list[dict]) -> list[dict]:
+    """Return the units that a host in *groups* runs of *page*, each with what it reads and its tier."""
+    result = []
+    packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
+    wsgi = {api["name"]: _uwsgi_paths(page, api) for api in page["apis"] if api.get("uwsgi")}
+    # The first API asks Keystone about its callers, with a token of the page's account.
+    asks = page["apis"][0].get("unit", page["apis"][0]["name"]) if has_account(page) and page["apis"] else None
+    for unit in page["units"]:
+        if not runs(unit, groups):
+            continue
+        name = unit["name"]
+        reads = [file["path"] for file in host_files if file["units"] is None or name in file["units"]]
+        result.append(
+            {
+                "name": name,
+                "tier": unit.get("tier", page["tier"]),
+                "page": page["name"],
+                "reads": sorted({*reads, *unit.get("reads", [])}),
+                "packages": unit.get("packages", packages),
+                "effects": unit.get("effects", []),
+                "account": page["name"] if name == asks else None,
+                "at_once": unit.get("at_once", False),
+                "restart_when": unit.get("restart_when", []),
+                "restart_with": unit.get("restart_with"),
+                "reload": unit.get("reload", name in wsgi),
+                # What a reload of the workers leaves as it was: the master's own.
+                "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
+                "keep": unit.get("keep", False),
+                "enabled": unit.get("enabled", True),
+                "state": unit.get("state", "started"),
+                "log": unit.get("log", f"/var/log/{page['user']}/{name}.log"),
+            }
+        )
+    return result
+
+
+def steps(page: Definition, commands: list[dict], cloud: Mapping[str, Any]) -> list[dict]:
+    """Return the guarded *commands* of the page as the module ``db_sync`` takes them."""
+    found = []
+    for command in commands:
+        step = {"user": page["user"], **{key: value for key, value in command.items() if key != "credentials"}}
+        if command.get("credentials"):
+            step["environment"] = {**credentials(cloud), **command.get("environment", {})}
+        found.append(step)
+    return [{"name": page["name"], "steps": found}] if found else []
+
+
+def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
+    """Return the administrator's credentials as OpenStack's clients read them from their environment."""
+    return {
+        "OS_AUTH_URL": cloud["keystone_url"],
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": cloud["secrets"]["admin"],
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": cloud["region"],
+        "OS_INTERFACE": "internal",
+        "OS_IDENTITY_API_VERSION": "3",
+        **({"OS_CACERT": cloud["ca_file"]} if cloud["ca_file"] else {}),
+    }
+
+
+def identity_services(page: Definition, cloud: Mapping[str, Any]) -> list[dict]:
+    """Return the page's services with their endpoints, as the module ``identity`` takes them."""
+    ports = {api["name"]: api["port"] for api in page["apis"]}
+    result = []
+    for service in page["identity"].get("services", []):
+        port = ports[service["api"]] if "api" in service else next(iter(ports.values()))
+        path = service.get("path", "")
+        result.append(
+            {
+                "name": service.get("name", page["name"]),
+                "type": service["type"],
+                "description": page["description"],
+                "state": page["state"],
+                "endpoints": {
+                    "public": f"{cloud['scheme']}://{cloud['public_name']}:{port}{path}",
+                    "internal": f"{cloud['scheme']}://{cloud['internal_name']}:{port}{path}",
+                },
+            }
+        )
+    return result

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a task's result says that it changed, as a list of one type, and counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+# A task of a module that says only that it changed something.
+STEP = "step"
+# What pages list by name.
+OWNED = ("package", "file", "unit")
+# Action plugins that work on the operator's machine, whichever host's task they are.
+AT_THE_OPERATOR = {"secrets", "certificates"}
+# Of these one name stands for several things, which their details tell apart.
+SEVERAL = (STEP, "schema step")
+# What is done to one unit is counted once, by the last of these.
+UNIT_VERBS = ("unmask", "disable", "enable", "stop", "reload", "start", "restart")
+KEYS = ("kind", "verb", "name", "detail")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was changed, or would be.
+
+    :param kind: what it is, such as C(file).
+    :param verb: what is done to it, in its base form.
+    :param detail: what of it, or why.
+    :param diff: as the module returned it.
+    """
+
+    kind: str
+    verb: str
+    name: str
+    detail: str = ""
+    diff: tuple = ()
+
+
+def module_of(action: str) -> str:
+    """Return the name of one of the collection's modules or action plugins without the collection's."""
+    return action.removeprefix("cairn.openstack.")
+
+
+def read(step: str, result: dict) -> list[Change]:
+    """Return what the result of one task on one host says that it changed.
+
+    :param step: the task's name, for modules that say only that they changed something.
+    """
+    items = result.get("results")
+    if isinstance(items, list):
+        return [change for item in items if isinstance(item, dict) for change in read(step, item)]
+    if not result.get("changed"):
+        return []
+    found, diff = result.get("changes"), result.get("diff")
+    if not _changes(found):
+        label = result.get("_ansible_item_label", result.get("item"))
+        detail = label if isinstance(label, str) and not result.get("_ansible_no_log") else ""
+        diffs = [one for one in (diff if isinstance(diff, list) else [diff]) if isinstance(one, dict)]
+        return [Change(STEP, "change", step, detail, tuple(diffs))]
+    # A list has one for each change, in their order; a single one is of them all and says nothing new.
+    diffs = diff if isinstance(diff, list) and len(diff) == len(found) else [None] * len(found)
+    return [
+        Change(*(one[key] for key in KEYS), (own,) if isinstance(own, dict) else ())
+        for one, own in zip(found, diffs, strict=True)
+    ]
+
+
+def _changes(found: Any) -> bool:
+    """Whether these are changes as the collection's modules return them; another's may be anything."""
+    return (
+        isinstance(found, list)
+        and bool(found)
+        and all(isinstance(one, dict) and all(isinstance(one.get(key), str) for key in KEYS) for one in found)
+    )
+
+
+def service(words: str, pages: dict[str, str]) -> str:
+    """Return the page of the catalog that *words* name, empty where they name none.
+
+    :param pages: the pages' texts by name.
+    """
+    return next((word for word in re.split(r"[^a-z0-9]+", words.lower()) if word in pages), "")
+
+
+def service_of(change: Change, pages: dict[str, str]) -> str:
+    """Return the page that a change is about: the one that its name names, or the only one that mentions it."""
+    named = service(change.name, pages)
+    if named or change.kind not in OWNED:
+        return named
+    whole = re.compile(rf"(?<![\w/.-]){re.escape(change.name.removesuffix('.service'))}(?![\w/-])")
+    mentioning = [name for name, text in pages.items() if whole.search(text)]
+    return mentioning[0] if len(mentioning) == 1 else ""
+
+
+def counts(changes: Iterable[tuple[str, Change]]) -> dict[str, dict[str, int]]:
+    """Return how many things of each kind have which verb.
+
+    :param changes: each with its host.
+    """
+    verbs: dict[tuple[str, str, str], str] = {}
+    for host, change in changes:
+        thing = (host, change.kind, f"{change.name}\n{change.detail}" if change.kind in SEVERAL else change.name)
+        verbs[thing] = max(verbs.get(thing, ""), change.verb, key=_weight)
+    found: dict[str, Counter] = {}
+    for (_host, kind, _name), verb in verbs.items():
+        found.setdefault(kind, Counter())[verb] += 1
+    return {kind: dict(number) for kind, number in found.items()}
+
+
+def _weight(verb: str) -> int:
+    return UNIT_VERBS.index(verb) if verb in UNIT_VERBS else len(UNIT_VERBS) if verb else -1

@@ -1,0 +1,350 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a catalog page may say, as data, and whether pages say it.
+
+A string with a template in it stands for any type, as pages are checked before they are templated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import USES
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template, keys
+
+_NODES = ["controller", "network", "compute", "storage", "all"]
+
+TEXT = {"type": "str"}
+NAME = {"type": "str", "required": True}
+FLAG = {"type": "bool"}
+TEXTS = {"type": "list", "elements": TEXT}
+ANYTHING: dict[str, Any] = {"type": "raw"}
+
+STEPS = {
+    "type": "list",
+    "elements": {
+        "type": "dict",
+        "options": {
+            "run": NAME,
+            "user": TEXT,
+            "environment": {"type": "dict", "values": TEXT},
+            # in a step after the start: run it with the administrator's credentials in its environment
+            "credentials": {"type": "str", "choices": ["admin"]},
+            # done already: by a database (alembic or query), a file that is there, or a path of an API that answers
+            "unless": {
+                "type": "dict",
+                "required": True,
+                "options": {"database": TEXT, "alembic": TEXT, "table": TEXT, "query": TEXT, "file": TEXT, "get": TEXT},
+            },
+        },
+    },
+}
+
+SPEC: dict[str, dict[str, Any]] = {
+    "name": TEXT,
+    "description": NAME,
+    "state": {"type": "str", "choices": ["present", "absent"]},
+    "when": FLAG,
+    "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
+    "user": TEXT,
+    "packages": {"type": "dict", "options": dict.fromkeys(_NODES, TEXTS)},
+    "secrets": TEXTS,
+    "databases": {"type": "list", "elements": {"type": "dict", "options": {"name": NAME}}},
+    "schema": STEPS,
+    # what runs once for the cloud when the services answer
+    "after_start": STEPS,
+    # what makes new hosts known to the cloud, once their units have started
+    "registration": {
+        "type": "dict",
+        "options": {
+            "steps": {**STEPS, "required": True},
+            # these start once more on the new hosts, as soon as they are registered
+            "units": TEXTS,
+            # files that these write at their first start
+            "writes": TEXTS,
+        },
+    },
+    "keys": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {"path": NAME, "keys": {**TEXTS, "required": True}, "owner": TEXT, "group": TEXT},
+        },
+    },
+    "messaging": FLAG,
+    # what it listens on beside its APIs, and from where the firewall lets others reach it
+    "ports": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                # a number, a range (6800-7568), or none where the protocol has no ports
+                "port": ANYTHING,
+                "protocol": TEXT,
+                "source_port": ANYTHING,
+                "unit": TEXT,
+                "groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "when": FLAG,
+                "interface": TEXT,
+                # public (cloud_firewall_sources), nodes, controllers, any, or networks in CIDR form
+                "from": {**TEXTS, "required": True},
+            },
+        },
+    },
+    # folders that destroy.yml removes
+    "data": TEXTS,
+    "identity": {
+        "type": "dict",
+        "options": {
+            "account": FLAG,
+            "roles": TEXTS,
+            "new_roles": TEXTS,
+            # domains with users of their own, who have the roles on the domain
+            "domains": {
+                "type": "list",
+                "elements": {
+                    "type": "dict",
+                    "options": {
+                        "name": NAME,
+                        "description": TEXT,
+                        "users": {
+                            "type": "list",
+                            "elements": {
+                                "type": "dict",
+                                "options": {"name": NAME, "roles": {**TEXTS, "required": True}},
+                            },
+                        },
+                    },
+                },
+            },
+            "services": {
+                "type": "list",
+                "elements": {"type": "dict", "options": {"type": NAME, "name": TEXT, "api": TEXT, "path": TEXT}},
+            },
+        },
+    },
+    "apis": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                "name": NAME,
+                "port": {"type": "int", "required": True},
+                "health": {**TEXT, "required": True},
+                "front": FLAG,
+                "front_port": {"type": "dict", "options": {"http": {"type": "int"}, "https": {"type": "int"}}},
+                "unit": TEXT,
+                "websocket": FLAG,
+                "uwsgi": {
+                    "type": "dict",
+                    "options": {
+                        "app": NAME,
+                        "file": TEXT,
+                        "default": TEXT,
+                        "preload": TEXTS,
+                        "processes": {"type": "int"},
+                        "options": {"type": "dict", "values": ANYTHING},
+                    },
+                },
+            },
+        },
+    },
+    # calls with the administrator's token, which a run makes when all is up: a path of an API, and what it answers
+    "checks": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {"get": NAME, "api": TEXT, "status": {"type": "int"}},
+        },
+    },
+    "units": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                "name": NAME,
+                "nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "when": FLAG,
+                "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
+                "state": {"type": "str", "choices": ["started", "stopped", "any"]},
+                # null leaves it as it is
+                "enabled": FLAG,
+                "at_once": FLAG,
+                # what must hold before it restarts: a URL that answers, a command that ends well
+                "restart_when": TEXTS,
+                # a command that restarts it, in the place of systemctl
+                "restart_with": TEXT,
+                "reload": FLAG,
+                # it belongs to any host: it stays when the page goes
+                "keep": FLAG,
+                "reads": TEXTS,
+                "packages": TEXTS,
+                "effects": TEXTS,
+                "log": TEXT,
+                # MiB that it takes at least, and those of each of cloud_workers on top
+                "memory": {"type": "int"},
+                "worker_memory": {"type": "int"},
+            },
+        },
+    },
+    "files": {
+        "type": "dict",
+        "values": {
+            "type": "dict",
+            "options": {
+                "path": TEXT,
+                "nodes": {"type": "list", "elements": {"type": "str", "choices": [*_NODES, "operator"]}},
+                "when": FLAG,
+                "state": {"type": "str", "choices": ["present", "absent"]},
+                "mode": TEXT,
+                "owner": TEXT,
+                "group": TEXT,
+                "block": FLAG,
+                "drop": TEXT,
+                "secret": FLAG,
+                "early": FLAG,
+                "keep": FLAG,
+                "units": TEXTS,
+                # section → database, or with the option that takes its URL: {database: NAME, option: url}
+                "databases": {"type": "dict", "values": ANYTHING},
+                "database_nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "sections": {"type": "dict", "values": ANYTHING},
+                "messaging": FLAG,
+                # sections of keystoneauth's options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
+                "auth": {"type": "list", "elements": ANYTHING},
+            },
+        },
+    },
+    # A file's text, or its sections with their options.
+    "config": {"type": "dict", "values": ANYTHING},
+    # what it makes of an entry of cloud_storage whose kind is its name
+    "backend": {
+        "type": "dict",
+        "options": {
+            "can": {"type": "list", "elements": {"type": "str", "choices": list(USES)}, "required": True},
+            "serves": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
+            "keys": {
+                "type": "dict",
+                "values": {
+                    "type": "dict",
+                    "options": {
+                        "type": {"type": "str", "choices": ["str", "int", "bool", "path", "list", "dict"]},
+                        "elements": TEXT,
+                        "required": FLAG,
+                        "default": ANYTHING,
+                        # a regular expression, and the words for what it lets pass
+                        "match": TEXT,
+                        "description": TEXT,
+                        "example": TEXT,
+                    },
+                },
+            },
+            "hosts": FLAG,
+            "devices": FLAG,
+            "by_name": FLAG,
+            "alone": FLAG,
+            "served_from_hosts": FLAG,
+            "volume_group": FLAG,
+            "device_memory": {"type": "int"},
+        },
+    },
+}
+# What a definition adds to others, by their names.
+SPEC["contributes"] = {
+    "type": "dict",
+    "values": {"type": "dict", "options": {key: SPEC[key] for key in ("packages", "files", "units", "config")}},
+}
+# The same for each back end of cloud_storage; of its own kind, if it has a key backend.
+SPEC["each_backend"] = {
+    "type": "list",
+    "elements": {"type": "dict", "options": {"when": FLAG, "contributes": {**SPEC["contributes"], "required": True}}},
+}
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return the dictionary *value*, an empty one where it is absent or yet to be templated."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Mapping[str, Any]]:
+    """Return the dictionaries in the list *value*, none where it is absent or yet to be templated."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
+
+
+def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find the names in *page* that nothing in it bears."""
+    have = {key: [item["name"] for item in items(page.get(key))] for key in ("units", "apis", "databases")}
+    wanted = [("apis", "units", api.get("unit", api["name"])) for api in items(page.get("apis"))]
+    first = next(iter(have["apis"]), None)
+    services = items(mapping(page.get("identity")).get("services"))
+    wanted += [("checks", "apis", check.get("api", first)) for check in items(page.get("checks"))]
+    wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
+    for name, file in mapping(page.get("files")).items():
+        units, databases = mapping(file).get("units"), mapping(file).get("databases")
+        wanted += [(f"files.{name}", "units", unit) for unit in (units if isinstance(units, list) else ())]
+        wanted += [
+            (f"files.{name}", "databases", given if isinstance(given, str) else mapping(given).get("database"))
+            for given in mapping(databases).values()
+        ]
+    for at, key, name in wanted:
+        if name not in have[key] and not is_template(name) and not is_template(page.get(key)):
+            known = ", ".join(have[key]) or f"none, as the page has no {key}"
+            remedy = nearest(name, have[key], f"Add it to the page's {key}, or name another.")
+            yield Fault(f"{where}.{at}", f"the page's {key} lack {name!r}", known, remedy)
+    wrong = [
+        fault
+        for key in ("schema", "after_start")
+        for index, step in enumerate(items(page.get(key)))
+        for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"])
+    ]
+    yield from wrong
+    if not wrong and not is_template(page.get("schema")):
+        done = {step["unless"].get("database") for step in items(page.get("schema"))}
+        bare = [name for name in have["databases"] if name not in done]
+        for name in bare:
+            yield Fault(
+                f"{where}.databases",
+                f"no schema step for {name!r}",
+                "a step of schema for each database",
+                f"Add a step whose unless has database: {name}.",
+            )
+
+
+def _guard(where: str, unless: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find a guard that does not say what it looks at."""
+    kinds = ("alembic", "query", "file", "get")
+    given = [kind for kind in kinds if kind in unless]
+    if len(given) != 1:
+        yield Fault(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
+    elif given[0] in ("alembic", "query") and "database" not in unless:
+        yield Fault(where, "'database' is missing", "database: text", "Add it.")
+
+
+def faults(name: str, page: Any) -> list[Fault]:
+    """Return what is wrong with the catalog page *name*."""
+    where = f"catalog_{name}"
+    if not isinstance(page, Mapping):
+        return [Fault(where, shown(page), "a page, which is a dictionary", "See docs/architecture.md for what it has.")]
+    # Names can be compared once the shape is right.
+    return list(keys(where, page, SPEC)) or list(_references(where, page))
+
+
+def clashes(pages: Mapping[str, Mapping[str, Any]]) -> list[Fault]:
+    """Return the ports that more than one API of *pages* listens on."""
+    users: dict[int, list[str]] = {}
+    for name, page in pages.items():
+        for api in items(page.get("apis")):
+            if is_template(api["port"]):
+                continue
+            users.setdefault(api["port"], []).append(f"{name}'s {api['name']}")
+    return [
+        Fault(
+            f"port {port}",
+            " and ".join(names),
+            "one service for each port",
+            "Give one of them another port, or let it go.",
+        )
+        for port, names in sorted(users.items())
+        if len(names) > 1
+    ]

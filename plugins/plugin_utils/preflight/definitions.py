@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The user's own catalog pages, and the options laid over all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common import options as judge
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.contributions import contributors
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
+
+
+def own(where: str, extra: Any) -> Iterator[Fault]:
+    """Find what is wrong with *extra*, the value of catalog_extra.
+
+    :param where: where it stands.
+    """
+    if not isinstance(extra, Mapping):
+        yield Fault(where, shown(extra), "a dictionary of pages by name", "Write {name: {description: …}}.")
+        return
+    for name, page in extra.items():
+        for fault in definition_spec.faults(str(name), page):
+            yield Fault(f"{where}: {fault.where}", fault.found, fault.allowed, fault.remedy, fault.severity)
+
+
+def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find definitions that contribute to one that there is not, and units that two of them have."""
+    for name, page in pages.items():
+        for target in sorted(contributors(page) - pages.keys()):
+            remedy = nearest(target, pages, "Take it out, or add that definition.")
+            yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(pages), remedy)
+    owners: dict[str, list[str]] = {}
+    for name, page in pages.items():
+        for unit in definition_spec.items(page.get("units")):
+            owners.setdefault(str(unit["name"]), []).append(name)
+    for unit, names in owners.items():
+        if len(names) > 1 and not is_template(unit):
+            remedy = "Leave it with the one whose package brings it; the other contributes to that one."
+            yield Fault(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
+
+
+def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find ports that two of the *pages* that this cloud has listen on: their APIs', and the infrastructure's."""
+    yield from definition_spec.clashes(pages)
+    ports = {
+        entry["port"]: name
+        for name, page in pages.items()
+        for entry in definition_spec.items(page.get("ports"))
+        if isinstance(entry.get("port"), int) and entry.get("protocol", "tcp") == "tcp"
+    }
+    for name, page in pages.items():
+        for api in definition_spec.items(page.get("apis")):
+            if api["port"] in ports:
+                found = f"{name}'s {api['name']} and {ports[api['port']]}"
+                yield Fault(f"port {api['port']}", found, "one service for each port", f"Give {name} another port.")
+
+
+def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has, and what has another shape.
+
+    :param pages: the whole catalog.
+    """
+    value = settings.values[layer]
+    if not isinstance(value, Mapping):
+        yield settings.fault(layer, shown(value), "service → file → section → option", "Write a dictionary.")
+        return
+    for service, files in value.items():
+        if service not in pages:
+            remedy = nearest(service, pages, "Remove it; docs/architecture.md says how to add a service.")
+            yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(pages)), remedy)
+        elif files is not None and not isinstance(files, Mapping):
+            found = f"{service}: {shown(files)}"
+            yield settings.fault(layer, found, "file → section → option", "Put the options below a file and a section.")
+        else:
+            yield from _files(settings, layer, service, files or {}, pages[service])
+
+
+def _files(
+    settings: Settings, layer: str, service: str, files: Mapping[str, Any], page: Mapping[str, Any]
+) -> Iterator[Fault]:
+    config = page.get("config") or {}
+    for name, content in files.items():
+        place = f"{service}: {name}"
+        if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
+            remedy = "Give the file's whole text, as in name: |."
+            yield settings.fault(layer, f"{place}: sections", "text: this file has no sections", remedy)
+        elif isinstance(config.get(name), Mapping) and isinstance(content, str):
+            yield settings.fault(layer, f"{place}: text", "section → option", "Put the options below their sections.")
+        if isinstance(content, Mapping):
+            for section, values in content.items():
+                if values is not None and not isinstance(values, Mapping):
+                    found = f"{place}: {section}: {shown(values)}"
+                    remedy = f"Put {section} below its section, often DEFAULT."
+                    yield settings.fault(layer, found, "section → option", remedy)
+
+
+def judged(
+    settings: Settings,
+    pages: Mapping[str, Mapping[str, Any]],
+    index_of: Callable[[str], Mapping[str, Any] | None],
+    place: Callable[[str, list[str]], str],
+) -> Iterator[Fault]:
+    """Find the user's options that no service reads, or whose values it does not take, by the shipped indexes.
+
+    What the pages themselves say is templated for each host, and judged with the host's part.
+
+    :param pages: the whole catalog.
+    :param index_of: a service's index.
+    :param place: where a variable's key stands, which is found by the keys above it.
+    """
+    layers = [(name, value) for name, value in definitions.overrides(settings.values) if _has_shape(value)]
+    known = settings.values.get("cloud_known_options") or []
+
+    def fault(variable: str, keys: list[str], says: str, allowed: str) -> Fault:
+        where = place(variable, keys) or settings.places.get(variable, "")
+        remedy = "Correct it; if an add-on of yours reads it, name it in cloud_known_options."
+        return Fault(", ".join(filter(None, (where, variable))), says, allowed, remedy, "fault", (settings.host,))
+
+    for service in dict.fromkeys(service for _name, value in layers for service in value):
+        if service not in pages:
+            continue
+        page, index = pages[service], index_of(service)
+        mine = [(name, value) for name, value in layers if value.get(service)]
+        for variable, file, near in judge.misspelt(page, mine, index, known):
+            files = ", ".join(dict.fromkeys([*page["config"], *page["files"]]))
+            yield fault(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
+        for file, variable, wrong in judge.written(page, mine, index, known) if index else ():
+            keys = [service, file, wrong.section, *filter(None, [wrong.option])]
+            yield fault(variable, keys, f"{service}: {file}: {wrong}", f"what {service} of this release reads")
+
+
+def _has_shape(value: Any) -> bool:
+    """Whether *value* is service → file → section → option, or has texts for files."""
+    if not isinstance(value, Mapping) or not all(isinstance(files or {}, Mapping) for files in value.values()):
+        return False
+    contents = [content for files in value.values() for content in (files or {}).values()]
+    sections = [options for content in contents if isinstance(content, Mapping) for options in content.values()]
+    return all(isinstance(options or {}, Mapping) for options in sections)

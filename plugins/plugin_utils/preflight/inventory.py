@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts, groups and addresses, as the inventory has them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import NODE_GROUPS
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import DNS_NAME
+
+_HOST = Mapping[str, Any]
+# One letter missing, added or wrong, and the usual plural.
+SLIP = 0.8
+
+
+def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Fault]:
+    if not groups.get("controller"):
+        yield Fault(where, "no host in the group controller", "at least one", "Name the hosts of the APIs in it.")
+    for name, members in groups.items():
+        if name in (*NODE_GROUPS, "all", "ungrouped"):
+            continue
+        wanted = nearest(name.lower(), NODE_GROUPS, "", SLIP)
+        meant = next((group for group in NODE_GROUPS if repr(group) in wanted), None)
+        # A group that is a part of the right one may be called as it likes.
+        stray = [host for host in members if host not in groups.get(meant, [])] if meant else []
+        if stray:
+            yield Fault(where, f"group {name}, with {', '.join(stray)}", ", ".join(NODE_GROUPS), wanted)
+
+
+def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Fault]:
+    controllers = groups.get("controller", [])
+    if len(controllers) == 2:
+        arbiter = next((name for name in hosts if name not in controllers), None)
+        remedy = f"Make {arbiter} the arbiter: name it in the group too." if arbiter else "Add a third, or keep to one."
+        found = f"two controllers, {' and '.join(controllers)}: where one is away, the other has no majority"
+        yield Fault(where, found, "one, or three and more", remedy, "warning")
+
+
+def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for name, host in hosts.items():
+        address, where = host["address"], f"{host['where']}, host {name}"
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            remedy = "Set ansible_host or cloud_address to the host's address on the management network."
+            yield Fault(where, f"{address!r} is no address", "an IPv4 address", remedy)
+            continue
+        if found.version != 4:
+            remedy = "Set cloud_address to the host's IPv4 address."
+            yield Fault(where, f"{address} is IPv6", "an IPv4 address: the control plane has no other", remedy)
+        elif (
+            found.is_loopback
+            or found.is_multicast
+            or found.is_unspecified
+            or found == ipaddress.ip_address("255.255.255.255")
+        ):
+            remedy = "Set cloud_address to the host's address on the management network."
+            yield Fault(where, f"{address}, which no other host can reach", "an address of a network card", remedy)
+        if address in owners:
+            remedy = "Give each host its own; a host of several groups has one name in all of them."
+            yield Fault(where, f"{address}, which {owners[address]} has too", "an address of its own", remedy)
+        owners.setdefault(address, name)
+
+
+def _names(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    for name, host in hosts.items():
+        if re.fullmatch(r"[\d.]+", name) or ":" in name:
+            remedy = "Name the host, and set ansible_host to the address: the name becomes its host name."
+            yield Fault(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
+        elif not DNS_NAME.fullmatch(name):
+            remedy = f"Call it {re.sub(r'[^A-Za-z0-9.-]+', '-', name).strip('-')!r}, say: it becomes its host name."
+            yield Fault(f"{host['where']}, host {name}", f"the name {name!r}", "letters, digits, hyphens", remedy)
+
+
+def faults(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Fault]:
+    """Find what of the inventory can't be a cloud.
+
+    :param groups: every group with its hosts' names.
+    :param hosts: the cloud's hosts as ``topology`` has them, each with ``where``, the place of its address.
+    :param where: what to call the inventory.
+    """
+    yield from _groups(groups, where)
+    yield from _count(groups, hosts, where)
+    yield from _names(hosts)
+    yield from _addresses(hosts)

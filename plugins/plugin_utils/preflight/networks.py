@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cloud's addresses and networks, as far as the settings tell them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
+
+_HOST = Mapping[str, Any]
+Address = ipaddress.IPv4Address
+_FREE = "Give a free address of the management network."
+
+
+def ipv4(text: Any) -> Address | None:
+    """Return *text* as an address, None where it is none of IPv4."""
+    try:
+        return ipaddress.IPv4Address(str(text))
+    except ValueError:
+        return None
+
+
+def _cloud_addresses(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    """Find what is wrong with the addresses of the endpoints."""
+    owners = {host["address"]: name for name, host in hosts.items()}
+    controllers = [name for name, host in hosts.items() if "controller" in host["groups"]]
+    for name in ("cloud_internal_address", "cloud_public_address"):
+        address = settings.values.get(name)
+        if address is None or (name == "cloud_public_address" and address == settings.values["cloud_internal_address"]):
+            continue
+        if not address:
+            if len(controllers) > 1:
+                found = f"{len(controllers)} controllers, and no address that moves between them"
+                yield settings.fault(name, found, "a free address of the management network", f"Set {name}.")
+        elif ipv4(address) is None:
+            yield settings.fault(name, repr(address), "an IPv4 address", _FREE)
+        elif str(address) in owners and (owner := owners[str(address)]) not in controllers:
+            yield settings.fault(name, f"{address}, which is {owner}'s own", "a free address, or a controller's", _FREE)
+        elif str(address) in owners and len(controllers) > 1:
+            found = f"{address}, which is {owner}'s own and goes away with it"
+            yield settings.fault(name, found, "with several controllers an address that no host has", _FREE)
+
+
+def _pool(settings: Settings, network: ipaddress.IPv4Network) -> tuple[Address, Address] | Fault:
+    """Return the first and the last floating IP, or what is wrong with them."""
+    text = settings.values.get("cloud_external_pool")
+    if not text:
+        return network[network.num_addresses // 2], network[-2]
+    parts = [ipv4(part.strip()) for part in str(text).split("-")]
+    if len(parts) != 2 or None in parts:
+        example = f"{network[network.num_addresses // 2]}-{network[-2]}"
+        return settings.fault("cloud_external_pool", repr(text), "first-last", f"Write it as in {example}.")
+    first, last = parts
+    if first > last:
+        return settings.fault(
+            "cloud_external_pool", f"{text}: the first comes after the last", "first-last", "Turn it."
+        )
+    if first not in network or last not in network:
+        found = f"{text}, which is not all in {network}"
+        return settings.fault("cloud_external_pool", found, f"addresses of {network}", "Correct it, or the network.")
+    return first, last
+
+
+def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    """Find what is wrong with the network of floating IPs."""
+    text = settings.values.get("cloud_external_network")
+    if not text:
+        for name in ("cloud_external_gateway", "cloud_external_pool"):
+            if settings.values.get(name):
+                found = f"{settings.values[name]}, and no cloud_external_network"
+                yield settings.fault(name, found, "with the network that it is in", "Set cloud_external_network too.")
+        return
+    try:
+        network = ipaddress.IPv4Network(str(text))
+    except ValueError as error:
+        remedy = "Write it as in 198.51.100.0/24."
+        if "host bits" in str(error):
+            remedy = f"Write {ipaddress.ip_network(str(text), strict=False)}."
+        yield settings.fault("cloud_external_network", f"{text!r}: {error}", "an IPv4 network in CIDR form", remedy)
+        return
+    if network.num_addresses < 4:
+        found = f"{network}, with no address to hand out"
+        yield settings.fault("cloud_external_network", found, "a network of /30 or larger", "Give the whole network.")
+        return
+    gateway = ipv4(settings.values.get("cloud_external_gateway") or network[1])
+    if gateway is None or gateway not in network or gateway in (network[0], network[-1]):
+        found = f"{settings.values['cloud_external_gateway']!r}, which is no host's address in {network}"
+        remedy = "Give the address of the router in this network; empty means the first."
+        yield settings.fault("cloud_external_gateway", found, f"{network[1]} to {network[-2]}", remedy)
+    pool = _pool(settings, network)
+    if isinstance(pool, Fault):
+        yield pool
+        return
+    first, last = pool
+    name = "cloud_external_pool"
+    taken = {gateway: "the gateway's"} if gateway else {}
+    for key in ("cloud_internal_address", "cloud_public_address"):
+        if address := ipv4(settings.values.get(key)):
+            taken.setdefault(address, f"the cloud's own ({key})")
+    for host in hosts.values():
+        if address := ipv4(host["address"]):
+            taken.setdefault(address, f"{host['name']}'s")
+    for address, whose in taken.items():
+        if first <= address <= last:
+            found = f"{first}-{last}, with {address} in it, which is {whose}"
+            yield settings.fault(name, found, "addresses that nobody else has", "Set it to a range that is free.")
+
+
+def _vlans(settings: Settings) -> Iterator[Fault]:
+    types = settings.values.get("cloud_tenant_network_types")
+    if isinstance(types, (list, tuple)) and "vlan" in types and settings.values.get("cloud_vlan_range") == "":
+        found = "vlan, and no cloud_vlan_range to take the VLANs from"
+        yield settings.fault(
+            "cloud_tenant_network_types",
+            found,
+            "vlan with a range, or vxlan alone",
+            "Set cloud_vlan_range, as in '100:199'.",
+        )
+
+
+def _tunnels(settings: list[Settings]) -> Iterator[Fault]:
+    """Find tunnel addresses that are none, that two hosts share, or whose network cuts across the external one."""
+    owners: dict[str, str] = {}
+    for one in settings:
+        text = str(one.values.get("cloud_tunnel_address") or "")
+        if not text:
+            continue
+        try:
+            found = ipaddress.IPv4Interface(text)
+        except ValueError as error:
+            remedy = "Write it with its prefix length, as in 10.0.1.11/24."
+            yield one.fault("cloud_tunnel_address", f"{text!r}: {error}", "an IPv4 address", remedy)
+            continue
+        if str(found.ip) in owners:
+            remedy = "Set it for each host, in its host_vars."
+            other = f"{found.ip}, which {owners[str(found.ip)]} has too"
+            yield one.fault("cloud_tunnel_address", other, "an address of the host's own", remedy)
+        owners.setdefault(str(found.ip), one.host)
+        try:
+            external = ipaddress.IPv4Network(str(one.values.get("cloud_external_network") or ""))
+        except ValueError:
+            continue
+        if "/" in text and external.overlaps(found.network) and external != found.network:
+            across = f"{found.network}, which overlaps with cloud_external_network {external}"
+            yield one.fault(
+                "cloud_tunnel_address", across, "networks apart", "Correct the prefix length of one of them."
+            )
+
+
+def faults(settings: list[Settings], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    """Find what is wrong with addresses and networks.
+
+    :param settings: of all hosts, a controller's first: it speaks for the cloud.
+    :param hosts: as ``topology`` has them.
+    """
+    if settings:
+        # A fault of the whole cloud is no host's.
+        cloud = Settings("", settings[0].values, settings[0].places)
+        for fault in (*_cloud_addresses(cloud, hosts), *_external(cloud, hosts), *_vlans(cloud)):
+            yield Fault(fault.where, fault.found, fault.allowed, fault.remedy, fault.severity)
+    yield from _tunnels(settings)

@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The folder of the cloud's secrets, and whether the cloud knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault
+
+SECRETS = "secrets.yml"
+# The public half of each, and the private one that it is worth nothing without.
+PAIRS = (("ca.crt", "ca.key"), ("front.crt", "front.key"))
+FILES = (SECRETS, *(name for pair in PAIRS for name in pair))
+
+
+def faults(path: str, files: Mapping[str, str | None], errors: Mapping[str, str]) -> Iterator[Fault]:
+    """Find what of the folder *path* can't be read, or has been lost.
+
+    :param files: name → text, of those of FILES that are there; None where it could not be read.
+    :param errors: name → why it could not be read; the folder itself has the name ``""``.
+    """
+    for name, why in errors.items():
+        where = f"{path}/{name}".rstrip("/")
+        if "ecrypt" in why or "vault" in why.lower():
+            remedy = "Give the password that it was encrypted with, by --vault-password-file or --ask-vault-pass."
+            yield Fault(where, why, "a vault password that decrypts it", remedy)
+        else:
+            yield Fault(
+                where, why, "what the user who runs Ansible can read", "Correct its owner and mode, or the path."
+            )
+    if "" in errors:
+        return
+    for public, private in PAIRS:
+        if public in files and private not in files:
+            remedy = f"Bring {private} back from where you keep copies; remove {public} only to have both made anew."
+            yield Fault(
+                f"{path}/{private}", f"missing, and {public} is there", "all of the folder's files, or none", remedy
+            )
+    if SECRETS not in files and "ca.key" in files:
+        remedy = "Bring it back from where you keep copies. Without it the cloud's passwords would be made anew."
+        yield Fault(f"{path}/{SECRETS}", "missing, and ca.key is there", "all of the folder's files, or none", remedy)
+
+
+def values(path: str, found: Any) -> Iterator[Fault]:
+    """Find what is wrong with *found*, what secrets.yml holds."""
+    where = f"{path}/{SECRETS}"
+    if not isinstance(found, Mapping):
+        yield Fault(
+            where, "no dictionary", "name: secret, a line for each", "Bring it back from where you keep copies."
+        )
+        return
+    if empty := [str(name) for name, value in found.items() if not value]:
+        remedy = "Bring them back; or remove their lines, and the next run makes new ones."
+        yield Fault(where, f"nothing for {', '.join(empty)}", "a value for each name", remedy)
+
+
+def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find definitions of the user's that a host was configured by and that are not there any more.
+
+    :param where: where they stand.
+    :param names: of all definitions that there are.
+    :param clouds: host → what it keeps: ``definitions``.
+    """
+    gone: dict[str, list[str]] = {}
+    for host, cloud in clouds.items():
+        for name in set(cloud.get("definitions") or ()) - set(names):
+            gone.setdefault(name, []).append(host)
+    for name, hosts in sorted(gone.items()):
+        remedy = (
+            "Put it back with state: absent and run once, which removes its units, users and endpoints; then delete it."
+        )
+        found = f"no definition {name}, whose units, users and endpoints are still there"
+        yield Fault(where, found, "a definition that is absent before it goes", remedy, "warning", tuple(hosts))
+
+
+def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find hosts that are of a cloud whose secrets the folder *path* does not hold.
+
+    :param mine: the folder's identity, empty where it has none.
+    :param names: the secrets that it holds.
+    :param clouds: host → what it keeps: ``identity`` and ``names``, the secrets that it was made with.
+    """
+    remedy = (
+        "Get the folder from whoever made the cloud, or point cloud_secrets_dir at it. If that cloud is gone and only "
+        "the host is left of it, remove /etc/cairn/cloud.json there."
+    )
+    for host, cloud in clouds.items():
+        if cloud["identity"] != mine:
+            found = "the host is of a cloud that " + (
+                "has other secrets" if mine else "was made with secrets that are not here"
+            )
+            yield Fault(path, found, "the secrets of the cloud that the host is of", remedy, hosts=(host,))
+        elif lacking := sorted(set(cloud["names"]) - set(names)):
+            found = f"older than the cloud: it lacks {', '.join(lacking)}"
+            yield Fault(
+                path, found, "every secret of the cloud", "Get the newer folder from who ran last.", hosts=(host,)
+            )

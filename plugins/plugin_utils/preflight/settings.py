@@ -1,0 +1,276 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names and values of the settings: known, of the right type, possible, and the same where they must be."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ansible.module_utils.parsing.convert_bool import BOOLEANS, boolean
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC as RESOURCES
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import value_types
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+
+# Host variables that are read without being a role's setting.
+OTHERS = ("lab_networks",)
+# A variable of the user's own may begin like a role's settings: only what all but equals one of them is a slip.
+SLIP = 0.85
+
+# What the cloud has one of: it makes no sense that hosts differ.
+CLOUD_WIDE = (
+    "cloud_name",
+    "cloud_domain",
+    "cloud_region",
+    "cloud_secrets_dir",
+    "cloud_output_dir",
+    "cloud_internal_address",
+    "cloud_public_address",
+    "cloud_internal_name",
+    "cloud_public_name",
+    "cloud_tls",
+    "cloud_tls_certificate",
+    "cloud_tls_key",
+    "cloud_tls_ca",
+    "cloud_external_network",
+    "cloud_external_gateway",
+    "cloud_external_pool",
+    "cloud_vlan_range",
+    "cloud_tenant_network_types",
+    "cloud_vip_router_id",
+    "cloud_storage",
+)
+
+
+@dataclass
+class Settings:
+    """One host's settings.
+
+    :param host: its name.
+    :param values: templated; what can't be known before the host is seen is not in it.
+    :param places: name → file and line, of what the user has set.
+    :param errors: name → why it could not be templated.
+    """
+
+    host: str
+    values: dict[str, Any]
+    places: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def where(self, name: str) -> str:
+        """Return where the setting *name* stands."""
+        return f"{self.places[name]}, {name}" if name in self.places else f"{name} (not set)"
+
+    def flag(self, name: str) -> bool:
+        """Return the setting *name* as the flag that it is: from the command line it comes as text."""
+        return boolean(self.values.get(name, False), strict=False)
+
+    def fault(self, name: str, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
+        """Return a fault of the setting *name* of this host."""
+        return Fault(self.where(name), found, allowed, remedy, severity, (self.host,))
+
+
+class Rule(NamedTuple):
+    """What a setting's value must be beyond its type: the words for it, the test, and what to do."""
+
+    allowed: str
+    fits: Callable[[Any], bool]
+    remedy: str
+
+
+def _between(low: float, high: float, remedy: str) -> Rule:
+    return Rule(f"{low} to {high}", lambda value: low <= float(value) <= high, remedy)
+
+
+def _least(low: float, remedy: str) -> Rule:
+    return Rule(f"{low} or more", lambda value: float(value) >= low, remedy)
+
+
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+
+def is_name(value: Any) -> bool:
+    """Whether *value* is a host's or a domain's name, as DNS has it."""
+    return bool(DNS_NAME.fullmatch(str(value))) and len(str(value)) <= 253
+
+
+def is_network(value: Any) -> bool:
+    """Whether *value* is a network in CIDR form."""
+    try:
+        ipaddress.ip_network(str(value))
+    except ValueError:
+        return False
+    return "/" in str(value)
+
+
+def _matching(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: bool(re.fullmatch(pattern, str(value)))
+
+
+def _url(value: Any) -> bool:
+    return not value or _matching(r"https?://[^\s/]+\S*")(value)
+
+
+_NAME = Rule("a name as DNS has it: letters, digits, hyphens, dots", is_name, "Write it without other characters.")
+_URL = Rule("http://… or https://…, or empty", _url, "Write the whole address, as in http://mirror.example.org/debian.")
+
+RULES: dict[str, Rule] = {
+    "cloud_name": Rule(
+        "letters, digits, hyphens, underscores",
+        _matching(r"[A-Za-z0-9][\w-]*"),
+        "Choose a plain word: it is a file's key.",
+    ),
+    "cloud_domain": _NAME,
+    "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
+    "cloud_public_name": _NAME,
+    "cloud_internal_name": _NAME,
+    "cloud_secrets_dir": Rule(
+        "an absolute path on this machine",
+        lambda value: str(value).startswith("/") and "None" not in str(value).split("/"),
+        "An inventory without a folder, as in -i 'host,', has no place for it: set cloud_secrets_dir.",
+    ),
+    "cloud_vip_router_id": _between(
+        0, 255, "0 derives it from the address; another cloud in the network needs another."
+    ),
+    "cloud_mtu": _between(1280, 9216, "Give the MTU that the switches carry, mostly 1500 or 9000."),
+    "cloud_vlan_range": Rule(
+        "first:last, both from 1 to 4094, or empty",
+        lambda value: not value or _vlans(value),
+        "Write it in quotes, as in '100:199': without them YAML may read a number.",
+    ),
+    "cloud_tenant_network_types": Rule(
+        "one or both of vxlan, vlan",
+        lambda value: bool(value) and set(value) <= {"vxlan", "vlan"} and len(set(value)) == len(value),
+        "The first choice comes first.",
+    ),
+    "cloud_time_servers": Rule(
+        "names or addresses",
+        lambda value: all(is_name(item) or _is_address(item) for item in value),
+        "Name NTP servers.",
+    ),
+    "cloud_package_mirror": _URL,
+    "cloud_package_proxy": _URL,
+    "cloud_package_updates": Rule(
+        "none or security", lambda value: value in ("none", "security"), "Choose one of them."
+    ),
+    "cloud_sysctl": Rule(
+        "names with dots, as in vm.swappiness",
+        lambda value: all(_matching(r"[\w-]+([./][\w.*/:@-]+)+")(name) for name in value),
+        "Give names as sysctl prints them.",
+    ),
+    "cloud_journal_size": Rule(
+        "a number with K, M, G or T", _matching(r"[1-9]\d*[KMGT]?"), "Write it as in 1G, without a blank."
+    ),
+    "cloud_firewall_sources": Rule(
+        "networks in CIDR form",
+        lambda value: all(map(is_network, value)),
+        "Write them as in 192.0.2.0/24, host bits zero.",
+    ),
+    "cloud_image_cache": _least(0, "It is in GiB, and 0 keeps nothing."),
+    "cloud_workers": _least(0, "0 derives it from the processors."),
+    "cloud_scheduler_filters": Rule("at least one filter", bool, "Remove the line for the usual ones."),
+    "cloud_cpu_ratio": Rule("more than 0", lambda value: float(value) > 0, "4.0 is usual, 1.0 shares nothing."),
+    "cloud_ram_ratio": Rule("more than 0", lambda value: float(value) > 0, "1.0 shares nothing."),
+    "cloud_reserved_memory_mb": _least(0, "It is in MiB."),
+    "cloud_availability_zone": Rule(
+        "a name without a colon", _matching(r"[^:]{1,255}"), "A colon divides zone from host in Nova's requests."
+    ),
+}
+
+
+_RESOURCES = {"type": "dict", "options": {kind: value_types.of_arguments(item) for kind, item in RESOURCES.items()}}
+
+
+def _is_address(value: Any) -> bool:
+    try:
+        ipaddress.ip_address(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _vlans(value: Any) -> bool:
+    found = re.fullmatch(r"(\d+):(\d+)", str(value))
+    return bool(found) and 1 <= int(found[1]) <= int(found[2]) <= 4094
+
+
+def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], pages: Iterable[str]) -> Iterator[Fault]:
+    """Find names that nothing reads.
+
+    :param specs: role → its settings.
+    :param pages: the names of the shipped catalog pages.
+    """
+    shipped = ["catalog_dir", "catalog_extra", *(f"catalog_{name}" for name in pages)]
+    for name in settings.places:
+        prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
+        if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):
+            remedy = nearest(name, specs["cloud"], "Remove it; roles/cloud/defaults/main.yml has them all.")
+            yield settings.fault(
+                name, f"unknown setting {name}", "the settings of roles/cloud, and cloud_config_*", remedy
+            )
+        elif prefix and prefix != "cloud" and name not in (*specs[prefix], *OTHERS):
+            if remedy := nearest(name, specs[prefix], "", SLIP):
+                yield settings.fault(name, f"unknown setting {name}", f"the settings of roles/{prefix}", remedy)
+        elif name.startswith("catalog") and name not in shipped:
+            remedy = nearest(name, shipped, "Put pages of your own into catalog_extra.")
+            yield settings.fault(name, f"unknown page {name}", "catalog_extra, or a shipped page's name", remedy)
+
+
+def _common(settings: list[Settings]) -> Iterator[Fault]:
+    """Find settings of the cloud as a whole that differ between hosts."""
+    for name in CLOUD_WIDE:
+        first: Settings | None = None
+        for one in settings:
+            if name not in one.values:
+                continue
+            first = first or one
+            if one.values[name] != first.values[name]:
+                found = f"{shown(one.values[name])}, and {shown(first.values[name])} for {first.host}"
+                remedy = "Set it once for all hosts, in group_vars/all.yml."
+                yield one.fault(name, found, "one value for the whole cloud", remedy)
+
+
+def faults(settings: list[Settings], specs: Mapping[str, Mapping[str, Any]], pages: Iterable[str]) -> Iterator[Fault]:
+    """Find what is wrong with the settings of all hosts.
+
+    :param specs: role → the options of its argument spec.
+    """
+    options = {name: value_types.of_arguments(option) for role in specs.values() for name, option in role.items()}
+    pages = list(pages)
+    for one in settings:
+        yield from unknown(one, specs, pages)
+        for name, why in one.errors.items():
+            yield one.fault(name, f"a template that fails: {why}", "a template of what is known", "Mend the template.")
+        yield from _values(one, options)
+    yield from _common(settings)
+
+
+def _values(one: Settings, options: Mapping[str, value_types.Shape]) -> Iterator[Fault]:
+    """Find values of a wrong type or out of their range: the user's; where those are right, what follows from them."""
+    fine, seen = True, []
+    for name, value in sorted(one.values.items(), key=lambda item: item[0] not in one.places):
+        # cloud_config has a shape of its own.
+        if name.startswith("cloud_config") or (name not in one.places and (not fine or value in seen)):
+            continue
+        for fault in _value(one, name, value, options.get(name)):
+            fine = False
+            seen.append(value)
+            yield fault
+
+
+def _value(one: Settings, name: str, value: Any, option: value_types.Shape | None) -> Iterator[Fault]:
+    """Find what is wrong with one setting's value."""
+    # -e name=true brings text; what reads a flag takes it as one.
+    if option and option["type"] == "bool" and str(value).lower() in BOOLEANS:
+        return
+    wrong = list(value_types.faults(one.where(name), value, option, lenient=True)) if option else []
+    if name == "cloud_resources" and not wrong:
+        wrong = list(value_types.faults(one.where(name), value, _RESOURCES, lenient=True))
+    yield from (replace(fault, hosts=(one.host,)) for fault in wrong)
+    rule = RULES.get(name)
+    if rule and not wrong and not rule.fits(value):
+        listed = isinstance(value, (list, tuple, Mapping)) and value
+        yield one.fault(name, ", ".join(map(str, value)) if listed else shown(value), rule.allowed, rule.remedy)

@@ -1,0 +1,313 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The back ends of cloud_storage, and the devices that hosts give to them."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends as storage
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import in_networks
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import swift, value_types
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
+
+_HOST = Mapping[str, Any]
+_NAME = "cloud_storage"
+_DEVICES = "storage_devices"
+# A name becomes a section of cinder.conf or glance-api.conf, which have these already.
+_TAKEN = (
+    *("audit", "backend", "barbican", "cache", "cinder", "coordination", "cors", "database", "default", "file", "fs"),
+    *("healthcheck", "keymgr", "nova", "privsep", "profiler", "ssl", "task", "vault", "wsgi"),
+)
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
+SIZE = re.compile(r"[1-9][0-9]*[MGT]")
+_CONSUMERS = ("front-end", "back-end", "both")
+_COMMON = storage.COMMON
+# What a Ceph that was there before has to bring along, by what it serves.
+CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
+
+
+def _given(
+    index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
+    """Find what is wrong with one back end by itself."""
+    kind = known[one["kind"]]
+    where = f"{cloud.where(_NAME)}[{index}]"
+    if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
+        allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
+        yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
+    for key in one:
+        if key not in (*_COMMON, *kind.names):
+            remedy = nearest(key, kind.names, f"Remove it, or choose another kind than {one['kind']}.")
+            yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.names)), remedy)
+    serves = one.get("serves", kind.serves)
+    if not serves:
+        yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Say what it serves, or remove the line.")
+    for use in serves:
+        if use not in storage.USES:
+            remedy = nearest(use, storage.USES, "Remove it.")
+            yield Fault(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
+        elif use not in kind.can:
+            able = [name for name, other in known.items() if use in other.can]
+            remedy = f"Take it out, and let a back end of {' or '.join(able)} serve them."
+            yield Fault(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
+    if one.get("default") and not {"volumes", "images"} & set(serves):
+        remedy = "Remove the line: there is no choice of these."
+        yield Fault(f"{where}.default", f"true, and it serves {', '.join(serves)}", "for volumes and images", remedy)
+    consumer = (one.get("qos") or {}).get("consumer", _CONSUMERS[0])
+    if consumer not in _CONSUMERS:
+        remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
+        yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+    if int(one.get("image_cache", 0)) < 0:
+        remedy = "Leave it out for none."
+        yield Fault(f"{where}.image_cache", shown(one["image_cache"]), "a number of images", remedy)
+    for network in one.get("networks") or ():
+        try:
+            ipaddress.IPv4Network(str(network))
+        except ValueError as error:
+            remedy = "Write it as in 192.0.2.0/24, without the hosts' own part."
+            yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR form", remedy)
+    if one["kind"] == "swift":
+        yield from swift.faults(where, one)
+    yield from _keys(where, one, kind)
+    if one.get("cluster"):
+        yield from _cluster(where, one, serves)
+    elif kind.hosts or one.get("hosts"):
+        yield from _hosts(where, one, hosts)
+
+
+def _keys(where: str, one: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
+    """Find what its kind asks for and a back end lacks, and values that do not fit."""
+    for key, asked in kind.keys.items():
+        example = f" as in {asked['example']}" if "example" in asked else ""
+        if key not in one:
+            if asked.get("required"):
+                allowed = asked.get("description") or f"{key}, which {kind.name} needs"
+                yield Fault(f"{where}.{key}", "nothing", allowed, f"Write it{example}." if example else "Add it.")
+        elif "match" in asked and not re.fullmatch(asked["match"], str(one[key])):
+            allowed = asked.get("description") or asked["match"]
+            yield Fault(f"{where}.{key}", shown(one[key]), allowed, f"Write it{example}." if example else "Correct it.")
+        elif asked["type"] == "path" and not str(one[key]).startswith("/"):
+            yield Fault(f"{where}.{key}", shown(one[key]), "an absolute path", "Begin it with a slash.")
+
+
+def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+    """Find what the folder of a Ceph that is there already lacks, and what such a one can't serve."""
+    for key in ("hosts", "replicas"):
+        if key in one:
+            remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
+            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
+    if "objects" in serves:
+        remedy = "Take them out: who runs that Ceph runs its gateways."
+        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn makes", remedy)
+    folder = str(one["cluster"])
+    wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
+    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
+    if lacking:
+        remedy = "Get them from whoever runs that Ceph: ceph auth get client.NAME."
+        yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
+
+
+def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+    group = storage.in_group(hosts)
+    for name in one.get("hosts") or ():
+        if name not in group:
+            remedy = nearest(name, group, "Put it into the group storage, or take it out here.", 0.8)
+            yield Fault(f"{where}.hosts", shown(name), ", ".join(group) or "hosts of the group storage", remedy)
+    if not group and not one.get("hosts"):
+        remedy = "Name the hosts that have its devices in the group storage; a host may be in several groups."
+        yield Fault(where, f"{one['kind']}, and no host in the group storage", "at least one", remedy)
+
+
+def _twice(found: list[Any]) -> list[Any]:
+    return [item for index, item in enumerate(found) if item in found[:index]]
+
+
+def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
+    """Find what back ends can't be side by side."""
+    for name in _twice([one["name"] for one in found]):
+        yield Fault(where, f"two back ends called {name}", "a name of its own for each", "Rename one of them.")
+    types = [one for one in found if "volumes" in one["serves"]]
+    for name in _twice([one["type"] for one in types]):
+        if [one["name"] for one in types].count(name) < 2:
+            yield Fault(where, f"two back ends with the type {name}", "a type for each", "Set another type for one.")
+    for kind in _twice([one["kind"] for one in found if known[one["kind"]].alone]):
+        names = " and ".join(one["name"] for one in found if one["kind"] == kind)
+        yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
+    for use in storage.USES:
+        # Swift is in the catalog whatever it serves.
+        swift = "swift" if use == "objects" else None
+        serving = [one["name"] for one in found if use in one["serves"] or one["kind"] == swift]
+        defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
+        if use in storage.SINGLE and len(serving) > 1:
+            remedy = f"Take {use} out of the serves of all but one."
+            yield Fault(where, f"{' and '.join(serving)} serve {use}", "one back end that does", remedy)
+        elif len(defaults) > 1:
+            remedy = "Leave default: true with one of them."
+            yield Fault(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
+
+
+def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[str, Kind]) -> Iterator[Fault]:
+    """Find back ends with fewer devices than copies of the data."""
+    kind = known[one["kind"]]
+    if "replicas" not in kind.keys or one.get("cluster"):
+        return
+    where = f"{cloud.where(_NAME)}[{index}]"
+    count = sum(len(devices) for devices in one["devices"].values())
+    if not 2 <= one["replicas"] <= 10 and count >= 2:
+        remedy = "Three bear the loss of a device while another is being replaced."
+        yield Fault(f"{where}.replicas", shown(one["replicas"]), "2 to 10", remedy)
+    elif count < max(2, one["replicas"]):
+        of = "no device" if not count else "one device" if count == 1 else f"{count} devices"
+        remedy = f"Give its hosts {_DEVICES}, or lower replicas."
+        found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} copies"
+        yield Fault(where, found, "a device or more for each copy", remedy)
+    elif one["kind"] == "swift":
+        yield from swift.enough(where, one)
+
+
+def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
+    """Find what is wrong with a host's storage_devices."""
+    takers = storage.takers(found, host["name"], known)
+    devices = host.get("devices") or []
+    for index, device in enumerate(devices):
+        path, backend, size = str(device["path"]), device.get("backend"), device.get("size")
+
+        def fault(found: str, allowed: str, remedy: str, index: int = index) -> Fault:
+            return Fault(f"{one.where(_DEVICES)}[{index}]", found, allowed, remedy, hosts=(one.host,))
+
+        if not path.startswith("/"):
+            yield fault(path, "an absolute path", "Write it as in /dev/disk/by-id/NAME.")
+        elif path in [str(other["path"]) for other in devices[:index]]:
+            yield fault(f"{path}, which stands there twice", "each device once", "Remove one of them.")
+        if backend and backend not in [other["name"] for other in found]:
+            remedy = nearest(backend, [other["name"] for other in found], f"Add it to {_NAME}.")
+            yield fault(f"for {backend}, which {_NAME} lacks", ", ".join(takers) or "a back end's name", remedy)
+        elif backend and backend not in takers:
+            remedy = f"Name the host in the back end's hosts, or remove the device from {_DEVICES}."
+            yield fault(f"for {backend}, which takes none of {one.host}", ", ".join(takers) or "none", remedy)
+        elif not backend and len(storage.takers(found, host["name"], known, nameless=True)) != 1:
+            remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
+            yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that takes it", remedy)
+        if size and not SIZE.fullmatch(str(size)):
+            yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
+        elif size and path.startswith("/dev/"):
+            yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
+        elif size and backend in [other["name"] for other in found if known[other["kind"]].volume_group]:
+            yield fault(f"{path}, a file for LVM", "a block device", "Name a disk, without a size: LVM takes no files.")
+    for backend in found:
+        if backend["kind"] == "swift":
+            where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
+            yield from swift.devices(mine, lambda *words, where=where: Fault(where, *words, hosts=(one.host,)))
+
+
+def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
+    """Whether the value of *name* has its shape; what it lacks is told with the other settings."""
+    option = next((options[name] for options in specs.values() if name in options), None)
+    value = one.values.get(name, [])
+    return option is not None and not list(
+        value_types.faults(name, value, value_types.of_arguments(option), lenient=True)
+    )
+
+
+def with_kinds(specs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]) -> dict[str, dict[str, Any]]:
+    """Return *specs* with all *known* kinds of back ends and their keys in cloud_storage, the user's own among them."""
+    result = {role: dict(options) for role, options in specs.items()}
+    option = copy.deepcopy(result["cloud"][_NAME])
+    option["options"]["kind"]["choices"] = sorted({*option["options"]["kind"]["choices"], *known})
+    for kind in known.values():
+        for key, asked in kind.keys.items():
+            option["options"].setdefault(key, {key: asked[key] for key in ("type", "elements") if key in asked})
+    result["cloud"][_NAME] = option
+    return result
+
+
+def faults(
+    settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
+    """Find what is wrong with the cloud's storage, as far as the settings tell.
+
+    :param settings: of all hosts, a controller's first: it speaks for the cloud.
+    :param specs: role → the options of its argument spec.
+    :param hosts: as ``topology`` has them.
+    :param known: the kinds of back ends.
+    """
+    fine = all(_shaped(one, specs, _DEVICES) for one in settings)
+    if not fine or not settings or not _shaped(settings[0], specs, _NAME):
+        return
+    cloud = Settings("", settings[0].values, settings[0].places)
+    given = cloud.values.get(_NAME) or []
+    found = [fault for index, one in enumerate(given) for fault in _given(index, one, cloud, hosts, known)]
+    yield from found
+    if found:
+        return
+    complete = storage.backends(given, hosts, known)
+    found = list(_together(cloud.where(_NAME), complete, known))
+    for one in settings:
+        if one.host in hosts:
+            found += _devices(one, hosts[one.host], complete, known)
+    yield from found
+    if not found:
+        for index, backend in enumerate(complete):
+            yield from _enough(index, cloud, backend, known)
+
+
+def found_devices(
+    host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
+) -> Iterator[Fault]:
+    """Find what back ends want of *host* and it has not: addresses, groups, devices, and none that hold something.
+
+    :param host: with ``name`` and ``facts``, what host_probe found.
+    :param fault: makes a fault of the host's setting.
+    :param backends: of this cloud, complete.
+    :param known: the kinds of back ends.
+    """
+    seen = host.facts.get("devices", {})
+    groups = host.facts.get("volume_groups", {})
+    for backend in backends:
+        for device in backend["devices"].get(host.name, []):
+            yield from _device(device, backend, seen.get(device["path"]), fault, known)
+        name = backend.get("volume_group")
+        given = backend["devices"].get(host.name)
+        if known[backend["kind"]].volume_group and host.name in backend["hosts"] and not given and name not in groups:
+            remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
+            yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
+        cards = [one for card in host.facts["interfaces"].values() for one in card["addresses"]]
+        for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
+            if not in_networks(cards, [network]):
+                remedy = f"Give one of its cards an address there, or take the network from {backend['name']}."
+                yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(cards), remedy)
+
+
+def _groups(backend: storage.Backend, known: Mapping[str, Kind]) -> tuple[str, ...]:
+    """Return the volume groups that a device of the back end may be of; a killed run may have left it in none."""
+    return ("", backend["volume_group"]) if known[backend["kind"]].volume_group else ()
+
+
+def _device(
+    device: Mapping[str, Any],
+    backend: storage.Backend,
+    seen: Mapping[str, Any] | None,
+    fault: Callable[..., Fault],
+    known: Mapping[str, Kind],
+) -> Iterator[Fault]:
+    path = device["path"]
+    if seen is None or (backend["kind"] == "swift" and swift.is_folder(path) and seen["kind"] in ("missing", "folder")):
+        return
+    if seen["kind"] == "missing" and not device.get("size"):
+        page = "swift" if backend["kind"] == "swift" else "storage"
+        remedy = f"Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/{page}.md."
+        yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
+    elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
+        allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
+        yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
+    elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend, known):
+        holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
+        remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
+        yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A fault in a page is named, with the nearest right word."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, clashes, faults
+
+PAGE = {
+    "description": "Light service",
+    "packages": {"controller": ["lamp-api"]},
+    "databases": [{"name": "lamp"}],
+    "schema": [{"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}],
+    "identity": {"services": [{"type": "light"}]},
+    "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
+    "units": [{"name": "lamp-api"}],
+    "files": {"lamp.conf": {"databases": {"database": "lamp"}, "units": ["lamp-api"]}},
+    "config": {"lamp.conf": {"DEFAULT": {"debug": False}}},
+}
+
+
+def broken(path, value):
+    """Return PAGE with *value* at *path*."""
+    page = copy.deepcopy(PAGE)
+    place = page
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return page
+
+
+def test_a_right_page():
+    assert faults("lamp", PAGE) == []
+    assert faults("lamp", {"description": "Nothing else"}) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said", "advice"),
+    [
+        (["pakages"], {}, "catalog_lamp: unknown key 'pakages'", "Did you mean 'packages'?"),
+        (["apis", 0, "prot"], 1, "catalog_lamp.apis[0]: unknown key 'prot'", "Did you mean 'port'?"),
+        (["apis", 0, "port"], "9999", "catalog_lamp.apis[0].port: '9999'", "an integer"),
+        (["apis", 0, "port"], True, "catalog_lamp.apis[0].port: True", "an integer"),
+        (["apis", 0, "port"], None, "catalog_lamp.apis[0].port: nothing", "an integer"),
+        (["messaging"], "yes", "catalog_lamp.messaging: 'yes'", "true or false"),
+        (["packages", "controler"], [], "catalog_lamp.packages: unknown key 'controler'", "Did you mean 'controller'?"),
+        (["packages", "controller"], "lamp", "catalog_lamp.packages.controller: 'lamp'", "a list"),
+        (["ports"], {"controller": [80]}, "catalog_lamp.ports: a dictionary of 1", "a list"),
+        (["units", 0, "nodes"], ["computes"], "catalog_lamp.units[0].nodes[0]: 'computes'", "Did you mean 'compute'?"),
+        (["units", 0, "memory"], "1G", "catalog_lamp.units[0].memory: '1G'", "an integer"),
+        (["tier"], "services", "catalog_lamp.tier: 'services'", "one of infrastructure, identity, service"),
+        (
+            ["files", "lamp.conf", "mod"],
+            "0600",
+            "catalog_lamp.files.lamp.conf: unknown key 'mod'",
+            "Did you mean 'mode'?",
+        ),
+        (
+            ["files", "lamp.conf", "units"],
+            ["lamp-ap"],
+            "catalog_lamp.files.lamp.conf: the page's units lack 'lamp-ap'",
+            "Did you mean 'lamp-api'?",
+        ),
+        (["files", "lamp.conf", "databases"], {"database": "lamb"}, "the page's databases lack 'lamb'", "lamp"),
+        (["apis", 0, "unit"], "apache2", "catalog_lamp.apis: the page's units lack 'apache2'", "Add it"),
+        (
+            ["identity", "services", 0, "api"],
+            "x",
+            "catalog_lamp.identity.services: the page's apis lack 'x'",
+            "lamp-api",
+        ),
+        (["schema"], [], "catalog_lamp.databases: no schema step for 'lamp'", "database: lamp"),
+        (["schema", 0, "unless"], {"query": "x"}, "catalog_lamp.schema[0].unless: 'database' is missing", "Add it"),
+    ],
+)
+def test_a_fault(path, value, said, advice):
+    (fault,) = faults("lamp", broken(path, value))
+    assert said in str(fault)
+    assert advice in str(fault)
+
+
+def test_a_missing_key():
+    page = {key: value for key, value in PAGE.items() if key != "description"}
+    (fault,) = faults("lamp", page)
+    assert (fault.where, fault.found) == ("catalog_lamp", "'description' is missing")
+
+
+def test_an_api_needs_a_health_check():
+    (fault,) = faults("lamp", broken(["apis", 0], {"name": "lamp-api", "port": 1}))
+    assert (fault.where, fault.found) == ("catalog_lamp.apis[0]", "'health' is missing")
+
+
+def test_every_fault_is_found():
+    page = broken(["apis", 0, "prot"], 1)
+    page["unit"] = []
+    assert len(faults("lamp", page)) == 2
+
+
+@pytest.mark.parametrize("page", [None, [], "{{ x }}", 3])
+def test_no_page_at_all(page):
+    (fault,) = faults("lamp", page)
+    assert fault.allowed == "a page, which is a dictionary"
+
+
+@pytest.mark.parametrize("key", sorted(set(SPEC) - {"description"}))
+def test_a_template_stands_for_anything(key):
+    assert [fault for fault in faults("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(fault)] == []
+
+
+def test_no_page_key_is_unknown_to_the_engine():
+    assert set(SPEC) == {*definitions.DEFAULTS, "name", "user", "data", "description"}
+
+
+def test_two_apis_on_one_port():
+    other = broken(["apis", 0, "name"], "oven-api")
+    (fault,) = clashes({"lamp": PAGE, "oven": other})
+    assert (fault.where, fault.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
+    assert clashes({"lamp": PAGE}) == []

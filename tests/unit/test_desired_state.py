@@ -1,0 +1,568 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Each host's part of the cloud, computed by Ansible itself from the shipped inventories."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils.common import ini, options
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
+
+HERE = Path(__file__).parent
+
+# A page of the user's own: what it knows of the cloud is templated late.
+LAMP = {
+    "description": "Light service",
+    "packages": {"controller": ["lamp-api"]},
+    "databases": [{"name": "lamp"}],
+    "schema": [{"run": "lamp-manage sync", "unless": {"database": "lamp", "query": "SHOW TABLES"}}],
+    "identity": {"services": [{"type": "light"}]},
+    "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
+    "ports": [
+        {"port": 53, "protocol": "udp", "from": ["public", "192.0.2.0/24"]},
+        {"port": "5555-5559", "groups": ["compute"], "interface": "eth1", "from": ["nodes"]},
+        {"port": 9998, "when": False, "from": ["any"]},
+        {"port": 9997, "unit": "lamp-api", "from": []},
+    ],
+    "units": [{"name": "lamp-api"}],
+    "files": {"lamp.conf": {"databases": {"database": "lamp"}}},
+    "config": {"lamp.conf": {"DEFAULT": {"bind_host": "{{ cloud.bind }}", "color": "red", "shape": "round"}}},
+}
+OPTIONS = {
+    "catalog_extra": {"lamp": LAMP},
+    "cloud_config": {"lamp": {"lamp.conf": {"DEFAULT": {"color": "green", "size": 1}}}},
+    "cloud_config_site": {"lamp": {"lamp.conf": {"DEFAULT": {"color": "blue", "shape": None}}}},
+}
+
+
+def probe():
+    """What host_probe would find on each host: three cards, the first with the management address."""
+    interfaces = {
+        name: {"mac": f"52:54:00:00:00:0{number}", "mtu": 1500, "up": True, "addresses": [], "kind": "physical"}
+        for number, name in enumerate(("eth0", "eth1", "eth2"))
+    }
+    interfaces["eth0"]["addresses"] = ["{{ ansible_host }}/24"]
+    interfaces["eth1"]["addresses"] = ["198.51.100.{{ ansible_host.split('.') | last }}/24"]
+    return {
+        "cpus": 4,
+        "memory_mb": 8000,
+        "hostname": "{{ inventory_hostname }}",
+        "interfaces": interfaces,
+        "default_interface": "eth0",
+        "connection_address": "{{ ansible_host }}",
+        "hypervisor": {"type": "qemu", "why": "a test"},
+        "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "bridges": None,
+        "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
+        "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
+    }
+
+
+def playbook(root, *arguments):
+    """Run ansible-playbook, and return what came of it."""
+    return subprocess.run(
+        ["ansible-playbook", *arguments],
+        cwd=root,
+        env={**os.environ, "ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def parts(root, folder, inventory, options=None, limit="all", status=0):
+    """Run the playbook, which ends with *status*; returns every host's part by name."""
+    variables = {
+        "results": str(folder),
+        "cloud_secrets_dir": str(folder / "secrets"),
+        "found": probe(),
+        **(options or {}),
+    }
+    (folder / "variables.yml").write_text(yaml.safe_dump(variables))
+    inventory = root / "inventories" / inventory
+    said = playbook(
+        root, "-i", inventory, HERE / "files/desired_state.yml", "-e", f"@{folder}/variables.yml", "--limit", limit
+    )
+    assert said.returncode == status, said.stdout + said.stderr
+    found = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert all("secrets" not in part for part in found.values())
+    secrets = yaml.safe_load((folder / "secrets/secrets.yml").read_text())
+    return {name: {**part, "secrets": secrets} for name, part in found.items()}
+
+
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "storage", "stored"])
+def shipped(request, root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    return parts(root, folder, stored(folder) if request.param == "stored" else request.param)
+
+
+def stored(folder):
+    """Write an inventory with a storage host of every kind of back end; returns its path."""
+    served = ["volumes", "images", "backups", "objects", "ephemeral"]
+    everything = [
+        {"name": "ceph", "kind": "ceph", "serves": served, "default": True},
+        {"name": "lvm", "kind": "lvm"},
+        {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"},
+        {"name": "files", "kind": "file"},
+    ]
+    host = {"ansible_host": "192.0.2.15", "storage_devices": [{"path": "/dev/sdb"}, {"path": "/dev/sdc"}]}
+    groups = {
+        name: {"hosts": {"aio1": {"ansible_host": "192.0.2.11"}}} for name in ("controller", "network", "compute")
+    }
+    groups |= {"storage": {"hosts": {"storage1": host}}, "all": {"vars": {"cloud_storage": everything}}}
+    path = folder / "inventory" / "hosts.yml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(groups))
+    return path
+
+
+OBJECTS = {
+    "name": "objects",
+    "kind": "swift",
+    "serves": ["objects", "images", "backups"],
+    "encryption": True,
+    "policies": [
+        {"index": 0, "name": "gold"},
+        {
+            "index": 3,
+            "name": "coded",
+            "ec_type": "liberasurecode_rs_vand",
+            "ec_num_data_fragments": 2,
+            "ec_num_parity_fragments": 1,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def swift_lab(root, tmp_path_factory):
+    """The lab with three storage hosts for Swift and one that has none of it."""
+    folder = tmp_path_factory.mktemp("stored")
+    inventory = folder / "inventory"
+    shutil.copytree(root / "inventories/lab", inventory, ignore=shutil.ignore_patterns(".secrets"))
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    hosts["storage"] = {
+        "hosts": {
+            f"storage{number}": {
+                "ansible_host": f"10.203.0.2{number}",
+                "storage_devices": [
+                    {"path": "/srv/node/d1" if number == 3 else "/dev/sdb", "weight": 50, "zone": number}
+                ],
+            }
+            for number in (1, 2, 3, 4)
+        }
+    }
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    backend = {**OBJECTS, "hosts": ["storage1", "storage2", "storage3"]}
+    volumes = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv/volumes"}
+    options = {"cloud_storage": [backend, volumes], "found_rings": {"object": 7}}
+    return lambda limit="all": parts(root, tmp_path_factory.mktemp("parts"), inventory, options, limit)
+
+
+@pytest.fixture(scope="module")
+def lab(root, tmp_path_factory):
+    """Four hosts with a page and options of the user's."""
+    return parts(root, tmp_path_factory.mktemp("options"), "multinode", OPTIONS)
+
+
+def kinds(found):
+    """Return one part for each kind of host."""
+    return {
+        "controller": next(part for part in found.values() if part["databases"]),
+        "compute": next(part for part in found.values() if "nova-compute" in names(part)),
+        "network": next(part for part in found.values() if "neutron-l3-agent" in names(part)),
+    }
+
+
+def names(part):
+    return [unit["name"] for tier in part["units"].values() for unit in tier]
+
+
+def file(part, path):
+    return next(item["content"] for item in part["files"] if item["path"] == path)
+
+
+class TestShipped:
+    def test_every_kind_of_host_is_there(self, shipped):
+        assert set(kinds(shipped)) == {"controller", "network", "compute"}
+
+    def test_no_template_is_left(self, shipped):
+        for part in shipped.values():
+            for item in part["files"] + part["early"]:
+                assert "{{" not in item["content"], item["path"]
+                assert "{%" not in item["content"], item["path"]
+
+    def test_no_path_twice(self, shipped):
+        for part in shipped.values():
+            paths = [item["path"] for item in part["files"] + part["early"]]
+            assert sorted(set(paths)) == sorted(paths)
+
+    def test_no_unit_twice(self, shipped):
+        for part in shipped.values():
+            assert sorted(set(names(part))) == sorted(names(part))
+
+    def test_what_a_boot_has_started_waits_for_what_it_needs(self, shipped):
+        held = [unit["name"] for unit in kinds(shipped)["controller"]["premature_units"]]
+        assert "nova-scheduler" in held
+        assert not {"ssh", "mariadb"} & set(held)
+
+    def test_units_read_only_what_is_written_or_shipped(self, shipped):
+        for part in shipped.values():
+            written = {item["path"] for item in part["files"] + part["early"]}
+            for tier in part["units"].values():
+                for unit in tier:
+                    stray = [path for path in unit["reads"] if path.startswith("/etc/") and path not in written]
+                    assert stray == [], unit["name"]
+
+    def test_secrets_stay_where_they_belong(self, shipped):
+        """No file that others may read holds one; only controllers, and cinder-volume, hold those of databases."""
+        for part in shipped.values():
+            for item in part["files"] + part["early"]:
+                held = [name for name, value in part["secrets"].items() if value in item["content"]]
+                if int(item["mode"], 8) & 0o004:
+                    assert held == [], item["path"]
+                if not part["databases"] and item["path"] != "/etc/cinder/cinder.conf":
+                    assert [name for name in held if name.endswith("_database")] == [], item["path"]
+
+    def test_no_option_is_wrong_or_old(self, shipped):
+        judged = [item for part in shipped.values() for item in part["files"] if item.get("options_of")]
+        assert judged
+        for item in judged:
+            service, name = item["options_of"].values()
+            index = option_index.shipped(service)
+            assert options.faults(service, name, ini.parse(item["content"]), index) == [], item["path"]
+
+    def test_every_file_of_options_is_judged(self, shipped):
+        """One that no index knows would never be."""
+        for part in shipped.values():
+            for item in part["files"]:
+                service = item["path"].split("/")[2]
+                if option_index.shipped(service) and "[DEFAULT]" in item["content"]:
+                    assert item.get("options_of"), item["path"]
+
+    def test_health_is_asked_where_the_service_listens(self, shipped):
+        controller = kinds(shipped)["controller"]
+        assert controller["health"]
+        assert all(item["url"].startswith(f"http://{controller['bind']}:") for item in controller["health"])
+
+
+@pytest.mark.parametrize("datapath", ["netdev", "system"])
+def test_ports_are_kept_up_where_open_vswitch_is_in_user_space(root, tmp_path, datapath):
+    seen = {**probe(), "ovs_datapath": {"type": datapath, "why": "a test"}}
+    found = parts(root, tmp_path, "multinode", {"found": seen})
+    switched = {name for name, part in found.items() if "openvswitch-switch" in names(part)}
+    assert {name for name, part in found.items() if "cairn-taps" in names(part)} == (
+        switched if datapath == "netdev" else set()
+    )
+
+
+@pytest.fixture(scope="module")
+def found(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("storage")
+    return parts(root, folder, stored(folder))
+
+
+class TestStored:
+    def test_daemons_are_where_their_devices_are(self, found):
+        ceph = {"ceph-mon@storage1", "ceph-mgr@storage1", "ceph-osd.target", "ceph-crash"}
+        assert ceph <= set(names(found["storage1"]))
+        assert not ceph & set(names(found["aio1"]))
+        assert [device["path"] for device in found["storage1"]["ceph"]["osds"]] == ["/dev/sdb", "/dev/sdc"]
+        assert found["aio1"]["ceph"] is None
+
+    def test_volumes_are_served_where_they_can_be(self, found):
+        assert "enabled_backends = ceph,nfs\n" in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "swift" not in file(found["aio1"], "/etc/cinder/cinder.conf")
+        assert "enabled_backends = lvm\n" in file(found["storage1"], "/etc/cinder/cinder.conf")
+        assert "cinder-volume" in names(found["storage1"])
+        assert "cinder-api" not in names(found["storage1"])
+
+    def test_stores_of_images(self, found):
+        text = file(found["aio1"], "/etc/glance/glance-api.conf")
+        assert "enabled_backends = fs:file,ceph:rbd,files:file\n" in text
+        assert "default_backend = ceph\n" in text
+
+    def test_libvirt_and_nova_know_one_secret(self, found):
+        text = file(found["aio1"], "/etc/nova/nova-compute.conf")
+        secret = next(line.split(" = ")[1] for line in text.splitlines() if line.startswith("rbd_secret_uuid"))
+        key = file(found["aio1"], f"/etc/libvirt/secrets/{secret}.base64")
+        assert key == found["aio1"]["secrets"]["nova_cephx"]
+
+    def test_objects_have_a_gateway_on_controllers(self, found):
+        (unit,) = [one for one in found["aio1"]["units"]["service"] if one["name"] == "ceph-radosgw@rgw.aio1"]
+        assert "/etc/cairn/ca.crt" in unit["reads"]
+        assert "/etc/ceph/ceph.conf" not in unit["reads"]
+        assert not [name for name in names(found["storage1"]) if "radosgw" in name]
+        conf = file(found["aio1"], "/etc/ceph/radosgw.conf")
+        assert "mon_host = 192.0.2.15\n" in conf
+        assert "rgw_frontends = beast endpoint=127.0.0.1:7480\n" in conf
+        service = file(found["aio1"], "/etc/systemd/system/ceph-radosgw@.service.d/cairn.conf")
+        assert "BindReadOnlyPaths=/etc/cairn/ca.crt:" in service
+        assert "server aio1 127.0.0.1:7480 check" in file(found["aio1"], "/etc/haproxy/haproxy.cfg")
+
+    def test_keystone_and_ceph_know_the_gateway(self, found):
+        part = found["aio1"]
+        accounts = {one["name"]: one["key"] for one in found["storage1"]["ceph"]["accounts"]}
+        key = file(part, "/etc/ceph/ceph.client.rgw.aio1.keyring")
+        assert key == f"[client.rgw.aio1]\nkey = {accounts['client.rgw.aio1']}\n"
+        user = next(one for one in part["identity"]["users"] if one["name"] == "radosgw")
+        assert file(part, "/etc/ceph/ceph.client.rgw.aio1.password") == user["password"]
+        (service,) = [one for one in part["identity"]["services"] if one["type"] == "object-store"]
+        assert service["endpoints"]["public"].endswith(":7480/swift/v1/AUTH_%(project_id)s")
+
+    def test_health_shows_the_log_of_whoever_is_silent(self, found):
+        logs = {item["name"]: item["log"] for item in found["aio1"]["health"]}
+        assert logs["horizon"] == "/var/log/apache2/error.log"
+        assert logs["nova-api"] == "/var/log/nova/nova-api.log"
+
+    def test_a_cloud_without_has_none_of_it(self, lab):
+        for part in lab.values():
+            assert not [name for name in names(part) if name.startswith(("cinder", "ceph", "radosgw"))]
+            assert "8776" not in "".join(item["content"] for item in part["files"])
+
+
+class TestOptions:
+    def test_layers(self, lab):
+        text = file(kinds(lab)["controller"], "/etc/lamp/lamp.conf")
+        assert "color = blue\n" in text  # the more particular layer wins
+        assert "size = 1\n" in text  # and leaves the other's options
+        assert "shape" not in text  # null removes
+
+    def test_a_page_of_the_users_own(self, lab):
+        controller = kinds(lab)["controller"]
+        assert f"bind_host = {controller['bind']}\n" in file(controller, "/etc/lamp/lamp.conf")
+        assert "lamp-api" in controller["packages"]
+        assert "lamp" in [database["name"] for database in controller["databases"]]
+        assert "lamp" in [user["name"] for user in controller["identity"]["users"]]
+        assert "lamp_database" in controller["secrets"]
+        assert "9999" in file(controller, "/etc/haproxy/haproxy.cfg")
+
+    def test_it_concerns_its_nodes_alone(self, lab):
+        assert "lamp-api" not in kinds(lab)["compute"]["packages"]
+
+
+@pytest.fixture(scope="module")
+def objects(swift_lab):
+    return swift_lab()
+
+
+class TestSwift:
+    def test_who_has_what(self, objects):
+        proxy, node = names(objects["controller1"]), names(objects["storage1"])
+        assert [name for name in proxy if name.startswith("swift")] == ["swift-proxy"]
+        assert {"rsync", "swift-account", "swift-container", "swift-object", "swift-devices"} <= set(node)
+        for host in ("storage4", "compute1"):
+            assert [name for name in names(objects[host]) if name.startswith("swift")] == []
+            assert not any("swift" in package for package in objects[host]["packages"])
+
+    def test_no_secret_for_others(self, objects):
+        for part in objects.values():
+            for item in part["files"]:
+                if any(value in item["content"] for value in part["secrets"].values()):
+                    assert int(item["mode"], 8) & 0o007 == 0, item["path"]
+        assert "encryption_root_secret" in file(objects["controller1"], "/etc/swift/keymaster.conf")
+        assert "/etc/swift/keymaster.conf" not in [item["path"] for item in objects["storage1"]["files"]]
+
+    def test_rings_of_the_inventory(self, objects):
+        """The first host of the run asks for them, whoever it is."""
+        (asks,) = [part["rings"] for part in objects.values() if "rings" in part["rings"]]
+        rings = {ring["name"]: ring for ring in asks["rings"]}
+        assert sorted(rings) == ["account", "container", "object", "object-3"]
+        assert rings["object-3"]["replicas"] == 3
+        assert rings["account"]["devices"][1] == {
+            "host": "storage2",
+            "ip": "10.203.0.22",
+            "port": 6202,
+            "device": "sdb",
+            "region": 1,
+            "zone": 2,
+            "weight": 50,
+        }
+        assert (asks["change"], asks["controller"], asks["seen"]) == (True, "controller1", {"object": 7})
+        given = {name: part["rings"]["files"] for name, part in objects.items()}
+        assert (given["controller1"], given["storage1"], given["storage4"]) == ("controller", "storage", "")
+
+    def test_a_part_of_the_hosts_changes_no_ring(self, swift_lab):
+        (part,) = swift_lab("storage3").values()
+        assert (part["rings"]["change"], part["rings"]["controller"]) == (False, "controller1")
+
+    def test_disks_are_mounted_and_folders_are_not(self, objects):
+        assert file(objects["storage1"], "/etc/fstab").startswith(
+            "/dev/sdb /srv/node/sdb xfs noatime,nofail,x-systemd.m"
+        )
+        assert "WantsMountsFor=/srv/node/sdb\n" in file(
+            objects["storage1"], "/etc/systemd/system/swift-devices.service"
+        )
+        assert "for disk in /srv/node/sdb; do" in file(objects["storage1"], "/etc/systemd/system/swift-devices.service")
+        assert "mount_check = true" in file(objects["storage1"], "/etc/swift/object-server.conf")
+        assert "mount_check = false" in file(objects["storage3"], "/etc/swift/object-server.conf")
+        assert "--owner=swift --group=swift /srv/node/d1" in file(
+            objects["storage3"], "/etc/systemd/system/swift-devices.service"
+        )
+
+    def test_a_disk_that_is_not_mounted_is_noticed(self, objects):
+        def noticed(host):
+            (unit,) = [one for one in objects[host]["units"]["infrastructure"] if one["name"] == "swift-devices"]
+            return unit["effects"]
+
+        assert noticed("storage1") == ["findmnt --noheadings --output TARGET --mountpoint /srv/node/sdb"]
+        assert noticed("storage3") == ["stat --format=%F /srv/node/d1"]
+
+    def test_policies(self, objects):
+        text = file(objects["storage1"], "/etc/swift/swift.conf")
+        assert "[storage-policy:0]\ndefault = true\ndeprecated = false\nname = gold\n" in text
+        assert "ec_num_data_fragments = 2\n" in text
+        assert text == file(objects["controller1"], "/etc/swift/swift.conf")
+        running = {unit["name"]: unit["state"] for unit in objects["storage1"]["units"]["service"]}
+        assert running["swift-object-reconstructor"] == running["swift-container-reconciler"] == "started"
+        assert running["swift-container-sharder"] == "stopped"
+
+    def test_no_unit_reads_rings(self, objects):
+        for part in objects.values():
+            for unit in [unit for tier in part["units"].values() for unit in tier]:
+                assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
+
+    def test_who_reads_the_policies(self, objects):
+        """Swift's own units, but for those that do not run; not rsync, the log, or the devices."""
+        units = [unit for tier in objects["storage1"]["units"].values() for unit in tier]
+        readers = {unit["name"] for unit in units if "/etc/swift/swift.conf" in unit["reads"]}
+        idle = {unit["name"] for unit in units if unit["state"] == "stopped"}
+        swift = {unit["name"] for unit in units if unit["name"].startswith("swift-")}
+        assert readers == swift - idle - {"swift-devices"}
+
+    def test_nobody_else_reaches_its_servers(self, objects):
+        rules = file(objects["storage1"], "/etc/cairn/firewall.nft")
+        for port in (873, 6200, 6201, 6202):
+            assert f"ip saddr @nodes tcp dport {port} accept" in rules
+        assert "6200" not in file(objects["storage4"], "/etc/cairn/firewall.nft")
+
+    def test_images_in_swift(self, objects):
+        part = objects["controller1"]
+        assert "enabled_backends = fs:file,objects:swift\n" in file(part, "/etc/glance/glance-api.conf")
+        account = file(part, "/etc/glance/glance-swift.conf")
+        assert "[service]\nauth_address = https://" in account
+        assert "user = service:glance\n" in account
+        assert "python3-swiftclient" in part["packages"]
+
+    def test_backups_of_volumes_trust_the_front(self, objects):
+        text = file(objects["controller1"], "/etc/cinder/cinder.conf")
+        assert "backup_driver = cinder.backup.drivers.swift.SwiftBackupDriver\n" in text
+        assert "backup_swift_ca_cert_file = /etc/cairn/ca.crt\n" in text
+        assert "swift_catalog_info = object-store:swift:internalURL\n" in text
+
+    def test_a_cloud_without_passes_by_the_rings(self, root, tmp_path, lab):
+        """Ansible looks at where a task would run before it looks whether it does."""
+        tasks = yaml.safe_load((root / "roles/host/tasks/main.yml").read_text())
+        rings = [task for task in tasks if task["name"] == "Rings"]
+        play = {"hosts": "localhost", "gather_facts": False, "vars": {"host_desired": lab["compute1"]}, "tasks": rings}
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+        said = playbook(root, tmp_path / "play.yml")
+        assert rings
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_limit_changes_nothing(root, tmp_path, lab):
+    """A host's part is the same when the others are left out, but for the secrets, which differ with the folder."""
+    (only,) = parts(root, tmp_path, "multinode", OPTIONS, limit="compute1").values()
+    assert [item["path"] for item in only["files"]] == [item["path"] for item in lab["compute1"]["files"]]
+    assert only["units"] == lab["compute1"]["units"]
+    assert only["packages"] == lab["compute1"]["packages"]
+
+
+def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
+    """Ansible takes it for unreachable, which drops it from all later plays and shows in the exit code."""
+    options = {**OPTIONS, "cairn_left_out": {"compute2": "no route to host"}}
+    found = parts(root, tmp_path, "multinode", options, status=4)
+    assert set(found) == set(lab) - {"compute2"}
+    (step,) = found["controller1"]["registration"]["steps"][0]["steps"]
+    assert "compute2" not in step["run"]
+    assert "compute1" in step["run"]
+
+
+def test_the_hosts_keep_by_what_they_know_the_cloud(lab):
+    for part in lab.values():
+        kept = json.loads(file(part, "/etc/cairn/cloud.json"))
+        assert kept["names"] == sorted(part["secrets"])
+        assert not [value for value in part["secrets"].values() if value in kept["identity"]]
+    assert len({file(part, "/etc/cairn/cloud.json") for part in lab.values()}) == 1
+
+
+def test_wrong_options_are_named_all_at_once(root, tmp_path):
+    layers = {
+        "cloud_config": {
+            "nova": {
+                "nova.conf": {"DEFAULT": {"shutdown_timout": 1}, "libvrt": {"virt_type": "qemu"}},
+                "nova-compute.conf": {"libvirt": {"num_pcie_ports": 99}},
+            },
+            "glance": {"glance-apo.conf": {"DEFAULT": {"debug": True}}},
+        },
+        "cloud_config_site": {"neutron": {"neutron.conf": {"DEFAULT": {"global_physnet_mtu": "{{ 'big' }}"}}}},
+        "cloud_known_options": ["nova/nova.conf/site/*"],
+        "cloud_config_vouched": {"nova": {"nova.conf": {"site": {"own": 1}}}},
+    }
+    with pytest.raises(AssertionError) as said:
+        parts(root, tmp_path, "lab_aio", layers)
+    for sentence in (
+        "cloud_config: nova nova.conf [DEFAULT] shutdown_timout: no such option; did you mean shutdown_timeout?",
+        "cloud_config: nova nova.conf [libvrt]: no such section; did you mean [libvirt]?",
+        "cloud_config: nova nova-compute.conf [libvirt] num_pcie_ports: '99' is not an integer from 0 to 28",
+        "cloud_config: glance glance-apo.conf: no such file; did you mean glance-api.conf?",
+        "cloud_config_site: neutron neutron.conf [DEFAULT] global_physnet_mtu: 'big' is not an integer",
+    ):
+        assert sentence in str(said.value)
+    assert "[site]" not in str(said.value)
+
+
+@pytest.mark.parametrize(("size", "state"), [(0, "stopped"), ("2", "started")])
+def test_images_are_kept_at_hand_where_asked(root, tmp_path, size, state):
+    """A number that comes by -e is a text."""
+    (part,) = parts(root, tmp_path, "aio", {"cloud_image_cache": size}).values()
+    conf = file(part, "/etc/glance/glance-api.conf")
+    assert ("image_cache_max_size = 2147483648\n" in conf) == (state == "started")
+    assert f"flavor = keystone{'+cachemanagement' if state == 'started' else ''}\n" in conf
+    (timer,) = [unit for unit in part["units"]["service"] if unit["name"] == "glance-cache-pruner.timer"]
+    assert timer["state"] == state
+
+
+def test_no_secret_in_a_fact_cache(root, tmp_path, monkeypatch):
+    """A cache of facts is a file that others may read: nothing of a host's part gets there, and no secret."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("ANSIBLE_CACHE_PLUGIN", "jsonfile")
+    monkeypatch.setenv("ANSIBLE_CACHE_PLUGIN_CONNECTION", str(cache))
+    (part,) = parts(root, tmp_path, "lab_aio").values()
+    texts = [path.read_text() for path in cache.rglob("*") if path.is_file()]
+    assert [name for text in texts for name, value in part["secrets"].items() if value in text] == []
+
+
+class TestFirewall:
+    """Each host's table of rules is made of what the definitions say that they listen on."""
+
+    def test_a_definition_opens_its_ports(self, lab):
+        rules = file(lab["controller1"], "/etc/cairn/firewall.nft")
+        assert "    udp dport 53 jump public\n" in rules
+        assert "    ip saddr 192.0.2.0/24 udp dport 53 accept\n" in rules
+        assert "    tcp dport 9999 jump public\n" in rules
+        assert not [port for port in ("5555", "9998", "9997") if port in rules]
+        rules = file(lab["compute1"], "/etc/cairn/firewall.nft")
+        assert "    iifname eth1 ip saddr @nodes tcp dport 5555-5559 accept\n" in rules
+        assert not [port for port in ("dport 53 ", "9999") if port in rules]
+
+    def test_each_node_opens_what_it_runs(self, lab):
+        controller = file(lab["controller1"], "/etc/cairn/firewall.nft")
+        compute = file(lab["compute1"], "/etc/cairn/firewall.nft")
+        assert "ip saddr @nodes tcp dport 5672 accept" in controller
+        assert "ip saddr @controllers tcp dport 3306 accept" in controller
+        assert "ip saddr @nodes tcp dport 3306" not in controller
+        assert "ip saddr @controllers tcp dport 5900-6923 accept" in compute
+        assert "udp dport 4789 accept" in compute
+        assert "4789" not in controller
+        for rules in (controller, compute):
+            assert "    tcp dport 22 jump public\n" in rules
+            assert "    udp sport 67 udp dport 68 accept\n" in rules
+            assert "15672" not in rules

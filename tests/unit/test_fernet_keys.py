@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Key repositories in a scratch directory."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import os
+import pwd
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import fernet_keys
+from told import in_words
+
+KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(2)]
+
+
+@pytest.fixture
+def repository(tmp_path):
+    owner, group = pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0]
+    return {"path": str(tmp_path / "fernet-keys"), "keys": KEYS, "owner": owner, "group": group}
+
+
+def settle(repository):
+    changes = fernet_keys.plan(repository)
+    for change in changes:
+        change.make()
+    return in_words(changes)
+
+
+def mode(path):
+    return f"{os.stat(path).st_mode & 0o7777:o}"
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_made_whole_and_then_left_alone(repository, tmp_path, empty):
+    if empty:
+        (tmp_path / "fernet-keys").mkdir()
+    assert settle(repository) == [f"create key repository {repository['path']}"]
+    path = tmp_path / "fernet-keys"
+    assert [(path / name).read_text() for name in ("0", "1")] == KEYS
+    assert [mode(path), mode(path / "0"), mode(path / "1")] == ["700", "600", "600"]
+    assert os.listdir(tmp_path) == ["fernet-keys"]
+    assert settle({**repository, "keys": KEYS[::-1]}) == []
+    assert (path / "0").read_text() == KEYS[0]
+
+
+def test_rotated_keys_stay_but_modes_are_repaired(repository, tmp_path):
+    settle(repository)
+    path = tmp_path / "fernet-keys"
+    (path / "1").rename(path / "7")
+    (path / "7").chmod(0o644)
+    path.chmod(0o755)
+    change = fernet_keys.plan(repository)[0]
+    assert set(change.after) == {str(path), str(path / "7")}
+    assert settle(repository) == [f"repair key repository {repository['path']}: mode and owner"]
+    assert sorted(os.listdir(path)) == ["0", "7"]
+    assert settle(repository) == []
+
+
+def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):
+    changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
+    assert in_words(changes) == [f"create key repository {repository['path']}"]
+    with pytest.raises(Failed, match="the user nobody-here doesn't exist"):
+        changes[0].make()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([], "no keys"),
+        ([KEYS[0]] * 2, "given twice"),
+        (["short"], "key 0 is not"),
+        ([KEYS[0], "é" * 44], "key 1 is not"),
+    ],
+)
+def test_bad_keys_are_refused_without_showing_them(keys, words):
+    with pytest.raises(Failed, match=words) as error:
+        fernet_keys.check_keys({"path": "/x", "keys": keys})
+    assert not any(key in str(error.value) for key in keys)
+
+
+def test_no_key_is_shown(repository):
+    assert KEYS[0] not in str(fernet_keys.plan(repository)[0].after)

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Two of Cairn's modules never change a host at the same time, though the run of one was killed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+
+HOLDS = """
+import sys, time
+sys.path[:0] = {path!r}
+from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+host_lock.LOCK = {lock!r}
+host_lock.os.geteuid = lambda: 0
+class Module:
+    check_mode, _name = False, "cairn.openstack.units"
+host_lock.acquire(Module)
+print("holds", flush=True)
+time.sleep({seconds})
+"""
+
+
+class Module:
+    """As much of an AnsibleModule as is asked for."""
+
+    check_mode, _name = False, "cairn.openstack.config_files"
+
+    def fail_json(self, msg):
+        raise SystemExit(msg)
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(host_lock, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(host_lock.os, "geteuid", lambda: 0)
+    return host_lock.LOCK
+
+
+@pytest.fixture
+def other(lock):
+    """Start a process that holds the lock for some seconds."""
+    started = []
+
+    def start(seconds):
+        code = HOLDS.format(path=sys.path, lock=lock, seconds=seconds)
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "holds\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_second_waits_for_the_first(other):
+    other(1)
+    began = time.monotonic()
+    host_lock.acquire(Module())
+    assert time.monotonic() - began > 0.5
+
+
+def test_a_dead_one_holds_nothing(other):
+    other(60).kill()
+    began = time.monotonic()
+    host_lock.acquire(Module())
+    assert time.monotonic() - began < 5
+
+
+def test_one_that_never_ends_is_named(other, monkeypatch):
+    process = other(60)
+    monkeypatch.setattr(host_lock, "SECONDS", 0.3)
+    with pytest.raises(SystemExit, match=rf"cairn.openstack.units, process {process.pid}"):
+        host_lock.acquire(Module())
+
+
+def test_a_plan_waits_for_nobody(other, monkeypatch):
+    other(60)
+    monkeypatch.setattr(Module, "check_mode", True)
+    host_lock.acquire(Module())
+
+
+def test_every_module_that_changes_a_host_takes_its_turn(root):
+    """Of the life cycle: what runs on the operator's machine is an action plugin, whose module has no code."""
+    away = {"guest_image", "lab", "verify"}
+    roles = [path for path in (root / "roles").glob("*/tasks/*.yml") if path.parts[-3] not in away]
+    used = {name for path in roles for name in re.findall(r"cairn\.openstack\.(\w+):\n", path.read_text())}
+    texts = {name: (root / f"plugins/modules/{name}.py").read_text() for name in used}
+    careless = {name for name, text in texts.items() if "def main" in text and "host_lock.acquire(module)" not in text}
+    assert careless == {"host_probe", "service_health"}  # they only look

@@ -1,0 +1,252 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is due, and that whatever can't be told is."""
+
+from __future__ import annotations
+
+import grp
+import importlib
+import json
+import os
+import pwd
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed, Unreachable
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import (
+    databases,
+    db_sync,
+    fernet_keys,
+    identity,
+    interrupted_sync,
+    mariadb,
+    rabbitmq_users,
+)
+from ansible_collections.cairn.openstack.plugins.module_utils.host import bridge_setup, ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.overview import pending
+from test_identity import WANTED, Cloud
+from test_identity import settle as settle_identity
+
+CHANGE = Change("file", "create", "anything", {}, {}, lambda: None)
+STEP = {"run": "nova-manage db sync", "user": "nova", "unless": {"database": "nova", "query": "SELECT 1"}}
+SCHEMAS = {"schemas": [{"name": "nova", "steps": [STEP]}]}
+
+
+class Database:
+    """A server that holds Nova's database with its user, or nothing."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def rows(self, statement, _values=()):
+        if "mysql." not in statement and "schemata" not in statement and not self.whole:
+            raise mariadb.Missing(statement)
+        if not self.whole:
+            return []
+        stored = {"plugin": databases.PLUGIN, "authentication_string": databases.native_hash("hunter22")}
+        return [{"n": "nova", "User": "nova", "Host": "%", "Db": "nova", "All_priv": "Y", "Priv": json.dumps(stored)}]
+
+
+class Broker:
+    """RabbitMQ's API with Nova's user, or as its package leaves it, or nobody there."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def wait(self, _path, _seconds):
+        pass
+
+    def get(self, path):
+        if self.state == "away":
+            raise Unreachable("refused")
+        if self.state == "bare":
+            return {"users": [], "vhosts": [{"name": "/"}], "permissions": []}[path.split("/")[-1].split("?")[0]]
+        return {
+            "users": [stored("cairn", "administrator"), stored("nova")],
+            "vhosts": [{"name": "/"}, {"name": "nova", "default_queue_type": "quorum"}],
+            "permissions": [allowed("cairn", "/"), allowed("nova", "nova")],
+        }[path.split("/")[-1].split("?")[0]]
+
+
+def stored(name, *tags):
+    digest = rabbitmq_users.salted_hash("hunter22", b"1234")
+    return {"name": name, "tags": list(tags), "password_hash": digest, "hashing_algorithm": rabbitmq_users.HASHING}
+
+
+def allowed(user, vhost):
+    return {"user": user, "vhost": vhost, **rabbitmq_users.EVERYTHING}
+
+
+def on_a_server(state, patch, tmp_path):
+    """MariaDB is in that state."""
+
+    def reach(*_arguments):
+        if state == "refused":
+            raise Failed("MariaDB refuses root")
+        return None if state == "away" else Database(state == "whole")
+
+    # A server that is away is presumed to hold what is on its disk.
+    (tmp_path / "nova").mkdir()
+    patch(mariadb, "DATADIR", str(tmp_path))
+    patch(databases, "reach", reach)
+    patch(db_sync, "reach", reach)
+
+
+def for_databases(state, patch, tmp_path):
+    on_a_server(state, patch, tmp_path)
+    return {"databases": [{"name": "nova", "user": "nova", "password": "hunter22"}]}
+
+
+def for_db_sync(state, patch, tmp_path):
+    on_a_server(state, patch, tmp_path)
+    patch(interrupted_sync, "FOLDER", str(tmp_path / "marks"))
+    return SCHEMAS
+
+
+def for_message_users(state, patch, tmp_path):
+    def definitions():
+        raise Unreachable("no rabbitmqctl")
+
+    patch(rabbitmq_users, "Api", lambda *_arguments, **_more: Broker(state))
+    patch(rabbitmq_users, "_definitions", definitions)
+    patch(rabbitmq_users, "DATADIR", str(tmp_path))
+    admin, nova = ({"name": name, "password": "hunter22"} for name in ("cairn", "nova"))
+    # Neither module lets a user be both wanted and removed.
+    return {"admin": admin, "users": [{**nova, "vhost": "nova"}], "remove": ["nova" if state == "refused" else "guest"]}
+
+
+def for_identity(state, patch, tmp_path):
+    class Stored:
+        """The hashes that Keystone's database has."""
+
+        def __init__(self, _socket):
+            pass
+
+        def rows(self, _statement):
+            return [
+                {"domain": one.get("domain", "Default"), "name": one["name"], "stored": "x"} for one in WANTED["users"]
+            ]
+
+    def refuse():
+        raise Unreachable("refused")
+
+    patch(identity, "Server", Stored)
+    patch(identity, "MEMORY", str(tmp_path / "identity.json"))
+    patch(identity, "holds_catalog", lambda: state == "away")
+    keystone = Cloud(admin=state != "refused")
+    if state in ("whole", "away"):
+        settle_identity(keystone)
+    if state == "away":
+        keystone.enter = refuse
+    patch(identity, "Keystone", lambda _auth: keystone)
+    return {**WANTED, "bootstrap": state != "refused"}
+
+
+def for_keystone_keys(state, _patch, tmp_path):
+    owner, group = pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0]
+    keys = [] if state == "refused" else ["MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA="]
+    repository = {"path": str(tmp_path / "keys"), "keys": keys, "owner": owner, "group": group}
+    if state == "whole":
+        fernet_keys.create(repository)
+    return {"repositories": [repository]}
+
+
+def for_ovs_bridges(state, patch, tmp_path):
+    fault = "ovs-vsctl: connection refused" if state == "away" else ""
+    patch(bridge_setup, "read_host", lambda *_arguments: {"links": {}, "bridges": {}, "fault": fault})
+    patch(bridge_setup, "read_json", lambda _path: None)
+    patch(ovs_bridges, "files", lambda _record: {})
+    patch(ovs_bridges, "unit_state", lambda: {"UnitFileState": "", "ActiveState": "inactive"})
+    patch(ovs_bridges, "TRIAL", str(tmp_path / "trial"))
+    if state == "refused":
+        (tmp_path / "trial").touch()
+    # A host without bridges is whole if none are wanted.
+    return {"bridges": [] if state == "whole" else [{"name": "br-ex"}]}
+
+
+HOSTS = {
+    "databases": for_databases,
+    "identity": for_identity,
+    "fernet_keys": for_keystone_keys,
+    "rabbitmq_users": for_message_users,
+    "ovs_bridges": for_ovs_bridges,
+    "db_sync": for_db_sync,
+}
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """Make this machine look to a module like a host in a state; return the module's options.
+
+    The states: `whole`, where all is as it should be; `bare`; `away`, where nobody answers; `refused`, an error.
+    """
+    return lambda module, state: HOSTS[module](state, monkeypatch.setattr, tmp_path)
+
+
+def asked(module, options):
+    return pending.pending({"x": {"module": module, "options": options}})["x"]
+
+
+def test_every_module_has_its_host():
+    assert sorted(HOSTS) == sorted(pending.STEPS)
+
+
+STATES = ("whole", "bare", "away", "refused")
+
+
+@pytest.mark.parametrize(
+    ("module", "state"),
+    # Files are never away.
+    [(module, state) for module in HOSTS for state in STATES if (module, state) != ("fernet_keys", "away")],
+)
+def test_due_is_what_the_module_would_change_or_cannot_tell(here, run_module, module, state):
+    """Both look at the same host, the module in check mode."""
+    options = here(module, state)
+    is_due = asked(module, options)
+    code = importlib.import_module(f"ansible_collections.cairn.openstack.plugins.modules.{module}")
+    result = run_module(code, options, check=True)
+    assert is_due is (state != "whole")
+    assert bool(result.get("failed")) is (state == "refused")
+    if state in ("whole", "bare"):
+        assert result["changed"] is is_due
+
+
+def test_a_password_that_has_to_be_tried_is_due(here, monkeypatch):
+    options = here("identity", "whole")
+    assert asked("identity", options) is False
+    monkeypatch.setattr(identity, "proven", lambda _users: set())
+    assert asked("identity", options) is True
+
+
+def test_a_mark_that_a_killed_run_left_is_due(here, tmp_path):
+    options = here("db_sync", "whole")
+    assert asked("db_sync", options) is False
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "nova").touch()
+    assert asked("db_sync", options) is True
+    assert (tmp_path / "marks" / "nova").exists()
+
+
+def test_keys_are_not_made(here, tmp_path):
+    assert asked("fernet_keys", here("fernet_keys", "bare")) is True
+    assert not (tmp_path / "keys").exists()
+
+
+def test_the_same_module_twice(monkeypatch):
+    answers = {"nova": ([], [], True), "cells": ([CHANGE], [], True)}
+    monkeypatch.setattr(db_sync, "compute", lambda options, _check: answers[options["schemas"][0]["name"]])
+    options = {name: {"schemas": [{"name": name, "steps": [STEP]}]} for name in answers}
+    assert pending.pending({name: {"module": "db_sync", "options": options[name]} for name in answers}) == {
+        "nova": False,
+        "cells": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        ({"module": "nonsense", "options": {}}, "there is no module 'nonsense' here, only databases,"),
+        ({"module": "databases", "options": {"database": []}}, "missing required arguments: databases"),
+    ],
+)
+def test_what_nobody_could_compare_is_refused(one, words):
+    with pytest.raises(Failed, match=words):
+        pending.pending({"one": one})
