@@ -54,12 +54,12 @@ class ActionModule(ActionBase):
             "bind": cloud["bind"],
             "bridges": {"datapath": cloud["datapath"], "bridges": cloud["bridges"]},
             "packages": [],
-            "early": [],
+            "before_packages": [],
             "operator": [],
             "files": [],
             "units": {tier: [] for tier in definitions.TIERS},
             "removed": {tier: [] for tier in definitions.TIERS},
-            "data": [],
+            "purge_paths": [],
             "databases": [],
             "rabbitmq_users": {"admin": {"name": "cairn", "password": cloud["secrets"]["message_admin"]}, "users": []},
             "db_sync": [],
@@ -88,14 +88,14 @@ class ActionModule(ActionBase):
                 faults += self.options(desired, page, host_files, layers)
                 desired["packages"] += [p for group in groups for p in page["packages"].get(group, [])]
                 for file in host_files:
-                    desired["early" if file["early"] else "files"].append(file)
+                    desired["before_packages" if file["before_packages"] else "files"].append(file)
                 for unit in units:
                     desired["units"][unit["tier"]].append(unit)
             else:
-                desired["files"] += [{**file, "state": "absent"} for file in host_files if not file["keep"]]
-                desired["data"] += page["data"]
+                desired["files"] += [{**file, "state": "absent"} for file in host_files if not file["host_owned"]]
+                desired["purge_paths"] += page["purge_paths"]
                 for unit in units:
-                    if not unit["keep"]:
+                    if not unit["host_owned"]:
                         desired["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
             if present and page["registration"]:
                 desired["registration"]["steps"] += definitions.steps(page, page["registration"]["steps"], cloud)
@@ -111,8 +111,19 @@ class ActionModule(ActionBase):
         desired["packages"] = sorted(set(desired["packages"]))
         desired["premature_units"] = self.premature_units(desired["units"])
         desired["steps"] = self.asked(desired, controller)
-        for list_name in ("early", "files", "operator"):
-            keys = ("path", "content", "mode", "owner", "group", "state", "block", "drop", "secret", "options_of")
+        for list_name in ("before_packages", "files", "operator"):
+            keys = (
+                "path",
+                "content",
+                "mode",
+                "owner",
+                "group",
+                "state",
+                "managed_block",
+                "comment_out",
+                "secret",
+                "options_of",
+            )
             desired[list_name] = [{key: file[key] for key in keys if key in file} for file in desired[list_name]]
         for tiers in (desired["units"], desired["removed"]):
             for tier, found in tiers.items():
@@ -204,7 +215,7 @@ class ActionModule(ActionBase):
 
     def unit(self, unit):
         """Return *unit* as the module ``units`` takes it."""
-        return {key: value for key, value in unit.items() if key not in ("tier", "page", "keep")}
+        return {key: value for key, value in unit.items() if key not in ("tier", "page", "host_owned")}
 
     def controller_steps(self, desired, name, page, cloud, logs):
         """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health.
@@ -249,7 +260,7 @@ class ActionModule(ActionBase):
         desired["identity"]["roles"] += page["identity"].get("new_roles", [])
         if state == "absent":
             return
-        desired["db_sync"] += definitions.steps(page, page["schema"], cloud)
+        desired["db_sync"] += definitions.steps(page, page["db_sync"], cloud)
         desired["after_start"] += definitions.steps(page, page["after_start"], cloud)
         desired["keys"] += page["keys"]
         desired["checks"] += definitions.checks(page, cloud, logs)

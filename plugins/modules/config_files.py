@@ -46,12 +46,13 @@ options:
         type: str
         choices: [present, absent]
         default: present
-      block:
+      managed_block:
         description: Keep what the host's owner wrote and manage only a marked block.
         type: bool
         default: false
-      drop:
-        description: With O(files[].block), a regular expression; lines outside the block that match it become comments.
+      comment_out:
+        description:
+          - With O(files[].managed_block), a regular expression; lines outside the block that match it become comments.
         type: str
       secret:
         description: Never show the content, not even masked.
@@ -138,8 +139,8 @@ FILE = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "block": {"type": "bool", "default": False},
-    "drop": {"type": "str"},
+    "managed_block": {"type": "bool", "default": False},
+    "comment_out": {"type": "str"},
     "secret": {"type": "bool", "default": False},
     "options_of": {
         "type": "dict",

@@ -30,7 +30,7 @@ options:
       enabled:
         description: Whether it starts at boot; left alone when not given.
         type: bool
-      reads:
+      watches:
         description: The files (or folders, or patterns) that it reads when it starts.
         type: list
         elements: str
@@ -40,7 +40,7 @@ options:
         type: list
         elements: str
         default: []
-      effects:
+      state_commands:
         description:
           - Commands that print what the unit has set up, in the kernel for example. When one prints something else than
             after the unit's start, the unit is stale.
@@ -62,7 +62,7 @@ options:
         type: list
         elements: str
         default: []
-      at_once:
+      restart_anytime:
         description: Nothing waits for the unit and nothing is lost by it, so that it need not wait for O(restart).
         type: bool
         default: false
@@ -126,7 +126,7 @@ EXAMPLES = r"""
     units:
       - name: glance-api.service
         enabled: true
-        reads: [/etc/glance/glance-api.conf]
+        watches: [/etc/glance/glance-api.conf]
         packages: [glance-api]
     restart: true
 """
@@ -164,13 +164,13 @@ UNIT = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
     "enabled": {"type": "bool"},
-    "reads": {"type": "list", "elements": "str", "default": []},
+    "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
-    "effects": {"type": "list", "elements": "str", "default": []},
+    "state_commands": {"type": "list", "elements": "str", "default": []},
     "account": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
-    "at_once": {"type": "bool", "default": False},
+    "restart_anytime": {"type": "bool", "default": False},
     "restart_when": {"type": "list", "elements": "str", "default": []},
     "restart_with": {"type": "str"},
     "log": {"type": "path"},
@@ -182,7 +182,7 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
     # A socket can't start while its service runs without it.
     services = {unit.waits_for.removesuffix(".service") for unit in units}
     blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
-    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.at_once)]
+    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.restart_anytime)]
     due = [
         ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
         ("disable", [unit for unit in units if unit.disable]),

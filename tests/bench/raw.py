@@ -36,7 +36,7 @@ def run(*command: str, text: str | None = None, user: str | None = None) -> None
 
 def packages(part: dict) -> None:
     """Install everything in one transaction, with services kept from starting."""
-    files(part["early"])
+    files(part["before_packages"])
     POLICY.write_text("#!/bin/sh\nexit 101\n")
     POLICY.chmod(0o755)
     run("apt-get", "update", "-q")
@@ -52,8 +52,8 @@ def files(wanted: list[dict]) -> None:
             path.unlink(missing_ok=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        old = path.read_text().splitlines(keepends=True) if file["block"] else []
-        kept = [line for line in old if not (file["drop"] and re.search(file["drop"], line))]
+        old = path.read_text().splitlines(keepends=True) if file["managed_block"] else []
+        kept = [line for line in old if not (file["comment_out"] and re.search(file["comment_out"], line))]
         path.write_text("".join(kept) + file["content"])
         path.chmod(int(file["mode"], 8))
         shutil.chown(path, file["owner"], file["group"])

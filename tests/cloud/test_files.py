@@ -10,7 +10,7 @@ DAEMONS_MAY_OWN = {"/var/lib/rabbitmq/.erlang.cookie"}
 
 def wanted(part):
     """Return the files that the host's part wants to be there, by path."""
-    files = part["cairn"]["early"] + part["cairn"]["files"]
+    files = part["cairn"]["before_packages"] + part["cairn"]["files"]
     return {file["path"]: file for file in files if file.get("state", "present") == "present"}
 
 
@@ -55,8 +55,8 @@ def test_files_with_secrets_are_not_for_everybody(machine, part):
 
 def test_files_that_should_not_be_there(machine, part):
     """What the host's part wants to be gone is gone."""
-    files = part["cairn"]["early"] + part["cairn"]["files"]
-    gone = [file["path"] for file in files if file.get("state") == "absent" and not file.get("block")]
+    files = part["cairn"]["before_packages"] + part["cairn"]["files"]
+    gone = [file["path"] for file in files if file.get("state") == "absent" and not file.get("managed_block")]
     assert [path for path in gone if machine.file(path).exists] == []
 
 

@@ -143,11 +143,11 @@ def test_a_file_that_cannot_be_replaced_is_rewritten(write, tmp_path, monkeypatc
 
 def test_bytes_that_are_no_text_survive(write, tmp_path):
     (tmp_path / "hosts").write_bytes(b"1.2.3.4 caf\xe9\n")
-    write({"path": "hosts", "content": "5.6.7.8 b", "block": True})
+    write({"path": "hosts", "content": "5.6.7.8 b", "managed_block": True})
     assert (tmp_path / "hosts").read_bytes().startswith(b"1.2.3.4 caf\xe9\n")
 
 
-BLOCK = {"path": "hosts", "content": "192.0.2.1 a\n", "block": True, "drop": r"^127\.0\.1\.1\s"}
+BLOCK = {"path": "hosts", "content": "192.0.2.1 a\n", "managed_block": True, "comment_out": r"^127\.0\.1\.1\s"}
 
 
 def test_a_block_keeps_what_the_owner_wrote(write, tmp_path):

@@ -85,7 +85,7 @@ class TestPages:
             unit["name"]
             for name, page in pages.items()
             for unit in page.get("units", [])
-            if name not in small and not unit.get("keep") and "." not in unit["name"] and "memory" not in unit
+            if name not in small and not unit.get("host_owned") and "." not in unit["name"] and "memory" not in unit
             if unit.get("state") != "stopped"
         ]
         assert bare == ["libvirt-guests"]
@@ -93,10 +93,10 @@ class TestPages:
     def test_no_two_services_on_one_port_of_the_front(self, pages):
         for scheme in ("http", "https"):
             ports = [
-                api.get("front_port", {}).get(scheme, api["port"])
+                api.get("frontend_port", {}).get(scheme, api["port"])
                 for page in pages.values()
                 for api in page.get("apis", [])
-                if api.get("front", True)
+                if api.get("load_balanced", True)
             ]
             assert sorted(set(ports)) == sorted(ports)
 

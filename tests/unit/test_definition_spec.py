@@ -13,7 +13,7 @@ PAGE = {
     "description": "Light service",
     "packages": {"controller": ["lamp-api"]},
     "databases": [{"name": "lamp"}],
-    "schema": [{"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}],
+    "db_sync": [{"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}],
     "identity": {"services": [{"type": "light"}]},
     "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
     "units": [{"name": "lamp-api"}],
@@ -49,7 +49,12 @@ def test_a_right_page():
         (["packages", "controler"], [], "catalog_lamp.packages: unknown key 'controler'", "Did you mean 'controller'?"),
         (["packages", "controller"], "lamp", "catalog_lamp.packages.controller: 'lamp'", "a list"),
         (["ports"], {"controller": [80]}, "catalog_lamp.ports: a dictionary of 1", "a list"),
-        (["units", 0, "nodes"], ["computes"], "catalog_lamp.units[0].nodes[0]: 'computes'", "Did you mean 'compute'?"),
+        (
+            ["units", 0, "groups"],
+            ["computes"],
+            "catalog_lamp.units[0].groups[0]: 'computes'",
+            "Did you mean 'compute'?",
+        ),
         (["units", 0, "memory"], "1G", "catalog_lamp.units[0].memory: '1G'", "an integer"),
         (["tier"], "services", "catalog_lamp.tier: 'services'", "one of infrastructure, identity, service"),
         (
@@ -72,8 +77,8 @@ def test_a_right_page():
             "catalog_lamp.identity.services: the page's apis lack 'x'",
             "lamp-api",
         ),
-        (["schema"], [], "catalog_lamp.databases: no schema step for 'lamp'", "database: lamp"),
-        (["schema", 0, "unless"], {"query": "x"}, "catalog_lamp.schema[0].unless: 'database' is missing", "Add it"),
+        (["db_sync"], [], "catalog_lamp.databases: no db_sync step for 'lamp'", "database: lamp"),
+        (["db_sync", 0, "unless"], {"query": "x"}, "catalog_lamp.db_sync[0].unless: 'database' is missing", "Add it"),
     ],
 )
 def test_a_fault(path, value, said, advice):
@@ -111,7 +116,7 @@ def test_a_template_stands_for_anything(key):
 
 
 def test_no_page_key_is_unknown_to_the_engine():
-    assert set(SPEC) == {*definitions.DEFAULTS, "name", "user", "data", "description"}
+    assert set(SPEC) == {*definitions.DEFAULTS, "name", "user", "purge_paths", "description"}
 
 
 def test_two_apis_on_one_port():

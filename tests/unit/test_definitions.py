@@ -38,7 +38,7 @@ LAMP = {
     "messaging": True,
     "identity": {"services": [{"type": "light", "path": "/v1"}]},
     "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
-    "units": [{"name": "lamp-api"}, {"name": "lamp-agent", "nodes": ["compute"]}],
+    "units": [{"name": "lamp-api"}, {"name": "lamp-agent", "groups": ["compute"]}],
     "files": {"lamp.conf": {"databases": {"database": "lamp"}, "messaging": True, "auth": ["keystone_authtoken"]}},
     "config": {"lamp.conf": {"DEFAULT": {"debug": False, "color": "red"}}},
 }
@@ -160,10 +160,10 @@ def test_units_read_their_files_and_their_nodes_packages(lamp):
     lamp["config"]["agent.conf"] = {"DEFAULT": {"a": 1}}
     (agent,) = definitions.units(lamp, {"compute"}, files(lamp, "compute"))
     assert agent["name"] == "lamp-agent"
-    assert agent["reads"] == ["/etc/lamp/agent.conf", "/etc/lamp/lamp.conf"]
+    assert agent["watches"] == ["/etc/lamp/agent.conf", "/etc/lamp/lamp.conf"]
     assert agent["packages"] == ["lamp-agent"]
     (api,) = definitions.units(lamp, {"controller"}, files(lamp, "controller"))
-    assert (api["name"], api["reads"]) == ("lamp-api", ["/etc/lamp/lamp.conf"])
+    assert (api["name"], api["watches"]) == ("lamp-api", ["/etc/lamp/lamp.conf"])
 
 
 def test_a_wsgi_service_gets_its_files(lamp):
@@ -219,13 +219,13 @@ def test_a_page_without_account():
 def test_apis_of_absent_pages_are_left_out(lamp):
     other = {**lamp, "state": "absent"}
     found = definitions.apis({"lamp": lamp, "other": other}, "https")
-    assert [(api["page"], api["front_port"]) for api in found] == [("lamp", 9999)]
+    assert [(api["page"], api["frontend_port"]) for api in found] == [("lamp", 9999)]
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
 def test_an_api_may_have_another_port_in_front(lamp, scheme, port):
-    lamp["apis"][0] = {**lamp["apis"][0], "front_port": {"https": 443, "http": 80}}
-    assert definitions.apis({"lamp": lamp}, scheme)[0]["front_port"] == port
+    lamp["apis"][0] = {**lamp["apis"][0], "frontend_port": {"https": 443, "http": 80}}
+    assert definitions.apis({"lamp": lamp}, scheme)[0]["frontend_port"] == port
 
 
 def test_a_users_page_replaces_a_shipped_one():
@@ -242,8 +242,8 @@ def test_a_page_does_not_share_its_defaults():
 
 def test_schema_steps_run_as_the_pages_user(lamp):
     step = {"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}
-    page = {**lamp, "schema": [step]}
-    assert definitions.steps(page, page["schema"], {}) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
+    page = {**lamp, "db_sync": [step]}
+    assert definitions.steps(page, page["db_sync"], {}) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
     assert definitions.steps(page, [], {}) == []
 
 

@@ -21,7 +21,7 @@ LAMP = {
     "description": "Light service",
     "packages": {"controller": ["lamp-api"]},
     "databases": [{"name": "lamp"}],
-    "schema": [{"run": "lamp-manage sync", "unless": {"database": "lamp", "query": "SHOW TABLES"}}],
+    "db_sync": [{"run": "lamp-manage sync", "unless": {"database": "lamp", "query": "SHOW TABLES"}}],
     "identity": {"services": [{"type": "light"}]},
     "apis": [{"name": "lamp-api", "port": 9999, "health": "/"}],
     "ports": [
@@ -194,13 +194,13 @@ class TestShipped:
 
     def test_no_template_is_left(self, shipped):
         for part in shipped.values():
-            for item in part["files"] + part["early"]:
+            for item in part["files"] + part["before_packages"]:
                 assert "{{" not in item["content"], item["path"]
                 assert "{%" not in item["content"], item["path"]
 
     def test_no_path_twice(self, shipped):
         for part in shipped.values():
-            paths = [item["path"] for item in part["files"] + part["early"]]
+            paths = [item["path"] for item in part["files"] + part["before_packages"]]
             assert sorted(set(paths)) == sorted(paths)
 
     def test_no_unit_twice(self, shipped):
@@ -214,16 +214,16 @@ class TestShipped:
 
     def test_units_read_only_what_is_written_or_shipped(self, shipped):
         for part in shipped.values():
-            written = {item["path"] for item in part["files"] + part["early"]}
+            written = {item["path"] for item in part["files"] + part["before_packages"]}
             for tier in part["units"].values():
                 for unit in tier:
-                    stray = [path for path in unit["reads"] if path.startswith("/etc/") and path not in written]
+                    stray = [path for path in unit["watches"] if path.startswith("/etc/") and path not in written]
                     assert stray == [], unit["name"]
 
     def test_secrets_stay_where_they_belong(self, shipped):
         """No file that others may read holds one; only controllers, and cinder-volume, hold those of databases."""
         for part in shipped.values():
-            for item in part["files"] + part["early"]:
+            for item in part["files"] + part["before_packages"]:
                 held = [name for name, value in part["secrets"].items() if value in item["content"]]
                 if int(item["mode"], 8) & 0o004:
                     assert held == [], item["path"]
@@ -296,8 +296,8 @@ class TestStored:
 
     def test_objects_have_a_gateway_on_controllers(self, found):
         (unit,) = [one for one in found["aio1"]["units"]["service"] if one["name"] == "ceph-radosgw@rgw.aio1"]
-        assert "/etc/cairn/ca.crt" in unit["reads"]
-        assert "/etc/ceph/ceph.conf" not in unit["reads"]
+        assert "/etc/cairn/ca.crt" in unit["watches"]
+        assert "/etc/ceph/ceph.conf" not in unit["watches"]
         assert not [name for name in names(found["storage1"]) if "radosgw" in name]
         conf = file(found["aio1"], "/etc/ceph/radosgw.conf")
         assert "mon_host = 192.0.2.15\n" in conf
@@ -409,7 +409,7 @@ class TestSwift:
     def test_a_disk_that_is_not_mounted_is_noticed(self, objects):
         def noticed(host):
             (unit,) = [one for one in objects[host]["units"]["infrastructure"] if one["name"] == "swift-devices"]
-            return unit["effects"]
+            return unit["state_commands"]
 
         assert noticed("storage1") == ["findmnt --noheadings --output TARGET --mountpoint /srv/node/sdb"]
         assert noticed("storage3") == ["stat --format=%F /srv/node/d1"]
@@ -426,12 +426,12 @@ class TestSwift:
     def test_no_unit_reads_rings(self, objects):
         for part in objects.values():
             for unit in [unit for tier in part["units"].values() for unit in tier]:
-                assert not [path for path in unit["reads"] if path.endswith((".ring.gz", ".builder"))]
+                assert not [path for path in unit["watches"] if path.endswith((".ring.gz", ".builder"))]
 
     def test_who_reads_the_policies(self, objects):
         """Swift's own units, but for those that do not run; not rsync, the log, or the devices."""
         units = [unit for tier in objects["storage1"]["units"].values() for unit in tier]
-        readers = {unit["name"] for unit in units if "/etc/swift/swift.conf" in unit["reads"]}
+        readers = {unit["name"] for unit in units if "/etc/swift/swift.conf" in unit["watches"]}
         idle = {unit["name"] for unit in units if unit["state"] == "stopped"}
         swift = {unit["name"] for unit in units if unit["name"].startswith("swift-")}
         assert readers == swift - idle - {"swift-devices"}

@@ -352,7 +352,7 @@ class TestHosts:
     def test_what_is_present_counts(self):
         """The sum has the units of the host's groups, once each."""
         values = settings.Settings("x", {"cloud_workers": 0})
-        page = {"units": [{"name": "a", "nodes": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
+        page = {"units": [{"name": "a", "groups": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
         host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": page})
         assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
 

@@ -16,13 +16,13 @@ ASKED = {
     "name": "lamp",
     "state": "started",
     "enabled": True,
-    "reads": [],
+    "watches": [],
     "packages": [],
-    "effects": [],
+    "state_commands": [],
     "account": None,
     "reload": False,
     "restart_for": [],
-    "at_once": False,
+    "restart_anytime": False,
     "restart_when": [],
     "restart_with": None,
     "log": None,
@@ -152,7 +152,7 @@ class TestStale:
 
 class TestDigest:
     def reads(self, path):
-        return units.reads({**ASKED, "reads": [str(path)]}, {}, {}, None)
+        return units.reads({**ASKED, "watches": [str(path)]}, {}, {}, None)
 
     def test_content_mode_and_owner_count(self, tmp_path):
         path = tmp_path / "c"
@@ -189,11 +189,11 @@ class TestDigest:
     def test_effects(self, tmp_path):
         (tmp_path / "kernel").write_text("rule\n")
         commands = [f"cat {tmp_path}/kernel", "false", "no-such-command"]
-        found = units.effects({"effects": commands})
+        found = units.effects({"state_commands": commands})
         assert list(found) == [f"output of {command}" for command in commands]
         assert [bool(digest) for digest in found.values()] == [True, False, False]
         (tmp_path / "kernel").write_text("another\n")
-        assert units.effects({"effects": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
+        assert units.effects({"state_commands": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
 
 
 class TestStamps:
@@ -250,14 +250,14 @@ class TestSteps:
         assert [verb for verb, _units in module.steps([stale], True)] == ["restart"]
 
     def test_what_disturbs_nothing_waits_for_nobody(self):
-        stale = unit({"reload": True, "at_once": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        stale = unit({"reload": True, "restart_anytime": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert [verb for verb, _units in module.steps([stale], False)] == ["reload"]
 
     @pytest.mark.parametrize(
         ("old", "verb"), [({"/c": "1", "/ini": "2"}, "reload"), ({"/c": "2", "/ini": "1"}, "restart")]
     )
     def test_a_reload_where_it_takes_up_what_differs(self, old, verb):
-        asked = {"reload": True, "restart_for": ["/ini"], "reads": ["/c", "/ini"]}
+        asked = {"reload": True, "restart_for": ["/ini"], "watches": ["/c", "/ini"]}
         stale = unit(asked, reads={"/c": "2", "/ini": "2"}, stamp=stamp(old))
         assert [verb for verb, _units in module.steps([stale], True)] == [verb]
 
@@ -333,7 +333,7 @@ def host(tmp_path, monkeypatch, run_module):
         kernel = tmp_path / "kernel"
 
         def __init__(self):
-            self.unit = {"name": "lamp", "enabled": True, "reads": [str(self.conf)]}
+            self.unit = {"name": "lamp", "enabled": True, "watches": [str(self.conf)]}
 
         def __call__(self, check=False, **options):
             return run_module(module, {"units": [self.unit], **options}, check=check)
@@ -482,7 +482,7 @@ class TestModule:
         assert host.told()[:2] == ["stop lamp", "stop lamp"]
 
     def test_what_it_set_up_is_undone(self, host):
-        host.unit = {**host.unit, "at_once": True, "effects": [f"cat {host.kernel}"]}
+        host.unit = {**host.unit, "restart_anytime": True, "state_commands": [f"cat {host.kernel}"]}
         host.kernel.write_text("rule\n")
         host()
         assert not host()["changed"]

@@ -75,14 +75,14 @@ def with_block(old: str, block: str | None, drop: str | None) -> str:
 def wanted(file: dict, before: State) -> State:
     """Return the state that *file*, an item of the module's option ``files``, asks for."""
     if file["state"] == "absent":
-        if file["block"] and before.content is not None:
+        if file["managed_block"] and before.content is not None:
             return replace(before, content=with_block(before.content, None, None))
         return State()
     content = file["content"] or ""
     if file["encoding"] == "base64":
         content = base64.b64decode(content).decode("utf-8", "surrogateescape")
-    if file["block"]:
-        content = with_block(before.content or "", content, file["drop"])
+    if file["managed_block"]:
+        content = with_block(before.content or "", content, file["comment_out"])
     owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
     group = file["group"] or before.group or _name(grp.getgrgid, os.getegid())
     return State(content, int(file["mode"], 8), owner, group)

@@ -57,7 +57,7 @@ def command(line: str) -> subprocess.CompletedProcess:
 
 def restarts_alone(unit: Unit) -> bool:
     """Whether *unit* restarts on a condition or by a command of its own; one that never ran as configured does not."""
-    return bool(unit.asked["restart_when"] or unit.asked["restart_with"]) and not unit.at_once
+    return bool(unit.asked["restart_when"] or unit.asked["restart_with"]) and not unit.restart_anytime
 
 
 def unmet(conditions: list[str], seconds: float) -> str:
@@ -133,7 +133,7 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
     :param ids: those of Keystone's accounts, None where they are not known: then no account is among what is read.
     """
     found = {}
-    for pattern in unit["reads"]:
+    for pattern in unit["watches"]:
         for path in _files(pattern):
             try:
                 found[path] = will_change[path] if path in will_change else _fingerprint(path)
@@ -148,7 +148,7 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
 def effects(unit: dict) -> dict[str, str]:
     """Return what *unit* has set up, as a digest of what each of its commands prints; a failing one's is empty."""
     found = {}
-    for command in unit["effects"]:
+    for command in unit["state_commands"]:
         try:
             said = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError):  # nothing is set up, or its package is yet to come
@@ -238,9 +238,9 @@ class Unit:
         return self.asked["state"] == "started" and not self.running
 
     @property
-    def at_once(self) -> bool:
+    def restart_anytime(self) -> bool:
         """A restart disturbs nobody: by the page's word, or since the unit never ran as Cairn configured it."""
-        return self.asked["at_once"] or self.stamp is None
+        return self.asked["restart_anytime"] or self.stamp is None
 
     def was_started(self, wrote: list[str]) -> None:
         """Take it as started, with all read but what it *wrote* itself after that."""

@@ -23,7 +23,7 @@ DEFAULTS: Definition = {
     "packages": {},
     "secrets": [],
     "databases": [],
-    "schema": [],
+    "db_sync": [],
     "after_start": [],
     "registration": {},
     "keys": [],
@@ -56,7 +56,7 @@ def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[
 
 def _of_name(name: str, page: Mapping[str, Any]) -> Definition:
     """Return what follows from a page's name where the page does not say it."""
-    found: Definition = {"name": name, "user": name, "data": folders(page.get("user", name))}
+    found: Definition = {"name": name, "user": name, "purge_paths": folders(page.get("user", name))}
     if page.get("backend"):
         found["when"] = trust_as_template(f"{{{{ '{name}' in cloud.storage.kinds }}}}")
     return found
@@ -101,7 +101,7 @@ def checks(page: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) 
     for check in page["checks"]:
         api = apis_by_name[check.get("api") or page["apis"][0]["name"]]
         unit = api.get("unit", api["name"])
-        port = api.get("front_port", {}).get(cloud["scheme"], api["port"])
+        port = api.get("frontend_port", {}).get(cloud["scheme"], api["port"])
         url = f"{cloud['scheme']}://{cloud['internal_name']}:{port}{check['get']}"
         status = check.get("status", 200)
         result.append({"name": api["name"], "url": url, "status": status, "unit": unit, "log": logs.get(unit)})
@@ -116,8 +116,8 @@ def has_account(page: Definition) -> bool:
 def groups_of(page: Definition) -> set[str]:
     """Return the node groups that have some part of *page*."""
     named = set(page["packages"])
-    named.update(group for unit in page["units"] for group in unit.get("nodes", ["controller"]))
-    named.update(group for file in page["files"].values() for group in (file or {}).get("nodes", []))
+    named.update(group for unit in page["units"] for group in unit.get("groups", ["controller"]))
+    named.update(group for file in page["files"].values() for group in (file or {}).get("groups", []))
     return named
 
 
@@ -156,11 +156,11 @@ def apis(catalog: Mapping[str, Definition], scheme: str) -> list[dict[str, Any]]
     """
     return [
         {
-            "front": True,
+            "load_balanced": True,
             "health": None,
             "page": name,
             **{key: value for key, value in api.items() if key != "unit"},
-            "front_port": api.get("front_port", {}).get(scheme, api["port"]),
+            "frontend_port": api.get("frontend_port", {}).get(scheme, api["port"]),
         }
         for name, page in catalog.items()
         if page["state"] == "present"
@@ -191,7 +191,7 @@ def common_sections(page: Definition, file: Mapping[str, Any], cloud: Mapping[st
     name, secrets = page["name"], cloud["secrets"]
     sections: dict[str, dict[str, Any]] = {}
     # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
-    reach = set(file.get("database_nodes") or ["controller"])
+    reach = set(file.get("database_groups") or ["controller"])
     databases = file.get("databases") or {} if reach & set(cloud["me"]["groups"]) else {}
     for section, given in databases.items():
         wanted = {"database": given} if isinstance(given, str) else given
@@ -377,7 +377,7 @@ def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: 
     )
     for name in names:
         attributes = page["files"].get(name) or {}
-        on = set(attributes.get("nodes") or page.get("own_groups") or page["packages"] or ["all"])
+        on = set(attributes.get("groups") or page.get("own_groups") or page["packages"] or ["all"])
         if attributes.get("when", True) is not True or not on & groups:
             continue
         shipped = page["config"].get(name, {})
@@ -403,11 +403,11 @@ def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: 
                 "mode": str(attributes.get("mode", "0640")),
                 "owner": attributes.get("owner", "root"),
                 "group": attributes.get("group", page["user"]),
-                "block": attributes.get("block", False),
-                "drop": attributes.get("drop"),
+                "managed_block": attributes.get("managed_block", False),
+                "comment_out": attributes.get("comment_out"),
                 "secret": attributes.get("secret", False),
-                "early": attributes.get("early", False),
-                "keep": attributes.get("keep", False),
+                "before_packages": attributes.get("before_packages", False),
+                "host_owned": attributes.get("host_owned", False),
                 "units": attributes.get("units"),
             }
         )
@@ -426,7 +426,7 @@ def _lasts(page: Definition, unit: Mapping[str, Any]) -> bool:
 
 def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
     """Whether a host in *groups* has *unit*."""
-    return bool(set(unit.get("nodes", ["controller"])) & groups) and unit.get("when", True) is True
+    return bool(set(unit.get("groups", ["controller"])) & groups) and unit.get("when", True) is True
 
 
 def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
@@ -469,11 +469,11 @@ _PLAIN = {
     "mode": "0644",
     "owner": "root",
     "group": "root",
-    "block": False,
-    "drop": None,
+    "managed_block": False,
+    "comment_out": None,
     "secret": False,
-    "early": False,
-    "keep": False,
+    "before_packages": False,
+    "host_owned": False,
 }
 
 
@@ -494,17 +494,17 @@ def units(page: Definition, groups: set[str], host_files: list[dict]) -> list[di
                 "name": name,
                 "tier": unit.get("tier", page["tier"]),
                 "page": page["name"],
-                "reads": sorted({*reads, *unit.get("reads", [])}),
+                "watches": sorted({*reads, *unit.get("watches", [])}),
                 "packages": unit.get("packages", packages),
-                "effects": unit.get("effects", []),
+                "state_commands": unit.get("state_commands", []),
                 "account": page["name"] if name == asks else None,
-                "at_once": unit.get("at_once", False),
+                "restart_anytime": unit.get("restart_anytime", False),
                 "restart_when": unit.get("restart_when", []),
                 "restart_with": unit.get("restart_with"),
                 "reload": unit.get("reload", name in wsgi),
                 # What a reload of the workers leaves as it was: the master's own.
                 "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
-                "keep": unit.get("keep", False),
+                "host_owned": unit.get("host_owned", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),
                 "log": unit.get("log", f"/var/log/{page['user']}/{name}.log"),

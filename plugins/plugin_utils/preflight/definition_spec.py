@@ -51,7 +51,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "packages": {"type": "dict", "options": dict.fromkeys(_NODES, TEXTS)},
     "secrets": TEXTS,
     "databases": {"type": "list", "elements": {"type": "dict", "options": {"name": NAME}}},
-    "schema": STEPS,
+    "db_sync": STEPS,
     # what runs once for the cloud when the services answer
     "after_start": STEPS,
     # what makes new hosts known to the cloud, once their units have started
@@ -93,7 +93,7 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
     # folders that destroy.yml removes
-    "data": TEXTS,
+    "purge_paths": TEXTS,
     "identity": {
         "type": "dict",
         "options": {
@@ -132,8 +132,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "name": NAME,
                 "port": {"type": "int", "required": True},
                 "health": {**TEXT, "required": True},
-                "front": FLAG,
-                "front_port": {"type": "dict", "options": {"http": {"type": "int"}, "https": {"type": "int"}}},
+                "load_balanced": FLAG,
+                "frontend_port": {"type": "dict", "options": {"http": {"type": "int"}, "https": {"type": "int"}}},
                 "unit": TEXT,
                 "websocket": FLAG,
                 "uwsgi": {
@@ -164,23 +164,23 @@ SPEC: dict[str, dict[str, Any]] = {
             "type": "dict",
             "options": {
                 "name": NAME,
-                "nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
                 "when": FLAG,
                 "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
                 "state": {"type": "str", "choices": ["started", "stopped", "any"]},
                 # null leaves it as it is
                 "enabled": FLAG,
-                "at_once": FLAG,
+                "restart_anytime": FLAG,
                 # what must hold before it restarts: a URL that answers, a command that ends well
                 "restart_when": TEXTS,
                 # a command that restarts it, in the place of systemctl
                 "restart_with": TEXT,
                 "reload": FLAG,
                 # it belongs to any host: it stays when the page goes
-                "keep": FLAG,
-                "reads": TEXTS,
+                "host_owned": FLAG,
+                "watches": TEXTS,
                 "packages": TEXTS,
-                "effects": TEXTS,
+                "state_commands": TEXTS,
                 "log": TEXT,
                 # MiB that it takes at least, and those of each of cloud_workers on top
                 "memory": {"type": "int"},
@@ -194,21 +194,21 @@ SPEC: dict[str, dict[str, Any]] = {
             "type": "dict",
             "options": {
                 "path": TEXT,
-                "nodes": {"type": "list", "elements": {"type": "str", "choices": [*_NODES, "operator"]}},
+                "groups": {"type": "list", "elements": {"type": "str", "choices": [*_NODES, "operator"]}},
                 "when": FLAG,
                 "state": {"type": "str", "choices": ["present", "absent"]},
                 "mode": TEXT,
                 "owner": TEXT,
                 "group": TEXT,
-                "block": FLAG,
-                "drop": TEXT,
+                "managed_block": FLAG,
+                "comment_out": TEXT,
                 "secret": FLAG,
-                "early": FLAG,
-                "keep": FLAG,
+                "before_packages": FLAG,
+                "host_owned": FLAG,
                 "units": TEXTS,
                 # section → database, or with the option that takes its URL: {database: NAME, option: url}
                 "databases": {"type": "dict", "values": ANYTHING},
-                "database_nodes": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "database_groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
                 "sections": {"type": "dict", "values": ANYTHING},
                 "messaging": FLAG,
                 # sections of keystoneauth's options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
@@ -294,19 +294,19 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(f"{where}.{at}", f"the page's {key} lack {name!r}", known, remedy)
     wrong = [
         fault
-        for key in ("schema", "after_start")
+        for key in ("db_sync", "after_start")
         for index, step in enumerate(items(page.get(key)))
         for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"])
     ]
     yield from wrong
-    if not wrong and not is_template(page.get("schema")):
-        done = {step["unless"].get("database") for step in items(page.get("schema"))}
+    if not wrong and not is_template(page.get("db_sync")):
+        done = {step["unless"].get("database") for step in items(page.get("db_sync"))}
         bare = [name for name in have["databases"] if name not in done]
         for name in bare:
             yield Fault(
                 f"{where}.databases",
-                f"no schema step for {name!r}",
-                "a step of schema for each database",
+                f"no db_sync step for {name!r}",
+                "a step of db_sync for each database",
                 f"Add a step whose unless has database: {name}.",
             )
 

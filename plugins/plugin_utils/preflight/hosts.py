@@ -238,8 +238,8 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
         bind = "127.0.0.1" if host.address in front else host.address
         for api in host.apis:
             wanted[bind, api["port"]] = api["name"]
-            if api["front"]:
-                wanted |= {(address, api["front_port"]): "haproxy" for address in front}
+            if api["load_balanced"]:
+                wanted |= {(address, api["frontend_port"]): "haproxy" for address in front}
     return wanted
 
 
