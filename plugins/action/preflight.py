@@ -37,7 +37,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_ty
 # What is known only once the host was looked at: a template of it is tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
 # What preflight asks of a definition once hosts are known: what it takes of a host.
-TAKES = ("packages", "units", "ports", "apis", "files")
+TAKES = ("packages", "units")
 
 
 def plain(value):

@@ -16,10 +16,10 @@ import shlex
 import stat
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files import fingerprint
 
 STAMPS = "/var/lib/cairn/units.json"
@@ -81,10 +81,10 @@ def _fails(condition: str) -> str:
         said = command(condition)
         return f"{condition}: {(said.stderr or said.stdout).strip()}" if said.returncode else ""
     try:
-        with urllib.request.urlopen(condition, timeout=10):
-            return ""
+        open_url(condition, timeout=10, use_proxy=False)
     except OSError as error:
         return f"{condition}: {error}"
+    return ""
 
 
 def show(names: list[str]) -> dict[str, dict[str, str]]:

@@ -73,8 +73,10 @@ def add(definition: Definition, found: Iterable[Contribution]) -> Definition:
 
     :raises Conflict: two of them want different things.
     """
-    result = copy.deepcopy(definition)
-    result["contributions"] = []
+    result = {**definition, "contributions": []}
+    for key in ("packages", "files"):
+        result[key] = {name: list(of) if isinstance(of, list) else of for name, of in definition[key].items()}
+    result["units"] = list(definition["units"])
     for one in found:
         content = one.content
         for group, names in (content.get("packages") or {}).items():

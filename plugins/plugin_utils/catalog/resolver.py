@@ -271,7 +271,7 @@ class Resolver:
         templar = self.with_cloud(cloud)
         cloud["ports"] = service_definitions.ports(here, self.groups, templar.template)
         added: dict[str, list[contributions.Contribution]] = {}
-        for one in self.contributions(here, cloud):
+        for one in self.contributions(here, cloud, keys):
             added.setdefault(one.target, []).append(one)
         templar = self.with_cloud(cloud)
         result = {}
@@ -300,14 +300,18 @@ class Resolver:
         return bool(service_definitions.groups_of(page).union(*more) & self.groups)
 
     def contributions(
-        self, here: Mapping[str, Mapping[str, Any]], cloud: Mapping[str, Any]
+        self, here: Mapping[str, Mapping[str, Any]], cloud: Mapping[str, Any], keys: Collection[str] | None = None
     ) -> Iterator[contributions.Contribution]:
-        """Yield what the definitions *here* add to each other on this host."""
+        """Yield what the definitions *here* add to each other on this host; of it only *keys*, if some are named."""
+
+        def wanted(content: Mapping[str, Any]) -> dict[str, Any]:
+            return {key: value for key, value in content.items() if not keys or key in keys}
+
         present = {name: page for name, page in here.items() if page["state"] == "present"}
         templar = self.with_cloud(cloud)
         for name, page in present.items():
             for target, content in page["contributes"].items():
-                if target in present:
+                if target in present and (content := wanted(content)):
                     yield contributions.Contribution(name, target, self._templated(name, content, templar))
         for backend in cloud["storage"]["backends"]:
             templar = self.with_cloud(cloud, backend=backend)
@@ -318,7 +322,7 @@ class Resolver:
                     if not self._templated(name, entry.get("when", True), templar):
                         continue
                     for target, content in entry["contributes"].items():
-                        if target in present:
+                        if target in present and (content := wanted(content)):
                             content = self._templated(name, content, templar)
                             yield contributions.Contribution(
                                 name, target, contributions.own_section(content, backend["name"])

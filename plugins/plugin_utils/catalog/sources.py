@@ -111,5 +111,6 @@ def place(key: Any, value: Any) -> str:
 
 def shortest(path: str) -> str:
     """Return *path* as it is called from here, where that is shorter."""
-    relative = os.path.relpath(path)
+    # The checkout stands in for the installed collection by a link.
+    relative = os.path.relpath(os.path.realpath(path))
     return path if relative.startswith("..") else relative
