@@ -6,8 +6,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.common import masking, options
-from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backend_kinds, definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 
@@ -44,7 +43,8 @@ class ActionModule(ActionBase):
 
     def secret_values(self, cloud):
         """Return what no log may hold."""
-        texts = [*cloud["secrets"].values(), cloud["front"], *cloud["ceph"]["keys"].values()]
+        given = [key for kind in backend_kinds.modules() for key in cloud[kind].get("keys", {}).values()]
+        texts = [*cloud["secrets"].values(), cloud["front"], *given]
         return [word for text in texts for word in masking.secret_values(text) if word]
 
     def steps(self, pages, groups, cloud, layers):
@@ -72,10 +72,9 @@ class ActionModule(ActionBase):
             "known_options": self.resolver.setting("cloud_known_options"),
             "controller": cloud["controllers"][0]["name"],
             "identity": self.identity(cloud),
-            "rings": self.rings(cloud),
             "mask": self.secret_values(cloud),
-            "ceph": self.ceph(cloud["ceph"]),
             "volume_groups": cloud["storage"]["volume_groups"],
+            **self.of_kinds(cloud),
         }
         controller = "controller" in groups
         faults = []
@@ -133,7 +132,7 @@ class ActionModule(ActionBase):
     def identity(self, cloud):
         """Return the module C(identity)'s options, to which pages add."""
         return {
-            "auth": {"url": cloud["keystone_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
+            "auth": {"url": cloud["identity_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
             "region": cloud["region"],
             "projects": [{"name": "service", "description": "Accounts of the services"}],
             "roles": ["service", "member", "reader"],
@@ -168,36 +167,15 @@ class ActionModule(ActionBase):
         later = [unit for tier in definitions.TIERS[1:] for unit in tiers[tier]]
         return [{"name": unit["name"], "state": "stopped"} for unit in later if unit["name"] in booted]
 
-    def rings(self, cloud):
-        """Return which of Swift's rings the host gets; the first of the run, which asks for all, how they are made."""
-        found, me = cloud["swift"], cloud["me"]
-        if not found:
-            return {}
-        files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
+    def of_kinds(self, cloud):
+        """Return the options of the steps that are particular to a kind of back end."""
         everyone = self.task_vars["ansible_play_hosts_all"]
         reached = [name for name in everyone if name not in self.left_out]
-        if me["name"] != reached[0] or not set(reached) & set(found["members"]):
-            return {"files": files}
-        probes = {name: self.task_vars["hostvars"].raw_get(name).get("cairn_probe", {}) for name in reached}
-        return {
-            "files": files,
-            "rings": found["rings"],
-            "controller": swift_facts.keeper(probes, [host["name"] for host in cloud["controllers"]]),
-            "seen": swift_facts.newest(probes, found["members"]),
-            # Rings that only some hosts have would let objects be looked for where they are not.
-            "change": set(found["members"]) <= set(everyone),
-        }
-
-    def ceph(self, ceph):
-        """Return what the module ``ceph`` shall see to on this host, None where it has no part of a Ceph of ours."""
-        if not ceph["member"]:
-            return None
-        return {
-            "accounts": ceph["accounts"],
-            "pools": ceph["pools_wanted"],
-            "monitors": ceph["monitors_wanted"],
-            "osds": [{key: device[key] for key in ("path", "size") if key in device} for device in ceph["devices"]],
-        }
+        hostvars = self.task_vars["hostvars"]
+        probes = {name: hostvars.raw_get(name).get("cairn_probe", {}) for name in reached}
+        run = {"everyone": everyone, "reached": reached, "probes": probes}
+        modules = backend_kinds.modules().values()
+        return {step: options for module in modules for step, options in module.desired(cloud, run).items()}
 
     def options(self, desired, page, files, layers):
         """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         path = str(self._task.args["option"])
         parts = path.split("/")
         if len(parts) < 4:
-            message = f"found {path!r}; allowed is SERVICE/FILE/SECTION/OPTION, as in nova/nova.conf/DEFAULT/my_ip"
+            message = f"found {path!r}; allowed is SERVICE/FILE/SECTION/OPTION"
             return {**result, "failed": True, "msg": message}
         # A file's name may have slashes of its own.
         option = (parts[0], "/".join(parts[1:-2]), parts[-2], parts[-1])

@@ -8,7 +8,8 @@ import struct
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.filter.storage import storage_serves, volume_types
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, ceph, sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends, sources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backend_kinds import ceph
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import generate
 from resolving import files, resolve
 

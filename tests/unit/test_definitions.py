@@ -18,9 +18,9 @@ CLOUD = {
     "public_name": "cloud.example.org",
     "internal_name": "inside.example.org",
     "database_host": "inside.example.org",
-    "memcached": "192.0.2.11:11211",
-    "keystone_url": "https://inside.example.org:5000/v3",
-    "keystone_public_url": "https://cloud.example.org:5000/v3",
+    "cache_servers": "192.0.2.11:11211",
+    "identity_url": "https://inside.example.org:5000/v3",
+    "identity_public_url": "https://cloud.example.org:5000/v3",
     "ca_file": "/etc/cairn/ca.crt",
     "me": {"name": "one", "address": "192.0.2.11", "groups": ["controller"]},
     "controllers": [{"address": "192.0.2.11"}, {"address": "192.0.2.12"}],
@@ -262,7 +262,7 @@ def test_null_takes_an_option_out(lamp):
 
 def test_steps_with_credentials(lamp):
     """They are in the step's environment, and nowhere else."""
-    cloud = {"keystone_url": "https://c:5000/v3", "secrets": {"admin": "s3cret"}, "region": "R", "ca_file": None}
+    cloud = {"identity_url": "https://c:5000/v3", "secrets": {"admin": "s3cret"}, "region": "R", "ca_file": None}
     step = {"run": "lamp-manage upgrade", "credentials": "admin", "unless": {"file": "/x"}}
     (found,) = definitions.steps(lamp, [step], cloud)[0]["steps"]
     assert found["environment"]["OS_PASSWORD"] == "s3cret"

@@ -130,7 +130,7 @@ UNFIT = {
     "a port of the front": (
         {},
         ("controller1", {"listening": [listener(443, "192.0.2.11")]}),
-        ("host controller1", "port 443 at 192.0.2.11", "free for haproxy", "Stop it"),
+        ("host controller1", "port 443 at 192.0.2.11", "free for the load balancer", "Stop it"),
     ),
     "a port of the infrastructure": (
         {},

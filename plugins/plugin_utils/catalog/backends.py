@@ -30,6 +30,7 @@ class Kind:
     :param name: as ``cloud_storage`` has it under ``kind``, which is the definition's name.
     :param can: what it can serve.
     :param serves: what it serves where nothing is said.
+    :param always: what it provides whatever it serves.
     :param keys: those of a back end's keys that not every kind has, each with its shape.
     :param hosts: whether it is made of hosts of the group storage.
     :param devices: whether those give devices to it.
@@ -44,6 +45,7 @@ class Kind:
     can: tuple[str, ...]
     serves: tuple[str, ...]
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
     hosts: bool = False
     devices: bool = False
     by_name: bool = False
@@ -55,11 +57,11 @@ class Kind:
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> Kind:
         """Return the kind that the definition *name* says under ``backend``."""
-        flags = {key: given[key] for key in given if key not in ("can", "serves", "keys")}
+        flags = {key: given[key] for key in given if key not in ("can", "serves", "keys", "always")}
         can = tuple(given["can"])
         serves = tuple(given.get("serves") or can[:1])
         keys = {key: {"type": "str", **(shape or {})} for key, shape in (given.get("keys") or {}).items()}
-        return cls(name, can, serves, keys, **flags)
+        return cls(name, can, serves, keys, tuple(given.get("always") or ()), **flags)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ def _auth(page: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any])
     name, secrets, section = page["name"], cloud["secrets"], wanted["section"]
     options = {
         "auth_type": "password",
-        "auth_url": cloud["keystone_url"],
+        "auth_url": cloud["identity_url"],
         "username": name,
         "password": secrets[f"{name}_identity"],
         "user_domain_name": "Default",
@@ -248,8 +248,8 @@ def _auth(page: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any])
     # keystonemiddleware, which checks the tokens of callers
     if section == "keystone_authtoken":
         options |= {
-            "www_authenticate_uri": cloud["keystone_public_url"],
-            "memcached_servers": cloud["memcached"],
+            "www_authenticate_uri": cloud["identity_public_url"],
+            "memcached_servers": cloud["cache_servers"],
             "memcache_security_strategy": "ENCRYPT",
             "memcache_secret_key": secrets["memcached_encryption_key"],
             "service_token_roles": "service",
@@ -527,7 +527,7 @@ def steps(page: Definition, commands: list[dict], cloud: Mapping[str, Any]) -> l
 def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
     """Return the administrator's credentials as OpenStack's clients read them from their environment."""
     return {
-        "OS_AUTH_URL": cloud["keystone_url"],
+        "OS_AUTH_URL": cloud["identity_url"],
         "OS_USERNAME": "admin",
         "OS_PASSWORD": cloud["secrets"]["admin"],
         "OS_PROJECT_NAME": "admin",

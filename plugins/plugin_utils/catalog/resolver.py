@@ -14,15 +14,14 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import (
+    backend_kinds,
     backends,
     bridge_plan,
     contributions,
     sources,
     topology,
 )
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import ceph as ceph_cluster
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions as service_definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate, identity
 
@@ -44,15 +43,6 @@ class Model:
     definitions: dict[str, dict[str, Any]]
     cloud: dict[str, Any]
     layers: list[tuple[str, Any]] = field(default_factory=list)
-
-
-def given_file(directory: str, name: str) -> str:
-    """Return the text of a file that the user gives, empty where there is none."""
-    path = os.path.join(directory, name)
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class Resolver:
@@ -156,6 +146,7 @@ class Resolver:
                 for name, one in self.definitions.items()
                 if one["state"] == "present" and f"{sources.PREFIX}{name}" not in sources.shipped()
             ),
+            "playing": list(self.playing),
             "hosts": list(self.hosts.values()),
             "controllers": controllers,
             "computes": [host for host in self.hosts.values() if "compute" in host["groups"]],
@@ -173,14 +164,13 @@ class Resolver:
             "bind": "127.0.0.1" if fronted and "controller" in self.me["groups"] else self.me["address"],
             "fronted": fronted,
             "database_host": internal_name,
-            "memcached": ",".join(f"{host['address']}:11211" for host in controllers),
-            "keystone_url": f"{scheme}://{internal_name}:5000/v3",
-            "keystone_public_url": f"{scheme}://{public_name}:5000/v3",
+            "cache_servers": ",".join(f"{host['address']}:11211" for host in controllers),
+            "identity_url": f"{scheme}://{internal_name}:5000/v3",
+            "identity_public_url": f"{scheme}://{public_name}:5000/v3",
             "ca_file": "/etc/cairn/ca.crt" if scheme == "https" else None,
             "image_cache": self.number("cloud_image_cache"),
             "pool": 5,
             "storage": backends.of_host(found, self.me, known),
-            "swift": swift_facts.swift(found, self.hosts, self.name),
         }
 
     def cloud(self, probe: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,23 +204,9 @@ class Resolver:
             "ca": ca or f"{NOT_GENERATED}\n",
             "front": front or f"{NOT_GENERATED}\n",
         }
-        cloud["ceph"] = self.ceph(cloud)
+        for kind, module in backend_kinds.modules().items():
+            cloud[kind] = module.facts(cloud["storage"]["backends"], self.hosts, self.me, cloud)
         return cloud
-
-    def ceph(self, cloud: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what definitions may ask of Ceph; one that was there before is read on the control node."""
-        found = cloud["storage"]["backends"]
-        path = next((one["cluster"] for one in found if one.get("cluster")), None)
-        names = ceph_cluster.CLIENTS if path else ()
-        facts = {
-            "identity": cloud["identity"],
-            "secrets": cloud["secrets"],
-            "memory_mb": cloud["probe"]["memory_mb"],
-            "playing": self.playing,
-            "keys": {name: ceph_cluster.key_of(given_file(path, f"ceph.client.{name}.keyring")) for name in names},
-            "ceph_conf": given_file(path, "ceph.conf") if path else None,
-        }
-        return ceph_cluster.ceph(found, self.hosts, self.me, facts)
 
     def secrets(self, directory: Folder) -> dict[str, str]:
         """Return all secrets of the definitions; what is not generated yet is made up, and will never be seen."""

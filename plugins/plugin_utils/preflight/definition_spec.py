@@ -224,6 +224,8 @@ SPEC: dict[str, dict[str, Any]] = {
         "options": {
             "can": {"type": "list", "elements": {"type": "str", "choices": list(USES)}, "required": True},
             "serves": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
+            # what it provides whatever it serves
+            "always": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
             "keys": {
                 "type": "dict",
                 "values": {

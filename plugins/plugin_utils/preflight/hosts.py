@@ -239,7 +239,7 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
         for api in host.apis:
             wanted[bind, api["port"]] = api["name"]
             if api["load_balanced"]:
-                wanted |= {(address, api["frontend_port"]): "haproxy" for address in front}
+                wanted |= {(address, api["frontend_port"]): "the load balancer" for address in front}
     return wanted
 
 

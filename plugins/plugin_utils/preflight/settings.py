@@ -176,7 +176,7 @@ RULES: dict[str, Rule] = {
     "cloud_ram_ratio": Rule("more than 0", lambda value: float(value) > 0, "1.0 shares nothing."),
     "cloud_reserved_memory_mb": _least(0, "It is in MiB."),
     "cloud_availability_zone": Rule(
-        "a name without a colon", _matching(r"[^:]{1,255}"), "A colon divides zone from host in Nova's requests."
+        "a name without a colon", _matching(r"[^:]{1,255}"), "A colon divides zone from host in requests for servers."
     ),
 }
 

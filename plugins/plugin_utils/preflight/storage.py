@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends as storage
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import in_networks
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import swift, value_types
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import backend_kinds, value_types
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 
@@ -29,8 +28,6 @@ _WORD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SIZE = re.compile(r"[1-9][0-9]*[MGT]")
 _CONSUMERS = ("front-end", "back-end", "both")
 _COMMON = storage.COMMON
-# What a Ceph that was there before has to bring along, by what it serves.
-CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
 
 
 def _given(
@@ -73,12 +70,11 @@ def _given(
         except ValueError as error:
             remedy = "Write it as in 192.0.2.0/24, without the hosts' own part."
             yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR form", remedy)
-    if one["kind"] == "swift":
-        yield from swift.faults(where, one)
     yield from _keys(where, one, kind)
-    if one.get("cluster"):
-        yield from _cluster(where, one, serves)
-    elif kind.hosts or one.get("hosts"):
+    checks = backend_kinds.modules().get(one["kind"])
+    if checks:
+        yield from checks.faults(where, one, serves)
+    if not one.get("cluster") and (kind.hosts or one.get("hosts")):
         yield from _hosts(where, one, hosts)
 
 
@@ -95,23 +91,6 @@ def _keys(where: str, one: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
             yield Fault(f"{where}.{key}", shown(one[key]), allowed, f"Write it{example}." if example else "Correct it.")
         elif asked["type"] == "path" and not str(one[key]).startswith("/"):
             yield Fault(f"{where}.{key}", shown(one[key]), "an absolute path", "Begin it with a slash.")
-
-
-def _cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
-    """Find what the folder of a Ceph that is there already lacks, and what such a one can't serve."""
-    for key in ("hosts", "replicas"):
-        if key in one:
-            remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
-            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
-    if "objects" in serves:
-        remedy = "Take them out: who runs that Ceph runs its gateways."
-        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn makes", remedy)
-    folder = str(one["cluster"])
-    wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
-    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
-    if lacking:
-        remedy = "Get them from whoever runs that Ceph: ceph auth get client.NAME."
-        yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
 
 
 def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
@@ -141,9 +120,7 @@ def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind
         names = " and ".join(one["name"] for one in found if one["kind"] == kind)
         yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
     for use in storage.USES:
-        # Swift is in the catalog whatever it serves.
-        swift = "swift" if use == "objects" else None
-        serving = [one["name"] for one in found if use in one["serves"] or one["kind"] == swift]
+        serving = [one["name"] for one in found if use in one["serves"] or use in known[one["kind"]].always]
         defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
         if use in storage.SINGLE and len(serving) > 1:
             remedy = f"Take {use} out of the serves of all but one."
@@ -168,8 +145,8 @@ def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[st
         remedy = f"Give its hosts {_DEVICES}, or lower replicas."
         found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} copies"
         yield Fault(where, found, "a device or more for each copy", remedy)
-    elif one["kind"] == "swift":
-        yield from swift.enough(where, one)
+    elif enough := getattr(backend_kinds.modules().get(one["kind"]), "enough", None):
+        yield from enough(where, one)
 
 
 def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
@@ -202,9 +179,9 @@ def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Ma
         elif size and backend in [other["name"] for other in found if known[other["kind"]].volume_group]:
             yield fault(f"{path}, a file for LVM", "a block device", "Name a disk, without a size: LVM takes no files.")
     for backend in found:
-        if backend["kind"] == "swift":
+        if check := getattr(backend_kinds.modules().get(backend["kind"]), "devices", None):
             where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
-            yield from swift.devices(mine, lambda *words, where=where: Fault(where, *words, hosts=(one.host,)))
+            yield from check(mine, lambda *words, where=where: Fault(where, *words, hosts=(one.host,)))
 
 
 def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
@@ -298,10 +275,12 @@ def _device(
     known: Mapping[str, Kind],
 ) -> Iterator[Fault]:
     path = device["path"]
-    if seen is None or (backend["kind"] == "swift" and swift.is_folder(path) and seen["kind"] in ("missing", "folder")):
+    checks = backend_kinds.modules().get(backend["kind"])
+    is_folder = getattr(checks, "is_folder", lambda _path: False)
+    if seen is None or (is_folder(path) and seen["kind"] in ("missing", "folder")):
         return
     if seen["kind"] == "missing" and not device.get("size"):
-        page = "swift" if backend["kind"] == "swift" else "storage"
+        page = getattr(checks, "GUIDE", "storage")
         remedy = f"Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/{page}.md."
         yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):

@@ -11,12 +11,14 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, shown
 
+# The page in docs on how a device is replaced.
+GUIDE = "swift"
 _POLICY = re.compile(r"[A-Za-z0-9-]+")
 _RANGES = {"part_power": (1, 24), "min_part_hours": (0, 255)}
 _FRAGMENTS = {"ec_num_data_fragments", "ec_num_parity_fragments"}
 
 
-def faults(where: str, one: Mapping[str, Any]) -> Iterator[Fault]:
+def faults(where: str, one: Mapping[str, Any], _serves: Iterable[str] = ()) -> Iterator[Fault]:
     """Find what is wrong with the back end *one* by itself.
 
     :param where: where it stands.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Mapping
@@ -44,6 +45,52 @@ NO_CEPH = {
     "volumes_secret": "",
     "ephemeral_secret": "",
 }
+
+
+def facts(
+    found: list[backends.Backend], hosts: Mapping[str, Host], me: Host, cloud: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what definitions may ask of the cloud's Ceph, for the host *me*: their ``cloud.ceph``.
+
+    :param found: the cloud's back ends, complete.
+    :param hosts: as ``topology`` has them.
+    :param cloud: what else they may ask. The files of a Ceph that was there before are read on the control node.
+    """
+    path = next((one["cluster"] for one in found if one.get("cluster")), None)
+    keyrings = {name: _given(path, f"ceph.client.{name}.keyring") for name in CLIENTS} if path else {}
+    own = {
+        "identity": cloud["identity"],
+        "secrets": cloud["secrets"],
+        "memory_mb": cloud["probe"]["memory_mb"],
+        "playing": cloud["playing"],
+        "keys": {name: key_of(text) for name, text in keyrings.items()},
+        "ceph_conf": _given(path, "ceph.conf") if path else None,
+    }
+    return ceph(found, hosts, me, own)
+
+
+def desired(cloud: Mapping[str, Any], _run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module ``ceph`` sees to on this host, None where it has no part of a Ceph of ours."""
+    found = cloud["ceph"]
+    if not found["member"]:
+        return {"ceph": None}
+    return {
+        "ceph": {
+            "accounts": found["accounts"],
+            "pools": found["pools_wanted"],
+            "monitors": found["monitors_wanted"],
+            "osds": [{key: device[key] for key in ("path", "size") if key in device} for device in found["devices"]],
+        }
+    }
+
+
+def _given(directory: str, name: str) -> str:
+    """Return the text of a file that the user gives, empty where there is none."""
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def ceph(

@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is wrong with a back end in Ceph: what a cluster that is there already has to bring along, and can't serve."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault
+
+# The users that a Ceph which was there before has to bring along, by what it serves.
+CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
+
+
+def faults(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+    """Find what the folder of a Ceph that is there already lacks, and what such a one can't serve."""
+    if not one.get("cluster"):
+        return
+    for key in ("hosts", "replicas"):
+        if key in one:
+            remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
+            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
+    if "objects" in serves:
+        remedy = "Take them out: who runs that Ceph runs its gateways."
+        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn makes", remedy)
+    folder = str(one["cluster"])
+    wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
+    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
+    if lacking:
+        remedy = "Get them from whoever runs that Ceph: ceph auth get client.NAME."
+        yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
