@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.common import masking, options
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backend_kinds, definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backend_kinds, definitions, steps
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 
@@ -49,6 +49,8 @@ class ActionModule(ActionBase):
 
     def steps(self, pages, groups, cloud, layers):
         """Return this host's part of *pages*, sorted by the verb that reads it."""
+        controllers = cloud["controllers"]
+        first = controllers[0]["name"]
         desired = {
             "address": cloud["me"]["address"],
             "bind": cloud["bind"],
@@ -70,7 +72,8 @@ class ActionModule(ActionBase):
             "registration": {"steps": [], "units": [], "writes": []},
             "option_packages": {},
             "known_options": self.resolver.setting("cloud_known_options"),
-            "controller": cloud["controllers"][0]["name"],
+            # Takes what is done once for the cloud: the first that was reached, if any is in this run.
+            "controller": next((host["name"] for host in controllers if host["name"] in cloud["playing"]), first),
             "identity": self.identity(cloud),
             "mask": self.secret_values(cloud),
             "volume_groups": cloud["storage"]["volume_groups"],
@@ -109,7 +112,7 @@ class ActionModule(ActionBase):
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         desired["packages"] = sorted(set(desired["packages"]))
         desired["premature_units"] = self.premature_units(desired["units"])
-        desired["steps"] = self.asked(desired, controller)
+        desired["steps"] = steps.of_host(desired, cloud["me"]["name"], groups)
         for list_name in ("before_packages", "files", "operator"):
             keys = (
                 "path",
@@ -140,26 +143,6 @@ class ActionModule(ActionBase):
             "users": [],
             "services": [],
         }
-
-    def asked(self, desired, controller):
-        """Return what the module C(pending) is asked of this host."""
-        modules = {"ovs_bridges": desired["bridges"]} if desired["bridges"]["bridges"] else {}
-        if controller:
-            modules |= {
-                "databases": {"databases": desired["databases"]},
-                "rabbitmq_users": desired["rabbitmq_users"],
-                "db_sync": {"schemas": desired["db_sync"]},
-                "fernet_keys": {"repositories": desired["keys"]},
-                "identity": desired["identity"],
-            }
-        asked = {name: {"module": name, "options": options} for name, options in modules.items()}
-        if controller:
-            for name, steps in (
-                ("registration", desired["registration"]["steps"]),
-                ("after_start", desired["after_start"]),
-            ):
-                asked[name] = {"module": "db_sync", "options": {"schemas": steps, "auth": desired["identity"]["auth"]}}
-        return asked
 
     def premature_units(self, tiers):
         """Return the units that a boot has started before any run did: without what they need, they fail for ever."""

@@ -566,3 +566,35 @@ class TestFirewall:
             assert "    tcp dport 22 jump public\n" in rules
             assert "    udp sport 67 udp dport 68 accept\n" in rules
             assert "15672" not in rules
+
+
+class TestScope:
+    """What is done once for the cloud is one controller's: the first that was reached."""
+
+    ONCE = frozenset({"databases", "rabbitmq_users", "db_sync", "identity", "registration", "after_start"})
+
+    @pytest.fixture
+    def pending(self, root, tmp_path):
+        """Return the steps that each reached controller compares."""
+
+        def found(left_out):
+            hosts = {f"controller{number}": {"ansible_host": f"192.0.2.{10 + number}"} for number in (1, 2, 3)}
+            groups = {"controller": {"hosts": hosts}}
+            path = tmp_path / "inventory/hosts.yml"
+            path.parent.mkdir()
+            path.write_text(yaml.safe_dump(groups))
+            options = {"cloud_internal_address": "192.0.2.9", "cairn_left_out": left_out}
+            hosts = parts(root, tmp_path, path, options, status=4 if left_out else 0)
+            return {name: set(one["steps"]) for name, one in hosts.items()}
+
+        return found
+
+    def test_the_first_takes_them(self, pending):
+        found = pending({})
+        assert found["controller1"] >= self.ONCE
+        assert found["controller2"] == found["controller3"] == {"fernet_keys"}
+
+    def test_another_takes_them_where_the_first_was_not_reached(self, pending):
+        found = pending({"controller1": "no route to host"})
+        assert found["controller2"] >= self.ONCE
+        assert found["controller3"] == {"fernet_keys"}

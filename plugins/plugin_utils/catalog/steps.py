@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps that are compared before their tasks run: whose they are, and how often a cloud takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+# What a step is taken for: each host, or the cloud as a whole, on one controller that was reached.
+HOST, ONCE = "host", "once"
+
+
+class Step(NamedTuple):
+    """A step.
+
+    :param name: as C(host_pending) has it, by which its task asks whether there is something to do.
+    :param module: what takes the step, and compares for it.
+    :param scope: ``HOST`` or ``ONCE``.
+    :param group: the node group whose hosts take it; None for all.
+    :param options: the module's options, of what the host shall have; nothing where there is nothing to compare.
+    """
+
+    name: str
+    module: str
+    scope: str
+    group: str | None
+    options: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+
+def _guarded(commands: Any, desired: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schemas": commands, "auth": desired["identity"]["auth"]}
+
+
+STEPS = (
+    Step("ovs_bridges", "ovs_bridges", HOST, None, lambda d: d["bridges"] if d["bridges"]["bridges"] else None),
+    Step("databases", "databases", ONCE, "controller", lambda d: {"databases": d["databases"]}),
+    Step("rabbitmq_users", "rabbitmq_users", ONCE, "controller", lambda d: d["rabbitmq_users"]),
+    Step("db_sync", "db_sync", ONCE, "controller", lambda d: {"schemas": d["db_sync"]}),
+    Step("fernet_keys", "fernet_keys", HOST, "controller", lambda d: {"repositories": d["keys"]}),
+    Step("identity", "identity", ONCE, "controller", lambda d: d["identity"]),
+    Step("registration", "db_sync", ONCE, "controller", lambda d: _guarded(d["registration"]["steps"], d)),
+    Step("after_start", "db_sync", ONCE, "controller", lambda d: _guarded(d["after_start"], d)),
+)
+
+
+def of_host(desired: Mapping[str, Any], name: str, groups: set[str]) -> dict[str, dict[str, Any]]:
+    """Return what the module C(pending) compares on a host.
+
+    :param desired: what the host shall have; C(controller) is the one that takes what is done once.
+    """
+    found = {}
+    for step in STEPS:
+        if step.group not in (None, *groups) or (step.scope == ONCE and desired["controller"] != name):
+            continue
+        if options := step.options(desired):
+            found[step.name] = {"module": step.module, "options": options}
+    return found
