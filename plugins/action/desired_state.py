@@ -124,6 +124,7 @@ class ActionModule(ActionBase):
                 "managed_block",
                 "comment_out",
                 "secret",
+                "contributors",
                 "options_of",
             )
             desired[list_name] = [{key: file[key] for key in keys if key in file} for file in desired[list_name]]

@@ -58,6 +58,11 @@ options:
         description: Never show the content, not even masked.
         type: bool
         default: false
+      contributors:
+        description: Names of service definitions that contribute options to the file; the diff says so.
+        type: list
+        elements: str
+        default: []
       options_of:
         description:
           - The service that reads the options in O(files[].content), and its name for the file. Where a package's
@@ -142,6 +147,7 @@ FILE = {
     "managed_block": {"type": "bool", "default": False},
     "comment_out": {"type": "str"},
     "secret": {"type": "bool", "default": False},
+    "contributors": {"type": "list", "elements": "str", "default": []},
     "options_of": {
         "type": "dict",
         "options": {"service": {"type": "str", "required": True}, "file": {"type": "str", "required": True}},
@@ -187,6 +193,8 @@ def main() -> None:
         if shown is None:
             continue
         differing.append((file, after))
+        if file["contributors"]:
+            shown["after_header"] += f", to which {', '.join(file['contributors'])} contribute"
         changes.append(config_files.change(path, before, after))
         fingerprints[path] = config_files.future(after)
         diffs.append(shown)

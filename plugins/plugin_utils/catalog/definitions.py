@@ -409,6 +409,7 @@ def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: 
                 "before_packages": attributes.get("before_packages", False),
                 "host_owned": attributes.get("host_owned", False),
                 "units": attributes.get("units"),
+                "contributors": sorted({source for source, _options in given}),
             }
         )
     for api in page["apis"]:
@@ -474,6 +475,7 @@ _PLAIN = {
     "secret": False,
     "before_packages": False,
     "host_owned": False,
+    "contributors": [],
 }
 
 
