@@ -281,3 +281,53 @@ def test_swift_on_folders_with_policies(site, monkeypatch):
     for disk in site.hosts["storage"]["storage1"]["storage_devices"]:
         disk.update(path=disk["path"].replace("/dev/", "/srv/node/"), weight=50, zone=2)
     assert site.said(monkeypatch).get("msg") is None
+
+
+class TestOwnDefinitions:
+    """Files of the user's own in the directory catalog beside the inventory."""
+
+    ACME = (
+        "description: Volumes on an ACME array\n"
+        "backend: {can: [volumes], keys: {san_ip: {required: true, example: 192.0.2.50}, pool: {}}}\n"
+    )
+
+    @pytest.fixture
+    def said(self, site, monkeypatch):
+        """Return what preflight says of files and of back ends."""
+
+        def ask(files, *backends):
+            (site.folder / "catalog").mkdir()
+            for name, text in files.items():
+                (site.folder / f"catalog/{name}.yml").write_text(text)
+            site.all |= {"catalog_dir": str(site.folder / "catalog"), "cloud_storage": list(backends)}
+            result = site.said(monkeypatch)
+            return result.get("msg", "")
+
+        return ask
+
+    def test_a_kind_that_is_complete(self, said):
+        assert said({"acme": self.ACME}, {"name": "gold", "kind": "acme", "san_ip": "192.0.2.50", "pool": "p"}) == ""
+
+    def test_a_key_that_is_missing(self, said):
+        words = said({"acme": self.ACME}, {"name": "gold", "kind": "acme"})
+        assert "[0].san_ip" in words
+        assert "san_ip, which acme needs" in words
+        assert "as in 192.0.2.50" in words
+
+    def test_a_key_that_no_kind_has(self, said):
+        assert "unknown key 'sanip'" in said({"acme": self.ACME}, {"name": "gold", "kind": "acme", "sanip": "x"})
+
+    def test_a_file_that_is_wrong(self, said):
+        words = said({"acme": self.ACME.replace("can:", "cann:"), "lamp": "description: [\n"})
+        assert "catalog/acme.yml: catalog_acme.backend" in words
+        assert "catalog/lamp.yml" in words
+
+    def test_a_contribution_to_nobody(self, said):
+        words = said({"lamp": "description: Light\ncontributes: {horizn: {packages: {controller: [x]}}}\n"})
+        assert "unknown definition 'horizn'" in words
+        assert "'horizon'" in words
+
+    def test_a_unit_of_another(self, said):
+        words = said({"lamp": "description: Light\nunits: [{name: apache2}]\n"})
+        assert "unit apache2" in words
+        assert "one definition for each unit" in words
