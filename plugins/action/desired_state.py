@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Computes a host's part of the cloud from the catalog, the settings and the inventory, once per run."""
+"""Computes what a host shall have from service definitions, settings and inventory, once per run."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ActionModule(ActionBase):
         texts = [*cloud["secrets"].values(), cloud["front"], *given]
         return [word for text in texts for word in masking.secret_values(text) if word]
 
-    def steps(self, pages, groups, cloud, layers):
-        """Return this host's part of *pages*, sorted by the verb that reads it."""
+    def steps(self, found, groups, cloud, layers):
+        """Return what this host shall have of the definitions *found*, sorted by the step that takes it."""
         controllers = cloud["controllers"]
         first = controllers[0]["name"]
         desired = {
@@ -81,33 +81,36 @@ class ActionModule(ActionBase):
         }
         controller = "controller" in groups
         faults = []
-        for name, page in pages.items():
-            present = page["state"] == "present"
+        for name, definition in found.items():
+            present = definition["state"] == "present"
             own = [layer[name] for _variable, layer in layers if layer.get(name)]
-            host_files = definitions.files(page, groups, cloud, own)
-            units = definitions.units(page, groups, host_files)
+            host_files = definitions.files(definition, groups, cloud, own)
+            units = definitions.units(definition, groups, host_files)
             if present:
-                faults += self.options(desired, page, host_files, layers)
-                desired["packages"] += [p for group in groups for p in page["packages"].get(group, [])]
+                faults += self.options(desired, definition, host_files, layers)
+                desired["packages"] += [p for group in groups for p in definition["packages"].get(group, [])]
                 for file in host_files:
                     desired["before_packages" if file["before_packages"] else "files"].append(file)
                 for unit in units:
                     desired["units"][unit["tier"]].append(unit)
             else:
                 desired["files"] += [{**file, "state": "absent"} for file in host_files if not file["host_owned"]]
-                desired["purge_paths"] += page["purge_paths"]
+                desired["purge_paths"] += definition["purge_paths"]
                 for unit in units:
                     if not unit["host_owned"]:
                         desired["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
-            if present and page["registration"]:
-                desired["registration"]["steps"] += definitions.steps(page, page["registration"]["steps"], cloud)
-                desired["registration"]["units"] += page["registration"].get("units", [])
-                desired["registration"]["writes"] += page["registration"].get("writes", [])
+            if present and definition["registration"]:
+                desired["registration"]["steps"] += definitions.steps(
+                    definition, definition["registration"]["steps"], cloud
+                )
+                desired["registration"]["units"] += definition["registration"].get("units", [])
+                desired["registration"]["writes"] += definition["registration"].get("writes", [])
             if controller:
                 desired["operator"] += [
-                    {**file, "state": page["state"]} for file in definitions.files(page, {"operator"}, cloud, [])
+                    {**file, "state": definition["state"]}
+                    for file in definitions.files(definition, {"operator"}, cloud, [])
                 ]
-                self.controller_steps(desired, name, page, cloud, {unit["name"]: unit["log"] for unit in units})
+                self.controller_steps(desired, name, definition, cloud, {unit["name"]: unit["log"] for unit in units})
         if faults:
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         desired["packages"] = sorted(set(desired["packages"]))
@@ -134,7 +137,7 @@ class ActionModule(ActionBase):
         return desired
 
     def identity(self, cloud):
-        """Return the module C(identity)'s options, to which pages add."""
+        """Return the module C(identity)'s options, to which definitions add."""
         return {
             "auth": {"url": cloud["identity_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
             "region": cloud["region"],
@@ -161,45 +164,48 @@ class ActionModule(ActionBase):
         modules = backend_kinds.modules().values()
         return {step: options for module in modules for step, options in module.desired(cloud, run).items()}
 
-    def options(self, desired, page, files, layers):
-        """Return what is wrong with the options in *files* of *page*; *part* learns what its host shall confirm."""
-        index, known = shipped(page["name"], self.resolver.index_directory), desired["known_options"]
+    def options(self, desired, definition, files, layers):
+        """Return what is wrong with the options in *files*; *desired* learns what the host shall confirm."""
+        index, known = shipped(definition["name"], self.resolver.index_directory), desired["known_options"]
         # What others contribute is theirs, not the user's.
-        theirs = [(f"catalog_{source}", {page["name"]: {name: added}}) for source, name, added in page["contributions"]]
-        wrong, passing = options.judged(page, files, [*theirs, *layers], index, known)
+        theirs = [
+            (f"catalog_{source}", {definition["name"]: {name: added}})
+            for source, name, added in definition["contributions"]
+        ]
+        wrong, passing = options.judged(definition, files, [*theirs, *layers], index, known)
         for says in passing:
             self._display.warning(says)
         for file in files if index else ():
             if options.is_judged(file) and options.sets_of(file["name"], index):
-                file["options_of"] = {"service": page["name"], "file": file["name"]}
-                desired["option_packages"][page["name"]] = index["packages"]
+                file["options_of"] = {"service": definition["name"], "file": file["name"]}
+                desired["option_packages"][definition["name"]] = index["packages"]
         return wrong
 
     def unit(self, unit):
         """Return *unit* as the module ``units`` takes it."""
-        return {key: value for key, value in unit.items() if key not in ("tier", "page", "host_owned")}
+        return {key: value for key, value in unit.items() if key not in ("tier", "definition", "host_owned")}
 
-    def controller_steps(self, desired, name, page, cloud, logs):
-        """Add what only controllers do for *page*: databases, accounts, schemas, endpoints, health.
+    def controller_steps(self, desired, name, definition, cloud, logs):
+        """Add what only controllers do for *definition*: databases, accounts, schemas, endpoints, health.
 
         *logs* are those of its units.
         """
-        values, state = cloud["secrets"], page["state"]
+        values, state = cloud["secrets"], definition["state"]
         desired["databases"] += [
             {"name": database["name"], "user": name, "password": values[f"{name}_database"], "state": state}
-            for database in page["databases"]
+            for database in definition["databases"]
         ]
-        if page["messaging"]:
+        if definition["messaging"]:
             desired["rabbitmq_users"]["users"].append(
                 {"name": name, "password": values[f"{name}_messaging"], "vhost": name, "state": state}
             )
-        if definitions.has_account(page):
+        if definitions.has_account(definition):
             desired["identity"]["users"].append(
                 {
                     "name": name,
                     "password": values[f"{name}_identity"],
                     "project": "service",
-                    "roles": page["identity"].get("roles", ["admin", "service"]),
+                    "roles": definition["identity"].get("roles", ["admin", "service"]),
                     "state": state,
                 }
             )
@@ -211,21 +217,21 @@ class ActionModule(ActionBase):
                 "roles": user["roles"],
                 "state": state,
             }
-            for domain, user in definitions.domain_users(page)
+            for domain, user in definitions.domain_users(definition)
         ]
         if state == "present":
-            domains = page["identity"].get("domains") or []
+            domains = definition["identity"].get("domains") or []
             desired["identity"]["domains"] += [
                 {key: one[key] for key in ("name", "description") if key in one} for one in domains
             ]
-        desired["identity"]["services"] += definitions.identity_services(page, cloud)
-        desired["identity"]["roles"] += page["identity"].get("new_roles", [])
+        desired["identity"]["services"] += definitions.identity_services(definition, cloud)
+        desired["identity"]["roles"] += definition["identity"].get("new_roles", [])
         if state == "absent":
             return
-        desired["db_sync"] += definitions.steps(page, page["db_sync"], cloud)
-        desired["after_start"] += definitions.steps(page, page["after_start"], cloud)
-        desired["keys"] += page["keys"]
-        desired["checks"] += definitions.checks(page, cloud, logs)
+        desired["db_sync"] += definitions.steps(definition, definition["db_sync"], cloud)
+        desired["after_start"] += definitions.steps(definition, definition["after_start"], cloud)
+        desired["keys"] += definition["keys"]
+        desired["checks"] += definitions.checks(definition, cloud, logs)
         desired["health"] += [
             {
                 "name": api["name"],
@@ -233,7 +239,7 @@ class ActionModule(ActionBase):
                 "unit": unit,
                 "log": logs.get(unit),
             }
-            for api in page["apis"]
+            for api in definition["apis"]
             for unit in [api.get("unit", api["name"])]
             if api.get("health")
         ]

@@ -19,9 +19,9 @@ class ActionModule(ActionBase):
         """Return the names (never the values) of the secrets that were or would be made."""
         result = super().run(tmp, task_vars)
         folder = Folder(self._task.args["folder"], self._loader)
-        pages = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
+        every = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
         have = folder.values()
-        missing = [name for name in definitions.secret_names(pages) if name not in have]
+        missing = [name for name in definitions.secret_names(every) if name not in have]
         result["changed"] = bool(missing)
         result["changes"] = [returned("secret", "generate", name) for name in missing]
         if missing:

@@ -219,7 +219,7 @@ def test_a_page_without_account():
 def test_apis_of_absent_pages_are_left_out(lamp):
     other = {**lamp, "state": "absent"}
     found = definitions.apis({"lamp": lamp, "other": other}, "https")
-    assert [(api["page"], api["frontend_port"]) for api in found] == [("lamp", 9999)]
+    assert [(api["definition"], api["frontend_port"]) for api in found] == [("lamp", 9999)]
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
@@ -251,7 +251,7 @@ def test_ports_have_one_order():
     """A file that lists them would change in each run."""
     port = {"port": 1, "from": ["any"]}
     found = {name: {"state": "present", "ports": [port]} for name in ("b", "a", "c")}
-    assert [one["page"] for one in definitions.ports(found, {"controller"})] == ["a", "b", "c"]
+    assert [one["definition"] for one in definitions.ports(found, {"controller"})] == ["a", "b", "c"]
 
 
 def test_null_takes_an_option_out(lamp):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the catalog's pages to one host's part of the cloud: pure functions over plain data."""
+"""From service definitions to what one host gets: pure functions over plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources im
 Definition = dict[str, Any]
 TIERS = ("infrastructure", "identity", "service")
 
-# What a page's keys are when it does not name them.
+# The keys of a definition that does not name them.
 DEFAULTS: Definition = {
     "state": "present",
     "when": True,
@@ -42,22 +42,22 @@ DEFAULTS: Definition = {
 
 
 def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[str, Definition]:
-    """Return the catalog: every variable ``catalog_NAME``, and the user's own pages, with the defaults filled in."""
+    """Return every definition, of variables ``catalog_NAME`` and the user's own, with the defaults filled in."""
     shipped = {
         key.removeprefix("catalog_"): variables[key]
         for key in variables
         if key.startswith("catalog_") and key not in ("catalog_extra", "catalog_dir")
     }
     return {
-        name: {**copy.deepcopy(DEFAULTS), **_of_name(name, page), **page}
-        for name, page in sorted({**shipped, **extra}.items())
+        name: {**copy.deepcopy(DEFAULTS), **_of_name(name, definition), **definition}
+        for name, definition in sorted({**shipped, **extra}.items())
     }
 
 
-def _of_name(name: str, page: Mapping[str, Any]) -> Definition:
-    """Return what follows from a page's name where the page does not say it."""
-    found: Definition = {"name": name, "user": name, "purge_paths": folders(page.get("user", name))}
-    if page.get("backend"):
+def _of_name(name: str, definition: Mapping[str, Any]) -> Definition:
+    """Return what follows from a definition's name where the definition does not say it."""
+    found: Definition = {"name": name, "user": name, "purge_paths": folders(definition.get("user", name))}
+    if definition.get("backend"):
         found["when"] = trust_as_template(f"{{{{ '{name}' in cloud.storage.kinds }}}}")
     return found
 
@@ -68,18 +68,18 @@ def folders(user: str) -> list[str]:
 
 
 def secret_names(catalog: Mapping[str, Definition]) -> list[str]:
-    """Return the names of all secrets that the catalog's pages need, each to be generated once."""
+    """Return the names of all secrets that the definitions need, each to be generated once."""
     # By the last one a cloud knows its operators.
     names = {"admin", "message_admin", "cloud"}
-    for name, page in catalog.items():
-        if page["databases"]:
+    for name, definition in catalog.items():
+        if definition["databases"]:
             names.add(f"{name}_database")
-        if page["messaging"]:
+        if definition["messaging"]:
             names.add(f"{name}_messaging")
-        if has_account(page):
+        if has_account(definition):
             names.add(f"{name}_identity")
-        names.update(f"{name}_{secret}" for secret in page["secrets"])
-        names.update(secret_of(name, user["name"]) for _domain, user in domain_users(page))
+        names.update(f"{name}_{secret}" for secret in definition["secrets"])
+        names.update(secret_of(name, user["name"]) for _domain, user in domain_users(definition))
     return sorted(names)
 
 
@@ -88,18 +88,18 @@ def secret_of(name: str, user: str) -> str:
     return f"{user}" if user.startswith(f"{name}_") else f"{name}_{user}"
 
 
-def domain_users(page: Definition) -> list[tuple[str, dict[str, Any]]]:
+def domain_users(definition: Definition) -> list[tuple[str, dict[str, Any]]]:
     """Return the users that the service has in domains of its own, each with its domain."""
-    domains = page["identity"].get("domains") or [] if isinstance(page["identity"], Mapping) else []
+    domains = definition["identity"].get("domains") or [] if isinstance(definition["identity"], Mapping) else []
     return [(domain["name"], user) for domain in domains for user in domain.get("users") or []]
 
 
-def checks(page: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
+def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the calls that prove that the service works, as the module ``service_health`` takes them."""
-    apis_by_name = {api["name"]: api for api in page["apis"]}
+    apis_by_name = {api["name"]: api for api in definition["apis"]}
     result = []
-    for check in page["checks"]:
-        api = apis_by_name[check.get("api") or page["apis"][0]["name"]]
+    for check in definition["checks"]:
+        api = apis_by_name[check.get("api") or definition["apis"][0]["name"]]
         unit = api.get("unit", api["name"])
         port = api.get("frontend_port", {}).get(cloud["scheme"], api["port"])
         url = f"{cloud['scheme']}://{cloud['internal_name']}:{port}{check['get']}"
@@ -108,16 +108,16 @@ def checks(page: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) 
     return result
 
 
-def has_account(page: Definition) -> bool:
+def has_account(definition: Definition) -> bool:
     """Whether the service has an account of its own in Keystone."""
-    return bool(page["identity"]) and page["identity"].get("account", True)
+    return bool(definition["identity"]) and definition["identity"].get("account", True)
 
 
-def groups_of(page: Definition) -> set[str]:
-    """Return the node groups that have some part of *page*."""
-    named = set(page["packages"])
-    named.update(group for unit in page["units"] for group in unit.get("groups", ["controller"]))
-    named.update(group for file in page["files"].values() for group in (file or {}).get("groups", []))
+def groups_of(definition: Definition) -> set[str]:
+    """Return the node groups that have some part of *definition*."""
+    named = set(definition["packages"])
+    named.update(group for unit in definition["units"] for group in unit.get("groups", ["controller"]))
+    named.update(group for file in definition["files"].values() for group in (file or {}).get("groups", []))
     return named
 
 
@@ -149,46 +149,48 @@ def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def apis(catalog: Mapping[str, Definition], scheme: str) -> list[dict[str, Any]]:
-    """Return every API of the cloud with its page's name; what the load balancer and the firewall read.
+    """Return every API of the cloud with its definition's name; what the load balancer and the firewall read.
 
-    ``front_port`` is where clients reach it: the service's own port, unless the page has one for *scheme*. ``unit``,
-    which a host may have under a name of its own, is left out.
+    ``frontend_port`` is where clients reach it: the service's own port, unless the definition has one for *scheme*.
+    ``unit``, which a host may have under a name of its own, is left out.
     """
     return [
         {
             "load_balanced": True,
             "health": None,
-            "page": name,
+            "definition": name,
             **{key: value for key, value in api.items() if key != "unit"},
             "frontend_port": api.get("frontend_port", {}).get(scheme, api["port"]),
         }
-        for name, page in catalog.items()
-        if page["state"] == "present"
-        for api in page["apis"]
+        for name, definition in catalog.items()
+        if definition["state"] == "present"
+        for api in definition["apis"]
     ]
 
 
 def ports(
     catalog: Mapping[str, Definition], groups: set[str], template: Callable[[Any], Any] = lambda value: value
 ) -> list[dict[str, Any]]:
-    """Return what a host in *groups* listens on beside its APIs, each with its page's name; the firewall reads it.
+    """Return what a host in *groups* listens on beside its APIs; the firewall reads it.
 
-    :param catalog: the pages that this cloud has.
-    :param template: templates a page's ``ports``.
+    :param catalog: the definitions that this cloud has.
+    :param template: templates a definition's ``ports``.
     """
     defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None}
     return [
-        {**defaults, "page": name, **port}
-        for name, page in sorted(catalog.items())
-        if page["state"] == "present"
-        for port in template(page["ports"])
+        {**defaults, "definition": name, **port}
+        for name, definition in sorted(catalog.items())
+        if definition["state"] == "present"
+        for port in template(definition["ports"])
         if set(port.get("groups", ["controller"])) & {*groups, "all"} and port.get("when", True) is True
     ]
 
 
-def common_sections(page: Definition, file: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def common_sections(
+    definition: Definition, file: Mapping[str, Any], cloud: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """Return the oslo sections that *file* asks for: databases, message queue, accounts, cache."""
-    name, secrets = page["name"], cloud["secrets"]
+    name, secrets = definition["name"], cloud["secrets"]
     sections: dict[str, dict[str, Any]] = {}
     # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
     reach = set(file.get("database_groups") or ["controller"])
@@ -211,7 +213,7 @@ def common_sections(page: Definition, file: Mapping[str, Any], cloud: Mapping[st
         nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
         sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
         # use_queue_manager needs it; Debian's units make the directory.
-        sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{page['user']}"}
+        sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{definition['user']}"}
         sections["oslo_messaging_rabbit"] = {
             "rabbit_quorum_queue": True,
             "rabbit_transient_quorum_queue": True,
@@ -224,16 +226,16 @@ def common_sections(page: Definition, file: Mapping[str, Any], cloud: Mapping[st
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
     for given in file.get("auth") or []:
         wanted = {"section": given} if isinstance(given, str) else given
-        sections[wanted["section"]] = _auth(page, wanted, cloud)
+        sections[wanted["section"]] = _auth(definition, wanted, cloud)
     return sections
 
 
-def _auth(page: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:
+def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:
     """Return the section by which the service authenticates: keystoneauth's options.
 
     :param wanted: ``section``; ``omit``, options that it does not have; ``rename``, those that it calls otherwise.
     """
-    name, secrets, section = page["name"], cloud["secrets"], wanted["section"]
+    name, secrets, section = definition["name"], cloud["secrets"], wanted["section"]
     options = {
         "auth_type": "password",
         "auth_url": cloud["identity_url"],
@@ -254,7 +256,7 @@ def _auth(page: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any])
             "memcache_secret_key": secrets["memcached_encryption_key"],
             "service_token_roles": "service",
             "service_token_roles_required": True,
-            "service_type": page["identity"]["services"][0]["type"],
+            "service_type": definition["identity"]["services"][0]["type"],
         }
     # The token that a service sends beside its caller's; it asks Keystone alone.
     if section == "service_user":
@@ -272,10 +274,10 @@ def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _uwsgi_files(page: Definition, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the files by which Debian's start scripts run a WSGI service on our address with our workers."""
-    uwsgi, unit, user = api["uwsgi"], api["name"], page["user"]
-    path, default, shared = _uwsgi_paths(page, api)
+    uwsgi, unit, user = api["uwsgi"], api["name"], definition["user"]
+    path, default, shared = _uwsgi_paths(definition, api)
     options = {
         "http-socket": f"{cloud['bind']}:{api['port']}",
         "processes": uwsgi.get("processes", cloud["workers"]),
@@ -327,9 +329,9 @@ def _uwsgi_files(page: Definition, api: Mapping[str, Any], cloud: Mapping[str, A
     return files + ([{"path": shared, "content": _shared(uwsgi["preload"])}] if uwsgi.get("preload") else [])
 
 
-def _uwsgi_paths(page: Definition, api: Mapping[str, Any]) -> tuple[str, str, str]:
+def _uwsgi_paths(definition: Definition, api: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return what uWSGI's master reads: its ini file, the start script's defaults, what it imports."""
-    uwsgi, unit, folder = api["uwsgi"], api["name"], f"/etc/{page['user']}"
+    uwsgi, unit, folder = api["uwsgi"], api["name"], f"/etc/{definition['user']}"
     default = f"/etc/default/{uwsgi.get('default', unit)}"
     return uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini"), default, f"{folder}/{unit}-uwsgi.py"
 
@@ -364,45 +366,47 @@ gc.freeze()
 """
 
 
-def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> list[dict]:
-    """Return the files that a host in *groups* gets from *page*.
+def files(
+    definition: Definition, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]
+) -> list[dict]:
+    """Return the files that a host in *groups* gets from *definition*.
 
-    Each has ``name``, the page's for it, ``sections``, its options (None for a text), and ``units``, the names of those
-    that read it. *layers* are the user's options for this page, general first.
+    Each has ``name``, the definition's for it, ``sections``, its options (None for a text), and ``units``, the names of
+    those that read it. *layers* are the user's options for this definition, general first.
     """
     result = []
-    contributed = [file for _source, file, _options in page.get("contributions", ())]
+    contributed = [file for _source, file, _options in definition.get("contributions", ())]
     names = dict.fromkeys(
-        [*page["config"], *page["files"], *contributed, *(name for layer in layers for name in layer)]
+        [*definition["config"], *definition["files"], *contributed, *(name for layer in layers for name in layer)]
     )
     for name in names:
-        attributes = page["files"].get(name) or {}
-        on = set(attributes.get("groups") or page.get("own_groups") or page["packages"] or ["all"])
+        attributes = definition["files"].get(name) or {}
+        on = set(attributes.get("groups") or definition.get("own_groups") or definition["packages"] or ["all"])
         if attributes.get("when", True) is not True or not on & groups:
             continue
-        shipped = page["config"].get(name, {})
+        shipped = definition["config"].get(name, {})
         sections = None
-        given = list(contributions.layers(page, name))
+        given = list(contributions.layers(definition, name))
         texts = [shipped, *(text for _source, text in given), *(layer.get(name) for layer in layers)]
         texts = [text for text in texts if isinstance(text, str)]
         if texts:
             content = texts[-1]
         else:
-            common = common_sections(page, attributes, cloud)
+            common = common_sections(definition, attributes, cloud)
             computed = attributes.get("sections")
-            base = contributions.merged([(page["name"], shipped), *given])
+            base = contributions.merged([(definition["name"], shipped), *given])
             sections = ordered([common, base, computed, *(layer.get(name, {}) for layer in layers)])
             content = ini.render(sections)
         result.append(
             {
                 "name": name,
                 "sections": sections,
-                "path": attributes.get("path") or f"/etc/{page['user']}/{name}",
+                "path": attributes.get("path") or f"/etc/{definition['user']}/{name}",
                 "content": content,
                 "state": attributes.get("state", "present"),
                 "mode": str(attributes.get("mode", "0640")),
                 "owner": attributes.get("owner", "root"),
-                "group": attributes.get("group", page["user"]),
+                "group": attributes.get("group", definition["user"]),
                 "managed_block": attributes.get("managed_block", False),
                 "comment_out": attributes.get("comment_out"),
                 "secret": attributes.get("secret", False),
@@ -412,17 +416,17 @@ def files(page: Definition, groups: set[str], cloud: Mapping[str, Any], layers: 
                 "contributors": sorted({source for source, _options in given}),
             }
         )
-    for api in page["apis"]:
+    for api in definition["apis"]:
         if api.get("uwsgi") and "controller" in groups:
-            result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(page, api, cloud)]
-    wsgi = {api["name"] for api in page["apis"] if api.get("uwsgi")}
-    lasting = [unit["name"] for unit in page["units"] if _lasts(page, unit) and runs(unit, groups)]
+            result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(definition, api, cloud)]
+    wsgi = {api["name"] for api in definition["apis"] if api.get("uwsgi")}
+    lasting = [unit["name"] for unit in definition["units"] if _lasts(definition, unit) and runs(unit, groups)]
     return result + [_drop_in(name, name in wsgi) for name in lasting]
 
 
-def _lasts(page: Definition, unit: Mapping[str, Any]) -> bool:
+def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
     """Whether *unit* is a service of OpenStack's, which waits for databases and queues instead of giving up."""
-    return unit.get("tier", page["tier"]) != "infrastructure" and "." not in unit["name"]
+    return unit.get("tier", definition["tier"]) != "infrastructure" and "." not in unit["name"]
 
 
 def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
@@ -479,14 +483,18 @@ _PLAIN = {
 }
 
 
-def units(page: Definition, groups: set[str], host_files: list[dict]) -> list[dict]:
-    """Return the units that a host in *groups* runs of *page*, each with what it reads and its tier."""
+def units(definition: Definition, groups: set[str], host_files: list[dict]) -> list[dict]:
+    """Return the units that a host in *groups* runs of *definition*, each with what it reads and its tier."""
     result = []
-    packages = sorted({name for group in groups for name in page["packages"].get(group, [])})
-    wsgi = {api["name"]: _uwsgi_paths(page, api) for api in page["apis"] if api.get("uwsgi")}
-    # The first API asks Keystone about its callers, with a token of the page's account.
-    asks = page["apis"][0].get("unit", page["apis"][0]["name"]) if has_account(page) and page["apis"] else None
-    for unit in page["units"]:
+    packages = sorted({name for group in groups for name in definition["packages"].get(group, [])})
+    wsgi = {api["name"]: _uwsgi_paths(definition, api) for api in definition["apis"] if api.get("uwsgi")}
+    # The first API asks Keystone about its callers, with a token of the service's user.
+    asks = (
+        definition["apis"][0].get("unit", definition["apis"][0]["name"])
+        if has_account(definition) and definition["apis"]
+        else None
+    )
+    for unit in definition["units"]:
         if not runs(unit, groups):
             continue
         name = unit["name"]
@@ -494,12 +502,12 @@ def units(page: Definition, groups: set[str], host_files: list[dict]) -> list[di
         result.append(
             {
                 "name": name,
-                "tier": unit.get("tier", page["tier"]),
-                "page": page["name"],
+                "tier": unit.get("tier", definition["tier"]),
+                "definition": definition["name"],
                 "watches": sorted({*reads, *unit.get("watches", [])}),
                 "packages": unit.get("packages", packages),
                 "state_commands": unit.get("state_commands", []),
-                "account": page["name"] if name == asks else None,
+                "account": definition["name"] if name == asks else None,
                 "restart_anytime": unit.get("restart_anytime", False),
                 "restart_when": unit.get("restart_when", []),
                 "restart_with": unit.get("restart_with"),
@@ -509,21 +517,21 @@ def units(page: Definition, groups: set[str], host_files: list[dict]) -> list[di
                 "host_owned": unit.get("host_owned", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),
-                "log": unit.get("log", f"/var/log/{page['user']}/{name}.log"),
+                "log": unit.get("log", f"/var/log/{definition['user']}/{name}.log"),
             }
         )
     return result
 
 
-def steps(page: Definition, commands: list[dict], cloud: Mapping[str, Any]) -> list[dict]:
-    """Return the guarded *commands* of the page as the module ``db_sync`` takes them."""
+def steps(definition: Definition, commands: list[dict], cloud: Mapping[str, Any]) -> list[dict]:
+    """Return the guarded *commands* of a definition as the module ``db_sync`` takes them."""
     found = []
     for command in commands:
-        step = {"user": page["user"], **{key: value for key, value in command.items() if key != "credentials"}}
+        step = {"user": definition["user"], **{key: value for key, value in command.items() if key != "credentials"}}
         if command.get("credentials"):
             step["environment"] = {**credentials(cloud), **command.get("environment", {})}
         found.append(step)
-    return [{"name": page["name"], "steps": found}] if found else []
+    return [{"name": definition["name"], "steps": found}] if found else []
 
 
 def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
@@ -542,19 +550,19 @@ def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def identity_services(page: Definition, cloud: Mapping[str, Any]) -> list[dict]:
-    """Return the page's services with their endpoints, as the module ``identity`` takes them."""
-    ports = {api["name"]: api["port"] for api in page["apis"]}
+def identity_services(definition: Definition, cloud: Mapping[str, Any]) -> list[dict]:
+    """Return the services with their endpoints, as the module ``identity`` takes them."""
+    ports = {api["name"]: api["port"] for api in definition["apis"]}
     result = []
-    for service in page["identity"].get("services", []):
+    for service in definition["identity"].get("services", []):
         port = ports[service["api"]] if "api" in service else next(iter(ports.values()))
         path = service.get("path", "")
         result.append(
             {
-                "name": service.get("name", page["name"]),
+                "name": service.get("name", definition["name"]),
                 "type": service["type"],
-                "description": page["description"],
-                "state": page["state"],
+                "description": definition["description"],
+                "state": definition["state"],
                 "endpoints": {
                     "public": f"{cloud['scheme']}://{cloud['public_name']}:{port}{path}",
                     "internal": f"{cloud['scheme']}://{cloud['internal_name']}:{port}{path}",

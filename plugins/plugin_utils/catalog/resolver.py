@@ -116,9 +116,9 @@ class Resolver:
             own = sources.own(self.variables, self.template)
             self._definitions = service_definitions.load(self.variables, own)
             written = contributions.files(self._definitions)
-            for name, page in self._definitions.items():
-                page["contributed_files"] = sorted(written.get(name, ()))
-                page["state"] = "absent" if self.absent else self.template(page["state"])
+            for name, definition in self._definitions.items():
+                definition["contributed_files"] = sorted(written.get(name, ()))
+                definition["state"] = "absent" if self.absent else self.template(definition["state"])
         return self._definitions
 
     def with_cloud(self, cloud: Mapping[str, Any], **more: Any) -> Any:
@@ -251,11 +251,13 @@ class Resolver:
             added.setdefault(one.target, []).append(one)
         templar = self.with_cloud(cloud)
         result = {}
-        for name, page in here.items():
-            if not self._concerns(page, added.get(name, ())):
+        for name, definition in here.items():
+            if not self._concerns(definition, added.get(name, ())):
                 continue
-            wanted = {key: value for key, value in page.items() if key not in ELSEWHERE and (not keys or key in keys)}
-            kept = {key: page[key] for key in page if key not in wanted and key not in ELSEWHERE}
+            wanted = {
+                key: value for key, value in definition.items() if key not in ELSEWHERE and (not keys or key in keys)
+            }
+            kept = {key: definition[key] for key in definition if key not in wanted and key not in ELSEWHERE}
             one = {**kept, **self._templated(name, wanted, templar)}
             # A file without groups is where the service itself is.
             one["own_groups"] = list(one["packages"])
@@ -266,14 +268,14 @@ class Resolver:
         layers = [(name, self.template(value) or {}) for name, value in service_definitions.overrides(self.variables)]
         return Model(result, cloud, layers)
 
-    def _concerns(self, page: Mapping[str, Any], added: Collection[contributions.Contribution]) -> bool:
-        """Whether the host has some part of the definition *page*, by itself or by what is *added* to it."""
-        if "controller" in self.groups or not page["packages"]:
+    def _concerns(self, definition: Mapping[str, Any], added: Collection[contributions.Contribution]) -> bool:
+        """Whether the host has some part of the definition *definition*, by itself or by what is *added* to it."""
+        if "controller" in self.groups or not definition["packages"]:
             return True
         more = (
             service_definitions.groups_of({"packages": {}, "units": [], "files": {}, **one.content}) for one in added
         )
-        return bool(service_definitions.groups_of(page).union(*more) & self.groups)
+        return bool(service_definitions.groups_of(definition).union(*more) & self.groups)
 
     def contributions(
         self, here: Mapping[str, Mapping[str, Any]], cloud: Mapping[str, Any], keys: Collection[str] | None = None
@@ -283,18 +285,18 @@ class Resolver:
         def wanted(content: Mapping[str, Any]) -> dict[str, Any]:
             return {key: value for key, value in content.items() if not keys or key in keys}
 
-        present = {name: page for name, page in here.items() if page["state"] == "present"}
+        present = {name: definition for name, definition in here.items() if definition["state"] == "present"}
         templar = self.with_cloud(cloud)
-        for name, page in present.items():
-            for target, content in page["contributes"].items():
+        for name, definition in present.items():
+            for target, content in definition["contributes"].items():
                 if target in present and (content := wanted(content)):
                     yield contributions.Contribution(name, target, self._templated(name, content, templar))
         for backend in cloud["storage"]["backends"]:
             templar = self.with_cloud(cloud, backend=backend)
-            for name, page in present.items():
-                if page["backend"] and backend["kind"] != name:
+            for name, definition in present.items():
+                if definition["backend"] and backend["kind"] != name:
                     continue
-                for entry in page["each_backend"]:
+                for entry in definition["each_backend"]:
                     if not self._templated(name, entry.get("when", True), templar):
                         continue
                     for target, content in entry["contributes"].items():
