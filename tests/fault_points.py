@@ -47,30 +47,36 @@ class Point:
 PHASES = {
     "packages": Phase("bare", {"Packages": 60}),
     "files": Phase("packages", {"Configuration files": 0.7}),
-    "infrastructure": Phase("packages", {"Infrastructure's units": 6}),
+    "infrastructure": Phase("packages", {"Infrastructure units": 6}),
     "bridges": Phase("packages", {"Bridges": 1.5}),
-    "databases": Phase("packages", {"Databases and their accounts": 0.7, "Message queue's users": 1}),
-    "schemas": Phase("packages", {"Schemas": 12}),
-    "identity": Phase("packages", {"Keys": 0.5, "Identity's units": 2, "Accounts, grants, services and endpoints": 4}),
-    "units": Phase("accounts", {"Units": 5}),
+    "databases": Phase("packages", {"Databases and their users": 0.7, "RabbitMQ users": 1}),
+    "schemas": Phase("packages", {"Database schemas": 12}),
+    "identity": Phase(
+        "packages", {"Fernet keys": 0.5, "Identity units": 2, "Keystone users, grants, services and endpoints": 4}
+    ),
+    "units": Phase("accounts", {"Service units": 5}),
     "restarts": Phase(
         "cloud",
-        {"Hosts that owe a restart": 0, "Restart what runs on older files": 1.5, "Wait until the services answer": 0},
+        {
+            "Group hosts that need a restart": 0,
+            "Restart units that run on older files": 1.5,
+            "Wait until the services answer": 0,
+        },
         (OPTION,),
     ),
     "completion": Phase(
         "accounts",
         {
             "Register new compute hosts": 1,
-            "Credentials for the operator's machine": 0.2,
-            "Bring about what the cloud shall hold": 2,
+            "Credentials on the control node": 0.2,
+            "Create and update resources": 2,
         },
     ),
 }
 # What a run has to have done before the hosts are taken as such: the hosts before, and the task that it must get to.
 STARTS = {
-    "packages": ("bare", "Rings"),
-    "accounts": ("packages", "Units"),
+    "packages": ("bare", "Swift rings"),
+    "accounts": ("packages", "Service units"),
     "cloud": ("accounts", None),
 }
 # Where the hosts go away, too: what a phase is about goes on by itself after a kill, and not then.

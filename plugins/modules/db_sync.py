@@ -113,7 +113,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Schemas
+- name: Database schemas
   cairn.openstack.db_sync:
     schemas:
       - name: placement

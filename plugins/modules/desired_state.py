@@ -28,7 +28,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Compute the host's part of the cloud
+- name: Compute the desired state
   cairn.openstack.desired_state:
   register: host_desired
 """

@@ -47,7 +47,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Probe the host
   cairn.openstack.host_baseline:
   register: before
 

@@ -61,7 +61,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the base
+- name: Build the base image
   cairn.openstack.lab_base:
     directory: /var/lib/cairn-lab
     packages: [systemd, systemd-sysv, openssh-server, python3]

@@ -31,7 +31,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: What is due
+- name: Compare with the desired state
   cairn.openstack.pending:
     steps:
       databases: {module: databases, options: {databases: "{{ databases }}"}}
@@ -39,7 +39,7 @@ EXAMPLES = r"""
   become: true
   register: found
 
-- name: Databases and their accounts
+- name: Databases and their users
   cairn.openstack.databases:
     databases: "{{ databases }}"
   become: true

@@ -32,7 +32,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Inventory, settings and secrets are fit
+- name: Check inventory, settings and secrets
   cairn.openstack.preflight:
     stage: input
   run_once: true

@@ -149,7 +149,7 @@ EXAMPLES = r"""
   become: true
   register: outcome
 
-- name: Say how it went
+- name: Report the results
   cairn.openstack.verify_report:
     outcome: "{{ outcome }}"
 """

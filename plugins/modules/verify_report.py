@@ -35,7 +35,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Say how it went
+- name: Report the results
   cairn.openstack.verify_report:
     outcome: "{{ outcome }}"
     junit: verify.xml

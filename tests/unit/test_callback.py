@@ -127,7 +127,7 @@ def playbook(root, tmp_path, monkeypatch):
 def test_nothing_to_do(playbook, tmp_path, monkeypatch):
     """A line for each phase and one for the run; no control characters where there is no terminal."""
     monkeypatch.setenv("CAIRN_TIMING_FILE", str(tmp_path / "timing"))
-    quiet = [task("Units", "units", {"changed": False}), task("More", "anything", {}, when=False)]
+    quiet = [task("Service units", "units", {"changed": False}), task("More", "anything", {}, when=False)]
     ran = playbook({"Preflight": quiet, "Services": quiet})
     assert ran.status == 0
     assert re.fullmatch(r"Preflight 3 hosts [\d.]+ s", ran.line("Preflight"))
@@ -180,14 +180,17 @@ def test_a_failure(playbook):
     """Service, hosts, cause and remedy, once for hosts that fail alike; no secret."""
     tasks = [
         task(
-            "Units", "units", {"msg": REFUSED.format("{{ 3 if inventory_hostname == 'compute1' else 4 }}")}, fail=True
+            "Service units",
+            "units",
+            {"msg": REFUSED.format("{{ 3 if inventory_hostname == 'compute1' else 4 }}")},
+            fail=True,
         ),
         task("Later", "anything", {}),
     ]
     ran = playbook({"Services": tasks})
     assert ran.status == 2
     assert ran.said.count("┌─ FAILED") == 1
-    assert ran.line("│ task") == "│ task Services: Units"
+    assert ran.line("│ task") == "│ task Services: Service units"
     assert ran.line("│ on").startswith("│ on all 3 hosts; in the words of co")
     assert ran.line("│ service") == "│ service nova-compute.service"
     assert "Address already in use" in ran.said
@@ -244,7 +247,7 @@ def test_a_plan(playbook, tmp_path):
             task("Packages", "packages", {"changed": True, "changes": installed("nova-compute", "sudo")}),
             file_task(),
         ],
-        "Services": [task("Units", "units", {"changed": True, "changes": started})],
+        "Services": [task("Service units", "units", {"changed": True, "changes": started})],
         # In check mode nothing came of the first.
         "Restarts": [
             task(
@@ -304,7 +307,7 @@ def test_the_exit_code(playbook, plays, arguments, status, end):
 
 
 def test_v_is_ansibles_own(playbook):
-    ran = playbook({"Files": [file_task(), task("Units", "units", {})]}, "-v", "--check", "--diff")
+    ran = playbook({"Files": [file_task(), task("Service units", "units", {})]}, "-v", "--check", "--diff")
     for words in ("PLAY [Files] ***", "TASK [Configuration files] ***", "ok: [compute1] => ", "PLAY RECAP ***"):
         assert words in ran.said
     assert "would change" not in "".join(ran.lines[:-3])

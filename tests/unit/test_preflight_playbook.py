@@ -41,7 +41,7 @@ class TestPlaybook:
         assert "Preflight found 3 faults" in words
         assert "Did you mean 'controller'?" in words
         assert "Did you mean 'cloud_mtu'?" in words
-        assert "Look at the host" not in words
+        assert "Probe the host" not in words
 
     def test_no_host_is_reached(self, site):
         """Every host that is away is named, by one fault each or a warning."""

@@ -83,9 +83,7 @@ def test_a_device_comes_and_goes(playbooks, groups, controller, volumes, flushed
     for verb, why in (("drain", "the inventory has it no more"), ("remove", "it is empty")):
         (planned, done) = (playbooks.must("playbooks/site.yml", *check) for check in (["--check"], []))
         told_of = {"kind": "Ceph device", "verb": verb, "name": f"osd.{number}", "detail": why}
-        assert [one.of("Ceph's accounts, pools and devices")[name]["changes"] for one in (planned, done)] == [
-            [told_of]
-        ] * 2
+        assert [one.of("Ceph users, pools and devices")[name]["changes"] for one in (planned, done)] == [[told_of]] * 2
         clean(storage)
     assert daemons(storage, name) == {first}
     assert lost(controller, volumes, flushed) == []

@@ -37,7 +37,7 @@ def test_the_next_run_repairs(playbooks):
 @pytest.mark.long
 def test_killed_in_restarts(playbooks, baseline):
     """A run that dies between a changed file and the restart owes the restart, and the next run pays it."""
-    assert playbooks.broken_off("Hosts that owe a restart", 0, kill, OPTION)
+    assert playbooks.broken_off("Group hosts that need a restart", 0, kill, OPTION)
     paid = playbooks.must("playbooks/site.yml", OPTION)
     assert any("glance-api" in line for line in paid.changes), paid.changes
     baseline.look("paid")
