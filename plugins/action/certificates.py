@@ -20,7 +20,9 @@ class ActionModule(ActionBase):
         """Compare what is there with what is asked for; in check mode stop there."""
         result = super().run(tmp, task_vars)
         if authority.MISSING:
-            raise AnsibleError(f"Certificates need the Python library cryptography beside Ansible: {authority.MISSING}")
+            raise AnsibleError(
+                f"Certificates require the Python library cryptography on the control node: {authority.MISSING}"
+            )
         folder = Folder(self._task.args["folder"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = folder.read("ca.crt")

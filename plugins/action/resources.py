@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             return image
         path = self.local(image["file"])
         if not os.path.exists(path):
-            raise AnsibleError(f"image {image.get('name')}: there is no file {path} on the control machine")
+            raise AnsibleError(f"image {image.get('name')}: file {path} does not exist on the control node")
         return {**image, "sha512": sha512(path)}
 
     def local(self, file):
