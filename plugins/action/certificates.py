@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's certificates in the secrets folder, made and renewed. Runs on the operator's machine."""
+"""The cloud's certificates in the secrets folder, made and renewed. Runs on the control node."""
 
 from __future__ import annotations
 

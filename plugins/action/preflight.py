@@ -50,7 +50,7 @@ def plain(value):
 
 
 class ActionModule(ActionBase):
-    """Works on the operator's machine alone."""
+    """Works on the control node alone."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"stage"})

@@ -28,7 +28,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volum
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
 MODULE = "cairn.openstack.verify_phase"
-# How long a router may take to answer the control machine, in seconds, before the controller is asked instead.
+# How long a router may take to answer the control node, in seconds, before the controller is asked instead.
 ROUTE_TIMEOUT = 10
 # Hosts of one group whose logs are read when nothing says which.
 SUSPECTS = 3
@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
             results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
             results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]
-        where = "the control machine" if vantage == "control" else self.task_vars["inventory_hostname"]
+        where = "the control node" if vantage == "control" else self.task_vars["inventory_hostname"]
         for check in results:
             if check["name"] in ("ping", "ssh") and check["outcome"] != NOT_RUN:
                 check["detail"] += f", from {where}"

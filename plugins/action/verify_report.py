@@ -20,7 +20,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Works on the control machine alone."""
+    """Works on the control node alone."""
 
     TRANSFERS_FILES = False
 

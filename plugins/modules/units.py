@@ -258,7 +258,8 @@ def main() -> None:
         if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
             after = f"{module.params['restart_timeout']} s"
             module.fail_json(
-                msg=f"{told[0]} was not restarted, as it must not stop. After {after}: {missing}", **result
+                msg=f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}",
+                **result,
             )
         custom = alone.get("restart_with")
         said = u.command(custom) if custom else u.systemctl(verb, *told)
