@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's certificates in the secrets folder, made and renewed. Runs on the operator's machine."""
+"""The cloud's certificates in the secrets folder, made and renewed. Runs on the control node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class ActionModule(ActionBase):
         """Compare what is there with what is asked for; in check mode stop there."""
         result = super().run(tmp, task_vars)
         if authority.MISSING:
-            raise AnsibleError(f"Certificates need the Python library cryptography beside Ansible: {authority.MISSING}")
+            raise AnsibleError(
+                f"Certificates require the Python library cryptography on the control node: {authority.MISSING}"
+            )
         folder = Folder(self._task.args["folder"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = folder.read("ca.crt")

@@ -50,7 +50,7 @@ def plain(value):
 
 
 class ActionModule(ActionBase):
-    """Works on the operator's machine alone."""
+    """Works on the control node alone."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"stage"})
@@ -147,7 +147,7 @@ class ActionModule(ActionBase):
             extra = raw.get("catalog_extra") or {}
             extra = resolver.template(extra) if is_template(extra) else extra
         except AnsibleError as error:
-            extra, remedy = {}, "Mend the template."
+            extra, remedy = {}, "Correct the template."
             found.append(Fault(self.extra_place(raw), str(error), "a dictionary of definitions", remedy))
         else:
             found += definition_checks.own(self.extra_place(raw), extra)
@@ -257,11 +257,11 @@ class ActionModule(ActionBase):
         folder, files, errors = Folder(path, self._loader), {}, {}
         if os.path.exists(path):
             if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
-                errors[""] = "not a folder" if not os.path.isdir(path) else "it can't be read"
+                errors[""] = "not a directory" if not os.path.isdir(path) else "not readable"
         else:
             parent = next(parent for parent in Path(path).parents if parent.exists())
             if not os.access(parent, os.W_OK | os.X_OK):
-                errors[""] = f"it is to be made, and {parent} can't be written"
+                errors[""] = f"it does not exist, and {parent} is not writable"
         for name in secrets.FILES if not errors else ():
             try:
                 if os.path.exists(os.path.join(path, name)):
@@ -288,22 +288,23 @@ class ActionModule(ActionBase):
         for name, path in paths.items():
             if not path:
                 given = ", ".join(other for other in names if paths[other])
-                yield cloud.fault(
-                    name, f"nothing, and {given} is set", "all three of them, or none", f"Set {name} too."
-                )
+                yield cloud.fault(name, f"not set, but {given} is", "all three of them, or none", f"Set {name} too.")
                 continue
             try:
                 texts[name] = Path(path).read_text(encoding="ascii")
             except (OSError, UnicodeDecodeError) as error:
                 yield cloud.fault(
-                    name, str(error), "a PEM file on this machine", "Correct the path or the file's mode."
+                    name, str(error), "a PEM file on the control node", "Correct the path or the file's mode."
                 )
         if len(texts) == len(names) and not authority.MISSING:
             wanted = list(dict.fromkeys(str(cloud.values[f"cloud_{kind}_name"]) for kind in ("internal", "public")))
             if why := authority.given_fault(*(texts[name] for name in names), wanted):
                 allowed = f"a certificate for {', '.join(wanted)}, with its key and its authority"
                 yield cloud.fault(
-                    names[0], f"it {why}", allowed, "Get another one; or remove the three lines for our own."
+                    names[0],
+                    f"it {why}",
+                    allowed,
+                    "Use another certificate; or remove the three settings to use the cloud's own.",
                 )
 
     def alone(self, cloud):
@@ -312,7 +313,7 @@ class ActionModule(ActionBase):
         where, allowed, remedy = (
             f"{shortest(path)}/{run_lock.FILE}",
             "one run at a time",
-            "Wait for its end, or end it.",
+            "Wait for the run to end, or stop it.",
         )
         if self._task.check_mode:
             if holder := run_lock.held(path):
@@ -323,7 +324,7 @@ class ActionModule(ActionBase):
             if holder := run_lock.take(path, os.getppid()):
                 yield Fault(where, holder, allowed, remedy)
         except OSError as error:
-            yield Fault(where, str(error), "a folder that can be written", "Correct its owner and mode, or the path.")
+            yield Fault(where, str(error), "a writable directory", "Correct its owner and mode, or the path.")
 
     # What was found
 
@@ -336,15 +337,15 @@ class ActionModule(ActionBase):
             if probe.get("unreachable"):
                 away[name] = " ".join(str(probe.get("msg")).split())
             elif "ansible_facts" not in probe:
-                said = probe.get("module_stderr") or probe.get("msg") or "it did not answer"
+                said = probe.get("module_stderr") or probe.get("msg") or "no answer"
                 broken[name] = " ".join(str(said).split())
             else:
                 facts[name] = raw["cairn_probe"]
         limited = "ansible_limit" in self.task_vars
         faults = list(hosts.unreachable(away, broken, self.groups, limited))
         if away and not facts and not broken:
-            remedy = "Look at the network between here and there, and at how Ansible enters: ansible -m ping all."
-            faults.append(Fault("the run", "none of its hosts can be reached", "at least one", remedy))
+            remedy = "Check the network and the ssh settings: ansible -m ping all."
+            faults.append(Fault("the run", "none of its hosts is reachable", "at least one", remedy))
         self.left_out = away
         faults += self.found_hosts(facts)
         return faults
@@ -368,7 +369,7 @@ class ActionModule(ActionBase):
                 model = resolver.resolve(facts[name], TAKES)
             except AnsibleError as error:
                 said = " ".join(str(error).split())
-                faults.append(host.fault(said, "definitions that fit the host", "Correct what is named."))
+                faults.append(host.fault(said, "definitions valid for the host", "Correct the definition."))
             except ValueError:
                 pass  # Its interfaces are not what the settings name, which has an error of its own.
             else:
@@ -392,7 +393,7 @@ class ActionModule(ActionBase):
     def stage_end(self):
         """Say who was left out."""
         for name, why in self.task_vars["cairn_left_out"].items():
-            remedy = f"When it is back: --limit {name}. Until then this run's exit code is not 0."
+            remedy = f"When it is back: --limit {name}. Until then the exit code of a run is not 0."
             yield Fault(
                 f"host {name}", f"left out: {why.removeprefix('Task failed: ')}", "the whole cloud", remedy, "warning"
             )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hands image files of the control machine to the module, if and when the cloud lacks them."""
+"""Hands image files of the control node to the module, if and when the cloud lacks them."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class ActionModule(ActionBase):
             return image
         path = self.local(image["file"])
         if not os.path.exists(path):
-            raise AnsibleError(f"image {image.get('name')}: there is no file {path} on the control machine")
+            raise AnsibleError(f"image {image.get('name')}: file {path} does not exist on the control node")
         return {**image, "sha512": sha512(path)}
 
     def local(self, file):
-        """Return a file's full path on the control machine; relative ones begin where the playbook is."""
+        """Return a file's full path on the control node; relative ones begin where the playbook is."""
         return self._loader.path_dwim(os.path.expanduser(file))

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generates the secrets that the catalog needs and the operator's file lacks. Runs on the operator's machine."""
+"""Generates the secrets that the catalog needs and the operator's file lacks. Runs on the control node."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volum
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
 MODULE = "cairn.openstack.verify_phase"
-# How long a router may take to answer the control machine, in seconds, before the controller is asked instead.
+# How long a router may take to answer the control node, in seconds, before the controller is asked instead.
 ROUTE_TIMEOUT = 10
 # Hosts of one group whose logs are read when nothing says which.
 SUSPECTS = 3
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
             return {**result, "skipped": True, "msg": "proving a cloud takes using it, which check mode doesn't"}
         options = self.validate_argument_spec(SPEC)[1]
         if options["keep"] and not options["output_dir"]:
-            raise AnsibleActionFail("keep needs output_dir, for the machine's key")
+            raise AnsibleActionFail("keep requires output_dir, for the server's key")
         start = time.monotonic()
         self.task_vars, self.options = task_vars, options
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime())
@@ -136,7 +136,7 @@ class ActionModule(ActionBase):
             results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
             results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]
-        where = "the control machine" if vantage == "control" else self.task_vars["inventory_hostname"]
+        where = "the control node" if vantage == "control" else self.task_vars["inventory_hostname"]
         for check in results:
             if check["name"] in ("ping", "ssh") and check["outcome"] != NOT_RUN:
                 check["detail"] += f", from {where}"
@@ -151,7 +151,7 @@ class ActionModule(ActionBase):
             for server in set(answer["consoles"]) & set(check["ids"]):
                 text = answer["consoles"].pop(server)
                 if "\n" not in check["detail"]:
-                    check["detail"] += f"; the machine's console ends so:\n{text}"
+                    check["detail"] += f"; end of the server's console log:\n{text}"
         return answer["results"]
 
     def keep(self, vantage, private, made):
@@ -202,7 +202,7 @@ def new_key(comment):
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise AnsibleActionFail(f"ssh-keygen on the control machine: {error}") from error
+            raise AnsibleActionFail(f"ssh-keygen on the control node: {error}") from error
         with open(path, encoding="ascii") as private, open(f"{path}.pub", encoding="ascii") as public:
             return private.read(), public.read().strip()
 

@@ -20,7 +20,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Works on the control machine alone."""
+    """Works on the control node alone."""
 
     TRANSFERS_FILES = False
 
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         display.display(counts, color="red" if failed else "green")
         machine = args["outcome"].get("machine")
         if machine:
-            display.display(f"A machine is kept: {machine['ssh']}")
+            display.display(f"Kept server: {machine['ssh']}")
         if args["junit"]:
             os.makedirs(os.path.dirname(os.path.abspath(args["junit"])), mode=0o700, exist_ok=True)
             with open(args["junit"], "wb") as file:

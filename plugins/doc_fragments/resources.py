@@ -142,7 +142,7 @@ options:
       state: *state
       file:
         description:
-          - Path of the image on the control machine. It is copied to the host only if the cloud lacks the image.
+          - Path of the image on the control node. It is copied to the host only if the cloud lacks the image.
           - If its content has changed, a new image takes the name, and the old one is hidden under another.
         type: str
       url:

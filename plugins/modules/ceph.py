@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ceph
-short_description: Accounts, pools and devices of a Ceph cluster, in one call
+short_description: Users, pools and devices of a Ceph cluster, in one call
 version_added: 0.1.0
 description:
-  - Sees to accounts with their keys and rights, to replicated pools, and to the daemons (OSDs) that serve this host's
-    devices. Accounts and pools that nobody asks for are left alone.
-  - Talks to the monitors through librados as C(client.admin), so a monitor must run, and the account's keyring be
+  - Manages users with their keys and capabilities, replicated pools, and the daemons (OSDs) of this host's devices.
+    Other users and pools are left unchanged.
+  - Talks to the monitors through librados as C(client.admin), so a monitor must run, and the user's keyring be
     beside O(conf).
   - A device is taken only if nothing is on it. What a killed run began is finished by the next.
   - A device of this host that is none of O(osds) is emptied, and its daemon is removed by a later run, when Ceph says
@@ -19,7 +19,7 @@ description:
   - No key is on a command line, and none is read back from a host.
 options:
   accounts:
-    description: Accounts.
+    description: Users.
     type: list
     elements: dict
     default: []
@@ -101,7 +101,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: A pool for images, its account, two devices
+- name: A pool for images, its user, two devices
   cairn.openstack.ceph:
     accounts:
       - name: client.glance

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificates
-short_description: The cloud's certificate authority and the certificate of its front
+short_description: The cloud's certificate authority and the certificate of its load balancer
 version_added: 0.1.0
 description:
-  - Runs on the operator's machine. Makes an authority once, and a certificate for the cloud's names, which is made
-    anew 90 days before it ends and when the names change.
+  - Runs on the control node. Creates an authority once, and a certificate for the cloud's names, which is renewed 90
+    days before it expires and when the names change.
   - Keys have mode 0600 and are encrypted by ansible-vault when a vault password is configured.
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
 options:
   folder:
-    description: The folder of the secrets, made with mode 0700.
+    description: Directory of the secrets, created with mode 0700.
     type: path
     required: true
   cloud:

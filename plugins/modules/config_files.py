@@ -18,7 +18,7 @@ options:
     required: true
     suboptions:
       path:
-        description: Absolute path. Missing folders are made, owned by root.
+        description: Absolute path. Missing directories are created, owned by root.
         type: path
         required: true
       content:

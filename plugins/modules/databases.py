@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: databases
-short_description: MariaDB databases, their accounts and grants, in one call
+short_description: MariaDB databases, their users and grants, in one call
 version_added: 0.1.0
 description:
-  - Creates databases with an account each that holds every privilege on it, and repairs what is missing or differs.
+  - Creates databases with a user each that has all privileges on it, and repairs what is missing or differs.
   - Works through the server's local socket as root, so the task needs C(become). A password never reaches the server
     in the clear, only its C(mysql_native_password) hash does.
 options:
   databases:
-    description: The databases. Several may share an account.
+    description: The databases. Several may share a user.
     type: list
     elements: dict
     required: true
@@ -24,14 +24,14 @@ options:
         type: str
         required: true
       user:
-        description: Name of the account.
+        description: Name of the user.
         type: str
         required: true
       password:
-        description: The account's password. Required unless O(databases[].state=absent).
+        description: Password of the user. Required unless O(databases[].state=absent).
         type: str
       host:
-        description: Where the account may come from.
+        description: Hosts that the user may connect from.
         type: str
         default: '%'
       charset:
@@ -40,7 +40,7 @@ options:
         choices: [utf8mb4, utf8mb3]
         default: utf8mb4
       state:
-        description: V(absent) drops the account, unless another entry uses it, and keeps the data.
+        description: V(absent) drops the user, unless another entry uses it, and keeps the data.
         type: str
         choices: [present, absent]
         default: present

@@ -7,7 +7,7 @@ module: desired_state
 short_description: Compute a host's part of the cloud
 version_added: 0.1.0
 description:
-  - Runs on the control node. Reads the catalog's pages, the settings and the inventory, and returns the host's
+  - Runs on the control node. Reads the service definitions, the settings and the inventory, and returns the host's
     packages, files, units, databases, users and endpoints, sorted by the step that reads them.
   - Register what it returns. It holds passwords and keys, so it is no fact, which a fact cache would write to a file.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.

@@ -115,7 +115,7 @@ def main() -> None:
     if reason:
         result["diff"] = {"before": f"{path}: {reason}\n", "after": f"{path}: built\n"}
         if platform.machine() != "x86_64":
-            module.fail_json(msg=f"the image is for amd64 and can't be built on {platform.machine()}", reason=reason)
+            module.fail_json(msg=f"the image is for amd64 and cannot be built on {platform.machine()}", reason=reason)
         if not module.check_mode:
             try:
                 result["seconds"] = build(path, recipe, proxy)

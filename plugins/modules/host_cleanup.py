@@ -7,12 +7,12 @@ module: host_cleanup
 short_description: Remove what services leave beside their packages and files
 version_added: 0.1.0
 description:
-  - Ends guests, and removes network namespaces with the processes in them, bridges and folders. What is not there is
-    no fault. C(destroy.yml) calls it.
+  - Stops guests, and removes network namespaces with the processes in them, bridges and directories. Missing ones are
+    ignored. C(destroy.yml) calls it.
 author: The Cairn authors (@cairn)
 options:
   guests:
-    description: End QEMU's machines whose names in libvirt begin so.
+    description: Stop QEMU guests whose libvirt names start with one of these.
     type: str
   namespaces:
     description: Remove the network namespaces whose names begin so.
@@ -26,7 +26,7 @@ options:
     default: []
   folders:
     description:
-      - Remove these folders with all that is in them. One that has a file system mounted in it is refused, and so is
+      - Remove these directories with their contents. One that has a file system mounted in it is refused, and so is
         one that is not a service's own, such as C(/var/lib). What belongs to an installed package stays.
     type: list
     elements: str

@@ -22,7 +22,7 @@ options:
     elements: str
     default: []
   operator_time:
-    description: Seconds since the epoch by the clock of the machine that asks, to compare with the host's.
+    description: Seconds since the epoch by the clock of the control node, to compare with the host's.
     type: float
   storage:
     description: Paths of devices, or of files in their place, of which is asked whether they are there and empty.

@@ -27,7 +27,7 @@ options:
     type: str
     default: cairn
   networks:
-    description: The network of each segment; the cache listens on this machine's address in C(management).
+    description: The network of each segment; the cache listens on the control node's address in C(management).
     type: dict
     required: true
   port:
@@ -35,7 +35,7 @@ options:
     type: int
     default: 3142
   upstream:
-    description: The proxy that this machine needs to reach packages, if any.
+    description: Proxy that the control node needs to download packages, if any.
     type: str
     default: ''
 attributes:

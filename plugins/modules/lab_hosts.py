@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_hosts
-short_description: Test hosts on one machine
+short_description: Test hosts on the control node
 version_added: 0.1.0
 description:
   - Makes, starts, breaks, repairs and removes the lab's hosts, which are systemd-nspawn containers or machines
@@ -25,29 +25,29 @@ options:
         required: true
       address:
         description:
-          - The address of the host's first network card.
+          - The address of the host's first network interface.
           - Not needed for a host that exists.
         type: str
         default: ''
       networks:
-        description: The segments that the host has a card on, in the order of its cards.
+        description: Segments that the host is connected to, in the order of its network interfaces.
         type: list
         elements: str
         choices: [management, tunnel, external]
         default: [management, tunnel, external]
       emulated:
-        description: Whether it is an emulated machine, with a kernel of its own, and not a container.
+        description: Whether the host is an emulated one (QEMU) with its own kernel, instead of a container.
         type: bool
         default: false
       disks:
         description:
           - The sizes of its blank disks, such as V(4G). The first is C(/dev/disk/by-id/virtio-disk1).
-          - A container's are loop devices of this machine.
+          - A container's are loop devices of the control node.
         type: list
         elements: str
         default: []
       memory:
-        description: An emulated machine's memory in MiB.
+        description: Memory of an emulated host in MiB.
         type: int
         default: 2048
   state:
@@ -87,7 +87,7 @@ options:
     type: path
     default: ''
   emulated_base:
-    description: The base tree that new emulated machines are filled with, and that has their kernel.
+    description: The base tree that new emulated hosts are filled with, and that has their kernel.
     type: path
     default: ''
   user:
@@ -103,7 +103,7 @@ options:
     type: int
     default: 90
   emulated_timeout:
-    description: How many seconds an emulated machine may need to boot or to power off.
+    description: Seconds an emulated host may take to boot or to power off.
     type: int
     default: 600
 attributes:

@@ -9,7 +9,7 @@ module: lab_network
 short_description: Network segments of the test hosts
 version_added: 0.1.0
 description:
-  - One Linux bridge for each segment of the lab; the machine holds the first address of the
+  - One Linux bridge for each segment of the lab; the control node has the first address of the
     management and the external network, and nothing is routed or translated.
 author: The Cairn authors (@cairn)
 options:

@@ -7,10 +7,10 @@ module: ovs_bridges
 short_description: Open vSwitch bridges that hold the host's addresses
 version_added: 0.1.0
 description:
-  - Brings Open vSwitch's bridges, their cards, addresses and routes to what is asked, and keeps them so over reboots
-    and restarts of Open vSwitch, however the host's network is configured.
+  - Configures Open vSwitch's bridges, their network interfaces, addresses and routes, persistently over reboots and
+    restarts of Open vSwitch, however the host's network is configured.
   - What others put on the bridges (Neutron's ports, a virtual address) is left alone. Bridges of an earlier call that
-    are no longer listed are removed, and their cards get back what they held.
+    are no longer listed are removed, and their network interfaces get back their addresses.
   - A change of the interface that carries the default route or Ansible's own connection is on trial. If no new
     connection reaches the host within 30 seconds, it undoes the change by itself and the task fails.
 author: The Cairn authors (@cairn)
@@ -44,10 +44,10 @@ options:
         suboptions:
           to: {description: V(default) or a network., type: str, required: true}
           via: {description: Gateway's address., type: str, required: true}
-      take_over: {description: A card that becomes a port and whose addresses and routes move to the bridge., type: str}
-      mtu: {description: MTU of the bridge and its cards. Left alone by default., type: int}
+      take_over: {description: Interface to add as a port; its addresses and routes move to the bridge., type: str}
+      mtu: {description: MTU of the bridge and its network interfaces. Unchanged by default., type: int}
   state:
-    description: V(absent) removes every bridge that this module made and gives the cards back what they held.
+    description: V(absent) removes every bridge of this module and restores the addresses of the interfaces.
     type: str
     choices: [present, absent]
     default: present
@@ -65,7 +65,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: A host with one card, and one with a tunnel's card in user space that VLANs share
+- name: A host with one network interface, and one whose tunnel interface in user space also carries VLANs
   cairn.openstack.ovs_bridges:
     datapath: netdev
     bridges:

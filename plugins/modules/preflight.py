@@ -4,21 +4,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Find every fault before anything is touched
+short_description: Find all errors before a host is changed
 version_added: 0.1.0
 description:
-  - Runs on the operator's machine, once for all hosts, and fails with all faults that it finds, each with where it is,
-    what was found, what is allowed and what to do. What may be right is a warning.
-  - With O(stage=input) it looks at the inventory, the settings, the user's catalog pages and the secrets, and at no
-    host; where all is well it takes the lock by which a second run is stopped.
-  - With O(stage=hosts) it looks at the facts C(cairn_probe) of M(cairn.openstack.host_probe), and at the results of
+  - Runs on the control node, once for all hosts, and fails with all errors at once, each with its place, what was
+    found, what is allowed and what to do. Doubtful values are warnings.
+  - With O(stage=input) it checks the inventory, the settings, the user's service definitions and the secrets without
+    contacting a host; without errors it takes the lock that prevents a second run.
+  - With O(stage=hosts) it checks the facts C(cairn_probe) of M(cairn.openstack.host_probe), and at the results of
     that module, registered as C(preflight_probe), to tell which hosts were not reached. It sets the fact
     C(cairn_left_out), the hosts that the run goes on without, with the reason.
-  - With O(stage=end) it says once more who was left out.
+  - With O(stage=end) it reports the unreachable hosts once more.
 author: The Cairn authors (@cairn)
 options:
   stage:
-    description: What to look at.
+    description: What to check.
     type: str
     choices: [input, hosts, end]
     required: true

@@ -19,7 +19,7 @@ options:
     type: str
     required: true
   staged:
-    description: The host's copies of image files by the path on the control machine. Filled in by the action plugin.
+    description: The host's copies of image files by the path on the control node. Filled in by the action plugin.
     type: dict
     default: {}
 attributes:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
       - {name: demo, project: demo, external_network: public, subnets: [demo]}
   become: true
 
-- name: An image from the control machine, and one flavor less
+- name: Upload an image from the control node, and remove a flavor
   cairn.openstack.resources:
     cloud: cairn
     images:
@@ -119,7 +119,7 @@ def main():
     except sdk.Unreachable as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))
-        module.warn(f"what the cloud holds can't be compared: {error}")
+        module.warn(f"the resources cannot be compared: {error}")
         changes = []
     except Failed as error:
         module.fail_json(msg=str(error))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secrets
-short_description: Generate the cloud's secrets that are missing
+short_description: Generate missing secrets
 version_added: 0.1.0
 description:
-  - Runs on the operator's machine. Makes one random secret for each account, database and key that the catalog's
-    pages name and that the file lacks. What is there is never changed.
+  - Runs on the control node. Generates one random secret for each user, database and key of the service definitions
+    that the file lacks. Existing secrets are never changed.
   - The file has mode 0600 and is encrypted by ansible-vault when a vault password is configured.
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
 options:
   folder:
-    description: The folder of the secrets, made with mode 0700.
+    description: Directory of the secrets, created with mode 0700.
     type: path
     required: true
 attributes:

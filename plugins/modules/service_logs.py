@@ -44,7 +44,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Why the machine did not boot
+- name: Why the server did not boot
   cairn.openstack.service_logs:
     services: [nova, neutron, libvirt]
     ids: [5c7d3c5e-8a44-4c0e-9f3d-3b7f5a0b8a11]

@@ -41,7 +41,7 @@ options:
           host: {description: Name of its host., type: str, required: true}
           ip: {description: Address of its host., type: str, required: true}
           port: {description: Port of the ring's server., type: int, required: true}
-          device: {description: Name of the folder that it is mounted on., type: str, required: true}
+          device: {description: Name of the directory that it is mounted on., type: str, required: true}
           region: {description: Region., type: int, default: 1}
           zone: {description: Zone., type: int, default: 1}
           weight: {description: Its share of the partitions is in proportion. None with 0., type: float, required: true}

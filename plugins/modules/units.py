@@ -31,7 +31,7 @@ options:
         description: Whether it starts at boot; left alone when not given.
         type: bool
       watches:
-        description: The files (or folders, or patterns) that it reads when it starts.
+        description: Files, directories or patterns that it reads when it starts.
         type: list
         elements: str
         default: []
@@ -49,9 +49,9 @@ options:
         default: []
       account:
         description:
-          - The account of Keystone's, in its default domain, by whose token the unit asks about its callers. Where it
-            was deleted and made anew, the unit is stale; Keystone doesn't find a token of the former one, and the unit
-            takes that for its callers' fault until the token has run out. Only seen where Keystone's database is.
+          - Keystone user, in the default domain, the service authenticates as when it validates tokens. If the user was
+            deleted and created again, the unit is stale, as it rejects its callers until its own old token expires.
+            Detected on hosts with Keystone's database only.
         type: str
       reload:
         description: The unit takes a reload where others need a restart.
@@ -258,7 +258,8 @@ def main() -> None:
         if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
             after = f"{module.params['restart_timeout']} s"
             module.fail_json(
-                msg=f"{told[0]} was not restarted, as it must not stop. After {after}: {missing}", **result
+                msg=f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}",
+                **result,
             )
         custom = alone.get("restart_with")
         said = u.command(custom) if custom else u.systemctl(verb, *told)

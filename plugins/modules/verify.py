@@ -9,10 +9,10 @@ module: verify
 short_description: Proves a cloud by using it as an unprivileged user does
 version_added: 0.1.0
 description:
-  - Makes a project with a user, and as that user everything that leads to machines that answer ping and ssh on a
+  - Makes a project with a user, and as that user everything that leads to servers that answer ping and ssh on a
     floating IP. Each check is timed. All that was made is removed again, also what killed earlier runs left behind.
   - Checks that don't need each other run at the same time. A check whose input failed is not run, and says why.
-  - Works on one controller through the APIs, and on the control machine by ping and ssh; where that has no way to the
+  - Works on one controller through the APIs, and on the control node by ping and ssh; where that has no way to the
     floating IPs, from the controller.
   - Two runs at once would take the earlier one's objects for leftovers.
   - Does not fail when checks do. Hand its result to M(cairn.openstack.verify_report).
@@ -26,7 +26,7 @@ options:
     type: str
     default: cairn-guest
   image_file:
-    description: A file on the control machine that is uploaded for the run if the cloud has no such image.
+    description: Image file on the control node, uploaded for the run if the cloud has no image of that name.
     type: path
   image_properties:
     description: Properties of that upload.
@@ -37,15 +37,15 @@ options:
     type: str
     default: cairn
   lease_line:
-    description: What a machine of that image says on its console when it has its address. If it is empty, nobody looks.
+    description: Console line that reports the DHCP lease. Empty skips the check.
     type: str
     default: lease of {address} obtained
   memory:
-    description: A machine's memory in MiB.
+    description: Memory of a server in MiB.
     type: int
     default: 192
   disk:
-    description: A machine's disk in GiB.
+    description: Disk of a server in GiB.
     type: int
     default: 1
   cidr:
@@ -77,18 +77,18 @@ options:
     type: int
     default: 2
   machines_max:
-    description: Machines to boot at most. Up to that number every compute host gets one.
+    description: Maximum number of servers to boot. Up to that number every compute host gets one.
     type: int
     default: 8
   from:
     description:
-      - Where the machines are used from. V(auto) is the control machine if the router answers it, else the controller.
+      - Where servers are reached from. V(auto) is the control node if it reaches the router, else the controller.
       - With V(none) these checks are not run.
     type: str
     choices: [auto, control, controller, none]
     default: auto
   world_url:
-    description: What a machine without a floating IP fetches; if it is empty, it pings the external gateway.
+    description: URL that a server without a floating IP fetches. Empty pings the external gateway instead.
     type: str
     default: ''
   objects:
@@ -96,26 +96,26 @@ options:
     type: bool
     default: false
   snapshot:
-    description: Make a snapshot of a machine too.
+    description: Also create a snapshot of a server.
     type: bool
     default: false
   keep:
-    description: Keep one machine with what it needs, if it answers ssh; an earlier kept one is removed.
+    description: Keep one server with its resources, if it answers ssh. A server kept earlier is removed.
     type: bool
     default: false
   output_dir:
-    description: The folder on the control machine for the kept machine's key.
+    description: Directory on the control node for the kept server's key.
     type: path
   api_timeout:
     description: Seconds for an API to do what takes it a moment.
     type: int
     default: 60
   boot_timeout:
-    description: Seconds for a machine to be active, and for a snapshot.
+    description: Timeout in seconds for a server or a snapshot to become active.
     type: int
     default: 300
   lease_timeout:
-    description: Seconds for a machine to have its address then, or a floating IP.
+    description: Timeout in seconds for an active server to get its address, or a floating IP.
     type: int
     default: 300
   ping_timeout:
@@ -127,7 +127,7 @@ options:
     type: int
     default: 180
   delete_timeout:
-    description: Seconds for machines to be gone.
+    description: Timeout in seconds for the deletion of servers.
     type: int
     default: 120
 attributes:
@@ -138,7 +138,7 @@ attributes:
   platform:
     platforms: posix
 extends_documentation_fragment: [ansible.builtin.action_common_attributes]
-requirements: ["python3-openstacksdk on the controller", "ssh and ssh-keygen on the control machine"]
+requirements: ["python3-openstacksdk on the controller", "ssh and ssh-keygen on the control node"]
 author: The Cairn authors (@cairn)
 """
 
@@ -175,7 +175,7 @@ suspects:
   elements: dict
   returned: always
 machine:
-  description: The kept machine's name, address, user, key and the ssh command that logs in.
+  description: The kept server's name, address, user, key and the ssh command that logs in.
   type: dict
-  returned: when a machine is kept
+  returned: when a server is kept
 """

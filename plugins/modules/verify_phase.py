@@ -13,9 +13,9 @@ description:
 options:
   phase:
     description:
-      - V(use) makes a project and a user and, as that user, everything up to machines that run.
-      - V(copies) makes copies of the volume that a machine wrote to.
-      - V(reach) pings an address, V(probe) uses the machines, both from this host.
+      - V(use) makes a project and a user and, as that user, everything up to running servers.
+      - V(copies) makes copies of the volume that a server wrote to.
+      - V(reach) pings an address, V(probe) uses the servers, both from this host.
       - V(clean) removes all that the run made.
     type: str
     choices: [use, copies, reach, probe, clean]
@@ -33,7 +33,7 @@ options:
     type: dict
     required: true
   public_key:
-    description: The public ssh key for the machines.
+    description: The public ssh key for the servers.
     type: str
   private_key:
     description: The private key, for O(phase=probe).
@@ -61,16 +61,16 @@ options:
     type: dict
     default: {}
   part:
-    description: Which checks of O(phase=probe), those of machines or those that read V(copies).
+    description: Which checks of O(phase=probe), those of servers or those that read V(copies).
     type: str
     choices: [machines, copies]
     default: machines
   keep:
-    description: With O(phase=clean), spare the first machine and what it needs.
+    description: With O(phase=clean), keep the first server with its resources.
     type: bool
     default: false
   consoles:
-    description: With O(phase=clean), the ids of machines whose console logs' ends are wanted first.
+    description: With O(phase=clean), the ids of servers whose console logs to read first.
     type: list
     elements: str
     default: []
@@ -103,7 +103,7 @@ results:
   elements: dict
   returned: for all phases but C(reach), except when an image is wanted
 made:
-  description: The machines and addresses, for the phase C(probe).
+  description: The servers and addresses, for the phase C(probe).
   type: dict
   returned: for the phases C(use) and C(copies)
 image_wanted:
@@ -115,7 +115,7 @@ reached:
   type: bool
   returned: for the phase C(reach)
 consoles:
-  description: Ends of console logs by machine's id.
+  description: Ends of console logs by server ID.
   type: dict
   returned: for the phase C(clean)
 """

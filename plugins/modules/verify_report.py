@@ -21,7 +21,7 @@ options:
     elements: dict
     default: []
   junit:
-    description: The file on the control machine for JUnit XML.
+    description: JUnit XML file on the control node.
     type: path
 attributes:
   check_mode:

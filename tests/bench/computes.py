@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one more compute host costs the control machine: hosts that answer from memory, in growing numbers.
+"""What one more compute host costs the control node: hosts that answer from memory, in growing numbers.
 
 Each of a real cloud's answers to a run with nothing to do is recorded once, by host and module; the connection
-``answers`` gives them again. So all of the control machine's work is real but for ssh, and no host's is.
+``answers`` gives them again. So all of the control node's work is real but for ssh, and no host's is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from support import Playbooks
 PLUGINS = {"ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests/bench/connection"), "ANSIBLE_PIPELINING": "true"}
 # Of the management network; the lab's own hosts keep below.
 FIRST = 100
-# What the control machine adds to a module's result.
+# What the control node adds to a module's result.
 ADDED = ("action", "_ansible")
 
 

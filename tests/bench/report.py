@@ -38,7 +38,7 @@ after the other, packages from the lab's cache.
 """
 GROWTH = """\
 A run with nothing to do on a controller, a network node and growing numbers of compute hosts that answer from memory
-what a real one has said (`tests/bench/connection/answers.py`): all work of the control machine but ssh. Of ssh, a
+what a real one has said (`tests/bench/connection/answers.py`): all work of the control node but ssh. Of ssh, a
 module over a shared connection takes {ms:.0f} ms of processor here, and a compute host gets {tasks} tasks.
 """
 
@@ -96,7 +96,7 @@ def budgets(found: dict) -> list[tuple]:
         rows.append(
             (
                 "each further compute host",
-                "1 s of the control machine's processor",
+                "1 s of the control node's processor",
                 f"{cpu:.2f} s, and {more:.2f} s for ssh",
             )
         )

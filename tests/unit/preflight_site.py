@@ -174,7 +174,7 @@ def check_one_fault(site, monkeypatch, change, parts):
     (fault,) = told(result)
     for part, text in zip(parts, fault, strict=True):
         assert part in text
-    assert result["msg"].startswith("Preflight found one fault, and touched nothing.")
+    assert result["msg"].startswith("Preflight found 1 error; no host was changed.")
 
 
 def probe(address, **changes):

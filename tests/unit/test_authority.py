@@ -57,7 +57,7 @@ def test_renewed_before_it_ends(ca, monkeypatch, days, fit):
     monkeypatch.setattr(authority, "_MINUTES", datetime.timedelta(days=2))
     certificate = authority.issue(NAMES, authority.new_key(), *ca)
     why = authority.fault(certificate, NAMES, ca[0])
-    assert why is None if fit else why.startswith("ends in")
+    assert why is None if fit else why.startswith("expires in")
 
 
 def test_the_authority_signs_certificates_alone(ca, front):

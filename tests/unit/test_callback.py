@@ -191,7 +191,7 @@ def test_a_failure(playbook):
     assert ran.status == 2
     assert ran.said.count("┌─ FAILED") == 1
     assert ran.line("│ task") == "│ task Services: Service units"
-    assert ran.line("│ on").startswith("│ on all 3 hosts; in the words of co")
+    assert ran.line("│ on").startswith("│ on all 3 hosts; as reported by co")
     assert ran.line("│ service") == "│ service nova-compute.service"
     assert "Address already in use" in ran.said
     assert "ss -ltnp" in ran.line("│ remedy")

@@ -16,7 +16,7 @@ with open("ran", "a") as file:
     file.write(" ".join(sys.argv[1:]) + chr(10))
 print("this is", name)
 if name == "verify.yml":
-    print("A machine is kept: ssh -i key user@192.0.2.150")
+    print("Kept server: ssh -i key user@192.0.2.150")
 with open(os.environ["CAIRN_TIMING_FILE"], "a") as file:
     parts = [["Every node", 90.0], ["packages: download", 20.0], ["packages: install", 50.0]]
     file.write(json.dumps({"playbook": name, "seconds": 100.0, "parts": parts}) + chr(10))

@@ -87,7 +87,7 @@ def test_a_plan_waits_for_nobody(other, monkeypatch):
 
 
 def test_every_module_that_changes_a_host_takes_its_turn(root):
-    """Of the life cycle: what runs on the operator's machine is an action plugin, whose module has no code."""
+    """Of the life cycle: what runs on the control node is an action plugin, whose module has no code."""
     away = {"guest_image", "lab", "verify"}
     roles = [path for path in (root / "roles").glob("*/tasks/*.yml") if path.parts[-3] not in away]
     used = {name for path in roles for name in re.findall(r"cairn\.openstack\.(\w+):\n", path.read_text())}

@@ -14,7 +14,7 @@ BAD = {
     ),
     "no page": (
         given(catalog_extra=[LAMP]),
-        (f"{YML}7, catalog_extra", "a list of 1", "a dictionary of pages", "Write {name:"),
+        (f"{YML}7, catalog_extra", "a list of 1", "a dictionary of service definitions", "Write {name:"),
     ),
     "a page's port is another's": (
         given(catalog_extra={"lamp": {**LAMP, "apis": [{"name": "lamp-api", "port": 9292, "health": "/"}]}}),
@@ -22,7 +22,7 @@ BAD = {
     ),
     "a page's port is the database's": (
         given(catalog_extra={"lamp": {**LAMP, "apis": [{"name": "lamp-api", "port": 3306, "health": "/"}]}}),
-        ("port 3306", "lamp's lamp-api and mariadb", "one service for each port", "Give lamp another port"),
+        ("port 3306", "lamp's lamp-api and mariadb", "one service for each port", "Set another port for lamp"),
     ),
     "options of an unknown service": (
         given(cloud_config_site={"glanse": {}}),
@@ -38,19 +38,19 @@ BAD = {
     ),
     "sections for a text": (
         given(cloud_config={"libvirt": {"libvirtd.conf": {"DEFAULT": {}}}}),
-        (f"{YML}7, cloud_config", "libvirt: libvirtd.conf: sections", "no sections", "whole text"),
+        (f"{YML}7, cloud_config", "libvirt: libvirtd.conf: sections", "no sections", "complete text"),
     ),
     "an option misspelt": (
         given(cloud_config_site={"nova": {"nova.conf": {"DEFAULT": {"reclaim_instance_intervall": 60}}}}),
-        (YML, "no such option; did you mean reclaim_instance_interval?", "nova of this", "Correct it"),
+        (YML, "no such option; did you mean reclaim_instance_interval?", "options of nova", "Correct it"),
     ),
     "an option in the wrong section": (
         given(cloud_config={"nova": {"nova.conf": {"DEFAULT": {"virt_type": "qemu"}}}}),
-        (YML, "[DEFAULT] virt_type: no such option here; it is one of [libvirt]", "nova of this", "Correct it"),
+        (YML, "[DEFAULT] virt_type: no such option here; it is one of [libvirt]", "options of nova", "Correct it"),
     ),
     "an option's value of another type": (
         given(cloud_config={"glance": {"glance-api.conf": {"DEFAULT": {"workers": "many"}}}}),
-        (YML, "[DEFAULT] workers: 'many' is not an integer", "glance of this", "Correct it"),
+        (YML, "[DEFAULT] workers: 'many' is not an integer", "options of glance", "Correct it"),
     ),
     "a file of options misspelt": (
         given(cloud_config={"neutron": {"l3-agent.ini": {"DEFAULT": {"debug": True}}}}),

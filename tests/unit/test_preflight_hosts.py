@@ -39,9 +39,13 @@ UNFIT = {
     "another processor": (
         {},
         ("compute1", {"architecture": "aarch64"}),
-        ("host compute1", "aarch64", "x86_64", "another machine"),
+        ("host compute1", "aarch64", "x86_64", "x86_64 host"),
     ),
-    "another process 1": ({}, ("compute1", {"init": "sysvinit"}), ("host compute1", "sysvinit", "systemd", "Boot it")),
+    "another process 1": (
+        {},
+        ("compute1", {"init": "sysvinit"}),
+        ("host compute1", "sysvinit", "systemd", "Boot the host"),
+    ),
     "little memory": (
         {},
         ("controller1", {"memory_mb": 2000}),
@@ -49,33 +53,33 @@ UNFIT = {
             "host controller1",
             "2000 MiB of memory",
             "2920 MiB or more: 790 nova (390 and 200 for each of 2 workers) + 480 neutron (180 and 150",
-            "fewer cloud_workers",
+            "lower cloud_workers",
         ),
     ),
     "little memory for its workers": (
         {"cloud_workers": 8},
         ("controller1", {"memory_mb": 6000}),
-        ("host controller1", "6000 MiB of memory", "for each of 8 workers", "fewer cloud_workers"),
+        ("host controller1", "6000 MiB of memory", "for each of 8 workers", "lower cloud_workers"),
     ),
     "little disk": (
         {},
         ("network1", {"disk_free_mb": 900}),
-        ("host network1", "900 MiB of free disk", "1000 MiB or more: 700 all + 300 network", "Make room"),
+        ("host network1", "900 MiB of free disk", "1000 MiB or more: 700 all + 300 network", "Free space"),
     ),
     "no disk to go on": (
         {},
         ("network1", {"disk_free_mb": 100, "cloud": {"identity": identity("mine"), "names": ["cloud"]}}),
-        ("host network1", "100 MiB of free disk", "500 MiB or more: to go on", "Make room"),
+        ("host network1", "100 MiB of free disk", "500 MiB or more: to continue", "Free space"),
     ),
     "a clock behind": (
         {},
         ("compute1", {"clock_offset": -3600.2}),
-        ("host compute1", "a clock 3600 s behind this machine's", "at most 30 s", "Set the clock"),
+        ("host compute1", "clock 3600 s behind the control node's", "at most 30 s", "Set the clock"),
     ),
     "a clock ahead": (
         {},
         ("compute1", {"clock_offset": 3600.2, "time": time.time() + 3600}),
-        ("host compute1", "s ahead of this machine's", "at most 30 s", "Set the clock"),
+        ("host compute1", "s ahead of the control node's", "at most 30 s", "Set the clock"),
     ),
     "a card that is missing": (
         {"cloud_external_interface": "eth3"},
@@ -87,7 +91,7 @@ UNFIT = {
         ("compute1", {"interfaces": probe("192.0.2.99")["interfaces"]}),
         (
             "cloud_address (not set) (host compute1)",
-            "192.0.2.13, which no card has",
+            "192.0.2.13, which is on no network interface",
             "192.0.2.99/24",
             "Set cloud_address",
         ),
@@ -95,17 +99,27 @@ UNFIT = {
     "a tunnel without an address": (
         {},
         ("compute1", {"interfaces": {**probe("192.0.2.13")["interfaces"], "eth1": card("eth2")["eth2"]}}),
-        (f"{YML}3, cloud_tunnel_interface", "eth1 has no address", "a card with an address", "cloud_tunnel_address"),
+        (
+            f"{YML}3, cloud_tunnel_interface",
+            "eth1 has no address",
+            "a network interface with an address",
+            "cloud_tunnel_address",
+        ),
     ),
     "an MTU that a card does not have": (
         {"cloud_mtu": 1501, "cloud_external_interface": "", "cloud_tunnel_interface": "eth0"},
         ("compute1", {}),
-        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every card", "lower cloud_mtu"),
+        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every network interface", "lower cloud_mtu"),
     ),
     "networks that overlap": (
         {},
         ("controller1", {"interfaces": card("eth1", addresses=["192.0.3.1/23"])}),
-        ("host controller1", "eth0 in 192.0.2.0/24 and eth1 in 192.0.2.0/23, which overlap", "apart", "prefix length"),
+        (
+            "host controller1",
+            "eth0 in 192.0.2.0/24 and eth1 in 192.0.2.0/23, which overlap",
+            "do not overlap",
+            "prefix length",
+        ),
     ),
     "an external network that overlaps": (
         {"cloud_external_network": "203.0.112.0/23"},
@@ -115,7 +129,7 @@ UNFIT = {
     "a time server that is unknown": (
         {"cloud_time_servers": ["ntp.example.org"]},
         ("compute1", {"unresolved": ["ntp.example.org"]}),
-        (f"{YML}7, cloud_time_servers", "ntp.example.org, which compute1 can't resolve", "DNS", "resolv.conf"),
+        (f"{YML}7, cloud_time_servers", "ntp.example.org, which compute1 cannot resolve", "DNS", "resolv.conf"),
     ),
     "a port of an API": (
         {},
@@ -150,12 +164,12 @@ UNFIT = {
     "a VIP that answers": (
         VIP,
         ("controller1", {"neighbours": {"192.0.2.9": "52:54:00:99:99:99"}}),
-        (f"{YML}7, cloud_internal_address", "which 52:54:00:99:99:99 answers for", "free", "Find who has it"),
+        (f"{YML}7, cloud_internal_address", "which 52:54:00:99:99:99 answers for", "free", "Find the host"),
     ),
     "another cloud's host": (
         {},
         ("controller1", {"cloud": {"identity": "other", "names": ["cloud"]}}),
-        (".secrets", "of a cloud that has other secrets", "the secrets of the cloud", "cloud_secrets_dir"),
+        (".secrets", "belongs to a cloud that has other secrets", "the secrets of the cloud", "cloud_secrets_dir"),
     ),
     "a device that is not there": (
         STORED,
@@ -195,12 +209,12 @@ UNFIT = {
     "no card in a network of volumes": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"], "networks": ["198.51.100.0/24"]}]},
         ("storage2", {"volume_groups": ["cinder-volumes"]}),
-        ("cloud_storage", "no address of storage2 in 198.51.100.0/24", "192.0.2.16/24", "take the network from lvm"),
+        ("cloud_storage", "no address of storage2 in 198.51.100.0/24", "192.0.2.16/24", "remove the network from lvm"),
     ),
     "an older copy of the secrets": (
         {},
         ("controller1", {"cloud": {"identity": identity("mine"), "names": ["cloud", "lamp_database"]}}),
-        (".secrets", "it lacks lamp_database", "every secret of the cloud", "Get the newer folder"),
+        (".secrets", "it lacks lamp_database", "every secret of the cloud", "Use the newer directory"),
     ),
 }
 FIT = {
@@ -296,7 +310,7 @@ class TestHosts:
         site.all["cloud_secrets_dir"] = str(site.folder / "elsewhere")
         (fault,) = told(self.said(site, monkeypatch, changes))
         assert fault[0] == "elsewhere (hosts controller1, compute1)"
-        assert "secrets that are not here" in fault[1]
+        assert "secrets that are not in this directory" in fault[1]
 
     def test_a_mirror_may_be_known_to_a_proxy(self, site, monkeypatch):
         site.all["cloud_package_mirror"] = "http://mirror.example.org/debian"
@@ -309,7 +323,7 @@ class TestHosts:
         assert result["ansible_facts"]["cairn_left_out"] == {"compute2": AWAY["msg"]}
         (warning,) = site.warnings
         assert warning.startswith(
-            "[WARNING]: host compute2: ssh: No route to host; allowed: to be reached by ssh. It is left out"
+            "[WARNING]: host compute2: ssh: No route to host; allowed: reachable by ssh. The host is left out"
         )
 
     def test_the_controller_is_not(self, site, monkeypatch):
@@ -325,12 +339,12 @@ class TestHosts:
         self.three(site)
         result = self.said(site, monkeypatch, results={"controller2": AWAY})
         assert list(result["ansible_facts"]["cairn_left_out"]) == ["controller2"]
-        assert "2 of 3 go on" in site.warnings[0]
+        assert "2 of 3 controllers continue" in site.warnings[0]
 
     def test_one_of_three_that_the_run_is_about(self, site, monkeypatch):
         self.three(site)
         result = self.said(site, monkeypatch, results={"controller2": AWAY}, more={"ansible_limit": "controller2"})
-        assert "the run is about it" in told(result)[0][2]
+        assert "the run is limited to it" in told(result)[0][2]
 
     def test_two_of_three_controllers(self, site, monkeypatch):
         self.three(site)

@@ -20,7 +20,7 @@ BAD = {
     # The inventory
     "no controller": (
         put("hosts", "controller", to={}),
-        ("hosts.yml", "no host in the group controller", "at least one", "Name the hosts"),
+        ("hosts.yml", "no host in the group controller", "at least one", "Add the hosts"),
     ),
     "a misspelt group": (
         put("hosts", "computes", to={"compute3": {"ansible_host": "192.0.2.15"}}),
@@ -32,7 +32,7 @@ BAD = {
     ),
     "an address twice": (
         put("hosts", "compute", "compute2", "ansible_host", to="192.0.2.13"),
-        ("host compute2", "192.0.2.13, which compute1 has too", "an address of its own", "Give each host its own"),
+        ("host compute2", "192.0.2.13, which compute1 has too", "a unique address", "Use a different address"),
     ),
     "IPv6": (
         put("hosts", "compute", "compute2", "ansible_host", to="2001:db8::1"),
@@ -40,11 +40,11 @@ BAD = {
     ),
     "no address": (
         put("hosts", "compute", "compute2", to={}),
-        ("host compute2", "'compute2' is no address", "an IPv4 address", "Set ansible_host"),
+        ("host compute2", "'compute2' is not an address", "an IPv4 address", "Set ansible_host"),
     ),
     "a loopback address": (
         put("hosts", "compute", "compute2", "cloud_address", to="127.0.0.1"),
-        ("hosts.yml:1", "127.0.0.1, which no other host can reach", "a network card", "Set cloud_address"),
+        ("hosts.yml:1", "127.0.0.1, which no other host can reach", "a network interface", "Set cloud_address"),
     ),
     "an address as a name": (
         put("hosts", "storage", to={"192.0.2.15": {}}),
@@ -73,7 +73,7 @@ BAD = {
     ),
     "catalog_extra misspelt": (
         given(catalog_extras={}),
-        (f"{YML}7, catalog_extras", "unknown page catalog_extras", "catalog_extra", "'catalog_extra'"),
+        (f"{YML}7, catalog_extras", "unknown service definition catalog_extras", "catalog_extra", "'catalog_extra'"),
     ),
     # Types
     "text for a flag": (
@@ -108,7 +108,7 @@ BAD = {
     ),
     "a template that fails": (
         given(cloud_region="{{ nowhere }}"),
-        (f"{YML}7, cloud_region", "'nowhere' is undefined", "what is known", "Mend the template"),
+        (f"{YML}7, cloud_region", "'nowhere' is undefined", "defined variables", "Correct the template"),
     ),
     # Values
     "a small MTU": (given(cloud_mtu=150), (f"{YML}7, cloud_mtu", "150", "1280 to 9216", "switches")),
@@ -132,7 +132,7 @@ BAD = {
     ),
     "VLAN without a range": (
         given(cloud_tenant_network_types=["vlan"]),
-        (f"{YML}7, cloud_tenant_network_types", "no cloud_vlan_range", "vxlan alone", "Set cloud_vlan_range"),
+        (f"{YML}7, cloud_tenant_network_types", "cloud_vlan_range is not set", "vxlan alone", "Set cloud_vlan_range"),
     ),
     "a name with a blank": (
         given(cloud_public_name="my cloud"),
@@ -144,7 +144,7 @@ BAD = {
     ),
     "a mirror without its scheme": (
         given(cloud_package_mirror="mirror.example.org"),
-        (f"{YML}7, cloud_package_mirror", "'mirror.example.org'", "http://", "whole address"),
+        (f"{YML}7, cloud_package_mirror", "'mirror.example.org'", "http://", "complete URL"),
     ),
     "updates of another kind": (
         given(cloud_package_updates="all"),
@@ -160,7 +160,7 @@ BAD = {
     ),
     "another name for each host": (
         put("hosts", "compute", "compute2", "cloud_name", to="other"),
-        ("hosts.yml:1", "'other', and 'cairn' for controller1", "one value for the whole cloud", "group_vars/all.yml"),
+        ("hosts.yml:1", "'other', but 'cairn' for controller1", "one value for the whole cloud", "group_vars/all.yml"),
     ),
     "resources of an unknown kind": (
         given(cloud_resources={"network": []}),
@@ -262,5 +262,5 @@ class TestFaults:
 
     def test_all_of_it_is_one_text(self):
         text = report([Fault("x", "a", "b", "c."), Fault("y", "a", "b", "c.")])
-        assert text.splitlines()[:3] == ["Preflight found 2 faults, and touched nothing.", "", "1. x"]
+        assert text.splitlines()[:3] == ["Preflight found 2 errors; no host was changed.", "", "1. x"]
         assert json.dumps(text)

@@ -10,7 +10,7 @@ from preflight_site import YML, both, check_one_fault, given, put, take, three_c
 BAD = {
     "no VIP": (
         three_controllers,
-        ("cloud_internal_address", "3 controllers, and no address", "a free address", "Set cloud_internal_address"),
+        ("cloud_internal_address", "3 controllers, but no virtual IP", "a free address", "Set cloud_internal_address"),
     ),
     "a VIP that is no address": (
         given(cloud_internal_address="vip"),
@@ -22,7 +22,7 @@ BAD = {
     ),
     "a VIP that does not move": (
         both(three_controllers, given(cloud_internal_address="192.0.2.11")),
-        (f"{YML}7, cloud_internal_address", "goes away with it", "no host has", "free address"),
+        (f"{YML}7, cloud_internal_address", "fails with it", "no host has", "free address"),
     ),
     "a network with host bits": (
         given(cloud_external_network="198.51.100.7/24"),
@@ -30,7 +30,7 @@ BAD = {
     ),
     "a network of one": (
         given(cloud_external_network="198.51.100.7/32"),
-        (f"{YML}5, cloud_external_network", "no address to hand out", "/30 or larger", "whole network"),
+        (f"{YML}5, cloud_external_network", "no usable address", "/30 or larger", "whole network"),
     ),
     "a gateway outside": (
         given(cloud_external_gateway="192.0.2.1"),
@@ -38,14 +38,14 @@ BAD = {
     ),
     "a gateway among the floating IPs": (
         given(cloud_external_gateway="198.51.100.254"),
-        ("cloud_external_pool", "198.51.100.254 in it, which is the gateway's", "nobody else has", "Set it"),
+        ("cloud_external_pool", "contains the gateway's address 198.51.100.254", "not in use", "Set a free range"),
     ),
     "a gateway without its network": (
         both(take("all", "cloud_external_network"), given(cloud_external_gateway="192.0.2.1")),
         (
             f"{YML}6, cloud_external_gateway",
-            "no cloud_external_network",
-            "with the network",
+            "but cloud_external_network is not set",
+            "together with",
             "Set cloud_external_network",
         ),
     ),
@@ -59,19 +59,24 @@ BAD = {
     ),
     "a pool backwards": (
         given(cloud_external_pool="198.51.100.9-198.51.100.1"),
-        (f"{YML}7, cloud_external_pool", "the first comes after the last", "first-last", "Turn it"),
+        (f"{YML}7, cloud_external_pool", "the first comes after the last", "first-last", "Swap them"),
     ),
     "a host among the floating IPs": (
         both(given(cloud_external_network="192.0.2.0/24", cloud_external_pool="192.0.2.13-192.0.2.13")),
-        (f"{YML}7, cloud_external_pool", "192.0.2.13 in it, which is compute1's", "nobody else", "range that is free"),
+        (f"{YML}7, cloud_external_pool", "contains compute1's address 192.0.2.13", "not in use", "Set a free range"),
     ),
     "tunnels from one address": (
         given(cloud_tunnel_address="10.0.1.1"),
-        (f"{YML}7, cloud_tunnel_address", "10.0.1.1, which controller1 has too", "of the host's own", "host_vars"),
+        (f"{YML}7, cloud_tunnel_address", "10.0.1.1, which controller1 has too", "unique", "host_vars"),
     ),
     "a tunnel network that cuts across": (
         put("hosts", "compute", "compute1", "cloud_tunnel_address", to="198.51.0.1/16"),
-        ("hosts.yml:1", "198.51.0.0/16, which overlaps with cloud_external_network", "networks apart", "prefix length"),
+        (
+            "hosts.yml:1",
+            "198.51.0.0/16, which overlaps with cloud_external_network",
+            "networks that do not overlap",
+            "prefix length",
+        ),
     ),
 }
 

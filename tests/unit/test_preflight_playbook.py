@@ -38,7 +38,7 @@ class TestPlaybook:
         done = self.run(site, "--check", "--limit", "compute1", playbook=playbook)
         assert done.returncode == 2
         words = done.stdout + done.stderr
-        assert "Preflight found 3 faults" in words
+        assert "Preflight found 3 errors" in words
         assert "Did you mean 'controller'?" in words
         assert "Did you mean 'cloud_mtu'?" in words
         assert "Probe the host" not in words
@@ -54,11 +54,11 @@ class TestPlaybook:
         done = self.run(site, "--check")
         assert done.returncode == 2
         words = done.stdout + done.stderr
-        assert "Preflight found 2 faults" in words
+        assert "Preflight found 2 errors" in words
         assert "1. host controller1\n" in words
         assert "Connection refused" in words
-        assert "to be reached by ssh: the cloud has no majority" in words
-        assert "none of its hosts can be reached" in words
+        assert "reachable by ssh: without it the cloud has no majority" in words
+        assert "none of its hosts is reachable" in words
         assert all(f"--limit {name}." in words for name in ("network1", "compute1", "compute2"))
         assert not (site.folder / ".secrets").exists()
 

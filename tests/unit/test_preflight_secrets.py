@@ -53,31 +53,36 @@ BAD = {
     ),
     "secrets lost": (
         both(file("ca.crt", "x"), file("ca.key", "x")),
-        (".secrets/secrets.yml", "missing, and ca.key is there", "all of the folder's files, or none", "Bring it back"),
+        (".secrets/secrets.yml", "missing, but ca.key exists", "all files of the directory, or none", "Restore it"),
     ),
     "a key lost": (
         both(file("secrets.yml", "admin: x"), file("ca.crt", "x")),
-        (".secrets/ca.key", "missing, and ca.crt is there", "all of the folder's files, or none", "Bring ca.key back"),
+        (".secrets/ca.key", "missing, but ca.crt exists", "all files of the directory, or none", "Restore ca.key"),
     ),
     "secrets that are none": (
         file("secrets.yml", "- admin"),
-        (".secrets/secrets.yml", "no dictionary", "name: secret", "Bring it back"),
+        (".secrets/secrets.yml", "not a dictionary", "name: secret", "Restore it"),
     ),
     "a secret without a value": (
         file("secrets.yml", "admin:\ncloud: x"),
-        (".secrets/secrets.yml", "nothing for admin", "a value for each name", "Bring them back"),
+        (".secrets/secrets.yml", "no value for admin", "a value for each name", "Restore them"),
     ),
     "a folder that is a file": (
         given(cloud_secrets_dir="/dev/null"),
-        ("/dev/null", "not a folder", "can read", "the path"),
+        ("/dev/null", "not a directory", "readable", "the path"),
     ),
     "no place for the secrets": (
         given(cloud_secrets_dir="None/.secrets"),
-        (f"{YML}7, cloud_secrets_dir", "'None/.secrets'", "an absolute path", "set cloud_secrets_dir"),
+        (f"{YML}7, cloud_secrets_dir", "'None/.secrets'", "an absolute path", "Set cloud_secrets_dir"),
     ),
     "a certificate without its key": (
         both(certificate(["cloud.example.org"]), take("all", "cloud_tls_key")),
-        ("cloud_tls_key (not set)", "cloud_tls_certificate, cloud_tls_ca is set", "all three", "Set cloud_tls_key too"),
+        (
+            "cloud_tls_key (not set)",
+            "not set, but cloud_tls_certificate, cloud_tls_ca is",
+            "all three",
+            "Set cloud_tls_key too",
+        ),
     ),
     "a certificate that is not there": (
         certificate(["cloud.example.org"], key=None),
@@ -85,15 +90,15 @@ BAD = {
     ),
     "a certificate for another name": (
         certificate(["other.example.org"]),
-        (f"{YML}9, cloud_tls_certificate", "not for cloud.example.org", "for cloud.example.org", "another one"),
+        (f"{YML}9, cloud_tls_certificate", "not for cloud.example.org", "for cloud.example.org", "another certificate"),
     ),
     "a certificate of another key": (
         certificate(["cloud.example.org"], key=authority.new_key()),
-        (f"{YML}9, cloud_tls_certificate", "belongs to another key", "with its key", "another one"),
+        (f"{YML}9, cloud_tls_certificate", "belongs to another key", "with its key", "another certificate"),
     ),
     "a certificate that is none": (
         certificate(["cloud.example.org"], certificate="x"),
-        (f"{YML}9, cloud_tls_certificate", "is no PEM", "with its key", "another one"),
+        (f"{YML}9, cloud_tls_certificate", "is not a PEM", "with its key", "another certificate"),
     ),
 }
 

@@ -41,15 +41,15 @@ BAD = {
     ),
     "a back end's name that is no word": (
         stored({**NFS, "name": "My Storage"}, devices=0),
-        (f"{AT}[0]", "'My Storage'", "small letters", "Choose another"),
+        (f"{AT}[0]", "'My Storage'", "lowercase letters", "Choose another"),
     ),
     "a back end with another kind's key": (
         stored({**NFS, "volume_group": "x"}, devices=0),
-        (f"{AT}[0].volume_group", "volume_group for nfs", "share", "another kind than nfs"),
+        (f"{AT}[0].volume_group", "volume_group for nfs", "share", "a kind other than nfs"),
     ),
     "a back end that serves nothing": (
         stored({**NFS, "serves": []}, devices=0),
-        (f"{AT}[0].serves", "nothing", "volumes, backups", "Say what it serves"),
+        (f"{AT}[0].serves", "nothing", "volumes, backups", "Name what it serves"),
     ),
     "a back end that serves what there isn't": (
         stored({**NFS, "serves": ["volume"]}, devices=0),
@@ -93,7 +93,7 @@ BAD = {
     ),
     "no storage host": (
         given(cloud_storage=[LVM]),
-        (f"{AT}[0]", "lvm, and no host in the group storage", "at least one", "Name the hosts"),
+        (f"{AT}[0]", "lvm, but no host in the group storage", "at least one", "Add the hosts"),
     ),
     "a back end on a host of another group": (
         stored({**LVM, "hosts": ["compute1"]}, devices=0),
@@ -105,35 +105,35 @@ BAD = {
     ),
     "two back ends of one name": (
         stored(LVM, {**NFS, "name": "lvm"}, devices=0),
-        (AT, "two back ends called lvm", "of its own", "Rename"),
+        (AT, "two back ends named lvm", "unique name", "Rename"),
     ),
     "two back ends of one type": (
         stored(LVM, {**NFS, "type": "lvm"}, devices=0),
-        (AT, "two back ends with the type lvm", "a type for each", "another type"),
+        (AT, "two back ends with the type lvm", "a unique type for each", "another type"),
     ),
     "two defaults": (
         stored({**LVM, "default": True}, {**NFS, "default": True}, devices=0),
-        (AT, "lvm and nfs, both the default for volumes", "one default", "Leave default"),
+        (AT, "lvm and nfs, both the default for volumes", "one default", "for one of them only"),
     ),
     "two for backups": (
         stored({**NFS, "serves": ["backups"]}, {**NFS, "name": "other", "serves": ["backups"]}, devices=0),
-        (AT, "nfs and other serve backups", "one back end", "Take backups out"),
+        (AT, "nfs and other serve backups", "one back end", "Remove backups"),
     ),
     "two Cephs": (
         stored(CEPH, {**CEPH, "name": "fast", "serves": ["ephemeral"]}, devices=0),
-        (AT, "ceph and fast, both ceph", "one back end of ceph", "all of it"),
+        (AT, "ceph and fast, both ceph", "one back end of ceph", "Merge them"),
     ),
     "Ceph without devices": (
         stored(CEPH, devices=0),
-        (f"{AT}[0]", "ceph with no device, for 2 copies", "for each copy", "storage_devices"),
+        (f"{AT}[0]", "ceph with no device, for 2 replicas", "per replica", "storage_devices"),
     ),
     "fewer devices than copies": (
         stored({**CEPH, "replicas": 3}),
-        (f"{AT}[0]", "ceph with 2 devices, for 3 copies", "for each copy", "lower replicas"),
+        (f"{AT}[0]", "ceph with 2 devices, for 3 replicas", "per replica", "lower replicas"),
     ),
     "one copy of all data": (
         stored({**CEPH, "replicas": 1}),
-        (f"{AT}[0].replicas", "1", "2 to 10", "Three bear"),
+        (f"{AT}[0].replicas", "1", "2 to 10", "Three replicas survive"),
     ),
     "a Ceph that is there, without its keys": (
         stored({**CEPH, "cluster": "/nowhere"}, devices=0),
@@ -141,11 +141,11 @@ BAD = {
     ),
     "two for objects, of which one has the endpoint anyway": (
         stored({**CEPH, "serves": ["objects"], "hosts": ["storage1"]}, {**SWIFT, "serves": ["backups"]}, devices=0),
-        (AT, "ceph and objects serve objects", "one back end", "Take objects out"),
+        (AT, "ceph and objects serve objects", "one back end", "Remove objects"),
     ),
     "objects in a Ceph that is there": (
         given_ceph("objects"),
-        (f"{AT}[0].serves", "objects beside cluster", "that Cairn makes", "Take them out"),
+        (f"{AT}[0].serves", "objects beside cluster", "that Cairn deploys", "Remove objects"),
     ),
     "storage that differs between hosts": (
         both(stored(NFS, devices=0), put("hosts", "compute", "compute1", "cloud_storage", to=[LVM])),
@@ -157,7 +157,7 @@ BAD = {
     ),
     "a device twice": (
         both(stored(CEPH), device(path="/dev/sdc")),
-        ("storage_devices[1]", "/dev/sdc, which stands there twice", "each device once", "Remove one"),
+        ("storage_devices[1]", "/dev/sdc, which is listed twice", "each device once", "Remove one"),
     ),
     "a device without its path": (
         both(stored(CEPH), put("hosts", "storage", "storage1", "storage_devices", to=[{}])),
@@ -165,7 +165,7 @@ BAD = {
     ),
     "a device for no back end": (
         stored(NFS, devices=1),
-        ("storage_devices[0]", "/dev/sdb for no back end", "takes it", "Add a back end"),
+        ("storage_devices[0]", "/dev/sdb for no back end", "uses it", "Add a back end"),
     ),
     "a device for one of two": (
         stored(CEPH, {"name": "objects", "kind": "swift"}, devices=1),
@@ -173,11 +173,11 @@ BAD = {
     ),
     "a device for a back end that there isn't": (
         both(stored(CEPH, devices=3), device(backend="cehp")),
-        ("storage_devices[0]", "for cehp, which cloud_storage lacks", "ceph", "'ceph'"),
+        ("storage_devices[0]", "for cehp, which is not in cloud_storage", "ceph", "'ceph'"),
     ),
     "a device for a back end that takes none": (
         both(stored(CEPH, NFS, devices=3), device(backend="nfs")),
-        ("storage_devices[0]", "for nfs, which takes none of storage1", "ceph", "Name the host"),
+        ("storage_devices[0]", "for nfs, which uses no device of storage1", "ceph", "Add the host"),
     ),
     "a device for LVM that does not say so": (
         stored(LVM, devices=1),
@@ -185,7 +185,7 @@ BAD = {
     ),
     "a file for LVM": (
         both(stored(LVM, devices=1), device(path="/srv/disk", size="10G", backend="lvm")),
-        ("storage_devices[0]", "/srv/disk, a file for LVM", "a block device", "Name a disk"),
+        ("storage_devices[0]", "/srv/disk, a file for LVM", "a block device", "Use a disk"),
     ),
     "a size with a unit of its own": (
         both(stored(CEPH), device(path="/srv/osd", size="10 GB")),
@@ -193,19 +193,19 @@ BAD = {
     ),
     "a device with a size": (
         both(stored(CEPH), device(size="10G")),
-        ("storage_devices[0]", "/dev/sdb with a size", "files alone", "Remove size"),
+        ("storage_devices[0]", "/dev/sdb with a size", "files only", "Remove size"),
     ),
     "a section misspelt": (
         given(cloud_config={"keystone": {"keystone.conf": {"tokens": {"expiration": 60}}}}),
-        (YML, "[tokens]: no such section; did you mean [token]?", "keystone of this", "Correct it"),
+        (YML, "[tokens]: no such section; did you mean [token]?", "options of keystone", "Correct it"),
     ),
     "a file for Swift": (
         both(stored(SWIFT), device(path="/var/swift", size="10G")),
-        ("storage_devices", "/var/swift with a size", "no file", "/srv/node/d1"),
+        ("storage_devices", "/var/swift with a size", "does not use files", "/srv/node/d1"),
     ),
     "two devices of one name for Swift": (
         both(stored(SWIFT), device(path="/dev/disk/by-path/sdc")),
-        ("storage_devices", "a second device called sdc", "a name for each", "another link"),
+        ("storage_devices", "a second device named sdc", "a unique name for each", "another link"),
     ),
     "a weight below nothing": (
         both(stored(SWIFT, devices=3), device(weight=-1)),
@@ -213,7 +213,7 @@ BAD = {
     ),
     "partitions without number": (
         stored({**SWIFT, "part_power": 40}),
-        (f"{AT}[0].part_power", "40", "1 to 24", "Leave it out"),
+        (f"{AT}[0].part_power", "40", "1 to 24", "Remove it"),
     ),
     "no first policy": (
         stored({**SWIFT, "policies": [{**GOLD, "index": 1}]}),
@@ -221,15 +221,15 @@ BAD = {
     ),
     "two policies of one index": (
         stored({**SWIFT, "policies": [GOLD, {**GOLD, "name": "silver"}]}),
-        (f"{AT}[0].policies", "2 policies with the index 0", "one each", "another"),
+        (f"{AT}[0].policies", "2 policies with the index 0", "one each", "Change one"),
     ),
     "two policies of one name": (
         stored({**SWIFT, "policies": [GOLD, {"index": 1, "name": "Gold"}]}),
-        (f"{AT}[0].policies", "2 policies with the name gold", "one each", "another"),
+        (f"{AT}[0].policies", "2 policies with the name gold", "one each", "Change one"),
     ),
     "two policies by default": (
         stored({**SWIFT, "policies": [{**GOLD, "default": True}, {"index": 1, "name": "tin", "default": True}]}),
-        (f"{AT}[0].policies", "gold and tin, both the default", "one default", "Leave it"),
+        (f"{AT}[0].policies", "gold and tin, both the default", "one default", "Keep it"),
     ),
     "a policy that all get and none": (
         stored({**SWIFT, "policies": [{**GOLD, "default": True, "deprecated": True}]}),
@@ -249,11 +249,16 @@ BAD = {
     ),
     "more fragments than devices": (
         stored({**SWIFT, "policies": [GOLD, {**CODED, "index": 1}]}, devices=3),
-        (f"{AT}[0]", "policy coded with 4 fragments on 3 devices", "for each", "ask for less"),
+        (f"{AT}[0]", "policy coded with 4 fragments on 3 devices", "for each", "lower the numbers"),
     ),
     "copies on devices without weight": (
         both(stored(SWIFT, devices=3), device(weight=0)),
-        (f"{AT}[0]", "policy replicated with 3 copies on 2 devices that have a weight", "for each", "storage_devices"),
+        (
+            f"{AT}[0]",
+            "policy replicated with 3 replicas on 2 devices that have a weight",
+            "for each",
+            "storage_devices",
+        ),
     ),
 }
 

@@ -413,7 +413,7 @@ class TestModule:
         host.conf.write_text("b\n")
         host.told()
         failed = host(restart=True, restart_timeout=1)
-        assert failed["msg"].startswith("lamp was not restarted, as it must not stop. After 1 s: ls ")
+        assert failed["msg"].startswith("lamp was not restarted, because it is not safe to stop it. After 1 s: ls ")
         assert host.told() == []
         assert host(restart=True, restart_timeout=0)["changed"]
         assert host.told() == ["restart lamp"]

@@ -29,8 +29,8 @@ def acquire(module: AnsibleModule) -> None:
         except OSError:
             if time.monotonic() > end:
                 holder = os.pread(file, 200, 0).decode()
-                began = f"What an earlier run began on this host has gone on for {SECONDS} s: {holder}."
-                module.fail_json(msg=f"{began} Look at it there, and end it.")
+                found = f"Another Cairn task has been changing this host for {SECONDS} s: {holder}."
+                module.fail_json(msg=f"{found} Stop it if it hangs.")
             time.sleep(0.2)
         else:
             break

@@ -116,13 +116,13 @@ def given_fault(certificate: str, key: str, ca: str, names: list[str]) -> str | 
         authorities = x509.load_pem_x509_certificates(ca.encode())
         private = _load(key)
     except (ValueError, TypeError) as error:
-        return f"is no PEM without a pass phrase: {error}"
+        return f"is not a PEM without a passphrase: {error}"
     if not authorities:
-        return "comes without an authority"
+        return "has no authority"
     if found.public_key() != private.public_key():
         return "belongs to another key"
     if found.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-        return f"ended on {found.not_valid_after_utc:%Y-%m-%d}"
+        return f"expired on {found.not_valid_after_utc:%Y-%m-%d}"
     try:
         given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -130,7 +130,7 @@ def given_fault(certificate: str, key: str, ca: str, names: list[str]) -> str | 
     patterns = given.get_values_for_type(x509.DNSName)
     for name in names:
         if name not in patterns and f"*.{name.partition('.')[2]}" not in patterns:
-            return f"is for {', '.join(patterns)}, and not for {name}"
+            return f"is for {', '.join(patterns)}, not for {name}"
     return None
 
 
@@ -141,7 +141,7 @@ def fault(certificate: str, names: list[str], ca: str) -> str | None:
     found = x509.load_pem_x509_certificate(certificate.encode())
     left = found.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     if left < datetime.timedelta(days=RENEW_DAYS):
-        return f"ends in {left.days} days"
+        return f"expires in {left.days} days"
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     if set(alternatives) != {_alternative(name) for name in names}:
         return "is for other names"

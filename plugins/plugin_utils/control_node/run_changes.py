@@ -13,7 +13,7 @@ from typing import Any
 STEP = "step"
 # What pages list by name.
 OWNED = ("package", "file", "unit")
-# Action plugins that work on the operator's machine, whichever host's task they are.
+# Action plugins that work on the control node, whichever host's task they are.
 AT_THE_OPERATOR = {"secrets", "certificates"}
 # Of these one name stands for several things, which their details tell apart.
 SEVERAL = (STEP, "schema step")

@@ -233,7 +233,7 @@ def diff_lines(change: Change, render: Callable) -> Lines:
 
 def cause(result: dict) -> list[str]:
     """Return what a failed result says of its cause: the message, and the last error lines that it quotes."""
-    text = "\n".join(_words(result)).strip() or "it gave no reason; -v shows all that it said"
+    text = "\n".join(_words(result)).strip() or "no reason given; -v shows the complete result"
     # A unit's log begins with its name after dashes, as the module units writes it.
     head, *logs = re.split(r"\n(?=--- )", masked(text))
     lines = head.splitlines()
@@ -287,7 +287,7 @@ def failure_lines(failures: list[Failure], phase: str, everybody: list[str], wid
         alike = all(failure.cause == one.cause for failure in equal)
         title = "UNREACHABLE" if one.unreachable else "FAILED"
         where = hosts((failure.host for failure in equal), everybody, exact=True) + (
-            "" if alike else f"; in the words of {one.host}"
+            "" if alike else f"; as reported by {one.host}"
         )
         rows = [("task", [f"{phase}: {one.step}"]), ("on", [where])]
         rows += [("service", [", ".join(one.services)])] if one.services else []

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's secrets: a folder on the operator's machine, filled by the first run and only ever added to."""
+"""The cloud's secrets: a folder on the control node, filled by the first run and only ever added to."""
 
 from __future__ import annotations
 

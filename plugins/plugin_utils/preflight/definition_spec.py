@@ -291,9 +291,9 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
         ]
     for at, key, name in wanted:
         if name not in have[key] and not is_template(name) and not is_template(page.get(key)):
-            known = ", ".join(have[key]) or f"none, as the page has no {key}"
-            remedy = nearest(name, have[key], f"Add it to the page's {key}, or name another.")
-            yield Fault(f"{where}.{at}", f"the page's {key} lack {name!r}", known, remedy)
+            known = ", ".join(have[key]) or f"none, as the service definition has no {key}"
+            remedy = nearest(name, have[key], f"Add it to the {key} of the service definition, or name another.")
+            yield Fault(f"{where}.{at}", f"the {key} of the service definition lack {name!r}", known, remedy)
     wrong = [
         fault
         for key in ("db_sync", "after_start")
@@ -327,7 +327,7 @@ def faults(name: str, page: Any) -> list[Fault]:
     """Return what is wrong with the catalog page *name*."""
     where = f"catalog_{name}"
     if not isinstance(page, Mapping):
-        return [Fault(where, shown(page), "a page, which is a dictionary", "See docs/architecture.md for what it has.")]
+        return [Fault(where, shown(page), "a dictionary", "See docs/adding_a_service.md for its keys.")]
     # Names can be compared once the shape is right.
     return list(keys(where, page, SPEC)) or list(_references(where, page))
 
@@ -345,7 +345,7 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> list[Fault]:
             f"port {port}",
             " and ".join(names),
             "one service for each port",
-            "Give one of them another port, or let it go.",
+            "Set another port for one of them, or disable it.",
         )
         for port, names in sorted(users.items())
         if len(names) > 1

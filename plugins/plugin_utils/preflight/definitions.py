@@ -21,7 +21,9 @@ def own(where: str, extra: Any) -> Iterator[Fault]:
     :param where: where it stands.
     """
     if not isinstance(extra, Mapping):
-        yield Fault(where, shown(extra), "a dictionary of pages by name", "Write {name: {description: …}}.")
+        yield Fault(
+            where, shown(extra), "a dictionary of service definitions by name", "Write {name: {description: …}}."
+        )
         return
     for name, page in extra.items():
         for fault in definition_spec.faults(str(name), page):
@@ -32,7 +34,7 @@ def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Find definitions that contribute to one that there is not, and units that two of them have."""
     for name, page in pages.items():
         for target in sorted(contributors(page) - pages.keys()):
-            remedy = nearest(target, pages, "Take it out, or add that definition.")
+            remedy = nearest(target, pages, "Remove it, or add that definition.")
             yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(pages), remedy)
     owners: dict[str, list[str]] = {}
     for name, page in pages.items():
@@ -40,7 +42,7 @@ def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
             owners.setdefault(str(unit["name"]), []).append(name)
     for unit, names in owners.items():
         if len(names) > 1 and not is_template(unit):
-            remedy = "Leave it with the one whose package brings it; the other contributes to that one."
+            remedy = "Keep it in the definition whose package installs it; the other can contribute to that one."
             yield Fault(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
@@ -57,7 +59,7 @@ def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
         for api in definition_spec.items(page.get("apis")):
             if api["port"] in ports:
                 found = f"{name}'s {api['name']} and {ports[api['port']]}"
-                yield Fault(f"port {api['port']}", found, "one service for each port", f"Give {name} another port.")
+                yield Fault(f"port {api['port']}", found, "one service for each port", f"Set another port for {name}.")
 
 
 def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
@@ -71,7 +73,7 @@ def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any
         return
     for service, files in value.items():
         if service not in pages:
-            remedy = nearest(service, pages, "Remove it; docs/architecture.md says how to add a service.")
+            remedy = nearest(service, pages, "Remove it; docs/adding_a_service.md describes how to add a service.")
             yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(pages)), remedy)
         elif files is not None and not isinstance(files, Mapping):
             found = f"{service}: {shown(files)}"
@@ -87,7 +89,7 @@ def _files(
     for name, content in files.items():
         place = f"{service}: {name}"
         if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
-            remedy = "Give the file's whole text, as in name: |."
+            remedy = "Set the complete text of the file, such as name: |."
             yield settings.fault(layer, f"{place}: sections", "text: this file has no sections", remedy)
         elif isinstance(config.get(name), Mapping) and isinstance(content, str):
             yield settings.fault(layer, f"{place}: text", "section → option", "Put the options below their sections.")
@@ -118,7 +120,7 @@ def judged(
 
     def fault(variable: str, keys: list[str], says: str, allowed: str) -> Fault:
         where = place(variable, keys) or settings.places.get(variable, "")
-        remedy = "Correct it; if an add-on of yours reads it, name it in cloud_known_options."
+        remedy = "Correct it; if an add-on reads it, list it in cloud_known_options."
         return Fault(", ".join(filter(None, (where, variable))), says, allowed, remedy, "fault", (settings.host,))
 
     for service in dict.fromkeys(service for _name, value in layers for service in value):
@@ -131,7 +133,7 @@ def judged(
             yield fault(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
         for file, variable, wrong in judge.written(page, mine, index, known) if index else ():
             keys = [service, file, wrong.section, *filter(None, [wrong.option])]
-            yield fault(variable, keys, f"{service}: {file}: {wrong}", f"what {service} of this release reads")
+            yield fault(variable, keys, f"{service}: {file}: {wrong}", f"options of {service} in this release")
 
 
 def _has_shape(value: Any) -> bool:

@@ -73,8 +73,8 @@ def merged(faults: Iterable[Fault], everyone: Iterable[str] = ()) -> list[Fault]
 
 def report(faults: list[Fault]) -> str:
     """Return *faults* as one numbered text."""
-    count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
-    lines = [f"Preflight found {count}, and touched nothing."]
+    count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
+    lines = [f"Preflight found {count}; no host was changed."]
     for number, fault in enumerate(faults, 1):
         lines += [
             "",

@@ -63,13 +63,11 @@ def _system(host: Host) -> Iterator[Fault]:
     release = host.facts["release"]
     if {key: release[key] for key in RELEASE} != RELEASE:
         found = " ".join(filter(None, (release["id"], release["version"], release["codename"]))) or "no /etc/os-release"
-        yield host.fault(found, "debian 13 trixie", "Install Debian 13 on it.")
+        yield host.fault(found, "debian 13 trixie", "Install Debian 13 on the host.")
     if host.facts["architecture"] not in ARCHITECTURES:
-        yield host.fault(
-            f"a machine of {host.facts['architecture']}", ", ".join(ARCHITECTURES), "Take another machine."
-        )
+        yield host.fault(f"architecture {host.facts['architecture']}", ", ".join(ARCHITECTURES), "Use an x86_64 host.")
     if host.facts["init"] != "systemd":
-        yield host.fault(f"{host.facts['init']} as process 1", "systemd", "Boot it with systemd.")
+        yield host.fault(f"{host.facts['init']} as process 1", "systemd", "Boot the host with systemd.")
 
 
 def _clock(host: Host) -> Iterator[Fault]:
@@ -80,9 +78,11 @@ def _clock(host: Host) -> Iterator[Fault]:
     offset = min(offset, max(0.0, offset - host.waited))
     if abs(offset) > CLOCK_SECONDS:
         way = "ahead of" if offset > 0 else "behind"
-        found = f"a clock {abs(offset):.0f} s {way} this machine's"
+        found = f"clock {abs(offset):.0f} s {way} the control node's"
         yield host.fault(
-            found, f"at most {CLOCK_SECONDS} s", "Set the clock that is wrong, here or there: timedatectl."
+            found,
+            f"at most {CLOCK_SECONDS} s",
+            "Set the clock of the host or of the control node; timedatectl shows it.",
         )
 
 
@@ -115,14 +115,14 @@ def _resources(host: Host) -> Iterator[Fault]:
             host.facts["memory_mb"],
             memory_needed(host),
             "memory",
-            "Give it more, or take it out of a group; fewer cloud_workers need less.",
+            "Add memory, remove the host from a group, or lower cloud_workers.",
         ),
-        (host.facts["disk_free_mb"], disk_needed(host), "free disk below /var/lib", "Make room, or a larger disk."),
+        (host.facts["disk_free_mb"], disk_needed(host), "free disk below /var/lib", "Free space or enlarge the disk."),
     ):
         total = sum(number for number, _whose in needed)
         terms = " + ".join(f"{number} {whose}" for number, whose in needed)
         if what != "memory" and host.facts["cloud"]:
-            total, terms = DISK_LEFT_MB, "to go on, as its packages are there"
+            total, terms = DISK_LEFT_MB, "to continue, as the packages are installed"
         if have < total:
             yield host.fault(f"{have} MiB of {what}", f"{total} MiB or more: {terms}", remedy)
 
@@ -145,22 +145,24 @@ def _interfaces(host: Host) -> Iterator[Fault]:
             have = ", ".join(
                 f"{card}{' ' + link['addresses'][0] if link['addresses'] else ''}" for card, link in known.items()
             )
-            remedy = nearest(name, known, "Name one that it has; a host that differs says so in its host_vars.", 0.8)
+            remedy = nearest(name, known, "Use an existing one. Set a different name for a host in its host_vars.", 0.8)
             yield host.settings.fault(setting, f"no interface {name}", have, remedy)
         elif setting != "cloud_vip_interface" and int(host.settings.values.get("cloud_mtu") or 0) > known[name]["mtu"]:
             found = f"{host.settings.values['cloud_mtu']}, and {name} has {known[name]['mtu']}"
-            remedy = "Raise the card's MTU where its address is configured, or lower cloud_mtu."
-            yield host.settings.fault("cloud_mtu", found, "what every card under the cloud's networks has", remedy)
+            remedy = "Raise the MTU of the network interface in the host's network configuration, or lower cloud_mtu."
+            yield host.settings.fault(
+                "cloud_mtu", found, "at most the MTU of every network interface of the cloud's networks", remedy
+            )
     if not topology.interface_with(host.facts, host.address):
         have = ", ".join(one for link in known.values() for one in link["addresses"])
-        remedy = "Set cloud_address to the one that the other hosts reach it by."
-        yield host.settings.fault("cloud_address", f"{host.address}, which no card has", have, remedy)
+        remedy = "Set cloud_address to the address at which the other hosts reach it."
+        yield host.settings.fault("cloud_address", f"{host.address}, which is on no network interface", have, remedy)
     elif not missing and {"network", "compute"} & host.groups:
         try:
             _plan(host)
         except ValueError as error:
             yield host.settings.fault(
-                "cloud_tunnel_interface", str(error), "a card with an address", "Set cloud_tunnel_address."
+                "cloud_tunnel_interface", str(error), "a network interface with an address", "Set cloud_tunnel_address."
             )
 
 
@@ -191,7 +193,7 @@ def _overlaps(host: Host) -> Iterator[Fault]:
             if one.overlaps(other):
                 yield host.fault(
                     f"{found[other]} in {other} and {found[one]} in {one}, which overlap",
-                    "networks apart",
+                    "networks that do not overlap",
                     "Correct the prefix length of one of them where it is configured.",
                 )
     try:
@@ -201,8 +203,10 @@ def _overlaps(host: Host) -> Iterator[Fault]:
     for one, name in found.items():
         if one.overlaps(external) and one != external:
             text = f"{external}, which overlaps with {one} of {name}"
-            remedy = "Give the external network as its router has it."
-            yield host.settings.fault("cloud_external_network", text, "the same network, or one apart", remedy)
+            remedy = "Set the external network as configured on its router."
+            yield host.settings.fault(
+                "cloud_external_network", text, "the same network, or one that does not overlap", remedy
+            )
 
 
 def _resolved(host: Host) -> Iterator[Fault]:
@@ -216,7 +220,7 @@ def _resolved(host: Host) -> Iterator[Fault]:
             setting, severity = "cloud_package_mirror", "warning"
         remedy = "Correct the name, or the host's /etc/resolv.conf."
         yield host.settings.fault(
-            setting, f"{name}, which {host.name} can't resolve", "a name that DNS knows", remedy, severity
+            setting, f"{name}, which {host.name} cannot resolve", "a name in DNS", remedy, severity
         )
 
 
@@ -306,17 +310,17 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
             ]
             management = topology.network_of(host.facts, host.address)
             if setting == "cloud_internal_address" and address not in ipaddress.ip_network(management):
-                remedy = "Give a free address of that network."
+                remedy = "Use a free address of that network."
                 yield host.settings.fault(
                     setting, f"{address}, which is outside", f"the management network {management}", remedy
                 )
             elif not any(address in network for network in networks):
                 allowed = ", ".join(map(str, networks))
-                remedy = "Give a free address of a network that the controllers are in."
+                remedy = "Use a free address of a network that the controllers are connected to."
                 yield host.settings.fault(setting, f"{address}, in no network of {host.name}", allowed, remedy)
             answering = host.facts["neighbours"].get(str(address))
             if answering and answering not in cards and not missing:
-                remedy = "Find who has it (the card's address tells the maker), or choose another address."
+                remedy = "Find the host that uses it (its MAC address shows the vendor), or choose another address."
                 yield host.settings.fault(
                     setting, f"{address}, which {answering} answers for", "an address that is free", remedy
                 )
@@ -337,19 +341,27 @@ def unreachable(
     for name, why in away.items():
         where, found = f"host {name}", why.removeprefix("Task failed: ")
         if name not in controllers:
-            remedy = f"It is left out. When it is back: --limit {name}."
-            yield Fault(where, found, "to be reached by ssh", remedy, "warning", (name,))
+            remedy = f"The host is left out. When it is back: --limit {name}."
+            yield Fault(where, found, "reachable by ssh", remedy, "warning", (name,))
         elif quorum and not target:
-            going = f"{len(controllers) - len(gone)} of {len(controllers)}"
-            remedy = f"It is left out, as {going} go on. When it is back: --limit {name}."
-            yield Fault(where, found, "to be reached by ssh", remedy, "warning", (name,))
+            going = f"{len(controllers) - len(gone)} of {len(controllers)} controllers"
+            remedy = f"The host is left out, {going} continue. When it is back: --limit {name}."
+            yield Fault(where, found, "reachable by ssh", remedy, "warning", (name,))
         else:
-            allowed = "to be reached by ssh: the cloud has no majority of controllers without it"
+            allowed = "reachable by ssh: without it the cloud has no majority of controllers"
             if quorum:
-                allowed = "to be reached by ssh: the run is about it"
+                allowed = "reachable by ssh: the run is limited to it"
             yield Fault(
-                where, found, allowed, f"Try: ansible -m ping {name}. See its power, network and sshd.", hosts=(name,)
+                where,
+                found,
+                allowed,
+                f"Run ansible -m ping {name}, and check its power, network and sshd.",
+                hosts=(name,),
             )
     for name, why in broken.items():
-        remedy = f"Try: ansible -b -m cairn.openstack.host_probe {name}. It needs Python 3, and sudo for who enters."
-        yield Fault(f"host {name}", why.removeprefix("Task failed: "), "to run modules as root", remedy, hosts=(name,))
+        remedy = (
+            f"Run ansible -b -m cairn.openstack.host_probe {name}. The host needs Python 3, and sudo for the ssh user."
+        )
+        yield Fault(
+            f"host {name}", why.removeprefix("Task failed: "), "able to run modules as root", remedy, hosts=(name,)
+        )

@@ -19,7 +19,9 @@ SLIP = 0.8
 
 def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Fault]:
     if not groups.get("controller"):
-        yield Fault(where, "no host in the group controller", "at least one", "Name the hosts of the APIs in it.")
+        yield Fault(
+            where, "no host in the group controller", "at least one", "Add the hosts of the API services to it."
+        )
     for name, members in groups.items():
         if name in (*NODE_GROUPS, "all", "ungrouped"):
             continue
@@ -35,9 +37,13 @@ def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: s
     controllers = groups.get("controller", [])
     if len(controllers) == 2:
         arbiter = next((name for name in hosts if name not in controllers), None)
-        remedy = f"Make {arbiter} the arbiter: name it in the group too." if arbiter else "Add a third, or keep to one."
-        found = f"two controllers, {' and '.join(controllers)}: where one is away, the other has no majority"
-        yield Fault(where, found, "one, or three and more", remedy, "warning")
+        remedy = (
+            f"Make {arbiter} the arbiter: add it to the group too."
+            if arbiter
+            else "Add a third controller, or use one."
+        )
+        found = f"two controllers, {' and '.join(controllers)}: if one fails, the other has no majority"
+        yield Fault(where, found, "one, or three or more", remedy, "warning")
 
 
 def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
@@ -48,11 +54,11 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
             found = ipaddress.ip_address(address)
         except ValueError:
             remedy = "Set ansible_host or cloud_address to the host's address on the management network."
-            yield Fault(where, f"{address!r} is no address", "an IPv4 address", remedy)
+            yield Fault(where, f"{address!r} is not an address", "an IPv4 address", remedy)
             continue
         if found.version != 4:
             remedy = "Set cloud_address to the host's IPv4 address."
-            yield Fault(where, f"{address} is IPv6", "an IPv4 address: the control plane has no other", remedy)
+            yield Fault(where, f"{address} is IPv6", "an IPv4 address; the control plane uses IPv4 only", remedy)
         elif (
             found.is_loopback
             or found.is_multicast
@@ -60,20 +66,21 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
             or found == ipaddress.ip_address("255.255.255.255")
         ):
             remedy = "Set cloud_address to the host's address on the management network."
-            yield Fault(where, f"{address}, which no other host can reach", "an address of a network card", remedy)
+            yield Fault(where, f"{address}, which no other host can reach", "an address of a network interface", remedy)
         if address in owners:
-            remedy = "Give each host its own; a host of several groups has one name in all of them."
-            yield Fault(where, f"{address}, which {owners[address]} has too", "an address of its own", remedy)
+            remedy = "Use a different address for each host. A host in several groups has the same name in all of them."
+            yield Fault(where, f"{address}, which {owners[address]} has too", "a unique address", remedy)
         owners.setdefault(address, name)
 
 
 def _names(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
     for name, host in hosts.items():
         if re.fullmatch(r"[\d.]+", name) or ":" in name:
-            remedy = "Name the host, and set ansible_host to the address: the name becomes its host name."
+            remedy = "Name the host, and set ansible_host to the address. The inventory name becomes its host name."
             yield Fault(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
         elif not DNS_NAME.fullmatch(name):
-            remedy = f"Call it {re.sub(r'[^A-Za-z0-9.-]+', '-', name).strip('-')!r}, say: it becomes its host name."
+            better = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
+            remedy = f"Rename it, for example to {better!r}. The inventory name becomes its host name."
             yield Fault(f"{host['where']}, host {name}", f"the name {name!r}", "letters, digits, hyphens", remedy)
 
 

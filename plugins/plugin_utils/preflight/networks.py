@@ -12,7 +12,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings
 
 _HOST = Mapping[str, Any]
 Address = ipaddress.IPv4Address
-_FREE = "Give a free address of the management network."
+_FREE = "Use a free address of the management network."
 
 
 def ipv4(text: Any) -> Address | None:
@@ -33,15 +33,15 @@ def _cloud_addresses(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator
             continue
         if not address:
             if len(controllers) > 1:
-                found = f"{len(controllers)} controllers, and no address that moves between them"
+                found = f"{len(controllers)} controllers, but no virtual IP address"
                 yield settings.fault(name, found, "a free address of the management network", f"Set {name}.")
         elif ipv4(address) is None:
             yield settings.fault(name, repr(address), "an IPv4 address", _FREE)
         elif str(address) in owners and (owner := owners[str(address)]) not in controllers:
             yield settings.fault(name, f"{address}, which is {owner}'s own", "a free address, or a controller's", _FREE)
         elif str(address) in owners and len(controllers) > 1:
-            found = f"{address}, which is {owner}'s own and goes away with it"
-            yield settings.fault(name, found, "with several controllers an address that no host has", _FREE)
+            found = f"{address}, which is {owner}'s own and fails with it"
+            yield settings.fault(name, found, "with several controllers, an address that no host has", _FREE)
 
 
 def _pool(settings: Settings, network: ipaddress.IPv4Network) -> tuple[Address, Address] | Fault:
@@ -56,11 +56,13 @@ def _pool(settings: Settings, network: ipaddress.IPv4Network) -> tuple[Address, 
     first, last = parts
     if first > last:
         return settings.fault(
-            "cloud_external_pool", f"{text}: the first comes after the last", "first-last", "Turn it."
+            "cloud_external_pool", f"{text}: the first comes after the last", "first-last", "Swap them."
         )
     if first not in network or last not in network:
         found = f"{text}, which is not all in {network}"
-        return settings.fault("cloud_external_pool", found, f"addresses of {network}", "Correct it, or the network.")
+        return settings.fault(
+            "cloud_external_pool", found, f"addresses of {network}", "Correct it, or cloud_external_network."
+        )
     return first, last
 
 
@@ -70,8 +72,10 @@ def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]
     if not text:
         for name in ("cloud_external_gateway", "cloud_external_pool"):
             if settings.values.get(name):
-                found = f"{settings.values[name]}, and no cloud_external_network"
-                yield settings.fault(name, found, "with the network that it is in", "Set cloud_external_network too.")
+                found = f"{settings.values[name]}, but cloud_external_network is not set"
+                yield settings.fault(
+                    name, found, "together with cloud_external_network", "Set cloud_external_network too."
+                )
         return
     try:
         network = ipaddress.IPv4Network(str(text))
@@ -79,16 +83,16 @@ def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]
         remedy = "Write it as in 198.51.100.0/24."
         if "host bits" in str(error):
             remedy = f"Write {ipaddress.ip_network(str(text), strict=False)}."
-        yield settings.fault("cloud_external_network", f"{text!r}: {error}", "an IPv4 network in CIDR form", remedy)
+        yield settings.fault("cloud_external_network", f"{text!r}: {error}", "an IPv4 network in CIDR notation", remedy)
         return
     if network.num_addresses < 4:
-        found = f"{network}, with no address to hand out"
-        yield settings.fault("cloud_external_network", found, "a network of /30 or larger", "Give the whole network.")
+        found = f"{network}, which has no usable address"
+        yield settings.fault("cloud_external_network", found, "a network of /30 or larger", "Set the whole network.")
         return
     gateway = ipv4(settings.values.get("cloud_external_gateway") or network[1])
     if gateway is None or gateway not in network or gateway in (network[0], network[-1]):
-        found = f"{settings.values['cloud_external_gateway']!r}, which is no host's address in {network}"
-        remedy = "Give the address of the router in this network; empty means the first."
+        found = f"{settings.values['cloud_external_gateway']!r}, which is not a host address in {network}"
+        remedy = "Set the address of the router in this network. Empty uses the first one."
         yield settings.fault("cloud_external_gateway", found, f"{network[1]} to {network[-2]}", remedy)
     pool = _pool(settings, network)
     if isinstance(pool, Fault):
@@ -105,14 +109,14 @@ def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Fault]
             taken.setdefault(address, f"{host['name']}'s")
     for address, whose in taken.items():
         if first <= address <= last:
-            found = f"{first}-{last}, with {address} in it, which is {whose}"
-            yield settings.fault(name, found, "addresses that nobody else has", "Set it to a range that is free.")
+            found = f"{first}-{last}, which contains {whose} address {address}"
+            yield settings.fault(name, found, "addresses that are not in use", "Set a free range.")
 
 
 def _vlans(settings: Settings) -> Iterator[Fault]:
     types = settings.values.get("cloud_tenant_network_types")
     if isinstance(types, (list, tuple)) and "vlan" in types and settings.values.get("cloud_vlan_range") == "":
-        found = "vlan, and no cloud_vlan_range to take the VLANs from"
+        found = "vlan, but cloud_vlan_range is not set"
         yield settings.fault(
             "cloud_tenant_network_types",
             found,
@@ -135,9 +139,9 @@ def _tunnels(settings: list[Settings]) -> Iterator[Fault]:
             yield one.fault("cloud_tunnel_address", f"{text!r}: {error}", "an IPv4 address", remedy)
             continue
         if str(found.ip) in owners:
-            remedy = "Set it for each host, in its host_vars."
+            remedy = "Set it per host, in host_vars."
             other = f"{found.ip}, which {owners[str(found.ip)]} has too"
-            yield one.fault("cloud_tunnel_address", other, "an address of the host's own", remedy)
+            yield one.fault("cloud_tunnel_address", other, "a unique address", remedy)
         owners.setdefault(str(found.ip), one.host)
         try:
             external = ipaddress.IPv4Network(str(one.values.get("cloud_external_network") or ""))
@@ -146,7 +150,10 @@ def _tunnels(settings: list[Settings]) -> Iterator[Fault]:
         if "/" in text and external.overlaps(found.network) and external != found.network:
             across = f"{found.network}, which overlaps with cloud_external_network {external}"
             yield one.fault(
-                "cloud_tunnel_address", across, "networks apart", "Correct the prefix length of one of them."
+                "cloud_tunnel_address",
+                across,
+                "networks that do not overlap",
+                "Correct the prefix length of one of them.",
             )
 
 

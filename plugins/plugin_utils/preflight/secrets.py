@@ -23,36 +23,32 @@ def faults(path: str, files: Mapping[str, str | None], errors: Mapping[str, str]
     for name, why in errors.items():
         where = f"{path}/{name}".rstrip("/")
         if "ecrypt" in why or "vault" in why.lower():
-            remedy = "Give the password that it was encrypted with, by --vault-password-file or --ask-vault-pass."
+            remedy = "Provide the password that it was encrypted with: --vault-password-file or --ask-vault-pass."
             yield Fault(where, why, "a vault password that decrypts it", remedy)
         else:
-            yield Fault(
-                where, why, "what the user who runs Ansible can read", "Correct its owner and mode, or the path."
-            )
+            yield Fault(where, why, "readable by the user who runs Ansible", "Correct its owner and mode, or the path.")
     if "" in errors:
         return
     for public, private in PAIRS:
         if public in files and private not in files:
-            remedy = f"Bring {private} back from where you keep copies; remove {public} only to have both made anew."
+            remedy = f"Restore {private} from a backup. Remove {public} only to generate both again."
             yield Fault(
-                f"{path}/{private}", f"missing, and {public} is there", "all of the folder's files, or none", remedy
+                f"{path}/{private}", f"missing, but {public} exists", "all files of the directory, or none", remedy
             )
     if SECRETS not in files and "ca.key" in files:
-        remedy = "Bring it back from where you keep copies. Without it the cloud's passwords would be made anew."
-        yield Fault(f"{path}/{SECRETS}", "missing, and ca.key is there", "all of the folder's files, or none", remedy)
+        remedy = "Restore it from a backup. Without it new passwords would be generated."
+        yield Fault(f"{path}/{SECRETS}", "missing, but ca.key exists", "all files of the directory, or none", remedy)
 
 
 def values(path: str, found: Any) -> Iterator[Fault]:
     """Find what is wrong with *found*, what secrets.yml holds."""
     where = f"{path}/{SECRETS}"
     if not isinstance(found, Mapping):
-        yield Fault(
-            where, "no dictionary", "name: secret, a line for each", "Bring it back from where you keep copies."
-        )
+        yield Fault(where, "not a dictionary", "name: secret, a line for each", "Restore it from a backup.")
         return
     if empty := [str(name) for name, value in found.items() if not value]:
-        remedy = "Bring them back; or remove their lines, and the next run makes new ones."
-        yield Fault(where, f"nothing for {', '.join(empty)}", "a value for each name", remedy)
+        remedy = "Restore them; or remove the lines, and the next run generates new ones."
+        yield Fault(where, f"no value for {', '.join(empty)}", "a value for each name", remedy)
 
 
 def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
@@ -71,7 +67,9 @@ def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str
             "Put it back with state: absent and run once, which removes its units, users and endpoints; then delete it."
         )
         found = f"no definition {name}, whose units, users and endpoints are still there"
-        yield Fault(where, found, "a definition that is absent before it goes", remedy, "warning", tuple(hosts))
+        yield Fault(
+            where, found, "a definition with state: absent before it is deleted", remedy, "warning", tuple(hosts)
+        )
 
 
 def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
@@ -82,17 +80,21 @@ def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Ma
     :param clouds: host → what it keeps: ``identity`` and ``names``, the secrets that it was made with.
     """
     remedy = (
-        "Get the folder from whoever made the cloud, or point cloud_secrets_dir at it. If that cloud is gone and only "
-        "the host is left of it, remove /etc/cairn/cloud.json there."
+        "Use the secrets directory that the cloud was deployed with (cloud_secrets_dir). If that cloud no longer "
+        "exists and only this host remains, remove /etc/cairn/cloud.json on it."
     )
     for host, cloud in clouds.items():
         if cloud["identity"] != mine:
-            found = "the host is of a cloud that " + (
-                "has other secrets" if mine else "was made with secrets that are not here"
+            found = "the host belongs to a cloud that " + (
+                "has other secrets" if mine else "was deployed with secrets that are not in this directory"
             )
-            yield Fault(path, found, "the secrets of the cloud that the host is of", remedy, hosts=(host,))
+            yield Fault(path, found, "the secrets of the cloud that the host belongs to", remedy, hosts=(host,))
         elif lacking := sorted(set(cloud["names"]) - set(names)):
             found = f"older than the cloud: it lacks {', '.join(lacking)}"
             yield Fault(
-                path, found, "every secret of the cloud", "Get the newer folder from who ran last.", hosts=(host,)
+                path,
+                found,
+                "every secret of the cloud",
+                "Use the newer directory of the control node that ran last.",
+                hosts=(host,),
             )

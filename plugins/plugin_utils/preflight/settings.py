@@ -114,32 +114,32 @@ def _url(value: Any) -> bool:
     return not value or _matching(r"https?://[^\s/]+\S*")(value)
 
 
-_NAME = Rule("a name as DNS has it: letters, digits, hyphens, dots", is_name, "Write it without other characters.")
-_URL = Rule("http://… or https://…, or empty", _url, "Write the whole address, as in http://mirror.example.org/debian.")
+_NAME = Rule("a DNS name: letters, digits, hyphens, dots", is_name, "Write it without other characters.")
+_URL = Rule(
+    "http://… or https://…, or empty", _url, "Write the complete URL, such as http://mirror.example.org/debian."
+)
 
 RULES: dict[str, Rule] = {
     "cloud_name": Rule(
         "letters, digits, hyphens, underscores",
         _matching(r"[A-Za-z0-9][\w-]*"),
-        "Choose a plain word: it is a file's key.",
+        "Choose a plain word; it is a key in clouds.yaml.",
     ),
     "cloud_domain": _NAME,
     "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
     "cloud_public_name": _NAME,
     "cloud_internal_name": _NAME,
     "cloud_secrets_dir": Rule(
-        "an absolute path on this machine",
+        "an absolute path on the control node",
         lambda value: str(value).startswith("/") and "None" not in str(value).split("/"),
-        "An inventory without a folder, as in -i 'host,', has no place for it: set cloud_secrets_dir.",
+        "Set cloud_secrets_dir; an inventory without a directory, such as -i 'host,', has no default.",
     ),
-    "cloud_vip_router_id": _between(
-        0, 255, "0 derives it from the address; another cloud in the network needs another."
-    ),
-    "cloud_mtu": _between(1280, 9216, "Give the MTU that the switches carry, mostly 1500 or 9000."),
+    "cloud_vip_router_id": _between(0, 255, "0 derives it from the address. Each cloud in a network needs its own."),
+    "cloud_mtu": _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
     "cloud_vlan_range": Rule(
         "first:last, both from 1 to 4094, or empty",
         lambda value: not value or _vlans(value),
-        "Write it in quotes, as in '100:199': without them YAML may read a number.",
+        "Write it in quotes, such as '100:199'; without them YAML may read a number.",
     ),
     "cloud_tenant_network_types": Rule(
         "one or both of vxlan, vlan",
@@ -157,26 +157,28 @@ RULES: dict[str, Rule] = {
         "none or security", lambda value: value in ("none", "security"), "Choose one of them."
     ),
     "cloud_sysctl": Rule(
-        "names with dots, as in vm.swappiness",
+        "names with dots, such as vm.swappiness",
         lambda value: all(_matching(r"[\w-]+([./][\w.*/:@-]+)+")(name) for name in value),
-        "Give names as sysctl prints them.",
+        "Use names as sysctl prints them.",
     ),
     "cloud_journal_size": Rule(
-        "a number with K, M, G or T", _matching(r"[1-9]\d*[KMGT]?"), "Write it as in 1G, without a blank."
+        "a number with K, M, G or T", _matching(r"[1-9]\d*[KMGT]?"), "Write it such as 1G, without a space."
     ),
     "cloud_firewall_sources": Rule(
-        "networks in CIDR form",
+        "networks in CIDR notation",
         lambda value: all(map(is_network, value)),
-        "Write them as in 192.0.2.0/24, host bits zero.",
+        "Write them such as 192.0.2.0/24, with host bits zero.",
     ),
-    "cloud_image_cache": _least(0, "It is in GiB, and 0 keeps nothing."),
-    "cloud_workers": _least(0, "0 derives it from the processors."),
-    "cloud_scheduler_filters": Rule("at least one filter", bool, "Remove the line for the usual ones."),
-    "cloud_cpu_ratio": Rule("more than 0", lambda value: float(value) > 0, "4.0 is usual, 1.0 shares nothing."),
-    "cloud_ram_ratio": Rule("more than 0", lambda value: float(value) > 0, "1.0 shares nothing."),
-    "cloud_reserved_memory_mb": _least(0, "It is in MiB."),
+    "cloud_image_cache": _least(0, "The unit is GiB; 0 disables the cache."),
+    "cloud_workers": _least(0, "0 derives it from the number of processors."),
+    "cloud_scheduler_filters": Rule("at least one filter", bool, "Remove the line to use the default filters."),
+    "cloud_cpu_ratio": Rule(
+        "more than 0", lambda value: float(value) > 0, "4.0 is usual; 1.0 disables overcommitment."
+    ),
+    "cloud_ram_ratio": Rule("more than 0", lambda value: float(value) > 0, "1.0 disables overcommitment."),
+    "cloud_reserved_memory_mb": _least(0, "The unit is MiB."),
     "cloud_availability_zone": Rule(
-        "a name without a colon", _matching(r"[^:]{1,255}"), "A colon divides zone from host in requests for servers."
+        "a name without a colon", _matching(r"[^:]{1,255}"), "A colon separates zone and host in server requests."
     ),
 }
 
@@ -207,7 +209,7 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], pages: Itera
     for name in settings.places:
         prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
         if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):
-            remedy = nearest(name, specs["cloud"], "Remove it; roles/cloud/defaults/main.yml has them all.")
+            remedy = nearest(name, specs["cloud"], "Remove it. All settings are in roles/cloud/defaults/main.yml.")
             yield settings.fault(
                 name, f"unknown setting {name}", "the settings of roles/cloud, and cloud_config_*", remedy
             )
@@ -215,8 +217,13 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], pages: Itera
             if remedy := nearest(name, specs[prefix], "", SLIP):
                 yield settings.fault(name, f"unknown setting {name}", f"the settings of roles/{prefix}", remedy)
         elif name.startswith("catalog") and name not in shipped:
-            remedy = nearest(name, shipped, "Put pages of your own into catalog_extra.")
-            yield settings.fault(name, f"unknown page {name}", "catalog_extra, or a shipped page's name", remedy)
+            remedy = nearest(name, shipped, "Put your own service definitions into catalog_extra.")
+            yield settings.fault(
+                name,
+                f"unknown service definition {name}",
+                "catalog_extra, or the name of a shipped service definition",
+                remedy,
+            )
 
 
 def _common(settings: list[Settings]) -> Iterator[Fault]:
@@ -228,7 +235,7 @@ def _common(settings: list[Settings]) -> Iterator[Fault]:
                 continue
             first = first or one
             if one.values[name] != first.values[name]:
-                found = f"{shown(one.values[name])}, and {shown(first.values[name])} for {first.host}"
+                found = f"{shown(one.values[name])}, but {shown(first.values[name])} for {first.host}"
                 remedy = "Set it once for all hosts, in group_vars/all.yml."
                 yield one.fault(name, found, "one value for the whole cloud", remedy)
 
@@ -243,7 +250,9 @@ def faults(settings: list[Settings], specs: Mapping[str, Mapping[str, Any]], pag
     for one in settings:
         yield from unknown(one, specs, pages)
         for name, why in one.errors.items():
-            yield one.fault(name, f"a template that fails: {why}", "a template of what is known", "Mend the template.")
+            yield one.fault(
+                name, f"a template that fails: {why}", "a template of defined variables", "Correct the template."
+            )
         yield from _values(one, options)
     yield from _common(settings)
 

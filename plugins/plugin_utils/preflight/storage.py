@@ -37,26 +37,28 @@ def _given(
     kind = known[one["kind"]]
     where = f"{cloud.where(_NAME)}[{index}]"
     if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
-        allowed = "small letters, digits and hyphens, a letter first; not " + ", ".join(_TAKEN)
-        yield Fault(where, f"the name {one['name']!r}", allowed, "Choose another: it becomes a section of files.")
+        allowed = "lowercase letters, digits and hyphens, starting with a letter; not " + ", ".join(_TAKEN)
+        yield Fault(
+            where, f"the name {one['name']!r}", allowed, "Choose another; it becomes a section of configuration files."
+        )
     for key in one:
         if key not in (*_COMMON, *kind.names):
-            remedy = nearest(key, kind.names, f"Remove it, or choose another kind than {one['kind']}.")
+            remedy = nearest(key, kind.names, f"Remove it, or choose a kind other than {one['kind']}.")
             yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.names)), remedy)
     serves = one.get("serves", kind.serves)
     if not serves:
-        yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Say what it serves, or remove the line.")
+        yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Name what it serves, or remove the line.")
     for use in serves:
         if use not in storage.USES:
             remedy = nearest(use, storage.USES, "Remove it.")
             yield Fault(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
         elif use not in kind.can:
             able = [name for name, other in known.items() if use in other.can]
-            remedy = f"Take it out, and let a back end of {' or '.join(able)} serve them."
+            remedy = f"Remove it, and serve them with a back end of {' or '.join(able)}."
             yield Fault(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
     if one.get("default") and not {"volumes", "images"} & set(serves):
-        remedy = "Remove the line: there is no choice of these."
-        yield Fault(f"{where}.default", f"true, and it serves {', '.join(serves)}", "for volumes and images", remedy)
+        remedy = "Remove the line; only volumes and images have a default."
+        yield Fault(f"{where}.default", f"true, but it serves {', '.join(serves)}", "for volumes and images", remedy)
     consumer = (one.get("qos") or {}).get("consumer", _CONSUMERS[0])
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
@@ -68,8 +70,8 @@ def _given(
         try:
             ipaddress.IPv4Network(str(network))
         except ValueError as error:
-            remedy = "Write it as in 192.0.2.0/24, without the hosts' own part."
-            yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR form", remedy)
+            remedy = "Write it such as 192.0.2.0/24, with host bits zero."
+            yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR notation", remedy)
     yield from _keys(where, one, kind)
     checks = backend_kinds.modules().get(one["kind"])
     if checks:
@@ -97,11 +99,11 @@ def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> It
     group = storage.in_group(hosts)
     for name in one.get("hosts") or ():
         if name not in group:
-            remedy = nearest(name, group, "Put it into the group storage, or take it out here.", 0.8)
+            remedy = nearest(name, group, "Add it to the group storage, or remove it here.", 0.8)
             yield Fault(f"{where}.hosts", shown(name), ", ".join(group) or "hosts of the group storage", remedy)
     if not group and not one.get("hosts"):
-        remedy = "Name the hosts that have its devices in the group storage; a host may be in several groups."
-        yield Fault(where, f"{one['kind']}, and no host in the group storage", "at least one", remedy)
+        remedy = "Add the hosts with its devices to the group storage. A host can be in several groups."
+        yield Fault(where, f"{one['kind']}, but no host in the group storage", "at least one", remedy)
 
 
 def _twice(found: list[Any]) -> list[Any]:
@@ -111,22 +113,24 @@ def _twice(found: list[Any]) -> list[Any]:
 def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
     """Find what back ends can't be side by side."""
     for name in _twice([one["name"] for one in found]):
-        yield Fault(where, f"two back ends called {name}", "a name of its own for each", "Rename one of them.")
+        yield Fault(where, f"two back ends named {name}", "a unique name for each", "Rename one of them.")
     types = [one for one in found if "volumes" in one["serves"]]
     for name in _twice([one["type"] for one in types]):
         if [one["name"] for one in types].count(name) < 2:
-            yield Fault(where, f"two back ends with the type {name}", "a type for each", "Set another type for one.")
+            yield Fault(
+                where, f"two back ends with the type {name}", "a unique type for each", "Set another type for one."
+            )
     for kind in _twice([one["kind"] for one in found if known[one["kind"]].alone]):
         names = " and ".join(one["name"] for one in found if one["kind"] == kind)
-        yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Let one of them serve all of it.")
+        yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Merge them into one back end.")
     for use in storage.USES:
         serving = [one["name"] for one in found if use in one["serves"] or use in known[one["kind"]].always]
         defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
         if use in storage.SINGLE and len(serving) > 1:
-            remedy = f"Take {use} out of the serves of all but one."
-            yield Fault(where, f"{' and '.join(serving)} serve {use}", "one back end that does", remedy)
+            remedy = f"Remove {use} from the serves of all but one."
+            yield Fault(where, f"{' and '.join(serving)} serve {use}", "one back end that serves them", remedy)
         elif len(defaults) > 1:
-            remedy = "Leave default: true with one of them."
+            remedy = "Set default: true for one of them only."
             yield Fault(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
 
 
@@ -138,13 +142,13 @@ def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[st
     where = f"{cloud.where(_NAME)}[{index}]"
     count = sum(len(devices) for devices in one["devices"].values())
     if not 2 <= one["replicas"] <= 10 and count >= 2:
-        remedy = "Three bear the loss of a device while another is being replaced."
+        remedy = "Three replicas survive the loss of a device while another is being replaced."
         yield Fault(f"{where}.replicas", shown(one["replicas"]), "2 to 10", remedy)
     elif count < max(2, one["replicas"]):
         of = "no device" if not count else "one device" if count == 1 else f"{count} devices"
-        remedy = f"Give its hosts {_DEVICES}, or lower replicas."
-        found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} copies"
-        yield Fault(where, found, "a device or more for each copy", remedy)
+        remedy = f"Set {_DEVICES} for its hosts, or lower replicas."
+        found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} replicas"
+        yield Fault(where, found, "at least one device per replica", remedy)
     elif enough := getattr(backend_kinds.modules().get(one["kind"]), "enough", None):
         yield from enough(where, one)
 
@@ -160,24 +164,26 @@ def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Ma
             return Fault(f"{one.where(_DEVICES)}[{index}]", found, allowed, remedy, hosts=(one.host,))
 
         if not path.startswith("/"):
-            yield fault(path, "an absolute path", "Write it as in /dev/disk/by-id/NAME.")
+            yield fault(path, "an absolute path", "Write it such as /dev/disk/by-id/NAME.")
         elif path in [str(other["path"]) for other in devices[:index]]:
-            yield fault(f"{path}, which stands there twice", "each device once", "Remove one of them.")
+            yield fault(f"{path}, which is listed twice", "each device once", "Remove one of them.")
         if backend and backend not in [other["name"] for other in found]:
             remedy = nearest(backend, [other["name"] for other in found], f"Add it to {_NAME}.")
-            yield fault(f"for {backend}, which {_NAME} lacks", ", ".join(takers) or "a back end's name", remedy)
+            yield fault(f"for {backend}, which is not in {_NAME}", ", ".join(takers) or "a back end's name", remedy)
         elif backend and backend not in takers:
-            remedy = f"Name the host in the back end's hosts, or remove the device from {_DEVICES}."
-            yield fault(f"for {backend}, which takes none of {one.host}", ", ".join(takers) or "none", remedy)
+            remedy = f"Add the host to the back end's hosts, or remove the device from {_DEVICES}."
+            yield fault(f"for {backend}, which uses no device of {one.host}", ", ".join(takers) or "none", remedy)
         elif not backend and len(storage.takers(found, host["name"], known, nameless=True)) != 1:
             remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
-            yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that takes it", remedy)
+            yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that uses it", remedy)
         if size and not SIZE.fullmatch(str(size)):
-            yield fault(f"size {size}", "a number with M, G or T", "Write it as in 10G, without a blank.")
+            yield fault(f"size {size}", "a number with M, G or T", "Write it such as 10G, without a space.")
         elif size and path.startswith("/dev/"):
-            yield fault(f"{path} with a size", "a size for files alone", "Remove size: a device has its own.")
+            yield fault(f"{path} with a size", "a size for files only", "Remove size; a device has its own.")
         elif size and backend in [other["name"] for other in found if known[other["kind"]].volume_group]:
-            yield fault(f"{path}, a file for LVM", "a block device", "Name a disk, without a size: LVM takes no files.")
+            yield fault(
+                f"{path}, a file for LVM", "a block device", "Use a disk without a size; LVM does not use files."
+            )
     for backend in found:
         if check := getattr(backend_kinds.modules().get(backend["kind"]), "devices", None):
             where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
@@ -258,7 +264,9 @@ def found_devices(
         cards = [one for card in host.facts["interfaces"].values() for one in card["addresses"]]
         for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
             if not in_networks(cards, [network]):
-                remedy = f"Give one of its cards an address there, or take the network from {backend['name']}."
+                remedy = (
+                    f"Configure an address in that network on the host, or remove the network from {backend['name']}."
+                )
                 yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(cards), remedy)
 
 
@@ -281,12 +289,12 @@ def _device(
         return
     if seen["kind"] == "missing" and not device.get("size"):
         page = getattr(checks, "GUIDE", "storage")
-        remedy = f"Correct the path: ls -l /dev/disk/by-id; a disk that has died is replaced, see docs/{page}.md."
+        remedy = f"Correct the path: ls -l /dev/disk/by-id; to replace a failed disk, see docs/{page}.md."
         yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
         yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
     elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend, known):
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
-        remedy = f"Name another; if nothing on it is of worth: wipefs --all {path} on the host."
+        remedy = f"Use another device. If its data is not needed, run wipefs --all {path} on the host."
         yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 name: answers
 short_description: A host that answers every module with what a real host has said
 description:
-  - For benchmarks of the control machine only. Nothing is contacted and nothing is done; a module that is handed over
+  - For benchmarks of the control node only. Nothing is contacted and nothing is done; a module that is handed over
     gets the answer that C(tests/bench/computes.py) has recorded of a host of the same kind.
 author: The Cairn authors (@cairn)
 extends_documentation_fragment: [connection_pipelining]

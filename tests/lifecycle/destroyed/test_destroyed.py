@@ -34,7 +34,7 @@ def test_another_name_is_refused(playbooks, baseline):
     for option in ("--extra-vars=destroy_cloud=another", "--extra-vars=destroy_cloud="):
         run = playbooks.run("playbooks/destroy.yml", option)
         assert run.code != 0
-        assert "cloud is called cairn" in run.words, run.words[-2000:]
+        assert "cloud of this inventory is named cairn" in run.words, run.words[-2000:]
     assert baseline.differences("cloud") == []
 
 

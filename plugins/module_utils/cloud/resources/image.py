@@ -28,7 +28,7 @@ class Image(Kind):
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        # The control machine's files whose content a planned change sends.
+        # The control node's files whose content a planned change sends.
         self.files: list[str] = []
 
     def found(self):

@@ -66,7 +66,7 @@ class Result:
     groups: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict:
-        """Return the result as plain data, to cross from a module to the control machine."""
+        """Return the result as plain data, to cross from a module to the control node."""
         return asdict(self)
 
 

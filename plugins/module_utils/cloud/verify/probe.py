@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine, as somebody uses it: ping and ssh. The same code runs on the control machine and on a controller."""
+"""A machine, as somebody uses it: ping and ssh. The same code runs on the control node and on a controller."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ping(address: str, seconds: float) -> bool:
     try:
         return bool(poll(lambda: icmp.ping(address, PING), seconds, 0))
     except PermissionError as error:
-        raise NotRun("this user may not ping on this machine") from error
+        raise NotRun("this user may not ping from this host") from error
 
 
 def run(command: list[str], seconds: float) -> subprocess.CompletedProcess:
@@ -129,7 +129,7 @@ class Probe:
     def logged_in(self) -> str:
         """Log in with the key, as soon as the machine lets us."""
         if not shutil.which("ssh"):
-            raise NotRun("there is no ssh on this machine")
+            raise NotRun("ssh is not installed on this host")
         last = ""
 
         def attempt():
@@ -147,7 +147,7 @@ class Probe:
         """Compare what the machine was told with what it is."""
         told = json.loads(self.within(f"curl -sf {METADATA} || wget -q -O - {METADATA}"))
         if told["uuid"] != self.machine["id"]:
-            raise self.bad(f"the machine was told that it is {told['uuid']}")
+            raise self.bad(f"metadata returned server UUID {told['uuid']}, expected {self.machine['id']}")
         name = self.within("hostname")
         if name.split(".")[0] != self.machine["name"]:
             raise self.bad(f"the machine calls itself {name}, not {self.machine['name']}")

@@ -19,14 +19,14 @@ def faults(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterato
         return
     for key in ("hosts", "replicas"):
         if key in one:
-            remedy = f"Remove {key}; or remove cluster, and Cairn makes one."
-            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them: it is made already", remedy)
+            remedy = f"Remove {key}; or remove cluster, and Cairn deploys Ceph."
+            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them; the cluster exists already", remedy)
     if "objects" in serves:
-        remedy = "Take them out: who runs that Ceph runs its gateways."
-        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn makes", remedy)
+        remedy = "Remove objects; the gateways of an existing Ceph are not managed by Cairn."
+        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn deploys", remedy)
     folder = str(one["cluster"])
     wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
     lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
     if lacking:
-        remedy = "Get them from whoever runs that Ceph: ceph auth get client.NAME."
+        remedy = "Export them from that Ceph cluster: ceph auth get client.NAME."
         yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)

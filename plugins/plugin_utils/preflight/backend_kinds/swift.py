@@ -25,20 +25,20 @@ def faults(where: str, one: Mapping[str, Any], _serves: Iterable[str] = ()) -> I
     """
     for key, (least, most) in _RANGES.items():
         if key in one and not least <= int(one[key]) <= most:
-            yield Fault(f"{where}.{key}", shown(one[key]), f"{least} to {most}", "Leave it out for what is usual.")
+            yield Fault(f"{where}.{key}", shown(one[key]), f"{least} to {most}", "Remove it to use the default.")
     policies = one.get("policies") or []
     indexes = [int(policy["index"]) for policy in policies]
     where = f"{where}.policies"
     if policies and 0 not in indexes:
-        remedy = "Give it to the first: what is from before policies belongs to it."
+        remedy = "Set it for the first policy; objects from before policies belong to index 0."
         yield Fault(where, "no policy with the index 0", "one of them", remedy)
     for key, values in (("index", indexes), ("name", [str(policy["name"]).lower() for policy in policies])):
         for value, count in Counter(values).items():
             if count > 1:
-                yield Fault(where, f"{count} policies with the {key} {value}", "one each", "Give one of them another.")
+                yield Fault(where, f"{count} policies with the {key} {value}", "one each", "Change one of them.")
     chosen = [policy["name"] for policy in policies if policy.get("default")]
     if len(chosen) > 1:
-        yield Fault(where, f"{' and '.join(chosen)}, both the default", "one default", "Leave it with one of them.")
+        yield Fault(where, f"{' and '.join(chosen)}, both the default", "one default", "Keep it for one of them.")
     for policy in policies:
         yield from _policy(f"{where}: {policy['name']}", policy, [policy["name"]] == chosen)
 
@@ -56,7 +56,7 @@ def _policy(where: str, policy: Mapping[str, Any], default: bool) -> Iterator[Fa
         remedy = "Add ec_type: liberasurecode_rs_vand."
         yield Fault(where, f"{', '.join(sorted(given))} without ec_type", "all three, or none", remedy)
     elif given and "replicas" in policy:
-        yield Fault(where, "replicas beside fragments", "one of them", "Remove replicas: each fragment is there once.")
+        yield Fault(where, "replicas beside fragments", "one of them", "Remove replicas; each fragment is stored once.")
 
 
 def enough(where: str, one: Mapping[str, Any]) -> Iterator[Fault]:
@@ -68,8 +68,8 @@ def enough(where: str, one: Mapping[str, Any]) -> Iterator[Fault]:
     usable = sum(device["weight"] > 0 for device in devices)
     for policy in swift_facts.policies(one):
         if policy["replicas"] > usable:
-            needed = f"{policy['replicas']} {'fragments' if policy['ec_type'] else 'copies'}"
-            remedy = "Give its hosts storage_devices, or let the policy ask for less."
+            needed = f"{policy['replicas']} {'fragments' if policy['ec_type'] else 'replicas'}"
+            remedy = "Set storage_devices for its hosts, or lower the numbers of the policy."
             found = f"policy {policy['name']} with {needed} on {usable} devices that have a weight"
             yield Fault(where, found, "a device for each", remedy)
 
@@ -83,10 +83,10 @@ def devices(given: Iterable[Mapping[str, Any]], fault: Callable[[str, str, str],
     for device in given:
         name = swift_facts.device(device)["name"]
         if device.get("size"):
-            remedy = f"Remove size; for tests give a folder, as in {swift_facts.FOLDER}/d1."
-            yield fault(f"{device['path']} with a size", "a device: Swift takes no file for one", remedy)
+            remedy = f"Remove size; for tests use a directory such as {swift_facts.FOLDER}/d1."
+            yield fault(f"{device['path']} with a size", "a device; Swift does not use files", remedy)
         if name in names:
-            yield fault(f"a second device called {name}", "a name for each", "Name one by another link to it.")
+            yield fault(f"a second device named {name}", "a unique name for each", "Name one by another link to it.")
         if float(device.get("weight", 0)) < 0:
             yield fault(f"the weight {device['weight']}", "0 or more", "0 drains the device.")
         names.append(name)
