@@ -75,7 +75,7 @@ PHASES = {
 }
 # What a run has to have done before the hosts are taken as such: the hosts before, and the task that it must get to.
 STARTS = {
-    "packages": ("bare", "Build rings"),
+    "packages": ("bare", "Object storage rings"),
     "accounts": ("packages", "Service units"),
     "cloud": ("accounts", None),
 }

@@ -66,15 +66,25 @@ def test_a_right_page():
         (
             ["files", "lamp.conf", "units"],
             ["lamp-ap"],
-            "catalog_lamp.files.lamp.conf: the page's units lack 'lamp-ap'",
+            "catalog_lamp.files.lamp.conf: the units of the service definition lack 'lamp-ap'",
             "Did you mean 'lamp-api'?",
         ),
-        (["files", "lamp.conf", "databases"], {"database": "lamb"}, "the page's databases lack 'lamb'", "lamp"),
-        (["apis", 0, "unit"], "apache2", "catalog_lamp.apis: the page's units lack 'apache2'", "Add it"),
+        (
+            ["files", "lamp.conf", "databases"],
+            {"database": "lamb"},
+            "the databases of the service definition lack 'lamb'",
+            "lamp",
+        ),
+        (
+            ["apis", 0, "unit"],
+            "apache2",
+            "catalog_lamp.apis: the units of the service definition lack 'apache2'",
+            "Add it",
+        ),
         (
             ["identity", "services", 0, "api"],
             "x",
-            "catalog_lamp.identity.services: the page's apis lack 'x'",
+            "catalog_lamp.identity.services: the apis of the service definition lack 'x'",
             "lamp-api",
         ),
         (["db_sync"], [], "catalog_lamp.databases: no db_sync step for 'lamp'", "database: lamp"),
@@ -107,7 +117,7 @@ def test_every_fault_is_found():
 @pytest.mark.parametrize("page", [None, [], "{{ x }}", 3])
 def test_no_page_at_all(page):
     (fault,) = faults("lamp", page)
-    assert fault.allowed == "a page, which is a dictionary"
+    assert fault.allowed == "a dictionary"
 
 
 @pytest.mark.parametrize("key", sorted(set(SPEC) - {"description"}))

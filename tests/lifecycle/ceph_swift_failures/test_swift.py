@@ -158,10 +158,10 @@ def change(playbooks, controller, client, capsys):
     def do(what, **devices):
         option = with_devices(playbooks, controller, **devices)
         before = rings(controller)
-        planned = playbooks.must("playbooks/site.yml", option, "--check").of("Build rings")
+        planned = playbooks.must("playbooks/site.yml", option, "--check").of("Object storage rings")
         assert rings(controller) == before, "a plan has changed a ring"
         run = playbooks.must("playbooks/site.yml", option)
-        (said,) = run.of("Build rings").values()
+        (said,) = run.of("Object storage rings").values()
         assert next(iter(planned.values()))["changes"] == said["changes"], "the plan told something else"
         found = moves(before, rings(controller))
         assert client.lost(SAMPLE) == {}, "not all could be read while replicas moved"
