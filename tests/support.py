@@ -200,7 +200,7 @@ class Playbooks:
 def kill(process: subprocess.Popen) -> None:
     """Kill *process* with its children, of which Ansible's workers lead sessions of their own.
 
-    What it started on the hosts goes on there, as it does when an control node dies.
+    What it started on the hosts goes on there, as it does when a control node dies.
     """
     for pid in [process.pid, *children(process.pid)]:
         with contextlib.suppress(ProcessLookupError):

@@ -209,7 +209,7 @@ class ActionModule(ActionBase):
         faults += storage.faults(members, specs, found, known)
         if members:
             faults += wrong
-            faults += self.written_pages(members, definitions)
+            faults += self.written_options(members, definitions)
             faults += self.written_secrets(members[0])
         if not any(fault.severity == "fault" for fault in faults) and members:
             faults += self.alone(members[0])
@@ -220,7 +220,7 @@ class ActionModule(ActionBase):
         raw = self.raw(name)
         return next((place(key, raw[key]) for key in raw if key == "ansible_host"), "")
 
-    def written_pages(self, members, every):
+    def written_options(self, members, every):
         """Look at the user's options."""
         faults, seen = [], {}
         index_of = functools.partial(shipped, own=self.resolver(members[0].host, members[0]).index_directory)
@@ -362,7 +362,9 @@ class ActionModule(ActionBase):
             if not reached:
                 held = Folder(str(one.values["cloud_secrets_dir"]), self._loader).values()
             resolver = self.resolver(name, one, list(facts), held)
-            units |= {hosts.stem(unit["name"]) for page in resolver.definitions.values() for unit in page["units"]}
+            units |= {
+                hosts.stem(unit["name"]) for definition in resolver.definitions.values() for unit in definition["units"]
+            }
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
             host = hosts.Host(name, addresses[name]["address"], resolver.groups, facts[name], one, waited=waited)
             try:
@@ -373,9 +375,11 @@ class ActionModule(ActionBase):
             except ValueError:
                 pass  # Its interfaces are not what the settings name, which has an error of its own.
             else:
-                host.pages, host.ports, host.apis = model.definitions, model.cloud["ports"], model.cloud["apis"]
+                host.definitions, host.ports, host.apis = model.definitions, model.cloud["ports"], model.cloud["apis"]
                 host.backends, host.kinds = model.cloud["storage"]["backends"], backends.kinds(resolver.definitions)
-                units |= {hosts.stem(unit["name"]) for page in host.pages.values() for unit in page["units"]}
+                units |= {
+                    hosts.stem(unit["name"]) for definition in host.definitions.values() for unit in definition["units"]
+                }
             reached.append(host)
         for host in reached:
             faults += hosts.faults(host, units)

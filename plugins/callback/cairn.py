@@ -52,7 +52,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.live_
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.remedies import remedy
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_record import Failure, Run
 
-PAGES = Path(__file__).parents[2] / "roles/catalog/defaults/main"
+DEFINITIONS = Path(__file__).parents[2] / "roles/catalog/defaults/main"
 # As wide as text is where no terminal says it.
 WIDTH = 120
 DRIFT = 3
@@ -68,7 +68,7 @@ class CallbackModule(Default):
 
     def __init__(self):
         super().__init__()
-        self._run = Run({page.stem: page.read_text(encoding="utf-8") for page in sorted(PAGES.glob("*.yml"))})
+        self._run = Run({path.stem: path.read_text(encoding="utf-8") for path in sorted(DEFINITIONS.glob("*.yml"))})
         self._playbooks = 0
         self._variables = {}
         self._number_of_plays = 0
@@ -176,7 +176,7 @@ class CallbackModule(Default):
             host=host,
             step=task.name or task.action,
             cause=words,
-            services=run_text.services(said, words, self._run.pages),
+            services=run_text.services(said, words, self._run.definitions),
             remedy="" if "faults" in said else remedy("\n".join(words)),
             unreachable=unreachable,
         )

@@ -19,7 +19,7 @@ def _serves(context: Any, one: Mapping[str, Any]) -> Iterable[str]:
     shipped = sources.shipped()
     # A kind of the user's own.
     directory = context.get("catalog_dir") if one["kind"] not in shipped else None
-    kinds = backends.kinds({name.removeprefix(sources.PREFIX): page for name, page in shipped.items()})
+    kinds = backends.kinds({name.removeprefix(sources.PREFIX): definition for name, definition in shipped.items()})
     own = {name: sources.load(path) for name, path in sources.files(str(directory or "")).items()}
     extra = context.get("catalog_extra") or {}
     return {**kinds, **backends.kinds({**own, **extra})}[one["kind"]].serves

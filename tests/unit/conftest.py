@@ -26,13 +26,13 @@ def root():
 
 
 @pytest.fixture(scope="session")
-def pages():
-    """The shipped catalog pages by name, as they are written."""
+def catalog():
+    """The shipped service definitions by name, as they are written."""
     found = {}
     for path in sorted((ROOT / "roles/catalog/defaults/main").glob("*.yml")):
         found.update(yaml.safe_load(path.read_text()))
     del found["catalog_extra"], found["catalog_dir"]
-    return {name.removeprefix("catalog_"): page for name, page in found.items()}
+    return {name.removeprefix("catalog_"): definition for name, definition in found.items()}
 
 
 @pytest.fixture

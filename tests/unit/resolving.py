@@ -64,6 +64,6 @@ def resolve(hosts, name, directory, settings=None, addresses=(), playing=None) -
 
 def files(model, service, host_groups):
     """Return the files that a host in *host_groups* gets of *service*, by the names that definitions have for them."""
-    page = model.definitions[service]
+    definition = model.definitions[service]
     layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
-    return {file["name"]: file for file in definitions.files(page, {*host_groups, "all"}, model.cloud, layers)}
+    return {file["name"]: file for file in definitions.files(definition, {*host_groups, "all"}, model.cloud, layers)}

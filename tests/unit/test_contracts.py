@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What holds for every page, role, setting and inventory, whoever adds one."""
+"""What holds for every definition, role, setting and inventory, whoever adds one."""
 
 from __future__ import annotations
 
@@ -66,69 +66,71 @@ def kinds_in(tree):
 
 
 class TestPages:
-    def test_each_is_right(self, pages):
-        assert [fault for name, page in pages.items() for fault in definition_spec.faults(name, page)] == []
+    def test_each_is_right(self, catalog):
+        assert [
+            fault for name, definition in catalog.items() for fault in definition_spec.faults(name, definition)
+        ] == []
 
     def test_each_file_holds_the_page_of_its_name(self):
         for path in (ROOT / "roles/catalog/defaults/main").glob("*.yml"):
             if path.stem != "extra":
                 assert list(load(path)) == [f"catalog_{path.stem}"]
 
-    def test_no_port_twice(self, pages):
+    def test_no_port_twice(self, catalog):
         """Of the APIs, and of the infrastructure."""
-        assert list(clashes(pages)) == []
+        assert list(clashes(catalog)) == []
 
-    def test_every_unit_of_a_service_says_what_it_needs(self, pages):
+    def test_every_unit_of_a_service_says_what_it_needs(self, catalog):
         """Preflight adds it up. What belongs to any host, only opens a socket or is never started needs nothing."""
         small = {"base", "firewall", "keepalived"}
         bare = [
             unit["name"]
-            for name, page in pages.items()
-            for unit in page.get("units", [])
+            for name, definition in catalog.items()
+            for unit in definition.get("units", [])
             if name not in small and not unit.get("host_owned") and "." not in unit["name"] and "memory" not in unit
             if unit.get("state") != "stopped"
         ]
         assert bare == ["libvirt-guests"]
 
-    def test_no_two_services_on_one_port_of_the_front(self, pages):
+    def test_no_two_services_on_one_port_of_the_front(self, catalog):
         for scheme in ("http", "https"):
             ports = [
                 api.get("frontend_port", {}).get(scheme, api["port"])
-                for page in pages.values()
-                for api in page.get("apis", [])
+                for definition in catalog.values()
+                for api in definition.get("apis", [])
                 if api.get("load_balanced", True)
             ]
             assert sorted(set(ports)) == sorted(ports)
 
-    def test_the_firewall_has_no_list_of_its_own(self, pages):
-        """What is let in stands with who listens; the firewall's own page names no service and no port."""
-        text = "\n".join(map(str, (pages["firewall"]["config"], pages["firewall"].get("ports", ""))))
-        named = [name for name in pages if name != "firewall" and re.search(rf"\b{name}\b", text)]
+    def test_the_firewall_has_no_list_of_its_own(self, catalog):
+        """What is let in stands with who listens; the firewall's own definition names no service and no port."""
+        text = "\n".join(map(str, (catalog["firewall"]["config"], catalog["firewall"].get("ports", ""))))
+        named = [name for name in catalog if name != "firewall" and re.search(rf"\b{name}\b", text)]
         assert named == []
         assert re.findall(r"dport \d+", text) == []
 
-    def test_no_order_by_chance(self, pages):
+    def test_no_order_by_chance(self, catalog):
         """Ansible's set filters give strings in another order in every run: a file would change each time."""
         by_chance = re.compile(r"\|\s*(union|difference|intersect|symmetric_difference)\(")
-        assert [name for name, page in pages.items() if by_chance.search(str(page))] == []
+        assert [name for name, definition in catalog.items() if by_chance.search(str(definition))] == []
 
-    def test_every_database_has_one_owner(self, pages):
-        names = [database["name"] for page in pages.values() for database in page.get("databases", [])]
+    def test_every_database_has_one_owner(self, catalog):
+        names = [database["name"] for definition in catalog.values() for database in definition.get("databases", [])]
         assert sorted(set(names)) == sorted(names)
 
-    def test_every_unit_has_one_owner(self, pages):
-        names = [unit["name"] for page in pages.values() for unit in page.get("units", [])]
+    def test_every_unit_has_one_owner(self, catalog):
+        names = [unit["name"] for definition in catalog.values() for unit in definition.get("units", [])]
         assert sorted(set(names)) == sorted(names)
 
-    def test_whoever_has_an_endpoint_has_an_api(self, pages):
-        for name, page in pages.items():
-            if page.get("identity", {}).get("services"):
-                assert page.get("apis"), name
+    def test_whoever_has_an_endpoint_has_an_api(self, catalog):
+        for name, definition in catalog.items():
+            if definition.get("identity", {}).get("services"):
+                assert definition.get("apis"), name
 
-    def test_every_file_has_its_text(self, pages):
-        for name, page in pages.items():
-            bare = {path for path, file in page.get("files", {}).items() if (file or {}).get("state") != "absent"}
-            assert bare - set(page.get("config", {})) == set(), name
+    def test_every_file_has_its_text(self, catalog):
+        for name, definition in catalog.items():
+            bare = {path for path, file in definition.get("files", {}).items() if (file or {}).get("state") != "absent"}
+            assert bare - set(definition.get("config", {})) == set(), name
 
 
 # Option and value as they stand in ini, YAML, JSON, shell and Python.
@@ -164,11 +166,13 @@ class TestSecrets:
         ]
         assert found == []
 
-    def test_every_secret_that_a_page_uses_is_made(self, pages):
+    def test_every_secret_that_a_definition_uses_is_made(self, catalog):
         from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
 
         made = set(
-            definitions.secret_names(definitions.load({f"catalog_{name}": page for name, page in pages.items()}, {}))
+            definitions.secret_names(
+                definitions.load({f"catalog_{name}": definition for name, definition in catalog.items()}, {})
+            )
         )
         for path, text in texts("roles"):
             used = set(re.findall(r"cloud\.secrets\.(\w+)", text))
@@ -176,7 +180,7 @@ class TestSecrets:
 
 
 class TestRoles:
-    # Argument specs would template pages before what they speak of is known: they have a check of their own.
+    # Argument specs would template definitions too early; these have their own check.
     @pytest.mark.parametrize("role", [role for role in ROLES if role != "catalog"])
     def test_argument_specs_are_the_defaults(self, role):
         """Whoever reads the documentation reads what happens."""
@@ -352,8 +356,8 @@ def test_storage_hosts_restart_one_by_one(root):
         assert (plays[group]["serial"], plays[group]["max_fail_percentage"]) == (1, 0)
 
 
-def test_storage_services_restart_when_the_others_have_all(pages):
+def test_storage_services_restart_when_the_others_have_all(catalog):
     """Whoever holds data says what must hold before a restart."""
-    units = {unit["name"].split("@")[0]: unit for name in ("ceph", "swift") for unit in pages[name]["units"]}
+    units = {unit["name"].split("@")[0]: unit for name in ("ceph", "swift") for unit in catalog[name]["units"]}
     for name in ("ceph-mon", "ceph-osd.target", "swift-account", "swift-container", "swift-object"):
         assert units[name].get("restart_when") or units[name].get("restart_with"), name

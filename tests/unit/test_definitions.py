@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From pages to a host's part: merging, files, units, accounts, endpoints."""
+"""From definitions to a host's part: merging, files, units, accounts, endpoints."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def lamp():
     return definitions.load({"catalog_lamp": copy.deepcopy(LAMP)}, {})["lamp"]
 
 
-def files(page, *groups, layers=()):
+def files(definition, *groups, layers=()):
     cloud = {**CLOUD, "me": {**CLOUD["me"], "groups": list(groups)}}
-    return definitions.files(page, set(groups), cloud, list(layers))
+    return definitions.files(definition, set(groups), cloud, list(layers))
 
 
 def options(file):
@@ -197,8 +197,10 @@ def test_secrets_are_named_after_page_and_purpose(lamp):
     ]
 
 
-def test_every_secret_of_the_shipped_pages_is_named_once(pages):
-    found = definitions.secret_names(definitions.load({f"catalog_{name}": page for name, page in pages.items()}, {}))
+def test_every_secret_of_the_shipped_definitions_is_named_once(catalog):
+    found = definitions.secret_names(
+        definitions.load({f"catalog_{name}": definition for name, definition in catalog.items()}, {})
+    )
     assert len(found) == len(set(found))
 
 
@@ -242,9 +244,11 @@ def test_a_page_does_not_share_its_defaults():
 
 def test_schema_steps_run_as_the_pages_user(lamp):
     step = {"run": "lamp-manage", "unless": {"database": "lamp", "query": "SELECT 1"}}
-    page = {**lamp, "db_sync": [step]}
-    assert definitions.steps(page, page["db_sync"], {}) == [{"name": "lamp", "steps": [{"user": "lamp", **step}]}]
-    assert definitions.steps(page, [], {}) == []
+    definition = {**lamp, "db_sync": [step]}
+    assert definitions.steps(definition, definition["db_sync"], {}) == [
+        {"name": "lamp", "steps": [{"user": "lamp", **step}]}
+    ]
+    assert definitions.steps(definition, [], {}) == []
 
 
 def test_ports_have_one_order():
@@ -270,8 +274,8 @@ def test_steps_with_credentials(lamp):
 
 
 def test_users_in_domains_of_their_own():
-    page = {"identity": {"domains": [{"name": "heat", "users": [{"name": "heat_domain_admin"}, {"name": "x"}]}]}}
-    assert [definitions.secret_of("heat", user["name"]) for _domain, user in definitions.domain_users(page)] == [
+    definition = {"identity": {"domains": [{"name": "heat", "users": [{"name": "heat_domain_admin"}, {"name": "x"}]}]}}
+    assert [definitions.secret_of("heat", user["name"]) for _domain, user in definitions.domain_users(definition)] == [
         "heat_domain_admin",
         "heat_x",
     ]

@@ -29,12 +29,12 @@ class TestIndexes:
     def test_every_service_has_one(self):
         assert set(SHIPPED) == set(option_index.SERVICES)
 
-    def test_every_page_of_oslo_has_one(self, pages):
+    def test_every_definition_with_oslo_config_has_one(self, catalog):
         """Sections of oslo's are options of oslo.config; one with a colon is paste's."""
         oslo = {
             name
-            for name, page in pages.items()
-            for file in filter(None, page.get("files", {}).values())
+            for name, definition in catalog.items()
+            for file in filter(None, definition.get("files", {}).values())
             if {"databases", "messaging"} & file.keys() or any(":" not in section for section in file.get("auth", []))
         }
         assert oslo

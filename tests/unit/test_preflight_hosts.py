@@ -366,8 +366,10 @@ class TestHosts:
     def test_what_is_present_counts(self):
         """The sum has the units of the host's groups, once each."""
         values = settings.Settings("x", {"cloud_workers": 0})
-        page = {"units": [{"name": "a", "groups": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]}
-        host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": page})
+        definition = {
+            "units": [{"name": "a", "groups": ["network", "compute"], "memory": 10}, {"name": "b", "memory": 1}]
+        }
+        host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": definition})
         assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
 
     def test_the_host_s_own_units_count(self, site, monkeypatch):

@@ -74,7 +74,7 @@ class TestCeph:
         assert [line for line in words if "osd.3" in line] == lines
 
 
-PAGES = {
+DEFINITIONS = {
     "nova": "files: {nova.conf: {path: /etc/default/api}}",
     "base": "packages: [sudo, chrony]",
     "client": "packages: [sudo]",
@@ -82,19 +82,19 @@ PAGES = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "page"),
+    ("kind", "name", "definition"),
     [
         ("file", "/etc/nova/nova.conf", "nova"),
         ("database grant", "nova@% on nova_api", "nova"),
         ("file", "/etc/default/api", "nova"),
         ("file", "/etc/default/api-other", ""),
         ("package", "chrony", "base"),
-        ("package", "sudo", ""),  # two pages
+        ("package", "sudo", ""),  # two definitions
         ("certificate", "chrony", ""),
     ],
 )
-def test_the_service(kind, name, page):
-    assert run_changes.service_of(Change(kind, "create", name), PAGES) == page
+def test_the_service(kind, name, definition):
+    assert run_changes.service_of(Change(kind, "create", name), DEFINITIONS) == definition
 
 
 def test_a_unit_is_counted_once():
@@ -212,7 +212,7 @@ class TestCauses:
         ],
     )
     def test_the_service(self, result, found):
-        assert run_text.services(result, run_text.cause(result), PAGES) == found
+        assert run_text.services(result, run_text.cause(result), DEFINITIONS) == found
 
 
 class TestRemedies:

@@ -277,8 +277,8 @@ def faults(
 ) -> list[Fault]:
     """Return what is wrong in *sections* of the file *name*, by the *index* of *service*; nothing for unknown files.
 
-    A section's values are as catalog pages have them, templated. *known* are patterns of what the operator vouches
-    for, ``SERVICE/FILE/SECTION/OPTION``.
+    A section's values are as service definitions have them, templated. *known* are patterns of options to accept
+    although the index does not have them, ``SERVICE/FILE/SECTION/OPTION``.
     """
     names = sets_of(name, index)
     if names is None:
@@ -295,7 +295,7 @@ def faults(
 
 
 def source(service: str, name: str, fault: Fault, layers: Sequence[Layer]) -> str:
-    """Return the variable that *fault*, in the file *name*, comes from: the last that says it, or the page's."""
+    """Return the variable that *fault*, in the file *name*, comes from: the last that says it, or the definition's."""
     for variable, options in reversed(layers):
         sections = (options.get(service) or {}).get(name)
         section = sections.get(fault.section) if isinstance(sections, Mapping) else None
@@ -310,28 +310,32 @@ def is_judged(file: Mapping[str, Any]) -> bool:
 
 
 def misspelt(
-    page: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any] | None, known: Sequence[str] = ()
+    definition: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any] | None, known: Sequence[str] = ()
 ) -> Iterator[tuple[str, str, str]]:
-    """Find files that *page* lacks and that are called nearly like one of its: yield variable, file, the other."""
-    shipped = [*page["config"], *page["files"]]
+    """Find files unknown to *definition* whose names resemble one that it has: yield variable, file, the other."""
+    shipped = [*definition["config"], *definition["files"]]
     for variable, options in layers:
-        for name in options.get(page["name"]) or {}:
-            if name in shipped or matches_any(f"{page['name']}/{name}", known) or (index and sets_of(name, index)):
+        for name in options.get(definition["name"]) or {}:
+            if (
+                name in shipped
+                or matches_any(f"{definition['name']}/{name}", known)
+                or (index and sets_of(name, index))
+            ):
                 continue
             if near := _near(name, shipped, 0.8):
                 yield variable, name, near
 
 
 def written(
-    page: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any], known: Sequence[str] = ()
+    definition: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any], known: Sequence[str] = ()
 ) -> Iterator[tuple[str, str, Fault]]:
-    """Find what is wrong with the user's options of *page*, with no host known: yield file, variable and fault.
+    """Find what is wrong with the user's options of *definition*, with no host known: yield file, variable and fault.
 
-    *page* is as it is written; a section that one of its templates, or what is computed, may name is let pass.
+    *definition* is as it is written; a section that one of its templates, or what is computed, may name is let pass.
     """
-    service = page["name"]
+    service = definition["name"]
     for name in dict.fromkeys(name for _variable, options in layers for name in options[service]):
-        contents = [page["config"].get(name) or {}]
+        contents = [definition["config"].get(name) or {}]
         contents += [options[service].get(name) or {} for _variable, options in layers]
         if not all(isinstance(content, Mapping) for content in contents):
             continue
@@ -339,9 +343,11 @@ def written(
         for content in contents:
             for section, options in content.items():
                 sections[section] = {**sections.get(section, {}), **(options if isinstance(options, Mapping) else {})}
-        computed = "sections" in (page["files"].get(name) or {}) or name in page.get("contributed_files", ())
+        computed = "sections" in (definition["files"].get(name) or {}) or name in definition.get(
+            "contributed_files", ()
+        )
         late = computed or any("{{" in ini.text(value) for value in _free_names(sections, index))
-        asked = _asked(page["files"].get(name) or {})
+        asked = _asked(definition["files"].get(name) or {})
         for fault in faults(service, name, sections, index, known):
             variable = source(service, name, fault, layers)
             # null takes out what the definition's sections for databases, queue and users would have.
@@ -366,19 +372,19 @@ def _free_names(sections: Mapping[str, Options], index: Mapping[str, Any]) -> It
 
 
 def judged(
-    page: Mapping[str, Any],
+    definition: Mapping[str, Any],
     files: Iterable[Mapping[str, Any]],
     layers: Sequence[Layer],
     index: Mapping[str, Any] | None,
     known: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Return what is wrong with the options of *page*'s *files*, and what of the user's works for now, as sentences.
+    """Return the errors and the warnings about options in the *files* of *definition*, as sentences.
 
     *files* are as ``definitions.files`` has them for a host, *layers* the user's variables.
     """
-    service = page["name"]
+    service = definition["name"]
     wrong, passing = [], []
-    for variable, name, near in misspelt(page, layers, index, known):
+    for variable, name, near in misspelt(definition, layers, index, known):
         wrong.append(f"{variable}: {service} {name}: no such file; did you mean {near}?")
     for file in filter(is_judged, files if index else ()):
         for fault in faults(service, file["name"], file["sections"], index, known):

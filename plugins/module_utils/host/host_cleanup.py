@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.common.processes import alive
 
-# What a page may never name for removal, whatever else it says.
+# What a definition may never name for removal, whatever else it says.
 _NEVER = {"", "/", "/etc", "/home", "/root", "/usr", "/var", "/var/lib", "/var/log"}
 _MOUNTS = "/proc/self/mounts"
 

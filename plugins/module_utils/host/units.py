@@ -197,7 +197,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The unit's name as the page writes it."""
+        """The unit's name as the definition writes it."""
         return self.asked["name"]
 
     @property
@@ -239,7 +239,7 @@ class Unit:
 
     @property
     def restart_anytime(self) -> bool:
-        """A restart disturbs nobody: by the page's word, or since the unit never ran as Cairn configured it."""
+        """A restart disturbs nobody: by the definition's word, or since the unit never ran as Cairn configured it."""
         return self.asked["restart_anytime"] or self.stamp is None
 
     def was_started(self, wrote: list[str]) -> None:
@@ -285,7 +285,7 @@ class Unit:
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
-        # What a page names no longer is no reason, unless it has gone from the disk.
+        # What a definition names no longer is no reason, unless it has gone from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
         # It can't hold a token of an account that was not there yet.
         later = {what for what in self.reads if what.startswith(_ACCOUNT) and not old.get(what)}

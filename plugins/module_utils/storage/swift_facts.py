@@ -94,7 +94,7 @@ def rings(backend: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict
 
 
 def swift(backends: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], me: str) -> dict[str, Any]:
-    """Return what the page asks of Swift on the host *me*; nothing where the cloud has none.
+    """Return what the definition asks of Swift on the host *me*; nothing where the cloud has none.
 
     :param backends: as ``storage.backends`` returns them.
     :param hosts: the cloud's, by name.

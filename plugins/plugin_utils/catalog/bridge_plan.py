@@ -11,7 +11,7 @@ def _plain(addresses: list[str]) -> list[str]:
 
 
 def _card_with(probe: dict, address: str) -> str:
-    """Return the card that carries *address*, or carried it before a bridge took it over; empty if none does."""
+    """Return the NIC that carries *address*, or carried it before a bridge took it over; empty if none does."""
     for name, link in probe["interfaces"].items():
         if address in _plain(link["addresses"]):
             for bridge in (probe.get("bridges") or {}).get("bridges", []):
@@ -21,24 +21,24 @@ def _card_with(probe: dict, address: str) -> str:
     return ""
 
 
-def _addresses(probe: dict, card: str, bridge: str) -> list[str]:
-    """Return the addresses of *card*, wherever they are by now: on it, on its *bridge*, or on record."""
-    record = (probe.get("bridges") or {}).get("nics", {}).get(card, {"addresses": []})
-    on_card, on_bridge = (probe["interfaces"].get(name, {"addresses": []})["addresses"] for name in (card, bridge))
-    return list(dict.fromkeys([*on_card, *record["addresses"], *on_bridge]))
+def _addresses(probe: dict, nic: str, bridge: str) -> list[str]:
+    """Return the addresses of *nic*, wherever they are by now: on it, on its *bridge*, or on record."""
+    record = (probe.get("bridges") or {}).get("nics", {}).get(nic, {"addresses": []})
+    on_nic, on_bridge = (probe["interfaces"].get(name, {"addresses": []})["addresses"] for name in (nic, bridge))
+    return list(dict.fromkeys([*on_nic, *record["addresses"], *on_bridge]))
 
 
-def _with_prefix(address: str, card: str, found: list[str]) -> str:
+def _with_prefix(address: str, nic: str, found: list[str]) -> str:
     """Return the tunnel's *address* with its prefix length.
 
-    :raises ValueError: it has none, and the card does not have the address yet.
+    :raises ValueError: it has none, and the NIC does not have the address yet.
     """
     if "/" in address:
         return address
     for candidate in found:
         if candidate.split("/")[0] == address:
             return candidate
-    raise ValueError(f"tunnel_address {address} is not on {card}: give it with its prefix length, as in {address}/24")
+    raise ValueError(f"tunnel_address {address} is not on {nic}: give it with its prefix length, as in {address}/24")
 
 
 def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bool = False) -> dict:
@@ -47,8 +47,8 @@ def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bo
     The answer is the same before and after the bridges are made.
 
     :param probe: what M(cairn.openstack.host_probe) found.
-    :param settings: ``datapath`` (default: the probe's), ``tunnel_interface`` (default: the card with the management
-        address), ``tunnel_address`` (with or without prefix; default: the card's first), ``external_interface``,
+    :param settings: ``datapath`` (default: the probe's), ``tunnel_interface`` (default: the NIC with the management
+        address), ``tunnel_address`` (with or without prefix; default: the NIC's first), ``external_interface``,
         ``external_bridge`` (br-ex), ``vlan_interface``, ``vlan_bridge`` (br-vlan), ``mtu``, ``management_address``;
         each may be missing, None or empty.
     :param network: whether the host is a network node, the only kind that has the external bridge.
@@ -63,39 +63,39 @@ def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bo
         return plan
     management = settings.get("management_address") or probe["connection_address"]
     tunnel = settings.get("tunnel_interface") or _card_with(probe, management)
-    cards = (
+    nics = (
         ("external", settings.get("external_interface") if network else "", settings.get("external_bridge") or "br-ex"),
         ("tunnel", tunnel, TUNNEL_BRIDGE),
         ("vlan", settings.get("vlan_interface"), settings.get("vlan_bridge") or "br-vlan"),
     )
     owners: dict[str, str] = {}
-    for purpose, card, name in cards:
-        if not card:
+    for purpose, nic, name in nics:
+        if not nic:
             continue
-        if card not in probe["interfaces"]:
+        if nic not in probe["interfaces"]:
             known = ", ".join(sorted(probe["interfaces"]))
-            raise ValueError(f"{purpose}_interface {card}: there is no such interface on this host, which has {known}")
-        found = _addresses(probe, card, owners.get(card, name))
+            raise ValueError(f"{purpose}_interface {nic}: there is no such interface on this host, which has {known}")
+        found = _addresses(probe, nic, owners.get(nic, name))
         if purpose == "tunnel":
             wanted = settings.get("tunnel_address") or ("" if settings.get("tunnel_interface") else management)
             if not wanted and not found:
-                raise ValueError(f"tunnel_interface {card} has no address, and no tunnel_address is set")
+                raise ValueError(f"tunnel_interface {nic} has no address, and no tunnel_address is set")
             plan["tunnel_address"] = (wanted or found[0]).split("/")[0]
             # In the kernel's datapath the kernel routes the tunnels' packets: the address stays where it is.
             if datapath == "system":
                 continue
         else:
             plan["bridge_mappings"][purpose] = name
-        if card in owners:
+        if nic in owners:
             if purpose != "tunnel":
-                plan["bridges"].append({"name": name, "patches": [{"peer": owners[card]}]})
+                plan["bridges"].append({"name": name, "patches": [{"peer": owners[nic]}]})
             continue
-        owners[card] = name
-        bridge = {"name": name, "ports": [card]}
-        if probe["default_interface"] in (card, name) or management in _plain(found):
-            bridge["take_over"] = card
-        elif card == tunnel:
-            bridge["addresses"] = [_with_prefix(settings.get("tunnel_address") or found[0], card, found)]
+        owners[nic] = name
+        bridge = {"name": name, "ports": [nic]}
+        if probe["default_interface"] in (nic, name) or management in _plain(found):
+            bridge["take_over"] = nic
+        elif nic == tunnel:
+            bridge["addresses"] = [_with_prefix(settings.get("tunnel_address") or found[0], nic, found)]
         if settings.get("mtu"):
             bridge["mtu"] = settings["mtu"]
         plan["bridges"].append(bridge)

@@ -11,7 +11,7 @@ from typing import Any
 
 # A task of a module that says only that it changed something.
 STEP = "step"
-# What pages list by name.
+# What definitions list by name.
 OWNED = ("package", "file", "unit")
 # Action plugins that work on the control node, whichever host's task they are.
 AT_THE_OPERATOR = {"secrets", "certificates"}
@@ -77,21 +77,21 @@ def _changes(found: Any) -> bool:
     )
 
 
-def service(words: str, pages: dict[str, str]) -> str:
-    """Return the page of the catalog that *words* name, empty where they name none.
+def service(words: str, definitions: dict[str, str]) -> str:
+    """Return the service definition that *words* name, empty where they name none.
 
-    :param pages: the pages' texts by name.
+    :param definitions: the definitions' texts by name.
     """
-    return next((word for word in re.split(r"[^a-z0-9]+", words.lower()) if word in pages), "")
+    return next((word for word in re.split(r"[^a-z0-9]+", words.lower()) if word in definitions), "")
 
 
-def service_of(change: Change, pages: dict[str, str]) -> str:
-    """Return the page that a change is about: the one that its name names, or the only one that mentions it."""
-    named = service(change.name, pages)
+def service_of(change: Change, definitions: dict[str, str]) -> str:
+    """Return the definition that a change is about: the one that its name names, or the only one that mentions it."""
+    named = service(change.name, definitions)
     if named or change.kind not in OWNED:
         return named
     whole = re.compile(rf"(?<![\w/.-]){re.escape(change.name.removesuffix('.service'))}(?![\w/-])")
-    mentioning = [name for name, text in pages.items() if whole.search(text)]
+    mentioning = [name for name, text in definitions.items() if whole.search(text)]
     return mentioning[0] if len(mentioning) == 1 else ""
 
 

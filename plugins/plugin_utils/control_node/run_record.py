@@ -67,8 +67,8 @@ class Phase:
 class Run:
     """All of it."""
 
-    pages: dict[str, str] = field(default_factory=dict)
-    """the texts of the catalog's pages, by name"""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """the texts of the service definitions, by name"""
     playbook: str = ""
     check: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -183,7 +183,7 @@ class Run:
                     "host": host,
                     "phase": phase.name,
                     "task": step,
-                    "service": run_changes.service_of(change, self.pages),
+                    "service": run_changes.service_of(change, self.definitions),
                     "kind": change.kind,
                     "verb": change.verb,
                     "name": change.name,

@@ -149,7 +149,7 @@ def _by_service(run: Run, changes: list[Change]) -> list[tuple[tuple[str, ...], 
         return [((), changes)]
     found: dict[str, list[Change]] = {}
     for change in changes:
-        found.setdefault(run_changes.service_of(change, run.pages), []).append(change)
+        found.setdefault(run_changes.service_of(change, run.definitions), []).append(change)
     return [((name,), found[name]) for name in sorted(found)]
 
 
@@ -264,14 +264,14 @@ def _words(result: dict) -> Iterable[str]:
             return
 
 
-def services(result: dict, words: list[str], pages: dict[str, str]) -> list[str]:
+def services(result: dict, words: list[str], definitions: dict[str, str]) -> list[str]:
     """Return the units or services that a failure is about, empty where it doesn't say."""
     silent = result.get("silent")
     if isinstance(silent, dict) and silent:
         return sorted(map(str, silent))
     units = [line.removeprefix("--- ").strip() for line in words if line.startswith("--- ")]
-    page = run_changes.service(words[0] if words else "", pages)
-    return units or ([page] if page else [])
+    definition = run_changes.service(words[0] if words else "", definitions)
+    return units or ([definition] if definition else [])
 
 
 def failure_lines(failures: list[Failure], phase: str, everybody: list[str], width: int) -> Lines:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The user's own catalog pages, and the options laid over all pages."""
+"""The user's own service definitions, and the options laid over all of them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def own(where: str, extra: Any) -> Iterator[Fault]:
             where, shown(extra), "a dictionary of service definitions by name", "Write {name: {description: …}}."
         )
         return
-    for name, page in extra.items():
-        for fault in definition_spec.faults(str(name), page):
+    for name, definition in extra.items():
+        for fault in definition_spec.faults(str(name), definition):
             yield Fault(f"{where}: {fault.where}", fault.found, fault.allowed, fault.remedy, fault.severity)
 
 
-def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Find definitions that contribute to one that there is not, and units that two of them have."""
-    for name, page in pages.items():
-        for target in sorted(contributors(page) - pages.keys()):
-            remedy = nearest(target, pages, "Remove it, or add that definition.")
-            yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(pages), remedy)
+    for name, definition in catalog.items():
+        for target in sorted(contributors(definition) - catalog.keys()):
+            remedy = nearest(target, catalog, "Remove it, or add that definition.")
+            yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy)
     owners: dict[str, list[str]] = {}
-    for name, page in pages.items():
-        for unit in definition_spec.items(page.get("units")):
+    for name, definition in catalog.items():
+        for unit in definition_spec.items(definition.get("units")):
             owners.setdefault(str(unit["name"]), []).append(name)
     for unit, names in owners.items():
         if len(names) > 1 and not is_template(unit):
@@ -46,46 +46,46 @@ def targets(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
             yield Fault(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
-def clashes(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find ports that two of the *pages* that this cloud has listen on: their APIs', and the infrastructure's."""
-    yield from definition_spec.clashes(pages)
+def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find ports that two definitions of this cloud listen on, by their APIs or their ``ports``."""
+    yield from definition_spec.clashes(catalog)
     ports = {
         entry["port"]: name
-        for name, page in pages.items()
-        for entry in definition_spec.items(page.get("ports"))
+        for name, definition in catalog.items()
+        for entry in definition_spec.items(definition.get("ports"))
         if isinstance(entry.get("port"), int) and entry.get("protocol", "tcp") == "tcp"
     }
-    for name, page in pages.items():
-        for api in definition_spec.items(page.get("apis")):
+    for name, definition in catalog.items():
+        for api in definition_spec.items(definition.get("apis")):
             if api["port"] in ports:
                 found = f"{name}'s {api['name']} and {ports[api['port']]}"
                 yield Fault(f"port {api['port']}", found, "one service for each port", f"Set another port for {name}.")
 
 
-def options(settings: Settings, layer: str, pages: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find what the *layer*, cloud_config or a cloud_config_*, names and no page has, and what has another shape.
+def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find what the *layer*, cloud_config or a cloud_config_*, names and no definition has, and what has another shape.
 
-    :param pages: the whole catalog.
+    :param catalog: the whole catalog.
     """
     value = settings.values[layer]
     if not isinstance(value, Mapping):
         yield settings.fault(layer, shown(value), "service → file → section → option", "Write a dictionary.")
         return
     for service, files in value.items():
-        if service not in pages:
-            remedy = nearest(service, pages, "Remove it; docs/adding_a_service.md describes how to add a service.")
-            yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(pages)), remedy)
+        if service not in catalog:
+            remedy = nearest(service, catalog, "Remove it; docs/adding_a_service.md describes how to add a service.")
+            yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(catalog)), remedy)
         elif files is not None and not isinstance(files, Mapping):
             found = f"{service}: {shown(files)}"
             yield settings.fault(layer, found, "file → section → option", "Put the options below a file and a section.")
         else:
-            yield from _files(settings, layer, service, files or {}, pages[service])
+            yield from _files(settings, layer, service, files or {}, catalog[service])
 
 
 def _files(
-    settings: Settings, layer: str, service: str, files: Mapping[str, Any], page: Mapping[str, Any]
+    settings: Settings, layer: str, service: str, files: Mapping[str, Any], definition: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    config = page.get("config") or {}
+    config = definition.get("config") or {}
     for name, content in files.items():
         place = f"{service}: {name}"
         if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
@@ -103,15 +103,15 @@ def _files(
 
 def judged(
     settings: Settings,
-    pages: Mapping[str, Mapping[str, Any]],
+    catalog: Mapping[str, Mapping[str, Any]],
     index_of: Callable[[str], Mapping[str, Any] | None],
     place: Callable[[str, list[str]], str],
 ) -> Iterator[Fault]:
     """Find the user's options that no service reads, or whose values it does not take, by the shipped indexes.
 
-    What the pages themselves say is templated for each host, and judged with the host's part.
+    What the definitions themselves say is templated for each host, and judged with the host's part.
 
-    :param pages: the whole catalog.
+    :param catalog: the whole catalog.
     :param index_of: a service's index.
     :param place: where a variable's key stands, which is found by the keys above it.
     """
@@ -124,14 +124,14 @@ def judged(
         return Fault(", ".join(filter(None, (where, variable))), says, allowed, remedy, "fault", (settings.host,))
 
     for service in dict.fromkeys(service for _name, value in layers for service in value):
-        if service not in pages:
+        if service not in catalog:
             continue
-        page, index = pages[service], index_of(service)
+        definition, index = catalog[service], index_of(service)
         mine = [(name, value) for name, value in layers if value.get(service)]
-        for variable, file, near in judge.misspelt(page, mine, index, known):
-            files = ", ".join(dict.fromkeys([*page["config"], *page["files"]]))
+        for variable, file, near in judge.misspelt(definition, mine, index, known):
+            files = ", ".join(dict.fromkeys([*definition["config"], *definition["files"]]))
             yield fault(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
-        for file, variable, wrong in judge.written(page, mine, index, known) if index else ():
+        for file, variable, wrong in judge.written(definition, mine, index, known) if index else ():
             keys = [service, file, wrong.section, *filter(None, [wrong.option])]
             yield fault(variable, keys, f"{service}: {file}: {wrong}", f"options of {service} in this release")
 

@@ -19,7 +19,7 @@ RELEASE = {"id": "debian", "version": "13"}
 ARCHITECTURES = ("x86_64",)
 # Fernet tokens and certificates bear less than a minute.
 CLOCK_SECONDS = 30
-# Measured on an all-in-one with two workers: what each unit needs stands in its page; the system itself, here.
+# Measured on an all-in-one with two workers: what each unit needs stands in its definition; the system itself, here.
 SYSTEM_MB = 200
 # Packages with their downloads, databases and first logs: an all-in-one took 3100. Images and guests come on top.
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
@@ -34,7 +34,7 @@ class Host:
 
     :param facts: what host_probe found.
     :param groups: its node groups.
-    :param pages: the definitions of this cloud that concern the host, resolved.
+    :param definitions: the definitions of this cloud that concern the host, resolved.
     :param ports: what it listens on beside APIs.
     :param apis: the cloud's.
     :param backends: the cloud's storage, complete.
@@ -47,7 +47,7 @@ class Host:
     groups: set[str]
     facts: Mapping[str, Any]
     settings: Settings
-    pages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: Sequence[Mapping[str, Any]] = ()
     apis: Sequence[Mapping[str, Any]] = ()
     backends: Sequence[Mapping[str, Any]] = ()
@@ -87,11 +87,11 @@ def _clock(host: Host) -> Iterator[Fault]:
 
 
 def memory_needed(host: Host) -> list[tuple[int, str]]:
-    """Return the MiB that the host's services need at least, each with its page's name, the largest first."""
+    """Return the MiB that the host's services need at least, each with its definition's name, the largest first."""
     workers = definitions.workers(host.settings.values.get("cloud_workers"), host.facts["cpus"])
     needed = [(SYSTEM_MB, "system")]
-    for name, page in host.pages.items():
-        units = [unit for unit in page["units"] if definitions.runs(unit, {*host.groups, "all"})]
+    for name, definition in host.definitions.items():
+        units = [unit for unit in definition["units"] if definitions.runs(unit, {*host.groups, "all"})]
         fixed = sum(unit.get("memory", 0) for unit in units)
         each = sum(unit.get("worker_memory", 0) for unit in units)
         if fixed + each:
@@ -143,7 +143,7 @@ def _interfaces(host: Host) -> Iterator[Fault]:
         if name not in known:
             missing = True
             have = ", ".join(
-                f"{card}{' ' + link['addresses'][0] if link['addresses'] else ''}" for card, link in known.items()
+                f"{nic}{' ' + link['addresses'][0] if link['addresses'] else ''}" for nic, link in known.items()
             )
             remedy = nearest(name, known, "Use an existing one. Set a different name for a host in its host_vars.", 0.8)
             yield host.settings.fault(setting, f"no interface {name}", have, remedy)
@@ -225,7 +225,7 @@ def _resolved(host: Host) -> Iterator[Fault]:
 
 
 def stem(unit: str) -> str:
-    """Return a unit's name without its kind, of an instance the template's: pages name those by their host."""
+    """Return a unit's name without its kind, of an instance the template's: definitions name those by their host."""
     name = unit.rpartition(".")[0] if unit.endswith((".service", ".socket")) else unit
     return name.partition("@")[0]
 
@@ -273,7 +273,7 @@ def _ports(host: Host, units: set[str]) -> Iterator[Fault]:
 def faults(host: Host, units: set[str]) -> Iterator[Fault]:
     """Find what of *host* does not fit what it is to be.
 
-    :param units: the names of the units of all pages, without their kind.
+    :param units: the names of the units of all definitions, without their kind.
     """
     yield from _system(host)
     yield from _clock(host)
@@ -291,7 +291,7 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
     :param missing: hosts of the cloud that nobody has looked at; one of them may hold the address.
     """
     controllers = [host for host in hosts if "controller" in host.groups]
-    cards = {link["mac"] for host in hosts for link in host.facts["interfaces"].values()}
+    macs = {link["mac"] for host in hosts for link in host.facts["interfaces"].values()}
     for setting in ("cloud_internal_address", "cloud_public_address"):
         for host in controllers:
             values = host.settings.values
@@ -319,7 +319,7 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
                 remedy = "Use a free address of a network that the controllers are connected to."
                 yield host.settings.fault(setting, f"{address}, in no network of {host.name}", allowed, remedy)
             answering = host.facts["neighbours"].get(str(address))
-            if answering and answering not in cards and not missing:
+            if answering and answering not in macs and not missing:
                 remedy = "Find the host that uses it (its MAC address shows the vendor), or choose another address."
                 yield host.settings.fault(
                     setting, f"{address}, which {answering} answers for", "an address that is free", remedy

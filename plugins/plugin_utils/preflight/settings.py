@@ -199,13 +199,13 @@ def _vlans(value: Any) -> bool:
     return bool(found) and 1 <= int(found[1]) <= int(found[2]) <= 4094
 
 
-def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], pages: Iterable[str]) -> Iterator[Fault]:
+def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions: Iterable[str]) -> Iterator[Fault]:
     """Find names that nothing reads.
 
     :param specs: role → its settings.
-    :param pages: the names of the shipped catalog pages.
+    :param definitions: the names of the shipped service definitions.
     """
-    shipped = ["catalog_dir", "catalog_extra", *(f"catalog_{name}" for name in pages)]
+    shipped = ["catalog_dir", "catalog_extra", *(f"catalog_{name}" for name in definitions)]
     for name in settings.places:
         prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
         if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):
@@ -240,15 +240,17 @@ def _common(settings: list[Settings]) -> Iterator[Fault]:
                 yield one.fault(name, found, "one value for the whole cloud", remedy)
 
 
-def faults(settings: list[Settings], specs: Mapping[str, Mapping[str, Any]], pages: Iterable[str]) -> Iterator[Fault]:
+def faults(
+    settings: list[Settings], specs: Mapping[str, Mapping[str, Any]], definitions: Iterable[str]
+) -> Iterator[Fault]:
     """Find what is wrong with the settings of all hosts.
 
     :param specs: role → the options of its argument spec.
     """
     options = {name: value_types.of_arguments(option) for role in specs.values() for name, option in role.items()}
-    pages = list(pages)
+    definitions = list(definitions)
     for one in settings:
-        yield from unknown(one, specs, pages)
+        yield from unknown(one, specs, definitions)
         for name, why in one.errors.items():
             yield one.fault(
                 name, f"a template that fails: {why}", "a template of defined variables", "Correct the template."

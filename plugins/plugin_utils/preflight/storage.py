@@ -261,13 +261,13 @@ def found_devices(
         if known[backend["kind"]].volume_group and host.name in backend["hosts"] and not given and name not in groups:
             remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
             yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
-        cards = [one for card in host.facts["interfaces"].values() for one in card["addresses"]]
+        addresses = [one for nic in host.facts["interfaces"].values() for one in nic["addresses"]]
         for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
-            if not in_networks(cards, [network]):
+            if not in_networks(addresses, [network]):
                 remedy = (
                     f"Configure an address in that network on the host, or remove the network from {backend['name']}."
                 )
-                yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(cards), remedy)
+                yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(addresses), remedy)
 
 
 def _groups(backend: storage.Backend, known: Mapping[str, Kind]) -> tuple[str, ...]:
