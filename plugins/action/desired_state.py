@@ -225,9 +225,9 @@ class ActionModule(ActionBase):
                 {key: one[key] for key in ("name", "description") if key in one} for one in domains
             ]
         desired["identity"]["services"] += definitions.identity_services(definition, cloud)
-        desired["identity"]["roles"] += definition["identity"].get("new_roles", [])
         if state == "absent":
             return
+        desired["identity"]["roles"] += definition["identity"].get("new_roles", [])
         desired["db_sync"] += definitions.steps(definition, definition["db_sync"], cloud)
         desired["after_start"] += definitions.steps(definition, definition["after_start"], cloud)
         desired["keys"] += definition["keys"]

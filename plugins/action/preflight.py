@@ -155,7 +155,11 @@ class ActionModule(ActionBase):
             found += definition_spec.faults(key.removeprefix("catalog_"), page)
         if found:
             return definitions.load(self.written, {}), found
-        every = resolver.definitions
+        try:
+            every = resolver.definitions
+        except AnsibleError as error:
+            remedy = "Correct what is named."
+            return definitions.load(self.written, {}), [Fault("catalog", " ".join(str(error).split()), "", remedy)]
         found += definition_checks.targets(every)
         with contextlib.suppress(AnsibleError, KeyError, TypeError, ValueError):
             # Storage that is wrong is told by what looks at it.

@@ -43,6 +43,10 @@ options:
             description: Variables added to its environment.
             type: dict
             default: {}
+          secret_environment:
+            description: More variables, which no log shows.
+            type: dict
+            default: {}
           unless:
             description: The guard, with exactly one of its C(alembic), C(query), C(file) and C(get).
             type: dict

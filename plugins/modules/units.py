@@ -200,13 +200,17 @@ def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
 
 
 def batches(due: list[tuple[str, list[u.Unit]]]) -> list[tuple[str, list[u.Unit]]]:
-    """Return the verbs of *due*, with each unit for itself that restarts on a condition or in a way of its own."""
-    found = []
+    """Return the verbs of *due*, and at the end, each for itself, what restarts on a condition or in its own way.
+
+    So a condition that does not hold keeps nothing else from being done.
+    """
+    found, last = [], []
     for verb, names in due:
         alone = [unit for unit in names if verb == "restart" and u.restarts_alone(unit)]
         together = [unit for unit in names if unit not in alone]
-        found += [(verb, [unit]) for unit in alone] + ([(verb, together)] if together else [])
-    return found
+        found += [(verb, together)] if together else []
+        last += [(verb, [unit]) for unit in alone]
+    return found + last
 
 
 def changes_of(due: list[tuple[str, list[u.Unit]]]) -> list[dict[str, str]]:
@@ -252,31 +256,36 @@ def main() -> None:
         module.fail_json(msg=f"No installed package brings these units: {', '.join(missing)}", **result)
     if any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
         u.systemctl("daemon-reload")
+    done: set[str] = set()
+
+    def fail(message: str) -> None:
+        # What has been done is known to the next run.
+        u.stamp(units, done)
+        module.fail_json(msg=message, **result)
+
     for verb, names in batches(due):
         told = [unit.name for unit in names]
         alone = names[0].asked if verb == "restart" and u.restarts_alone(names[0]) else {}
         if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
             after = f"{module.params['restart_timeout']} s"
-            module.fail_json(
-                msg=f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}",
-                **result,
-            )
+            fail(f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}")
         custom = alone.get("restart_with")
         said = u.command(custom) if custom else u.systemctl(verb, *told)
         if custom and said.returncode:
-            module.fail_json(msg=f"{custom} failed: {(said.stderr or said.stdout).strip()}", **result)
+            fail(f"{custom} failed: {(said.stderr or said.stdout).strip()}")
         if verb == "stop" and said.returncode:  # a boot that is still at work cancels it
             said = u.systemctl(verb, *told)
         broken = u.settled(told, PATIENCE) if said.returncode else u.refused(told) if verb == "reload" else []
         if broken or (said.returncode and verb not in ("start", "restart")):
             broken = [unit for unit in names if unit.name in broken] or names
             words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
-            module.fail_json(msg=f"systemctl {verb} failed: {said.stderr.strip()}\n{words}", **result)
+            fail(f"systemctl {verb} failed: {said.stderr.strip()}\n{words}")
         if verb == "stop":  # one that does not stop as it should is stopped all the same
             u.systemctl("reset-failed", *told)
+        if verb in ("start", "restart", "reload"):
+            done |= set(told)
     # What has just been started has read what was surveyed before.
-    started = {unit.name for verb, names in due if verb in ("start", "restart", "reload") for unit in names}
-    u.stamp(units, started)
+    u.stamp(units, done)
     module.exit_json(**result)
 
 

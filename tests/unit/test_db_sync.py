@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import getpass
+import os
+import pwd
 import sys
 
 import pytest
@@ -135,3 +137,23 @@ def test_steps_run_in_order_and_schemas_go_on_without_each_other(tmp_path):
 def test_a_missing_command_or_user(command, user, words):
     with pytest.raises(Failed, match=words):
         db_sync.run([command], user or getpass.getuser(), {})
+
+
+def test_a_guard_by_a_file_needs_no_database(run_module, tmp_path, monkeypatch):
+    """A step after the start: run once, with its credentials, and never again."""
+    from ansible_collections.cairn.openstack.plugins.modules import db_sync as module
+
+    monkeypatch.setattr(db_sync, "LOCK", str(tmp_path / "lock"))
+    done = tmp_path / "done"
+    step = {
+        "run": f"sh -c 'echo $WORD >{done}'",
+        "user": pwd.getpwuid(os.getuid()).pw_name,
+        "secret_environment": {"WORD": "s3cret"},
+        "unless": {"file": str(done)},
+    }
+    options = {"schemas": [{"name": "lamp", "steps": [step]}]}
+    assert run_module(module, options, check=True)["changed"]
+    assert run_module(module, options)["changed"]
+    assert done.read_text() == "s3cret\n"
+    again = run_module(module, options)
+    assert (again["changed"], again["reachable"]) == (False, True)

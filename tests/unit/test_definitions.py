@@ -269,7 +269,9 @@ def test_steps_with_credentials(lamp):
     cloud = {"identity_url": "https://c:5000/v3", "secrets": {"admin": "s3cret"}, "region": "R", "ca_file": None}
     step = {"run": "lamp-manage upgrade", "credentials": "admin", "unless": {"file": "/x"}}
     (found,) = definitions.steps(lamp, [step], cloud)[0]["steps"]
-    assert found["environment"]["OS_PASSWORD"] == "s3cret"
+    assert found["secret_environment"] == {"OS_PASSWORD": "s3cret"}
+    assert found["environment"]["OS_USERNAME"] == "admin"
+    assert "s3cret" not in str(found["environment"])
     assert "credentials" not in found
 
 

@@ -336,3 +336,20 @@ class TestOwnDefinitions:
         words = said({"lamp": "description: Light\nunits: [{name: apache2}]\n"})
         assert "unit apache2" in words
         assert "one definition for each unit" in words
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("packages:\n", "catalog_lamp.packages"),
+            ("contributes: {nova: null}\n", "catalog_lamp.contributes.nova"),
+            ("config: {lamp.conf: {debug: true}}\n", "section → option"),
+            ("contributes: {nova: {config: {nova.conf: {debug: true}}}}\n", "section → option"),
+            ("files: {lamp.conf: {auth: [keystone_authtoken]}}\n", "auth, and no identity"),
+            ("files: {lamp.conf: {messaging: true}}\n", "messaging, and no user"),
+            ("ports: [{port: 1, from: [node]}]\n", "'nodes'"),
+            ("state: absen\n", "present, absent"),
+            ("state: \"{{ 'gone' }}\"\n", "allowed is present or absent"),
+        ],
+    )
+    def test_what_would_fail_later(self, said, text, words):
+        assert words in said({"lamp": f"description: Light\n{text}"})

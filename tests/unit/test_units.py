@@ -418,6 +418,19 @@ class TestModule:
         assert host(restart=True, restart_timeout=0)["changed"]
         assert host.told() == ["restart lamp"]
 
+    def test_a_restart_that_may_not_be_keeps_nothing_else(self, host, tmp_path):
+        """What else is to be done has been done by then, and is known."""
+        other = {**host.unit, "name": "front"}
+        host.add("front")
+        host.unit["restart_when"] = [f"ls {tmp_path}/may"]
+        host(units=[host.unit, other])
+        host.conf.write_text("b\n")
+        host.told()
+        failed = host(units=[host.unit, other], restart=True, restart_timeout=1)
+        assert failed["failed"]
+        assert host.told() == ["restart front"]
+        assert [one["name"] for one in host(units=[host.unit, other])["owed"]] == ["lamp"]
+
     def test_a_restart_of_its_own_kind(self, host, tmp_path):
         host.unit["restart_with"] = f"touch {tmp_path}/restarted"
         host()

@@ -44,8 +44,8 @@ _UNLESS = {
 _STEP = {
     "run": {"type": "str", "required": True},
     "user": {"type": "str", "required": True},
-    # With credentials it is nobody's to see.
-    "environment": {"type": "dict", "default": {}, "no_log": True},
+    "environment": {"type": "dict", "default": {}},
+    "secret_environment": {"type": "dict", "default": {}, "no_log": True},
     "unless": {
         "type": "dict",
         "required": True,
@@ -157,7 +157,7 @@ def _runner(command: list[str], step: dict, entry: dict):
     def make() -> None:
         start = time.monotonic()
         try:
-            run(command, step["user"], step["environment"])
+            run(command, step["user"], {**step["environment"], **step.get("secret_environment", {})})
         finally:
             entry.update(ran=True, seconds=round(time.monotonic() - start, 2))
 

@@ -43,7 +43,9 @@ def begin(server: Server, schema: dict) -> None:
 
 def marked(schema: dict) -> list[str]:
     """Return the marks that *schema* has."""
-    marks = {_mark(step["unless"]["database"]) for step in schema["steps"]}
+    # A guard by file or API has no database.
+    databases = {step["unless"].get("database") for step in schema["steps"]} - {None}
+    marks = [_mark(database) for database in databases]
     return [mark for mark in marks if os.path.exists(mark)]
 
 

@@ -150,6 +150,8 @@ def of_host(found: list[Backend], me: Mapping[str, Any], known: Mapping[str, Kin
         "here": here,
         # cinder-volume and cinder-backup have volumes here for a while, as guests have them on compute hosts.
         "attaches": any(here.values()),
+        # cinder-volume beside the disks asks the database itself.
+        "from_hosts": any(known[one["kind"]].served_from_hosts and one["hosts"] for one in found),
         "default_type": next((one["type"] for one in serving(found, "volumes")), None),
         "volume_groups": [
             {"name": one["volume_group"], "devices": [device["path"] for device in one["devices"][me["name"]]]}

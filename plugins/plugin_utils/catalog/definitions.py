@@ -249,6 +249,7 @@ def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str,
     }
     # keystonemiddleware, which checks the tokens of callers
     if section == "keystone_authtoken":
+        services = definition["identity"].get("services") or []
         options |= {
             "www_authenticate_uri": cloud["identity_public_url"],
             "memcached_servers": cloud["cache_servers"],
@@ -256,7 +257,7 @@ def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str,
             "memcache_secret_key": secrets["memcached_encryption_key"],
             "service_token_roles": "service",
             "service_token_roles_required": True,
-            "service_type": definition["identity"]["services"][0]["type"],
+            **({"service_type": services[0]["type"]} if services else {}),
         }
     # The token that a service sends beside its caller's; it asks Keystone alone.
     if section == "service_user":
@@ -387,6 +388,7 @@ def files(
         shipped = definition["config"].get(name, {})
         sections = None
         given = list(contributions.layers(definition, name))
+        contributions.check_texts(given, f"{definition['name']}: {name}")
         texts = [shipped, *(text for _source, text in given), *(layer.get(name) for layer in layers)]
         texts = [text for text in texts if isinstance(text, str)]
         if texts:
@@ -394,7 +396,7 @@ def files(
         else:
             common = common_sections(definition, attributes, cloud)
             computed = attributes.get("sections")
-            base = contributions.merged([(definition["name"], shipped), *given])
+            base = contributions.merged([(definition["name"], shipped), *given], f"{definition['name']}: {name}")
             sections = ordered([common, base, computed, *(layer.get(name, {}) for layer in layers)])
             content = ini.render(sections)
         result.append(
@@ -530,16 +532,16 @@ def steps(definition: Definition, commands: list[dict], cloud: Mapping[str, Any]
         step = {"user": definition["user"], **{key: value for key, value in command.items() if key != "credentials"}}
         if command.get("credentials"):
             step["environment"] = {**credentials(cloud), **command.get("environment", {})}
+            step["secret_environment"] = {"OS_PASSWORD": cloud["secrets"]["admin"]}
         found.append(step)
     return [{"name": definition["name"], "steps": found}] if found else []
 
 
 def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
-    """Return the administrator's credentials as OpenStack's clients read them from their environment."""
+    """Return the administrator's credentials but the password, as OpenStack's clients read them."""
     return {
         "OS_AUTH_URL": cloud["identity_url"],
         "OS_USERNAME": "admin",
-        "OS_PASSWORD": cloud["secrets"]["admin"],
         "OS_PROJECT_NAME": "admin",
         "OS_USER_DOMAIN_NAME": "Default",
         "OS_PROJECT_DOMAIN_NAME": "Default",

@@ -118,8 +118,15 @@ class Resolver:
             written = contributions.files(self._definitions)
             for name, definition in self._definitions.items():
                 definition["contributed_files"] = sorted(written.get(name, ()))
-                definition["state"] = "absent" if self.absent else self.template(definition["state"])
+                definition["state"] = "absent" if self.absent else self._state(name, definition["state"])
         return self._definitions
+
+    def _state(self, name: str, given: Any) -> str:
+        """Return the state of the definition *name*; anything but two words would remove a service by a slip."""
+        state = self._templated(name, given, self._templar)
+        if state not in ("present", "absent"):
+            raise AnsibleError(f"service definition {name!r}: state is {state!r}; allowed is present or absent")
+        return state
 
     def with_cloud(self, cloud: Mapping[str, Any], **more: Any) -> Any:
         """Return a templar for what definitions say of ``cloud``."""
@@ -285,26 +292,25 @@ class Resolver:
         def wanted(content: Mapping[str, Any]) -> dict[str, Any]:
             return {key: value for key, value in content.items() if not keys or key in keys}
 
-        present = {name: definition for name, definition in here.items() if definition["state"] == "present"}
         templar = self.with_cloud(cloud)
-        for name, definition in present.items():
+        for name, definition in here.items():
             for target, content in definition["contributes"].items():
-                if target in present and (content := wanted(content)):
-                    yield contributions.Contribution(name, target, self._templated(name, content, templar))
+                if target in here and (content := wanted(content)):
+                    content = self._templated(name, content, templar)
+                    yield contributions.Contribution(name, target, content, definition["state"] == "absent")
         for backend in cloud["storage"]["backends"]:
             templar = self.with_cloud(cloud, backend=backend)
-            for name, definition in present.items():
+            for name, definition in here.items():
                 if definition["backend"] and backend["kind"] != name:
                     continue
                 for entry in definition["each_backend"]:
                     if not self._templated(name, entry.get("when", True), templar):
                         continue
                     for target, content in entry["contributes"].items():
-                        if target in present and (content := wanted(content)):
+                        if target in here and (content := wanted(content)):
                             content = self._templated(name, content, templar)
-                            yield contributions.Contribution(
-                                name, target, contributions.own_section(content, backend["name"])
-                            )
+                            content = contributions.own_section(content, backend["name"])
+                            yield contributions.Contribution(name, target, content, definition["state"] == "absent")
 
     @staticmethod
     def _templated(name: str, value: Any, templar: Any) -> Any:

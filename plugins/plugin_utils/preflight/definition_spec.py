@@ -6,6 +6,7 @@ A string with a template in it stands for any type, as pages are checked before 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -169,7 +170,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
                 "state": {"type": "str", "choices": ["started", "stopped", "any"]},
                 # null leaves it as it is
-                "enabled": FLAG,
+                "enabled": {**FLAG, "null": True},
                 "restart_anytime": FLAG,
                 # what must hold before it restarts: a URL that answers, a command that ends well
                 "restart_when": TEXTS,
@@ -296,11 +297,18 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(f"{where}.{at}", f"the {key} of the service definition lack {name!r}", known, remedy)
     wrong = [
         fault
-        for key in ("db_sync", "after_start")
-        for index, step in enumerate(items(page.get(key)))
-        for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"])
+        for key, steps in (
+            ("db_sync", page.get("db_sync")),
+            ("after_start", page.get("after_start")),
+            ("registration.steps", mapping(page.get("registration")).get("steps")),
+        )
+        for index, step in enumerate(items(steps))
+        for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"], key)
     ]
     yield from wrong
+    yield from _contents(where, page)
+    yield from _asked(where, page)
+    yield from _sources(where, page)
     if not wrong and not is_template(page.get("db_sync")):
         done = {step["unless"].get("database") for step in items(page.get("db_sync"))}
         bare = [name for name in have["databases"] if name not in done]
@@ -313,14 +321,80 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-def _guard(where: str, unless: Mapping[str, Any]) -> Iterator[Fault]:
+def _guard(where: str, unless: Any, key: str) -> Iterator[Fault]:
     """Find a guard that does not say what it looks at."""
-    kinds = ("alembic", "query", "file", "get")
-    given = [kind for kind in kinds if kind in unless]
-    if len(given) != 1:
+    kinds = ["alembic", "query", "file", "get"]
+    given = [kind for kind in kinds if kind in mapping(unless)]
+    if key == "db_sync":
+        # The APIs do not run yet.
+        kinds.remove("get")
+    if len(given) != 1 or given[0] not in kinds:
         yield Fault(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
     elif given[0] in ("alembic", "query") and "database" not in unless:
         yield Fault(where, "'database' is missing", "database: text", "Add it.")
+    elif given[0] == "get" and not (
+        is_template(unless["get"]) or str(unless["get"]).startswith(("http://", "https://"))
+    ):
+        remedy = "Write it as in {{ cloud.scheme }}://{{ cloud.internal_name }}:8041/v1/resource_type/instance."
+        yield Fault(where, shown(unless["get"]), "a URL", remedy)
+
+
+def _contents(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find files whose content is neither a text nor sections with options, of the service's own and of others'."""
+    places = [(f"{where}.config", page.get("config"))]
+    entries = [("contributes", page.get("contributes"))]
+    entries += [(f"each_backend[{n}]", one.get("contributes")) for n, one in enumerate(items(page.get("each_backend")))]
+    for key, targets in entries:
+        places += [
+            (f"{where}.{key}.{target}.config", mapping(content).get("config"))
+            for target, content in mapping(targets).items()
+        ]
+    for place, files in places:
+        for name, content in mapping(files).items():
+            if isinstance(content, str):
+                continue
+            if not isinstance(content, Mapping):
+                remedy = "Put the options below a section."
+                yield Fault(f"{place}.{name}", shown(content), "a text, or section → option", remedy)
+                continue
+            for section, options in content.items():
+                if options is not None and not isinstance(options, Mapping) and not is_template(options):
+                    remedy = f"Put {section} below its section, often DEFAULT."
+                    yield Fault(f"{place}.{name}", f"{section}: {shown(options)}", "section → option", remedy)
+
+
+def _asked(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find files that ask for what the service does not have: a user in Keystone, or one in RabbitMQ."""
+    identity = page.get("identity")
+    user = bool(identity) and (not isinstance(identity, Mapping) or identity.get("account", True) is not False)
+    for name, file in mapping(page.get("files")).items():
+        auth = mapping(file).get("auth")
+        if auth and not user:
+            remedy = "Add identity: {services: []} for a user without endpoints."
+            yield Fault(f"{where}.files.{name}.auth", "auth, and no identity", "a user in Keystone", remedy)
+        for item in auth if isinstance(auth, (list, tuple)) else ():
+            if not isinstance(item, str) and "section" not in mapping(item):
+                remedy = "Write {section: NAME, omit: [OPTION]}."
+                yield Fault(f"{where}.files.{name}.auth", shown(item), "a section's name", remedy)
+        if mapping(file).get("messaging") is True and not page.get("messaging"):
+            remedy = "Add messaging: true to the service definition."
+            yield Fault(f"{where}.files.{name}.messaging", "messaging, and no user", "a user in RabbitMQ", remedy)
+
+
+def _sources(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find ports that are opened for whom the firewall does not know."""
+    words = ("public", "nodes", "controllers", "any")
+    for index, port in enumerate(items(page.get("ports"))):
+        for source in port["from"] if isinstance(port["from"], (list, tuple)) else ():
+            if source in words or is_template(source):
+                continue
+            try:
+                ipaddress.IPv4Network(str(source))
+            except ValueError:
+                allowed = f"{', '.join(words)}, or an IPv4 network"
+                yield Fault(
+                    f"{where}.ports[{index}].from", shown(source), allowed, nearest(str(source), words, "Correct it.")
+                )
 
 
 def faults(name: str, page: Any) -> list[Fault]:

@@ -74,7 +74,7 @@ def _fits(kind: str, value: Any, lenient: bool) -> bool:
 def faults(where: str, value: Any, shape: Shape, lenient: bool = False) -> Iterator[Fault]:
     """Find what of *value*, which stands at *where*, is not of *shape*. What is yet to be templated fits anything."""
     kind = shape["type"]
-    if (value is None and not (shape.get("required") or lenient)) or kind == "raw" or is_template(value):
+    if (value is None and shape.get("null")) or kind == "raw" or is_template(value):
         return
     if not _fits(kind, value, lenient):
         remedy = _REMEDIES.get(kind, f"Write {_WORDS[kind]}.")
