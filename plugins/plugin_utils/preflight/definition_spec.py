@@ -371,14 +371,19 @@ def _asked(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
         auth = mapping(file).get("auth")
         if auth and not user:
             remedy = "Add identity: {services: []} for a user without endpoints."
-            yield Fault(f"{where}.files.{name}.auth", "auth, and no identity", "a user in Keystone", remedy)
+            yield Fault(f"{where}.files.{name}.auth", "auth, and no identity", "a service user (identity)", remedy)
         for item in auth if isinstance(auth, (list, tuple)) else ():
             if not isinstance(item, str) and "section" not in mapping(item):
                 remedy = "Write {section: NAME, omit: [OPTION]}."
                 yield Fault(f"{where}.files.{name}.auth", shown(item), "a section's name", remedy)
         if mapping(file).get("messaging") is True and not page.get("messaging"):
             remedy = "Add messaging: true to the service definition."
-            yield Fault(f"{where}.files.{name}.messaging", "messaging, and no user", "a user in RabbitMQ", remedy)
+            yield Fault(
+                f"{where}.files.{name}.messaging",
+                "messaging, and no user",
+                "a user of the message queue (messaging: true)",
+                remedy,
+            )
 
 
 def _sources(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
