@@ -39,8 +39,8 @@ twice. Both ran on a bare all-in-one, one after the other, with packages from th
 GROWTH = """\
 A run with nothing to do on a controller, a network node and a growing number of compute hosts. The compute hosts are
 simulated: they replay the recorded answers of a real one (`tests/bench/connection/answers.py`), which measures all work
-of the control node but ssh. Over ssh, a module on a shared connection takes {ms:.0f} ms of processor time, and a compute
-host gets {tasks} tasks.
+of the control node but ssh. Over ssh, a module on a shared connection takes {ms:.0f} ms of processor time, and a
+compute host gets {tasks} tasks.
 """
 
 
