@@ -57,12 +57,12 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 	molecule test --scenario-name multinode
 
 .PHONY: test-repair
-test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/repair.md
+test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/evidence/repair.md
 	molecule test --scenario-name repair
 	molecule test --scenario-name fault_injection
 
 .PHONY: test-storage
-test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; a storage host that is lost; writes docs
+test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; a storage host that is lost; writes docs/evidence
 	molecule test --scenario-name lvm_nfs
 	molecule test --scenario-name ovs_kernel
 	molecule test --scenario-name ceph_swift_failures
@@ -74,7 +74,7 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one p
 	molecule test --scenario-name single_nic
 
 .PHONY: bench
-bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/benchmarks.md: STEPS='rerun option' for some
+bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/evidence/benchmarks.md: STEPS='rerun option' for some
 	tests/bench/bench.py $(BENCH) $(STEPS)
 
 ##@ The collection

@@ -28,7 +28,7 @@ def pytest_addoption(parser):
         default=os.environ.get("CAIRN_SEED", random.randrange(10**6)),
         help="draws where runs are killed; by default the variable CAIRN_SEED, or anything",
     )
-    group.addoption("--page", type=Path, help="a page whose tables the tests write, such as docs/repair.md")
+    group.addoption("--page", type=Path, help="a page whose tables the tests write, such as docs/evidence/repair.md")
 
 
 def pytest_report_header(config):

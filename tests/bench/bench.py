@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures a cloud on test hosts of this machine, and writes docs/benchmarks.md with its pictures.
+"""Measures a cloud on test hosts of this machine, and writes docs/evidence/benchmarks.md with its pictures.
 
 usage: tests/bench/bench.py [--aio INVENTORY] [--nodes INVENTORY] [STEP …]
 Without a STEP it takes all, in their order. What a step found is kept in build/bench, so that each can be done again.

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the benchmarks found as docs/benchmarks.md, with its pictures."""
+"""The results of the benchmarks as docs/evidence/benchmarks.md, with its pictures."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import plot
 from computes import line
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/benchmarks.md"
+PAGE = ROOT / "docs/evidence/benchmarks.md"
 IMAGES = ROOT / "docs/images"
 
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`, which measures on [test hosts](lab.md) of its own: an all-in-one and a cloud of four hosts.
-Seconds are those of a clock on the wall unless they say otherwise. No test fails on time: these are for reading.
+Written by `make bench`, which measures on [test hosts](../lab.md) of its own: an all-in-one and a cloud of four hosts.
+Seconds are wall-clock seconds unless a column says otherwise. No test fails on time.
 
-The machine: {machine}.
+Measured on: {machine}.
 
 | measured | on | of commit | load before |
 |---|---|---|---|
@@ -32,14 +32,15 @@ The load before a step includes the step before it; 0 is an idle machine.
 """
 
 FLOOR = """\
-`tests/bench/raw.py` is the floor: the same packages in one transaction, the same files, schema steps and units, by a
-script that checks nothing, waits for nothing but units and APIs and can't be run twice. Both on a bare all-in-one, one
-after the other, packages from the lab's cache.
+`tests/bench/raw.py` is the lower bound: a script that installs the same packages in one transaction, writes the same
+files, and runs the same schema steps and units. It checks nothing, waits only for units and APIs, and can't be run
+twice. Both ran on a bare all-in-one, one after the other, with packages from the lab's cache.
 """
 GROWTH = """\
-A run with nothing to do on a controller, a network node and growing numbers of compute hosts that answer from memory
-what a real one has said (`tests/bench/connection/answers.py`): all work of the control node but ssh. Of ssh, a
-module over a shared connection takes {ms:.0f} ms of processor here, and a compute host gets {tasks} tasks.
+A run with nothing to do on a controller, a network node and a growing number of compute hosts. The compute hosts are
+simulated: they replay the recorded answers of a real one (`tests/bench/connection/answers.py`), which measures all work
+of the control node but ssh. Over ssh, a module on a shared connection takes {ms:.0f} ms of processor time, and a
+compute host gets {tasks} tasks.
 """
 
 
@@ -77,7 +78,7 @@ def budgets(found: dict) -> list[tuple]:
                 f"{site / raw:.2f} ({site:.0f} s / {raw:.0f} s)",
             ),
             (
-                "the same and all of verify: a machine booted and used by ssh, another resized",
+                "the same and all of verify: a server booted and used by ssh, another resized",
                 "ratio 1.25",
                 f"{(site + verify) / raw:.2f}",
             ),
@@ -115,7 +116,7 @@ def first_lines(found: dict) -> Iterator[str]:
     raw, site = found["raw"], found["site"]
     yield "\n## From bare host to cloud\n"
     yield FLOOR
-    yield "![Where the seconds go](images/bench_first.svg)\n"
+    yield "![Where the seconds go](../images/bench_first.svg)\n"
     total = sum(raw.values())
     rest = site["seconds"] - packages(site)
     yield table(
@@ -144,7 +145,7 @@ def growth_lines(growth: dict) -> Iterator[str]:
     """Give the section on many compute hosts."""
     yield "\n## Many compute hosts\n"
     yield GROWTH.format(ms=growth["ssh"] * 1000, tasks=growth["tasks"])
-    yield "![Seconds by number of compute hosts](images/bench_computes.svg)\n"
+    yield "![Seconds by number of compute hosts](../images/bench_computes.svg)\n"
     rows = [(int(number), run["seconds"], run["cpu"]) for number, run in growth["runs"].items()]
     yield table(("compute hosts", "seconds", "of processor"), rows)
 
