@@ -120,9 +120,56 @@ def test_no_page_at_all(page):
     assert fault.allowed == "a dictionary"
 
 
-@pytest.mark.parametrize("key", sorted(set(SPEC) - {"description"}))
+@pytest.mark.parametrize("key", sorted(key for key in SPEC if not SPEC[key].get("literal") and key != "description"))
 def test_a_template_stands_for_anything(key):
     assert [fault for fault in faults("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(fault)] == []
+
+
+@pytest.mark.parametrize("key", sorted(key for key in SPEC if SPEC[key].get("literal")))
+def test_what_is_needed_before_templates_are_resolved_is_none(key):
+    (fault,) = faults("lamp", {**PAGE, key: "{{ x }}"})
+    assert (fault.where, fault.found) == (f"catalog_lamp.{key}", "the template '{{ x }}'")
+
+
+KIND = {"description": "A driver", "backend": {"can": ["volumes"], "keys": {"address": {"type": "str"}}}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "where", "found"),
+    [
+        ({"type": None}, "address.type", "nothing"),
+        ({"type": "text"}, "address.type", "'text'"),
+        ({"match": "[0-9"}, "address.match", "'[0-9': unterminated"),
+        ({"elements": "str"}, "address.elements", "elements of type str"),
+        ({"type": "list", "elements": "text"}, "address.elements", "'text'"),
+        ({"type": "int", "default": "none"}, "address.default", "'none'"),
+    ],
+)
+def test_a_back_ends_key_that_describes_nothing(asked, where, found):
+    definition = copy.deepcopy(KIND)
+    definition["backend"]["keys"]["address"] = asked
+    (fault,) = faults("acme", definition)
+    assert fault.where == f"catalog_acme.backend.keys.{where}"
+    assert fault.found.startswith(found)
+
+
+def test_a_key_that_every_back_end_has():
+    definition = {**KIND, "backend": {"can": ["volumes"], "keys": {"serves": {"type": "str"}}}}
+    (fault,) = faults("acme", definition)
+    assert fault.found == "the key 'serves'"
+
+
+def test_a_volume_group_that_no_key_names():
+    definition = {**KIND, "backend": {"can": ["volumes"], "volume_group": True}}
+    (fault,) = faults("acme", definition)
+    assert fault.where == "catalog_acme.backend.volume_group"
+
+
+@pytest.mark.parametrize("user", ["identity", "lamp_identity", "database", "token"])
+def test_two_secrets_of_one_name(user):
+    identity = {"services": [], "domains": [{"name": "x", "users": [{"name": user, "roles": ["admin"]}]}]}
+    (fault,) = faults("lamp", {**PAGE, "secrets": ["token"], "identity": identity})
+    assert fault.where == "catalog_lamp.identity.domains"
 
 
 def test_no_page_key_is_unknown_to_the_engine():

@@ -40,21 +40,18 @@ class Contribution:
     absent: bool = False
 
 
-def contributors(definition: Mapping[str, Any]) -> set[str]:
-    """Return the names of the definitions that *definition* may add to, as it is written."""
-    found = set(definition.get("contributes") or {})
-    for entry in definition.get("each_backend") or []:
-        found |= set(entry.get("contributes") or {})
-    return found
+def of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what *definition* may add to others, as it is written: the other's name and the content."""
+    for entry in ({"contributes": definition.get("contributes")}, *(definition.get("each_backend") or [])):
+        yield from (entry.get("contributes") or {}).items()
 
 
 def files(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
     """Return the files to which some definition may contribute options, by the definition whose they are."""
     found: dict[str, set[str]] = {}
     for definition in definitions.values():
-        for entry in ({"contributes": definition.get("contributes")}, *(definition.get("each_backend") or [])):
-            for target, content in (entry.get("contributes") or {}).items():
-                found.setdefault(target, set()).update(content.get("config") or {})
+        for target, content in of(definition):
+            found.setdefault(target, set()).update(content.get("config") or {})
     return found
 
 

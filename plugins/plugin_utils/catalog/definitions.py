@@ -148,8 +148,12 @@ def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def apis(catalog: Mapping[str, Definition], scheme: str) -> list[dict[str, Any]]:
+def apis(
+    catalog: Mapping[str, Definition], scheme: str, template: Callable[[Any], Any] = lambda value: value
+) -> list[dict[str, Any]]:
     """Return every API of the cloud with its definition's name; what the load balancer and the firewall read.
+
+    :param template: templates a definition's ``apis``.
 
     ``frontend_port`` is where clients reach it: the service's own port, unless the definition has one for *scheme*.
     ``unit``, which a host may have under a name of its own, is left out.
@@ -164,7 +168,7 @@ def apis(catalog: Mapping[str, Definition], scheme: str) -> list[dict[str, Any]]
         }
         for name, definition in catalog.items()
         if definition["state"] == "present"
-        for api in definition["apis"]
+        for api in template(definition["apis"])
     ]
 
 

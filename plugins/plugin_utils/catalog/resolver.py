@@ -250,7 +250,8 @@ class Resolver:
         """
         cloud = self.cloud(probe)
         here = self.present(cloud)
-        cloud["apis"] = service_definitions.apis(here, cloud["scheme"])
+        templar = self.with_cloud(cloud)
+        cloud["apis"] = service_definitions.apis(here, cloud["scheme"], templar.template)
         templar = self.with_cloud(cloud)
         cloud["ports"] = service_definitions.ports(here, self.groups, templar.template)
         added: dict[str, list[contributions.Contribution]] = {}

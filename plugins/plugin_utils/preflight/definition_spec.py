@@ -1,31 +1,51 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a catalog page may say, as data, and whether pages say it.
 
-A string with a template in it stands for any type, as pages are checked before they are templated.
+A string with a template in it stands for any type, as definitions are checked before they are templated; but for what
+is ``LITERAL``, which decides what there is before anything is templated.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import USES
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import COMMON, OF_VOLUMES, USES
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import faults as faults_of
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template, keys
 
 _NODES = ["controller", "network", "compute", "storage", "all"]
+_KEY_TYPES = ["str", "int", "bool", "path", "list", "dict"]
 
 TEXT = {"type": "str"}
 NAME = {"type": "str", "required": True}
 FLAG = {"type": "bool"}
+LITERAL = {"literal": True}
+LITERAL_TEXT = {"type": "str", **LITERAL}
 TEXTS = {"type": "list", "elements": TEXT}
 ANYTHING: dict[str, Any] = {"type": "raw"}
+
+
+def literally(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *shape* without a template anywhere in it."""
+    result = {**shape, **LITERAL}
+    for key in ("elements", "values"):
+        if key in shape:
+            result[key] = literally(shape[key])
+    if "options" in shape:
+        result["options"] = {name: literally(inner) for name, inner in shape["options"].items()}
+    return result
+
 
 STEPS = {
     "type": "list",
     "elements": {
         "type": "dict",
+        **LITERAL,
         "options": {
             "run": NAME,
             "user": TEXT,
@@ -35,6 +55,7 @@ STEPS = {
             # done already: by a database (alembic or query), a file that is there, or a path of an API that answers
             "unless": {
                 "type": "dict",
+                **LITERAL,
                 "required": True,
                 "options": {"database": TEXT, "alembic": TEXT, "table": TEXT, "query": TEXT, "file": TEXT, "get": TEXT},
             },
@@ -49,9 +70,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "when": FLAG,
     "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
     "user": TEXT,
-    "packages": {"type": "dict", "options": dict.fromkeys(_NODES, TEXTS)},
-    "secrets": TEXTS,
-    "databases": {"type": "list", "elements": {"type": "dict", "options": {"name": NAME}}},
+    "packages": {"type": "dict", **LITERAL, "options": dict.fromkeys(_NODES, TEXTS)},
+    "secrets": {"type": "list", **LITERAL, "elements": LITERAL_TEXT},
+    "databases": {"type": "list", **LITERAL, "elements": {"type": "dict", **LITERAL, "options": {"name": NAME}}},
     "db_sync": STEPS,
     # what runs once for the cloud when the services answer
     "after_start": STEPS,
@@ -85,7 +106,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "protocol": TEXT,
                 "source_port": ANYTHING,
                 "unit": TEXT,
-                "groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": _NODES}},
                 "when": FLAG,
                 "interface": TEXT,
                 # public (cloud_firewall_sources), nodes, controllers, any, or networks in CIDR form
@@ -97,6 +118,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "purge_paths": TEXTS,
     "identity": {
         "type": "dict",
+        **LITERAL,
         "options": {
             "account": FLAG,
             "roles": TEXTS,
@@ -104,16 +126,20 @@ SPEC: dict[str, dict[str, Any]] = {
             # domains with users of their own, who have the roles on the domain
             "domains": {
                 "type": "list",
+                **LITERAL,
                 "elements": {
                     "type": "dict",
+                    **LITERAL,
                     "options": {
                         "name": NAME,
                         "description": TEXT,
                         "users": {
                             "type": "list",
+                            **LITERAL,
                             "elements": {
                                 "type": "dict",
-                                "options": {"name": NAME, "roles": {**TEXTS, "required": True}},
+                                **LITERAL,
+                                "options": {"name": {**NAME, **LITERAL}, "roles": {**TEXTS, "required": True}},
                             },
                         },
                     },
@@ -127,8 +153,10 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     "apis": {
         "type": "list",
+        **LITERAL,
         "elements": {
             "type": "dict",
+            **LITERAL,
             "options": {
                 "name": NAME,
                 "port": {"type": "int", "required": True},
@@ -161,11 +189,13 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     "units": {
         "type": "list",
+        **LITERAL,
         "elements": {
             "type": "dict",
+            **LITERAL,
             "options": {
                 "name": NAME,
-                "groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
+                "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": _NODES}},
                 "when": FLAG,
                 "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
                 "state": {"type": "str", "choices": ["started", "stopped", "any"]},
@@ -191,11 +221,12 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     "files": {
         "type": "dict",
+        **LITERAL,
         "values": {
             "type": "dict",
             "options": {
                 "path": TEXT,
-                "groups": {"type": "list", "elements": {"type": "str", "choices": [*_NODES, "operator"]}},
+                "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": [*_NODES, "operator"]}},
                 "when": FLAG,
                 "state": {"type": "str", "choices": ["present", "absent"]},
                 "mode": TEXT,
@@ -218,7 +249,7 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
     # A file's text, or its sections with their options.
-    "config": {"type": "dict", "values": ANYTHING},
+    "config": {"type": "dict", **LITERAL, "values": ANYTHING},
     # what it makes of an entry of cloud_storage whose kind is its name
     "backend": {
         "type": "dict",
@@ -232,8 +263,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "values": {
                     "type": "dict",
                     "options": {
-                        "type": {"type": "str", "choices": ["str", "int", "bool", "path", "list", "dict"]},
-                        "elements": TEXT,
+                        "type": {"type": "str", "choices": _KEY_TYPES},
+                        "elements": {"type": "str", "choices": _KEY_TYPES},
                         "required": FLAG,
                         "default": ANYTHING,
                         # a regular expression, and the words for what it lets pass
@@ -253,15 +284,24 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
 }
+# Back ends are completed before anything is templated.
+SPEC["backend"] = literally(SPEC["backend"])
 # What a definition adds to others, by their names.
+_CONTRIBUTION = {key: SPEC[key] for key in ("packages", "files", "units", "config")}
 SPEC["contributes"] = {
     "type": "dict",
-    "values": {"type": "dict", "options": {key: SPEC[key] for key in ("packages", "files", "units", "config")}},
+    **LITERAL,
+    "values": {"type": "dict", **LITERAL, "options": _CONTRIBUTION},
 }
 # The same for each back end of cloud_storage; of its own kind, if it has a key backend.
 SPEC["each_backend"] = {
     "type": "list",
-    "elements": {"type": "dict", "options": {"when": FLAG, "contributes": {**SPEC["contributes"], "required": True}}},
+    **LITERAL,
+    "elements": {
+        "type": "dict",
+        **LITERAL,
+        "options": {"when": FLAG, "contributes": {**SPEC["contributes"], "required": True}},
+    },
 }
 
 
@@ -306,6 +346,8 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
         for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"], key)
     ]
     yield from wrong
+    yield from _backend(where, mapping(page.get("backend")))
+    yield from _secrets(where, page)
     yield from _contents(where, page)
     yield from _asked(where, page)
     yield from _sources(where, page)
@@ -337,6 +379,48 @@ def _guard(where: str, unless: Any, key: str) -> Iterator[Fault]:
     ):
         remedy = "Write it as in {{ cloud.scheme }}://{{ cloud.internal_name }}:8041/v1/resource_type/instance."
         yield Fault(where, shown(unless["get"]), "a URL", remedy)
+
+
+def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find descriptions of a back end's keys that describe nothing, and a volume group that no key names."""
+    known = mapping(kind.get("keys"))
+    for name, asked in known.items():
+        at = f"{where}.backend.keys.{name}"
+        shape = asked.get("type", "str")
+        if name in (*COMMON, *OF_VOLUMES):
+            yield Fault(at, f"the key {name!r}", "a key that not every back end has", "Choose another name.")
+        if "match" in asked:
+            try:
+                re.compile(asked["match"])
+            except re.error as error:
+                yield Fault(f"{at}.match", f"{shown(asked['match'])}: {error}", "a regular expression", "Correct it.")
+        if "elements" in asked and shape != "list":
+            yield Fault(f"{at}.elements", f"elements of type {shape}", "type: list", "Add type: list, or remove it.")
+        if "default" in asked:
+            yield from faults_of(f"{at}.default", asked["default"], {"type": shape})
+    if kind.get("volume_group") and "volume_group" not in known:
+        remedy = "Add volume_group: {type: str} to the keys."
+        yield Fault(f"{where}.backend.volume_group", "true, and no key volume_group", "a key that names it", remedy)
+
+
+def _secrets(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find two secrets of one name: of the service itself, of ``secrets``, and of users in its domains."""
+    name = where.removeprefix("catalog_")
+    whole = {**definitions.DEFAULTS, **page}
+    taken = {f"{name}_{secret}" for secret in whole["secrets"]}
+    for one, there in (
+        ("database", whole["databases"]),
+        ("messaging", whole["messaging"]),
+        ("identity", definitions.has_account(whole)),
+    ):
+        if there:
+            taken.add(f"{name}_{one}")
+    for _domain, user in definitions.domain_users(whole):
+        secret = definitions.secret_of(name, user["name"])
+        if secret in taken:
+            found = f"the user {user['name']!r}, whose secret is {secret}, which is another's"
+            yield Fault(f"{where}.identity.domains", found, "a secret for each", "Choose another name for the user.")
+        taken.add(secret)
 
 
 def _contents(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:

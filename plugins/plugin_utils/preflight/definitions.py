@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options as judge
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.contributions import contributors
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions, definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
@@ -31,15 +31,27 @@ def own(where: str, extra: Any) -> Iterator[Fault]:
 
 
 def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find definitions that contribute to one that there is not, and units that two of them have."""
-    for name, definition in catalog.items():
-        for target in sorted(contributors(definition) - catalog.keys()):
-            remedy = nearest(target, catalog, "Remove it, or add that definition.")
-            yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy)
+    """Find contributions to a definition or a file that there is not, and units that two definitions have."""
     owners: dict[str, list[str]] = {}
     for name, definition in catalog.items():
         for unit in definition_spec.items(definition.get("units")):
             owners.setdefault(str(unit["name"]), []).append(name)
+        for target, content in contributions.of(definition):
+            if target not in catalog:
+                remedy = nearest(target, catalog, "Remove it, or add that definition.")
+                yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy)
+                continue
+            other, own = catalog[target], definition_spec.mapping(content.get("files"))
+            known = {*other["files"], *other["config"], *own}
+            for file in definition_spec.mapping(content.get("config")):
+                if file not in known and (near := difflib.get_close_matches(file, known, 1)):
+                    where = f"catalog_{name}.contributes.{target}.config"
+                    remedy = f"Did you mean {near[0]!r}? If not, add {file} to the files that it contributes."
+                    yield Fault(where, f"unknown file {file!r}", ", ".join(sorted(known)), remedy)
+            for unit in definition_spec.items(content.get("units")):
+                # It becomes a unit of the other; several may contribute the same one to it.
+                if target not in owners.setdefault(str(unit["name"]), []):
+                    owners[str(unit["name"])].append(target)
     for unit, names in owners.items():
         if len(names) > 1 and not is_template(unit):
             remedy = "Keep it in the definition whose package installs it; the other can contribute to that one."

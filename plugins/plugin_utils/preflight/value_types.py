@@ -2,7 +2,8 @@
 """Whether data has the shape that a description of it asks for.
 
 A description has a ``type`` and, where they apply, ``required``, ``choices``, ``options`` (the keys of a dictionary),
-``elements`` (of a list) or ``values`` (of a dictionary with keys of its own choice).
+``elements`` (of a list), ``values`` (of a dictionary with keys of its own choice) or ``literal`` (it is needed before
+templates are resolved).
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ def _fits(kind: str, value: Any, lenient: bool) -> bool:
 def faults(where: str, value: Any, shape: Shape, lenient: bool = False) -> Iterator[Fault]:
     """Find what of *value*, which stands at *where*, is not of *shape*. What is yet to be templated fits anything."""
     kind = shape["type"]
+    if shape.get("literal") and is_template(value):
+        remedy = "Write it out. Templates are allowed inside it."
+        yield Fault(where, f"the template {shown(value)}", f"{_WORDS[kind]}, not a template", remedy)
+        return
     if (value is None and shape.get("null")) or kind == "raw" or is_template(value):
         return
     if not _fits(kind, value, lenient):

@@ -1,0 +1,190 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Any value of a definition is a template that resolves, or an error of preflight's; never a traceback."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import resolving
+import yaml
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, faults
+
+GROUPS = {"controller", "network", "compute", "storage", "all"}
+HOSTS = {"c1": {"groups": sorted(GROUPS - {"all"}), "address": "192.0.2.11"}}
+# Every key that there is.
+WHOLE = yaml.safe_load("""
+name: acme
+description: A driver with services of its own
+state: present
+when: true
+tier: service
+user: acme
+packages: {controller: [acme-api], network: [acme-agent], compute: [], storage: [], all: [acme-common]}
+secrets: [token]
+databases: [{name: acme}]
+db_sync:
+  - {run: acme-manage db_sync, user: acme, environment: {A: B}, unless: {database: acme, query: SELECT 1, table: t}}
+after_start: [{run: acme-manage init, credentials: admin, unless: {get: "http://192.0.2.11:5/v1"}}]
+registration:
+  steps: [{run: acme-manage discover, unless: {file: /var/lib/acme/done}}]
+  units: [acme-agent]
+  writes: [/var/lib/acme/id]
+keys: [{path: /etc/acme/keys, keys: [one], owner: acme, group: acme}]
+messaging: true
+ports:
+  - {port: 5555, protocol: udp, source_port: 53, unit: acme-api, groups: [network], when: true, interface: eth0,
+     from: [any]}
+purge_paths: [/etc/acme]
+identity:
+  account: true
+  roles: [admin]
+  new_roles: [acme_user]
+  domains: [{name: acme, description: Users, users: [{name: acme_admin, roles: [admin]}]}]
+  services: [{type: light, name: acme, api: acme-api, path: /v1}]
+apis:
+  - name: acme-api
+    port: 9999
+    health: /
+    load_balanced: true
+    frontend_port: {http: 80, https: 443}
+    unit: acme-api
+    websocket: false
+    uwsgi: {app: /usr/bin/acme, file: acme.ini, default: acme, preload: [acme], processes: 2, options: {a: b}}
+checks: [{get: /v1, api: acme-api, status: 200}]
+units:
+  - name: acme-api
+    groups: [controller]
+    when: true
+    tier: service
+    state: started
+    enabled: true
+    restart_anytime: false
+    restart_when: ["http://192.0.2.11:5/"]
+    restart_with: /usr/bin/acme-restart
+    reload: false
+    host_owned: false
+    watches: [/etc/acme/acme.conf]
+    packages: [acme-api]
+    state_commands: [acme-show]
+    log: /var/log/acme/acme.log
+    memory: 10
+    worker_memory: 10
+files:
+  acme.conf:
+    path: /etc/acme/acme.conf
+    groups: [controller]
+    when: true
+    state: present
+    mode: "0640"
+    owner: root
+    group: acme
+    managed_block: false
+    comment_out: "^#"
+    secret: false
+    before_packages: false
+    host_owned: false
+    units: [acme-api]
+    databases: {database: {database: acme, option: url}}
+    database_groups: [controller]
+    sections: {a: {b: c}}
+    messaging: true
+    auth: [keystone_authtoken, {section: x, omit: [cafile], rename: {username: name}}]
+config:
+  acme.conf: {DEFAULT: {debug: false}}
+contributes:
+  nova:
+    packages: {compute: [acme-client]}
+    files: {acme.ini: {path: /etc/nova/acme.ini, groups: [compute]}}
+    units: [{name: acme-helper, groups: [compute]}]
+    config: {acme.ini: {a: {b: c}}}
+backend:
+  can: [volumes]
+  serves: [volumes]
+  always: []
+  keys: {address: {type: str, required: true, match: "[0-9.]+", description: an address, example: 192.0.2.5}}
+  hosts: false
+  devices: false
+  by_name: false
+  alone: false
+  served_from_hosts: false
+  volume_group: false
+  device_memory: 5
+each_backend:
+  - when: true
+    contributes:
+      cinder: {packages: {controller: [acme-driver]}, config: {cinder.conf: {acme: {volume_driver: acme.Driver}}}}
+""")
+STORAGE = [{"name": "acme", "kind": "acme", "address": "192.0.2.5"}]
+
+
+def paths(value, at=()):
+    """Yield the way to everything below *value*."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*at, key)
+        yield from paths(item, (*at, key))
+
+
+def value_at(at):
+    """Return what stands at *at* in WHOLE."""
+    value = WHOLE
+    for key in at:
+        value = value[key]
+    return value
+
+
+PLACES = list(paths(WHOLE))
+VALUES = [at for at in PLACES if not isinstance(value_at(at), (dict, list))]
+
+
+def templated(value):
+    """Return the template that resolves to *value*."""
+    return f"{{{{ {value!r} }}}}"
+
+
+def with_templates(*places):
+    """Return WHOLE with a template at each of *places* that resolves to what stood there."""
+    result = copy.deepcopy(WHOLE)
+    for at in places:
+        place = result
+        for key in at[:-1]:
+            place = place[key]
+        place[at[-1]] = templated(place[at[-1]])
+    return result
+
+
+def resolve(definition, directory):
+    """Return what the first host has of the *definition*, and the cloud as all definitions see it."""
+    settings = {"catalog_extra": {"acme": definition}, "cloud_storage": STORAGE}
+    model = resolving.resolve(HOSTS, "c1", directory, settings)
+    for one in model.definitions.values():
+        found = definitions.files(one, GROUPS, model.cloud, [])
+        definitions.units(one, GROUPS, found)
+    return model.definitions["acme"], {key: model.cloud[key] for key in ("storage", "apis", "ports")}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """What WHOLE resolves to."""
+    return resolve(WHOLE, tmp_path_factory.mktemp("written"))
+
+
+def test_it_has_every_key():
+    assert set(WHOLE) == set(SPEC)
+    assert faults("acme", WHOLE) == []
+
+
+def test_a_template_at_each_value(tmp_path, written):
+    allowed = [at for at in VALUES if not faults("acme", with_templates(at))]
+    assert len(allowed) > len(VALUES) / 2
+    assert resolve(with_templates(*allowed), tmp_path) == written
+
+
+@pytest.mark.parametrize("at", [at for at in PLACES if at not in VALUES], ids=lambda at: ".".join(map(str, at)))
+def test_a_template_in_place_of_a_list_or_a_dictionary(at, tmp_path, written):
+    definition = with_templates(at)
+    if found := faults("acme", definition):
+        assert all("template" in fault.found for fault in found)
+    else:
+        assert resolve(definition, tmp_path) == written
