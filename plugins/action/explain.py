@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         resolver = Resolver(name, task_vars, self._templar, self._loader, task_vars["ansible_play_hosts"])
         model = resolver.resolve(task_vars["cairn_probe"])
         try:
-            found = explanation.explain(model, resolver.groups, task_vars, option)
+            found = explanation.explain(model, resolver.groups, task_vars, option, resolver.place_of)
         except explanation.Unknown as error:
             self._display.display(f"{name}: {error}")
             return {**result, "found": False, "msg": str(error)}

@@ -174,8 +174,16 @@ class ActionModule(ActionBase):
     def own_files(self, resolver):
         """Look at the files of the user's own definitions."""
         directory = str(resolver.template(resolver.variables.get("catalog_dir") or ""))
-        for name, path in sources.files(directory if os.path.isdir(directory) else "").items():
+        if not os.path.isdir(directory):
+            if directory and "catalog_dir" in (raw := self.raw(resolver.name)):
+                where = next((place(key, raw[key]) for key in raw if key == "catalog_dir"), "")
+                where = ", ".join(filter(None, (where, "catalog_dir")))
+                yield Fault(where, f"no directory {shortest(directory)}", "a directory of definitions", "Correct it.")
+            return
+        for name, path in sources.files(directory).items():
             where = shortest(str(path))
+            if path.suffix == ".yml" and path.with_suffix(".yaml").exists():
+                yield Fault(where, f"{name}.yaml beside it", "one file for each definition", "Remove one of them.")
             try:
                 found = sources.load(path)
             except (OSError, yaml.YAMLError) as error:
@@ -211,6 +219,8 @@ class ActionModule(ActionBase):
                 faults += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
         faults += networks.faults(members, found)
         faults += storage.faults(members, specs, found, known)
+        if members:
+            faults += storage.removed(members[0], definitions)
         if members:
             faults += wrong
             faults += self.written_options(members, definitions)

@@ -17,7 +17,7 @@ def explain(tmp_path):
     def ask(option, **settings):
         one = resolver(HOSTS, "aio1", tmp_path, settings)
         model = one.resolve(probe("192.0.2.11"))
-        return explanation.explain(model, one.groups, one.variables, tuple(option.split("/")))
+        return explanation.explain(model, one.groups, one.variables, tuple(option.split("/")), one.place_of)
 
     return ask
 
@@ -50,6 +50,20 @@ def test_what_others_contribute(explain):
     storage = [{"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv"}]
     found = explain("cinder/cinder.conf/nfs/volume_driver", cloud_storage=storage)
     assert found.layers == [("contributed by definition nfs", "cinder.volume.drivers.nfs.NfsDriver")]
+
+
+def test_a_definition_of_the_users_own(explain, tmp_path):
+    (tmp_path / "catalog").mkdir()
+    text = "description: Placement\nfiles: {placement.conf: {}}\nconfig: {placement.conf: {DEFAULT: {debug: true}}}\n"
+    text += "contributes: {nova: {config: {nova.conf: {DEFAULT: {debug: true}}}}}\n"
+    (tmp_path / "catalog/placement.yml").write_text(text)
+    for option, words in (
+        ("placement/placement.conf/DEFAULT/debug", "definition placement, "),
+        ("nova/nova.conf/DEFAULT/debug", "contributed by definition placement, "),
+    ):
+        ((where, _value),) = explain(option).layers
+        assert where.startswith(words)
+        assert where.endswith("catalog/placement.yml")
 
 
 def test_secrets_are_masked(explain):

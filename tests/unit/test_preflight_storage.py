@@ -301,7 +301,7 @@ class TestOwnDefinitions:
         """Return what preflight says of files and of back ends."""
 
         def ask(files, *backends):
-            (site.folder / "catalog").mkdir()
+            (site.folder / "catalog").mkdir(exist_ok=True)
             for name, text in files.items():
                 (site.folder / f"catalog/{name}.yml").write_text(text)
             site.all |= {"catalog_dir": str(site.folder / "catalog"), "cloud_storage": list(backends)}
@@ -326,6 +326,35 @@ class TestOwnDefinitions:
         words = said({"acme": self.ACME.replace("can:", "cann:"), "lamp": "description: [\n"})
         assert "catalog/acme.yml: catalog_acme.backend" in words
         assert "catalog/lamp.yml" in words
+
+    def test_two_files_of_one_definition(self, said, site):
+        (site.folder / "catalog").mkdir()
+        (site.folder / "catalog/acme.yaml").write_text(self.ACME)
+        assert "catalog/acme.yml\n   found    acme.yaml beside it" in said({"acme": self.ACME})
+
+    def test_the_other_ending(self, said, site):
+        (site.folder / "catalog").mkdir()
+        (site.folder / "catalog/lamp.yaml").write_text("descripton: Light\n")
+        assert "Did you mean 'description'?" in said({})
+
+    def test_a_directory_that_is_not_there(self, site, monkeypatch):
+        site.all["catalog_dir"] = str(site.folder / "catalogue")
+        assert "no directory" in site.said(monkeypatch)["msg"]
+
+    def test_a_back_end_whose_kind_is_removed(self, said):
+        words = said({"acme": f"{self.ACME}state: absent\n"}, {"name": "gold", "kind": "acme", "san_ip": "192.0.2.50"})
+        assert "cloud_storage[0].kind" in words
+        assert "acme, whose service definition has state: absent" in words
+
+    def test_a_contribution_to_a_file_that_is_misspelt(self, said):
+        words = said({"lamp": "description: Light\ncontributes: {nova: {config: {nova.cnf: {DEFAULT: {x: y}}}}}\n"})
+        assert "catalog_lamp.contributes.nova.config" in words
+        assert "Did you mean 'nova.conf'?" in words
+
+    def test_a_contributed_unit_of_another(self, said):
+        words = said({"lamp": "description: Light\ncontributes: {nova: {units: [{name: apache2}]}}\n"})
+        assert "unit apache2" in words
+        assert "horizon and nova" in words
 
     def test_a_contribution_to_nobody(self, said):
         words = said({"lamp": "description: Light\ncontributes: {horizn: {packages: {controller: [x]}}}\n"})

@@ -441,6 +441,19 @@ class TestModule:
         assert host.told() == []
         assert not host(restart=True)["changed"]
 
+    def test_a_guard_holds_when_the_stamps_are_lost(self, host, tmp_path, monkeypatch):
+        host.unit["restart_when"] = [f"ls {tmp_path}/may"]
+        host()
+        host.told()
+        (tmp_path / "stamps.json").unlink()
+        (tmp_path / "cloud.json").touch()
+        os.utime(tmp_path / "cloud.json", (0, 0))
+        host.set(ActiveEnterTimestamp="@100")
+        monkeypatch.setattr(units.member_since, "__defaults__", (str(tmp_path / "cloud.json"),))
+        assert [one["name"] for one in host()["owed"]] == ["lamp"]
+        assert host.told() == []
+        assert host(restart=True, restart_timeout=1)["failed"]
+
     def test_a_reload_that_fails_silently_is_a_failure(self, host):
         host.unit["reload"] = True
         host()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 import shlex
 import stat
@@ -23,6 +24,8 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files import fingerprint
 
 STAMPS = "/var/lib/cairn/units.json"
+# Written by a host's first run, after its packages and before its units.
+MEMBER = "/etc/cairn/cloud.json"
 _OUTPUT = "output of "
 _ACCOUNT = "account "
 
@@ -57,7 +60,7 @@ def command(line: str) -> subprocess.CompletedProcess:
 
 def restarts_alone(unit: Unit) -> bool:
     """Whether *unit* restarts on a condition or by a command of its own; one that never ran as configured does not."""
-    return bool(unit.asked["restart_when"] or unit.asked["restart_with"]) and not unit.restart_anytime
+    return unit.guarded and not unit.restart_anytime
 
 
 def unmet(conditions: list[str], seconds: float) -> str:
@@ -174,6 +177,14 @@ def save_stamps(stamps: dict[str, dict], path: str = STAMPS) -> None:
     os.replace(path + ".new", path)
 
 
+def member_since(path: str = MEMBER) -> float:
+    """Return when this host became part of the cloud, in seconds since the epoch; never, if it is not."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
 def boot_id() -> str:
     """Return the identity of this boot of the machine."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -194,6 +205,8 @@ class Unit:
     boot: str
     # What a real run would have written by now, with its fingerprint; empty in a real run.
     will_change: dict[str, str] = field(default_factory=dict)
+    # When this host became part of the cloud, in seconds since the epoch.
+    member_since: float = math.inf
 
     @property
     def name(self) -> str:
@@ -238,9 +251,20 @@ class Unit:
         return self.asked["state"] == "started" and not self.running
 
     @property
+    def guarded(self) -> bool:
+        """It restarts on a condition, or by a command of its own."""
+        return bool(self.asked["restart_when"] or self.asked["restart_with"])
+
+    @property
     def restart_anytime(self) -> bool:
         """A restart disturbs nobody: by the definition's word, or since the unit never ran as Cairn configured it."""
-        return self.asked["restart_anytime"] or self.stamp is None
+        # Without a stamp, one that was started after its package's installation may be in use: the stamps were lost.
+        in_use = self.guarded and self._started > self.member_since
+        return self.asked["restart_anytime"] or (self.stamp is None and not in_use)
+
+    @property
+    def _started(self) -> float:
+        return float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
 
     def was_started(self, wrote: list[str]) -> None:
         """Take it as started, with all read but what it *wrote* itself after that."""
@@ -292,12 +316,11 @@ class Unit:
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
-        started = float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
         newer = [path for path in self.reads if path in self.will_change]
         for path in set(self.reads) - set(newer):
             try:
                 # A second's grace: systemd rounds the start down to seconds.
-                if os.stat(path).st_ctime > started + 1:
+                if os.stat(path).st_ctime > self._started + 1:
                     newer.append(path)
             except FileNotFoundError:
                 continue
@@ -324,9 +347,9 @@ def survey(
         found[name]["ActiveState"] = "inactive"
     versions = package_versions({package for unit in asked for package in unit["packages"]})
     ids = user_ids() if user_ids and any(unit["account"] for unit in asked) else None
-    stamps, boot, change = load_stamps(), boot_id(), will_change or {}
+    stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
-        Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change)
+        Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change, since)
         for name, unit in ((unit["name"], unit) for unit in asked)
     ]
     for unit in units:

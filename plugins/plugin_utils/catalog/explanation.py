@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,11 @@ class Explanation:
 
 
 def explain(
-    model: Model, groups: Collection[str], variables: Mapping[str, Any], option: tuple[str, str, str, str]
+    model: Model,
+    groups: Collection[str],
+    variables: Mapping[str, Any],
+    option: tuple[str, str, str, str],
+    place_of: Callable[[str], str] = lambda name: "",
 ) -> Explanation:
     """Return where an option of a host comes from.
 
@@ -45,6 +49,7 @@ def explain(
     :param groups: its node groups.
     :param variables: the host's, as they are written, which know their files and lines.
     :param option: service, file, section and option.
+    :param place_of: where the user's own definition of a name is; empty for a shipped one.
     :raises Unknown: the host has no such file.
     """
     service, name, section, key = option
@@ -60,7 +65,7 @@ def explain(
     if file["sections"] is None:
         raise Unknown(f"{name} of {service} is a text without options")
     value = (file["sections"].get(section) or {}).get(key)
-    found = [(where, _shown(key, said)) for where, said in _layers(model, definition, option, variables)]
+    found = [(where, _shown(key, said)) for where, said in _layers(model, definition, option, variables, place_of)]
     units = [
         (unit["name"], _effect(unit, file["path"]))
         for unit in definitions.units(definition, {*groups, "all"}, files)
@@ -81,7 +86,11 @@ def _shown(key: str, value: Any) -> str:
 
 
 def _layers(
-    model: Model, definition: Mapping[str, Any], option: tuple[str, str, str, str], variables: Mapping[str, Any]
+    model: Model,
+    definition: Mapping[str, Any],
+    option: tuple[str, str, str, str],
+    variables: Mapping[str, Any],
+    place_of: Callable[[str], str],
 ) -> Iterator[tuple[str, Any]]:
     """Yield where the option is named and its value there, general to particular."""
     service, name, section, key = option
@@ -91,11 +100,12 @@ def _layers(
     own = (definition["config"].get(name) or {}).get(section) or {}
     if key in own:
         variable = f"catalog_{service}"
-        where = _line(variables.get(variable), ["config", name, section, key])
+        where = place_of(service) or _line(variables.get(variable), ["config", name, section, key])
         yield f"definition {service}{where and f', {where}'}", own[key]
     for source, sections in contributions.layers(definition, name):
         if key in ((sections or {}).get(section) or {}):
-            yield f"contributed by definition {source}", sections[section][key]
+            where = place_of(source)
+            yield f"contributed by definition {source}{where and f', {where}'}", sections[section][key]
     computed = ((definition["files"].get(name) or {}).get("sections") or {}).get(section) or {}
     if key in computed:
         yield f"computed by definition {service}", computed[key]

@@ -121,6 +121,10 @@ class Resolver:
                 definition["state"] = "absent" if self.absent else self._state(name, definition["state"])
         return self._definitions
 
+    def place_of(self, name: str) -> str:
+        """Return where the user's own definition *name* is; empty for one of the collection."""
+        return sources.own_place(self.variables, self.template, name)
+
     def _state(self, name: str, given: Any) -> str:
         """Return the state of the definition *name*; anything but two words would remove a service by a slip."""
         state = self._templated(name, given, self._templar)

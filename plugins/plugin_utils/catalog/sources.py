@@ -74,7 +74,7 @@ def shipped() -> dict[str, Any]:
 
 def files(directory: str) -> dict[str, Path]:
     """Return the files of the user's own definitions by the names of what they define; none without a directory."""
-    return {path.stem: path for path in sorted(Path(directory).glob("*.yml"))} if directory else {}
+    return {path.stem: path for path in sorted(Path(directory).glob("*.y*ml"))} if directory else {}
 
 
 def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
@@ -90,6 +90,16 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
     extra = variables.get("catalog_extra") or {}
     extra = extra if isinstance(extra, Mapping) else template(extra)
     return {**found, **extra} if isinstance(extra, Mapping) else found
+
+
+def own_place(variables: Mapping[str, Any], template: Callable[[Any], Any], name: str) -> str:
+    """Return the file, or the variable, that has the user's own definition *name*; empty where there is none."""
+    if name in (variables.get("catalog_extra") or {}):
+        return "catalog_extra"
+    given = variables.get("catalog_dir")
+    directory = template(given) if given else ""
+    path = files(directory if os.path.isdir(directory) else "").get(name)
+    return shortest(str(path)) if path else ""
 
 
 def place(key: Any, value: Any) -> str:

@@ -241,6 +241,20 @@ def faults(
             yield from _enough(index, cloud, backend, known)
 
 
+def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Find back ends whose kind is a definition that is being removed.
+
+    :param definitions: the catalog, with their ``state``.
+    """
+    given = cloud.values.get(_NAME)
+    for index, one in enumerate(given if isinstance(given, list) else ()):
+        kind = str(one.get("kind")) if isinstance(one, Mapping) else ""
+        if kind in definitions and definitions[kind]["state"] == "absent":
+            found = f"{kind}, whose service definition has state: absent"
+            remedy = f"Remove the back end from {_NAME}, or set state: present."
+            yield Fault(f"{cloud.where(_NAME)}[{index}].kind", found, "a kind that is present", remedy)
+
+
 def found_devices(
     host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
 ) -> Iterator[Fault]:
