@@ -115,7 +115,6 @@ class ActionModule(ActionBase):
             raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
         desired["packages"] = sorted(set(desired["packages"]))
         desired["premature_units"] = self.premature_units(desired["units"])
-        desired["steps"] = steps.of_host(desired, cloud["me"]["name"], groups)
         for list_name in ("before_packages", "files", "operator"):
             keys = (
                 "path",
@@ -134,6 +133,7 @@ class ActionModule(ActionBase):
         for tiers in (desired["units"], desired["removed"]):
             for tier, found in tiers.items():
                 tiers[tier] = [self.unit(unit) for unit in found]
+        desired["compare"] = steps.of_host(desired, cloud["me"]["name"], groups)
         return desired
 
     def identity(self, cloud):

@@ -136,24 +136,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock, ini, options
 from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, installed_options
 
-FILE = {
-    "path": {"type": "path", "required": True},
-    "content": {"type": "str"},
-    "encoding": {"type": "str", "choices": ["text", "base64"], "default": "text"},
-    "mode": {"type": "str", "default": "0644"},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "managed_block": {"type": "bool", "default": False},
-    "comment_out": {"type": "str"},
-    "secret": {"type": "bool", "default": False},
-    "contributors": {"type": "list", "elements": "str", "default": []},
-    "options_of": {
-        "type": "dict",
-        "options": {"service": {"type": "str", "required": True}, "file": {"type": "str", "required": True}},
-    },
-}
-
 
 def confirm_options(module: AnsibleModule, files: list[dict]) -> list[str]:
     """Return what the code on this host finds wrong in *files*, where it is other code than judged them already."""
@@ -176,7 +158,7 @@ def main() -> None:
     """Compare, and unless in check mode write."""
     module = AnsibleModule(
         argument_spec={
-            "files": {"type": "list", "elements": "dict", "required": True, "options": FILE},
+            **config_files.SPEC,
             "option_packages": {"type": "dict", "default": {}},
             "known_options": {"type": "list", "elements": "str", "default": []},
             "mask": {"type": "list", "elements": "str", "default": [], "no_log": True},

@@ -76,7 +76,7 @@ def main() -> None:
     """Compare, and unless in check mode install."""
     module = AnsibleModule(
         argument_spec={
-            "names": {"type": "list", "elements": "str", "default": []},
+            **packages.SPEC,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
@@ -87,15 +87,14 @@ def main() -> None:
             packages.wait_for_lock()
         except packages.PackageError as error:
             module.fail_json(msg=str(error))
-    installed, half = packages.status()
+    todo, half = packages.lacking(module.params["names"])
     if module.params["state"] == "absent":
         try:
-            todo = packages.brought({*installed, *half})
+            todo = packages.brought({*packages.status()[0], *half})
         except packages.PackageError as error:
             module.fail_json(msg=str(error))
         changes = [returned("package", "purge", name) for name in todo]
     else:
-        todo = [name for name in dict.fromkeys(module.params["names"]) if name not in installed and name not in half]
         changes = [returned("package", "install", name) for name in todo]
         changes += [returned("package", "configure", name) for name in half]
     result = {"changed": bool(changes), "changes": changes, "names": todo, "seconds": {}}

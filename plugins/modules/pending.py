@@ -9,16 +9,21 @@ module: pending
 short_description: Which of the collection's modules have something to do on a host, in one call
 version_added: 0.1.0
 description:
-  - Compares what is there with what is wanted, as several modules would do in check mode, in one process. Tasks with
-    these modules can then be left out where there is nothing to do, which takes most of a run's time.
-  - What can't be told now, since a server doesn't answer or the options contradict each other, is due. The module then
-    waits, or says what is wrong.
+  - Compares a host with its desired state, as several modules would do in check mode, in one process. Tasks with these
+    modules can then be skipped where they would change nothing, which saves most of a run's time.
+  - A step that can't be compared now, because a server does not answer or its options contradict each other, is
+    pending. Its module then waits, or reports what is wrong.
   - Changes nothing.
 options:
   steps:
-    description: Under a name of any kind, the C(module) and its C(options), as a task with it has them.
+    description: The steps, by names of your choice. Each has the C(module) and its C(options), as a task has them.
     type: dict
-    required: true
+    default: {}
+  first:
+    description:
+      - Steps on which those of O(steps) depend, in the same form. If one of them is pending, O(steps) are not compared.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
@@ -48,10 +53,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Of each name whether its module would change something, or has to say something.
+  description:
+    - For each of O(first) and O(steps), whether its module would change or report something. Those of O(steps) are
+      missing if one of O(first) is pending.
   type: dict
   returned: always
   sample: {databases: false, bridges: true}
+first:
+  description: Whether a step of O(first) is pending.
+  type: bool
+  returned: always
+any:
+  description: Whether any step is pending.
+  type: bool
+  returned: always
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -62,18 +77,20 @@ from ansible_collections.cairn.openstack.plugins.module_utils.overview.pending i
 
 def main():
     module = AnsibleModule(
-        # Whatever is in it: some of it is secret, and nothing of it is told.
-        argument_spec={"steps": {"type": "dict", "required": True, "no_log": True}},
+        # Some of the options are secret, and none of them is returned.
+        argument_spec={name: {"type": "dict", "default": {}, "no_log": True} for name in ("first", "steps")},
         supports_check_mode=True,
     )
     host_lock.acquire(module)
     try:
-        found = pending(module.params["steps"])
+        found = pending(module.params["first"])
+        first = any(found.values())
+        found |= {} if first else pending(module.params["steps"])
     except (Failed, TypeError) as error:
         module.fail_json(msg=str(error))
     # Else a value that is as short as "e" would be masked in True and False.
     module.no_log_values.clear()
-    module.exit_json(changed=False, pending=found)
+    module.exit_json(changed=False, pending=found, first=first, any=first or any(found.values()))
 
 
 if __name__ == "__main__":

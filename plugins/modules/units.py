@@ -160,46 +160,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import units 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
 PATIENCE = 60
 
-UNIT = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
-    "enabled": {"type": "bool"},
-    "watches": {"type": "list", "elements": "str", "default": []},
-    "packages": {"type": "list", "elements": "str", "default": []},
-    "state_commands": {"type": "list", "elements": "str", "default": []},
-    "account": {"type": "str"},
-    "reload": {"type": "bool", "default": False},
-    "restart_for": {"type": "list", "elements": "str", "default": []},
-    "restart_anytime": {"type": "bool", "default": False},
-    "restart_when": {"type": "list", "elements": "str", "default": []},
-    "restart_with": {"type": "str"},
-    "log": {"type": "path"},
-}
 
-
-def steps(units: list[u.Unit], restart: bool) -> list[tuple[str, list[u.Unit]]]:
-    """Return the systemctl verbs that are due, in order, each with its units."""
-    # A socket can't start while its service runs without it.
-    services = {unit.waits_for.removesuffix(".service") for unit in units}
-    blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
-    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.restart_anytime)]
-    due = [
-        ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
-        ("disable", [unit for unit in units if unit.disable]),
-        ("enable", [unit for unit in units if unit.enable]),
-        ("stop", [unit for unit in units if unit.stop] + blocked),
-        # Workers that load again while what restarts is still about to end: no processor is idle.
-        ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
-        # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
-        ("restart", [unit for unit in stale if not unit.reloads]),
-        # HAProxy can't, as long as sysctl does not let it listen at an address.
-        ("reload", [unit for unit in stale if unit.reloads and not unit.asked["restart_for"]]),
-        ("start", [unit for unit in units if unit.start or unit in blocked]),
-    ]
-    return [(verb, names) for verb, names in due if names]
-
-
-def batches(due: list[tuple[str, list[u.Unit]]]) -> list[tuple[str, list[u.Unit]]]:
+def batches(due: list[u.Action]) -> list[u.Action]:
     """Return the verbs of *due*, and at the end, each for itself, what restarts on a condition or in its own way.
 
     So a condition that does not hold keeps nothing else from being done.
@@ -213,7 +175,7 @@ def batches(due: list[tuple[str, list[u.Unit]]]) -> list[tuple[str, list[u.Unit]
     return found + last
 
 
-def changes_of(due: list[tuple[str, list[u.Unit]]]) -> list[dict[str, str]]:
+def changes_of(due: list[u.Action]) -> list[dict[str, str]]:
     """Return each step as a change, restarts with their causes."""
     return [
         returned("unit", verb, unit.name, ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else "")
@@ -226,8 +188,8 @@ def main() -> None:
     """Survey, and unless in check mode take the steps."""
     module = AnsibleModule(
         argument_spec={
-            "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
-            "then": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+            "units": {"type": "list", "elements": "dict", "required": True, "options": u.UNIT},
+            "then": {"type": "list", "elements": "dict", "default": [], "options": u.UNIT},
             "restart": {"type": "bool", "default": False},
             "restart_timeout": {"type": "int", "default": 600},
             "will_change": {"type": "dict", "default": {}},
@@ -243,7 +205,7 @@ def main() -> None:
     asked, restart = module.params["units"], module.params["restart"]
     units = u.survey(asked + module.params["then"], user_ids=user_ids, **foreseen)
     first, then = units[: len(asked)], units[len(asked) :]
-    due = steps(first, restart) + steps(then, restart)
+    due = u.actions(first, restart) + u.actions(then, restart)
     changes = changes_of(due)
     acted = {unit.name for _verb, names in due for unit in names}
     result = {"changed": bool(due), "changes": changes, "owed": u.owed(units, acted)}

@@ -585,7 +585,7 @@ class TestScope:
             path.write_text(yaml.safe_dump(groups))
             options = {"cloud_internal_address": "192.0.2.9", "cairn_left_out": left_out}
             hosts = parts(root, tmp_path, path, options, status=4 if left_out else 0)
-            return {name: set(one["steps"]) for name, one in hosts.items()}
+            return {name: set(one["compare"]["steps"]) for name, one in hosts.items()}
 
         return found
 

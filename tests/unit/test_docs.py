@@ -99,7 +99,7 @@ class TestArchitecture:
         subscripts = [node for node in nodes if isinstance(node, ast.Subscript)]
         named = [one.slice for one in subscripts if getattr(one.value, "id", "") == "desired"]
         names |= {one.value for one in named if isinstance(one, ast.Constant)}
-        assert {"packages", "steps"} < names
+        assert {"packages", "compare"} < names
         # What a kind of back end adds.
         assert words(cells(section("The desired state"))[1:]) - {"host_desired"} == names | {"ceph", "rings"}
 

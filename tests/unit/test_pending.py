@@ -20,8 +20,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane impo
     mariadb,
     rabbitmq_users,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.host import bridge_setup, ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.host import bridge_setup, ovs_bridges, packages, units
 from ansible_collections.cairn.openstack.plugins.module_utils.overview import pending
+from ansible_collections.cairn.openstack.plugins.modules import pending as pending_module
 from test_identity import WANTED, Cloud
 from test_identity import settle as settle_identity
 
@@ -162,7 +163,32 @@ def for_ovs_bridges(state, patch, tmp_path):
     return {"bridges": [] if state == "whole" else [{"name": "br-ex"}]}
 
 
+def for_config_files(state, _patch, tmp_path):
+    if state == "whole":
+        (tmp_path / "nova.conf").write_text("x\n")
+        (tmp_path / "nova.conf").chmod(0o640)
+    me, mine = pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0]
+    path = str(tmp_path / "nova.conf")
+    return {"files": [{"path": path, "content": "x\n", "mode": "0640", "owner": me, "group": mine}]}
+
+
+def for_packages(state, patch, _tmp_path):
+    patch(packages, "status", lambda: ({"nova-api"} if state == "whole" else set(), []))
+    return {"names": ["nova-api"]}
+
+
+def for_units(state, patch, _tmp_path):
+    running = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "InvocationID": "now"}
+    stopped = {**running, "ActiveState": "inactive"}
+    patch(units, "show", lambda names: {name: dict(running if state == "whole" else stopped) for name in names})
+    patch(units, "load_stamps", lambda: {"lamp": {"invocation": "now", "boot": units.boot_id(), "reads": {}}})
+    return {"units": [{"name": "lamp", "enabled": True}]}
+
+
 HOSTS = {
+    "config_files": for_config_files,
+    "packages": for_packages,
+    "units": for_units,
     "databases": for_databases,
     "identity": for_identity,
     "fernet_keys": for_keystone_keys,
@@ -190,12 +216,18 @@ def test_every_module_has_its_host():
 
 
 STATES = ("whole", "bare", "away", "refused")
+# What has no server is never away.
+IMPOSSIBLE = {
+    "fernet_keys": ("away",),
+    "config_files": ("away", "refused"),
+    "packages": ("away", "refused"),
+    "units": ("away", "refused"),
+}
 
 
 @pytest.mark.parametrize(
     ("module", "state"),
-    # Files are never away.
-    [(module, state) for module in HOSTS for state in STATES if (module, state) != ("fernet_keys", "away")],
+    [(module, state) for module in HOSTS for state in STATES if state not in IMPOSSIBLE.get(module, ())],
 )
 def test_due_is_what_the_module_would_change_or_cannot_tell(here, run_module, module, state):
     """Both look at the same host, the module in check mode."""
@@ -230,6 +262,24 @@ def test_keys_are_not_made(here, tmp_path):
     assert not (tmp_path / "keys").exists()
 
 
+def test_what_a_boot_started_is_to_be_recorded(here, monkeypatch):
+    options = here("units", "whole")
+    assert asked("units", options) is False
+    old = {"lamp": {"invocation": "before", "boot": "another", "reads": {}}}
+    monkeypatch.setattr(units, "load_stamps", lambda: old)
+    assert asked("units", options) is True
+
+
+def test_nothing_is_compared_after_the_first_that_is_pending(here, run_module):
+    first = {"packages": {"module": "packages", "options": here("packages", "bare")}}
+    steps = {"keys": {"module": "fernet_keys", "options": here("fernet_keys", "bare")}}
+    result = run_module(pending_module, {"first": first, "steps": steps})
+    assert (result["first"], result["any"], result["pending"]) == (True, True, {"packages": True})
+    result = run_module(pending_module, {"steps": steps})
+    assert (result["first"], result["any"], result["pending"]) == (False, True, {"keys": True})
+    assert not run_module(pending_module, {"steps": {}})["any"]
+
+
 def test_the_same_module_twice(monkeypatch):
     answers = {"nova": ([], [], True), "cells": ([CHANGE], [], True)}
     monkeypatch.setattr(db_sync, "compute", lambda options, _check: answers[options["schemas"][0]["name"]])
@@ -243,7 +293,7 @@ def test_the_same_module_twice(monkeypatch):
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        ({"module": "nonsense", "options": {}}, "there is no module 'nonsense' here, only databases,"),
+        ({"module": "nonsense", "options": {}}, "there is no module 'nonsense' here, only config_files,"),
         ({"module": "databases", "options": {"database": []}}, "missing required arguments: databases"),
     ],
 )

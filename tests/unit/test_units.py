@@ -56,12 +56,12 @@ class TestForeseen:
         lamp = unit(found=GONE, reads={"/c": "1", "/id": ""})
         lamp.was_started(["/id"])
         assert lamp.stale() == ["/id"]
-        assert in_words(module.changes_of(module.steps([lamp], True))) == ["restart lamp: /id"]
+        assert in_words(module.changes_of(units.actions([lamp], True))) == ["restart lamp: /id"]
 
     def test_it_had_written_that_before(self):
         lamp = unit(found=GONE, reads={"/c": "1", "/id": "1"})
         lamp.was_started(["/id"])
-        assert module.steps([lamp], True) == []
+        assert units.actions([lamp], True) == []
 
 
 class TestStale:
@@ -235,23 +235,23 @@ class TestSteps:
         ],
     )
     def test_verbs(self, asked, found, verbs):
-        assert [verb for verb, _units in module.steps([unit(asked, found)], False)] == verbs
+        assert [verb for verb, _units in units.actions([unit(asked, found)], False)] == verbs
 
     def test_nobody_enables_what_the_run_writes(self):
         written = {"/etc/systemd/system/lamp.service": "1"}
-        assert [verb for verb, _units in module.steps([unit({}, GONE, will_change=written)], False)] == [
+        assert [verb for verb, _units in units.actions([unit({}, GONE, will_change=written)], False)] == [
             "enable",
             "start",
         ]
 
     def test_a_restart_only_when_asked(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
-        assert module.steps([stale], False) == []
-        assert [verb for verb, _units in module.steps([stale], True)] == ["restart"]
+        assert units.actions([stale], False) == []
+        assert [verb for verb, _units in units.actions([stale], True)] == ["restart"]
 
     def test_what_disturbs_nothing_waits_for_nobody(self):
         stale = unit({"reload": True, "restart_anytime": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
-        assert [verb for verb, _units in module.steps([stale], False)] == ["reload"]
+        assert [verb for verb, _units in units.actions([stale], False)] == ["reload"]
 
     @pytest.mark.parametrize(
         ("old", "verb"), [({"/c": "1", "/ini": "2"}, "reload"), ({"/c": "2", "/ini": "1"}, "restart")]
@@ -259,12 +259,12 @@ class TestSteps:
     def test_a_reload_where_it_takes_up_what_differs(self, old, verb):
         asked = {"reload": True, "restart_for": ["/ini"], "watches": ["/c", "/ini"]}
         stale = unit(asked, reads={"/c": "2", "/ini": "2"}, stamp=stamp(old))
-        assert [verb for verb, _units in module.steps([stale], True)] == [verb]
+        assert [verb for verb, _units in units.actions([stale], True)] == [verb]
 
     def test_workers_reload_before_the_restarts_and_all_others_after_them(self):
         one = {"reads": {"/c": "2"}, "stamp": stamp({"/c": "1"})}
         front, api, other = {"reload": True}, {"reload": True, "restart_for": ["/ini"]}, {}
-        due = module.steps(
+        due = units.actions(
             [
                 unit({"name": name, **asked}, **one)
                 for name, asked in (("front", front), ("other", other), ("api", api))
@@ -279,7 +279,7 @@ class TestSteps:
 
     def test_the_cause_is_said(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
-        assert in_words(module.changes_of(module.steps([stale], True))) == ["restart lamp: /c"]
+        assert in_words(module.changes_of(units.actions([stale], True))) == ["restart lamp: /c"]
 
 
 SYSTEMCTL = """#!/usr/bin/env python3

@@ -19,6 +19,25 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.masking imp
 _BLOCK = "# {} cairn: what stands here is replaced by the next run"
 _DROPPED = "# (Cairn) "
 
+FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "encoding": {"type": "str", "choices": ["text", "base64"], "default": "text"},
+    "mode": {"type": "str", "default": "0644"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "managed_block": {"type": "bool", "default": False},
+    "comment_out": {"type": "str"},
+    "secret": {"type": "bool", "default": False},
+    "contributors": {"type": "list", "elements": "str", "default": []},
+    "options_of": {
+        "type": "dict",
+        "options": {"service": {"type": "str", "required": True}, "file": {"type": "str", "required": True}},
+    },
+}
+SPEC = {"files": {"type": "list", "elements": "dict", "required": True, "options": FILE}}
+
 
 @dataclass(frozen=True)
 class State:
@@ -86,6 +105,11 @@ def wanted(file: dict, before: State) -> State:
     owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
     group = file["group"] or before.group or _name(grp.getgrgid, os.getegid())
     return State(content, int(file["mode"], 8), owner, group)
+
+
+def differ(files: list[dict]) -> bool:
+    """Return whether one of *files*, items of the module's option ``files``, is not as it asks for."""
+    return any(wanted(file, before) != before for file in files for before in (read(file["path"]),))
 
 
 def difference(path: str, before: State, after: State, secret: bool, binary: bool = False) -> dict | None:

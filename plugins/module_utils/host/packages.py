@@ -29,6 +29,7 @@ exit 0
 RECORD = "/var/lib/cairn/packages.json"
 _LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
+SPEC = {"names": {"type": "list", "elements": "str", "default": []}}
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
 
 
@@ -49,6 +50,12 @@ def status() -> tuple[set[str], list[str]]:
         elif state[1:2] in "UFHtW":
             half.append(name)
     return installed, sorted({*half, *py3compile.owed_packages()})
+
+
+def lacking(names: list[str]) -> tuple[list[str], list[str]]:
+    """Return those of *names* that are to be installed, and all packages that are to be configured."""
+    installed, half = status()
+    return [name for name in dict.fromkeys(names) if name not in installed and name not in half], half
 
 
 def wait_for_lock(seconds: float = 900) -> None:

@@ -41,6 +41,22 @@ _PROPERTIES = (
     "Job",
     "StatusText",
 )
+UNIT = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
+    "enabled": {"type": "bool"},
+    "watches": {"type": "list", "elements": "str", "default": []},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "state_commands": {"type": "list", "elements": "str", "default": []},
+    "account": {"type": "str"},
+    "reload": {"type": "bool", "default": False},
+    "restart_for": {"type": "list", "elements": "str", "default": []},
+    "restart_anytime": {"type": "bool", "default": False},
+    "restart_when": {"type": "list", "elements": "str", "default": []},
+    "restart_with": {"type": "str"},
+    "log": {"type": "path"},
+}
+SPEC = {"units": {"type": "list", "elements": "dict", "required": True, "options": UNIT}}
 # What HAProxy says of itself when it goes on with what it had.
 _RELOAD_FAILED = "Reload failed"
 
@@ -358,6 +374,35 @@ def survey(
     return units
 
 
+# A verb of systemctl, and the units that it is for.
+Action = tuple[str, list[Unit]]
+
+
+def actions(units: list[Unit], restart: bool) -> list[Action]:
+    """Return what is to be done to which units, in order.
+
+    :param restart: restart all that is stale, not only what may restart at any time.
+    """
+    # A socket can't start while its service runs without it.
+    services = {unit.waits_for.removesuffix(".service") for unit in units}
+    blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
+    stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.restart_anytime)]
+    found = [
+        ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
+        ("disable", [unit for unit in units if unit.disable]),
+        ("enable", [unit for unit in units if unit.enable]),
+        ("stop", [unit for unit in units if unit.stop] + blocked),
+        # Workers that load again while what restarts is still about to end: no processor is idle.
+        ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
+        # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
+        ("restart", [unit for unit in stale if not unit.reloads]),
+        # HAProxy can't, as long as sysctl does not let it listen at an address.
+        ("reload", [unit for unit in stale if unit.reloads and not unit.asked["restart_for"]]),
+        ("start", [unit for unit in units if unit.start or unit in blocked]),
+    ]
+    return [(verb, names) for verb, names in found if names]
+
+
 def owed(units: list[Unit], acted: set[str]) -> list[dict]:
     """Return which of the *units* should be restarted and why, but for those in *acted*."""
     return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
@@ -365,16 +410,31 @@ def owed(units: list[Unit], acted: set[str]) -> list[dict]:
 
 def stamp(units: list[Unit], acted: set[str]) -> None:
     """Record which invocation read what: of the units in *acted* just now, of the others what was found fresh."""
-    stamps, boot = load_stamps(), boot_id()
-    found = show([unit.name for unit in units])
-    new = dict(stamps)
+    stamps = load_stamps()
+    new = _stamped(units, acted, stamps, show([unit.name for unit in units]))
+    if new != stamps:
+        save_stamps(new)
+
+
+def _stamped(
+    units: list[Unit], acted: set[str], stamps: dict[str, dict], found: dict[str, dict[str, str]]
+) -> dict[str, dict]:
+    """Return *stamps* with those of the *units*, of which *found* was found."""
+    new, boot = dict(stamps), boot_id()
     for unit in units:
         fresh = unit.name in acted or not unit.stale()
         if found[unit.name]["ActiveState"] == "active" and fresh:
             reads = {**unit.reads, **effects(unit.asked)} if unit.name in acted else unit.reads
             new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
-    if new != stamps:
-        save_stamps(new)
+    return new
+
+
+def differ(asked: list[dict], user_ids: Callable[[], dict[str, str] | None] | None = None) -> bool:
+    """Return whether something is to be done to one of the units *asked* for, or recorded of it."""
+    units, stamps = survey(asked, user_ids=user_ids), load_stamps()
+    if actions(units, restart=True):
+        return True
+    return _stamped(units, set(), stamps, {unit.name: unit.found for unit in units}) != stamps
 
 
 def _refused(found: dict[str, str]) -> bool:

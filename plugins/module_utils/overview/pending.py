@@ -21,8 +21,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane impo
     identity_spec,
     interrupted_sync,
     rabbitmq_users,
+    user_ids,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.host import ovs_bridges
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, ovs_bridges, packages, units
 from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import BridgesError
 
 
@@ -49,12 +50,23 @@ def _identity(options: dict) -> bool:
     return bool(changes) or not reachable
 
 
+def _packages(options: dict) -> bool:
+    return any(packages.lacking(options["names"]))
+
+
+def _units(options: dict) -> bool:
+    return units.differ(options["units"], user_ids.user_ids)
+
+
 def _ovs_bridges(options: dict) -> bool:
     found = ovs_bridges.bring(options, True)
     return found["changed"] or bool(found["warnings"])
 
 
 STEPS = {
+    "config_files": (config_files.SPEC, lambda options: config_files.differ(options["files"])),
+    "packages": (packages.SPEC, _packages),
+    "units": (units.SPEC, _units),
     "databases": (databases.SPEC, partial(_served, databases)),
     "rabbitmq_users": (rabbitmq_users.SPEC, partial(_served, rabbitmq_users)),
     "db_sync": (db_sync.SPEC, _db_sync),

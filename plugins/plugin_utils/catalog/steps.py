@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 HOST, ONCE = "host", "once"
 
 
+# The steps on which all others depend: if one of them is pending, the others are compared after it.
+FIRST = ("before_packages", "packages", "files", "units")
+
+
 class Step(NamedTuple):
     """A step.
 
@@ -31,7 +35,17 @@ def _guarded(commands: Any, desired: Mapping[str, Any]) -> dict[str, Any]:
     return {"schemas": commands, "auth": desired["identity"]["auth"]}
 
 
+def _units(desired: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return all units of the host, and those that are to be stopped."""
+    found = [desired["premature_units"], *desired["removed"].values(), *desired["units"].values()]
+    return [unit for units in found for unit in units]
+
+
 STEPS = (
+    Step("before_packages", "config_files", HOST, None, lambda d: {"files": d["before_packages"]}),
+    Step("packages", "packages", HOST, None, lambda d: {"names": d["packages"]}),
+    Step("files", "config_files", HOST, None, lambda d: {"files": d["files"]}),
+    Step("units", "units", HOST, None, lambda d: {"units": _units(d)}),
     Step("ovs_bridges", "ovs_bridges", HOST, None, lambda d: d["bridges"] if d["bridges"]["bridges"] else None),
     Step("databases", "databases", ONCE, "controller", lambda d: {"databases": d["databases"]}),
     Step("rabbitmq_users", "rabbitmq_users", ONCE, "controller", lambda d: d["rabbitmq_users"]),
@@ -44,14 +58,15 @@ STEPS = (
 
 
 def of_host(desired: Mapping[str, Any], name: str, groups: set[str]) -> dict[str, dict[str, Any]]:
-    """Return what the module C(pending) compares on a host.
+    """Return what the module C(pending) compares on a host: its options.
 
     :param desired: what the host shall have; C(controller) is the one that takes what is done once.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {"first": {}, "steps": {}}
     for step in STEPS:
         if step.group not in (None, *groups) or (step.scope == ONCE and desired["controller"] != name):
             continue
         if options := step.options(desired):
-            found[step.name] = {"module": step.module, "options": options}
+            of = "first" if step.name in FIRST else "steps"
+            found[of][step.name] = {"module": step.module, "options": options}
     return found
