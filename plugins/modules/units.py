@@ -9,7 +9,7 @@ version_added: 0.1.0
 description:
   - Enables and starts (or stops and disables) units, and finds those whose running invocation has not read what lies
     on the disk, by a digest of the files and package versions that a unit reads, or whose work somebody has undone.
-  - Such a unit is restarted when O(restart) is true, and named in RV(owed) otherwise.
+  - Such a unit is restarted when O(restart) is true, and named in RV(restart_required) otherwise.
 author: The Cairn authors (@cairn)
 options:
   units:
@@ -143,7 +143,7 @@ changes:
     name: {description: Which one., type: str, returned: always}
     detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
   sample: [{kind: unit, verb: restart, name: glance-api, detail: /etc/glance/glance-api.conf}]
-owed:
+restart_required:
   description: Units that should be restarted and were not, with the reasons.
   type: list
   elements: dict
@@ -159,6 +159,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import units 
 
 # Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
 PATIENCE = 60
+SHOWN_CAUSES = 5
 
 
 def batches(due: list[u.Action]) -> list[u.Action]:
@@ -178,10 +179,17 @@ def batches(due: list[u.Action]) -> list[u.Action]:
 def changes_of(due: list[u.Action]) -> list[dict[str, str]]:
     """Return each step as a change, restarts with their causes."""
     return [
-        returned("unit", verb, unit.name, ", ".join(unit.stale()[:5]) if verb in ("reload", "restart") else "")
+        returned("unit", verb, unit.name, causes(unit) if verb in ("reload", "restart") else "")
         for verb, names in due
         for unit in names
     ]
+
+
+def causes(unit: u.Unit) -> str:
+    """Return the first causes of a restart, and how many more there are."""
+    found = unit.stale()
+    more = f" and {len(found) - SHOWN_CAUSES} more" if len(found) > SHOWN_CAUSES else ""
+    return ", ".join(found[:SHOWN_CAUSES]) + more
 
 
 def main() -> None:
@@ -208,7 +216,7 @@ def main() -> None:
     due = u.actions(first, restart) + u.actions(then, restart)
     changes = changes_of(due)
     acted = {unit.name for _verb, names in due for unit in names}
-    result = {"changed": bool(due), "changes": changes, "owed": u.owed(units, acted)}
+    result = {"changed": bool(due), "changes": changes, "restart_required": u.restart_required(units, acted)}
     if changes:
         result["diff"] = listed(changes)
     if module.check_mode:

@@ -369,7 +369,7 @@ class TestModule:
         host()
         host.told()
         result = host()
-        assert (result["changed"], result["owed"], host.told()) == (False, [], [])
+        assert (result["changed"], result["restart_required"], host.told()) == (False, [], [])
 
     def test_check_mode_tells_systemctl_nothing(self, host):
         assert in_words(host(check=True)["changes"]) == ["enable lamp", "start lamp"]
@@ -379,11 +379,33 @@ class TestModule:
         host()
         host.conf.write_text("b\n")
         host.told()
-        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
         assert host.told() == []
         assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
         assert host.told() == ["restart lamp"]
         assert not host(restart=True)["changed"]
+
+    def test_the_causes_of_the_last_restart_are_kept(self, host, tmp_path):
+        def last():
+            return json.loads((tmp_path / "stamps.json").read_text())["lamp"].get("last_restart")
+
+        host()
+        assert last() is None
+        host.conf.write_text("b\n")
+        host(restart=True)
+        assert last()["causes"] == [str(host.conf)]
+        assert last()["time"].endswith("Z")
+        host.set(InvocationID="another")
+        host()
+        assert last()["causes"] == [str(host.conf)]
+
+    def test_many_causes_are_counted(self, host, tmp_path):
+        host.unit["watches"] = [str(tmp_path / f"{n}.conf") for n in range(7)]
+        host()
+        for path in host.unit["watches"]:
+            (tmp_path / path).write_text("new\n")
+        (change,) = host(restart=True)["changes"]
+        assert change["detail"].endswith("4.conf and 2 more")
 
     def test_what_comes_then(self, host):
         later = dict(host.unit)
@@ -429,7 +451,7 @@ class TestModule:
         failed = host(units=[host.unit, other], restart=True, restart_timeout=1)
         assert failed["failed"]
         assert host.told() == ["restart front"]
-        assert [one["name"] for one in host(units=[host.unit, other])["owed"]] == ["lamp"]
+        assert [one["name"] for one in host(units=[host.unit, other])["restart_required"]] == ["lamp"]
 
     def test_a_restart_of_its_own_kind(self, host, tmp_path):
         host.unit["restart_with"] = f"touch {tmp_path}/restarted"
@@ -450,7 +472,7 @@ class TestModule:
         os.utime(tmp_path / "cloud.json", (0, 0))
         host.set(ActiveEnterTimestamp="@100")
         monkeypatch.setattr(units.member_since, "__defaults__", (str(tmp_path / "cloud.json"),))
-        assert [one["name"] for one in host()["owed"]] == ["lamp"]
+        assert [one["name"] for one in host()["restart_required"]] == ["lamp"]
         assert host.told() == []
         assert host(restart=True, restart_timeout=1)["failed"]
 
@@ -472,7 +494,7 @@ class TestModule:
         host.conf.chmod(0o600)
         host()
         host()
-        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
 
     def test_check_mode_foresees_the_restart(self, host):
         host()
@@ -481,7 +503,7 @@ class TestModule:
 
     def test_a_host_without_units_of_a_tier(self, host, tmp_path):
         result = host(units=[])
-        assert (result["changed"], result["changes"], result["owed"]) == (False, [], [])
+        assert (result["changed"], result["changes"], result["restart_required"]) == (False, [], [])
         assert not (tmp_path / "units.log").exists(), "systemctl was asked"
 
     def test_what_has_been_written_does_not_restart_twice(self, host):

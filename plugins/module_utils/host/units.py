@@ -26,6 +26,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files 
 STAMPS = "/var/lib/cairn/units.json"
 # Written by a host's first run, after its packages and before its units.
 MEMBER = "/etc/cairn/cloud.json"
+MOST_CAUSES = 20
 _OUTPUT = "output of "
 _ACCOUNT = "account "
 
@@ -403,7 +404,7 @@ def actions(units: list[Unit], restart: bool) -> list[Action]:
     return [(verb, names) for verb, names in found if names]
 
 
-def owed(units: list[Unit], acted: set[str]) -> list[dict]:
+def restart_required(units: list[Unit], acted: set[str]) -> list[dict]:
     """Return which of the *units* should be restarted and why, but for those in *acted*."""
     return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
 
@@ -419,13 +420,21 @@ def stamp(units: list[Unit], acted: set[str]) -> None:
 def _stamped(
     units: list[Unit], acted: set[str], stamps: dict[str, dict], found: dict[str, dict[str, str]]
 ) -> dict[str, dict]:
-    """Return *stamps* with those of the *units*, of which *found* was found."""
+    """Return *stamps* with those of the *units*, of which *found* was found.
+
+    ``last_restart`` of a stamp is for people: when Cairn restarted or reloaded the unit, and why.
+    """
     new, boot = dict(stamps), boot_id()
     for unit in units:
         fresh = unit.name in acted or not unit.stale()
         if found[unit.name]["ActiveState"] == "active" and fresh:
             reads = {**unit.reads, **effects(unit.asked)} if unit.name in acted else unit.reads
             new[unit.name] = {"invocation": found[unit.name]["InvocationID"], "boot": boot, "reads": reads}
+            if unit.name in acted and (causes := unit.stale()):
+                now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                new[unit.name]["last_restart"] = {"time": now, "causes": causes[:MOST_CAUSES]}
+            elif last := stamps.get(unit.name, {}).get("last_restart"):
+                new[unit.name]["last_restart"] = last
     return new
 
 
