@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of the action. The code is in plugins/action."""
+"""Documentation of the action plugin of this name, which has the code. Nothing of it runs on a host."""
 
 from __future__ import annotations
 

@@ -361,3 +361,28 @@ def test_storage_services_restart_when_the_others_have_all(catalog):
     units = {unit["name"].split("@")[0]: unit for name in ("ceph", "swift") for unit in catalog[name]["units"]}
     for name in ("ceph-mon", "ceph-osd.target", "swift-account", "swift-container", "swift-object"):
         assert units[name].get("restart_when") or units[name].get("restart_with"), name
+
+
+def test_a_module_without_code_documents_an_action():
+    for path in sorted((ROOT / "plugins/modules").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        only = '"""Documentation of the action plugin of this name' in text
+        assert only is ("def main(" not in text), path.name
+        assert not only or (ROOT / "plugins/action" / path.name).is_file(), path.name
+
+
+def test_every_key_of_a_definition_is_read():
+    """A key that was renamed in the specification alone would be ignored."""
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for room in ("action", "plugin_utils/catalog", "plugin_utils/preflight")
+        for path in (ROOT / "plugins" / room).rglob("*.py")
+        if path.name != "definition_spec.py"
+    )
+    # HAProxy's definition reads APIs by their attributes.
+    code += re.sub(r"\.(\w+)", r'"\1"', (ROOT / "roles/catalog/defaults/main/haproxy.yml").read_text(encoding="utf-8"))
+    spec = definition_spec.SPEC
+    keys = {*spec, *spec["units"]["elements"]["options"], *spec["files"]["values"]["options"]}
+    keys |= set(spec["apis"]["elements"]["options"]) | set(spec["ports"]["elements"]["options"])
+    # Kind's fields have the names of the keys of backend.
+    assert sorted(key for key in keys if f'"{key}"' not in code) == []

@@ -140,6 +140,7 @@ KIND = {"description": "A driver", "backend": {"can": ["volumes"], "keys": {"add
         ({"type": None}, "address.type", "nothing"),
         ({"type": "text"}, "address.type", "'text'"),
         ({"match": "[0-9"}, "address.match", "'[0-9': unterminated"),
+        ({"match": "x", "type": "dict"}, "address.match", "match for the type dict"),
         ({"elements": "str"}, "address.elements", "elements of type str"),
         ({"type": "list", "elements": "text"}, "address.elements", "'text'"),
         ({"type": "int", "default": "none"}, "address.default", "'none'"),

@@ -24,6 +24,10 @@ BAD = {
         given(catalog_extra={"lamp": {**LAMP, "apis": [{"name": "lamp-api", "port": 3306, "health": "/"}]}}),
         ("port 3306", "lamp's lamp-api and mariadb", "one service for each port", "Set another port for lamp"),
     ),
+    "ports of two definitions": (
+        given(catalog_extra={"lamp": {"description": "Light", "ports": [{"port": 25672, "from": ["any"]}]}}),
+        ("port 25672", "lamp and rabbitmq", "one service for each port", "Set another port for lamp"),
+    ),
     "options of an unknown service": (
         given(cloud_config_site={"glanse": {}}),
         (f"{YML}7, cloud_config_site", "unknown service 'glanse'", "glance", "Did you mean 'glance'?"),

@@ -449,6 +449,7 @@ def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
         **_PLAIN,
         "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
         "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else ""),
+        # systemd reads most of it without a restart, and the rest can wait for the next one.
         "units": [],
     }
 

@@ -389,7 +389,9 @@ def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Fault]:
         shape = asked.get("type", "str")
         if name in (*COMMON, *OF_VOLUMES):
             yield Fault(at, f"the key {name!r}", "a key that not every back end has", "Choose another name.")
-        if "match" in asked:
+        if "match" in asked and shape in ("list", "dict", "bool"):
+            yield Fault(f"{at}.match", f"match for the type {shape}", "match for text and numbers", "Remove it.")
+        elif "match" in asked:
             try:
                 re.compile(asked["match"])
             except re.error as error:

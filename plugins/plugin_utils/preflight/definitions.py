@@ -61,17 +61,33 @@ def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
 def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     """Find ports that two definitions of this cloud listen on, by their APIs or their ``ports``."""
     yield from definition_spec.clashes(catalog)
-    ports = {
-        entry["port"]: name
-        for name, definition in catalog.items()
-        for entry in definition_spec.items(definition.get("ports"))
-        if isinstance(entry.get("port"), int) and entry.get("protocol", "tcp") == "tcp"
-    }
+    # protocol and port → definition, what of it, the unit that listens, and its node groups
+    users: dict[tuple[str, int], list[tuple[str, str, str | None, set[str]]]] = {}
+    for name, definition in catalog.items():
+        for entry in definition_spec.items(definition.get("ports")):
+            if isinstance(entry.get("port"), int):
+                of = users.setdefault((entry.get("protocol", "tcp"), entry["port"]), [])
+                of.append((name, name, entry.get("unit"), set(entry.get("groups", ["controller"]))))
     for name, definition in catalog.items():
         for api in definition_spec.items(definition.get("apis")):
-            if api["port"] in ports:
-                found = f"{name}'s {api['name']} and {ports[api['port']]}"
-                yield Fault(f"port {api['port']}", found, "one service for each port", f"Set another port for {name}.")
+            if (of := users.get(("tcp", api["port"]))) is not None:
+                of.insert(0, (name, f"{name}'s {api['name']}", api.get("unit", api["name"]), {"controller"}))
+    for (_protocol, port), found in users.items():
+        for index, (name, title, unit, groups) in enumerate(found):
+            others = [
+                what
+                for other, what, theirs, of in found[index + 1 :]
+                # One may open another's port to more hosts.
+                if other != name and (unit is None or unit != theirs) and _meet(groups, of)
+            ]
+            if others:
+                remedy = f"Set another port for {name}."
+                yield Fault(f"port {port}", f"{title} and {others[0]}", "one service for each port", remedy)
+
+
+def _meet(groups: set[str], others: set[str]) -> bool:
+    """Whether a host of one of *groups* is in one of the *others*."""
+    return bool(groups & others) or "all" in groups | others
 
 
 def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:

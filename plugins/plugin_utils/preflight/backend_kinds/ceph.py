@@ -14,9 +14,13 @@ CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", 
 
 
 def faults(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
-    """Find what the folder of a Ceph that is there already lacks, and what such a one can't serve."""
-    if not one.get("cluster"):
-        return
+    """Find what is wrong with the keys of a back end in Ceph."""
+    if one.get("cluster"):
+        yield from _existing_cluster(where, one, serves)
+
+
+def _existing_cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+    """Find what the directory of an existing Ceph lacks, and what such a one can't serve."""
     for key in ("hosts", "replicas"):
         if key in one:
             remedy = f"Remove {key}; or remove cluster, and Cairn deploys Ceph."
