@@ -68,7 +68,7 @@ def kinds_in(tree):
 class TestPages:
     def test_each_is_right(self, catalog):
         assert [
-            fault for name, definition in catalog.items() for fault in definition_spec.faults(name, definition)
+            finding for name, definition in catalog.items() for finding in definition_spec.findings(name, definition)
         ] == []
 
     def test_each_file_holds_the_page_of_its_name(self):
