@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's certificates in the secrets folder, made and renewed. Runs on the control node."""
+"""Creates and renews the cloud's certificates in the secrets directory. Runs on the control node."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secre
 
 
 class ActionModule(ActionBase):
-    """Makes ca.key, ca.crt, front.key and front.crt where they are missing, and the last anew when it is unfit."""
+    """Creates ca.key, ca.crt, front.key and front.crt if missing, and renews the last one if invalid."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"folder", "cloud", "names"})
 
     def run(self, tmp=None, task_vars=None):
-        """Compare what is there with what is asked for; in check mode stop there."""
+        """Compare the certificates with the requested ones, and create them unless in check mode."""
         result = super().run(tmp, task_vars)
         if authority.MISSING:
             raise AnsibleError(
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         folder = Folder(self._task.args["folder"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = folder.read("ca.crt")
-        why = authority.fault(folder.read("front.crt"), names, ca)
+        why = authority.error(folder.read("front.crt"), names, ca)
         changes = [] if ca else [returned("certificate", "issue", "ca.crt", "missing")]
         if why:
             changes.append(returned("certificate", "issue", "front.crt", why))

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Computes what a host shall have from service definitions, settings and inventory, once per run."""
+"""Computes the desired state of a host from service definitions, settings and inventory, once per run."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver i
 
 
 class ActionModule(ActionBase):
-    """Returns packages, files, units, databases, users and endpoints of this host; a task registers it."""
+    """Returns the packages, files, units, databases, users and endpoints of this host; a task registers them."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"state"})
 
     def run(self, tmp=None, task_vars=None):
-        """Resolve what this host shall have, and sort it by the step that takes it.
+        """Resolve the desired state of this host, and sort it by step.
 
-        With the argument ``state: absent`` every definition is one that goes, and no secret is missed.
+        With the argument ``state: absent`` all definitions are removed, and no secret is required.
         """
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
-        # Known to everybody since preflight; from here on the host is none of this run's.
-        self.left_out = task_vars.get("cairn_left_out", {})
-        if why := self.left_out.get(task_vars["inventory_hostname"]):
-            raise AnsibleConnectionFailure(f"left out: {why}")
+        # Preflight has reported it; this removes the host from the run.
+        self.skipped = task_vars.get("cairn_skipped", {})
+        if why := self.skipped.get(task_vars["inventory_hostname"]):
+            raise AnsibleConnectionFailure(f"skipped: {why}")
         absent = self._task.args.get("state") == "absent"
-        playing = [name for name in task_vars["ansible_play_hosts"] if name not in self.left_out]
+        playing = [name for name in task_vars["ansible_play_hosts"] if name not in self.skipped]
         self.resolver = Resolver(
             task_vars["inventory_hostname"], task_vars, self._templar, self._loader, playing, absent=absent
         )
@@ -42,13 +42,13 @@ class ActionModule(ActionBase):
         return result
 
     def secret_values(self, cloud):
-        """Return what no log may hold."""
+        """Return the values that must not appear in logs."""
         given = [key for kind in backend_kinds.modules() for key in cloud[kind].get("keys", {}).values()]
         texts = [*cloud["secrets"].values(), cloud["front"], *given]
         return [word for text in texts for word in masking.secret_values(text) if word]
 
     def steps(self, found, groups, cloud, layers):
-        """Return what this host shall have of the definitions *found*, sorted by the step that takes it."""
+        """Return the desired state of this host by the definitions *found*, sorted by step."""
         controllers = cloud["controllers"]
         first = controllers[0]["name"]
         desired = {
@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
             "registration": {"steps": [], "units": [], "writes": []},
             "option_packages": {},
             "known_options": self.resolver.setting("cloud_known_options"),
-            # Takes what is done once for the cloud: the first that was reached, if any is in this run.
+            # Runs the steps that are taken once for the cloud: the first reachable controller of this run, if any.
             "controller": next((host["name"] for host in controllers if host["name"] in cloud["playing"]), first),
             "identity": self.identity(cloud),
             "mask": self.secret_values(cloud),
@@ -80,14 +80,14 @@ class ActionModule(ActionBase):
             **self.of_kinds(cloud),
         }
         controller = "controller" in groups
-        faults = []
+        errors = []
         for name, definition in found.items():
             present = definition["state"] == "present"
             own = [layer[name] for _variable, layer in layers if layer.get(name)]
             host_files = definitions.files(definition, groups, cloud, own)
             units = definitions.units(definition, groups, host_files)
             if present:
-                faults += self.options(desired, definition, host_files, layers)
+                errors += self.options(desired, definition, host_files, layers)
                 desired["packages"] += [p for group in groups for p in definition["packages"].get(group, [])]
                 for file in host_files:
                     desired["before_packages" if file["before_packages"] else "files"].append(file)
@@ -111,8 +111,8 @@ class ActionModule(ActionBase):
                     for file in definitions.files(definition, {"operator"}, cloud, [])
                 ]
                 self.controller_steps(desired, name, definition, cloud, {unit["name"]: unit["log"] for unit in units})
-        if faults:
-            raise AnsibleError("These options are wrong:\n" + "\n".join(faults))
+        if errors:
+            raise AnsibleError("Invalid options:\n" + "\n".join(errors))
         desired["packages"] = sorted(set(desired["packages"]))
         desired["premature_units"] = self.premature_units(desired["units"])
         for list_name in ("before_packages", "files", "operator"):
@@ -137,11 +137,11 @@ class ActionModule(ActionBase):
         return desired
 
     def identity(self, cloud):
-        """Return the module C(identity)'s options, to which definitions add."""
+        """Return the base options of the module C(identity)."""
         return {
             "auth": {"url": cloud["identity_url"], "password": cloud["secrets"]["admin"], "cafile": cloud["ca_file"]},
             "region": cloud["region"],
-            "projects": [{"name": "service", "description": "Accounts of the services"}],
+            "projects": [{"name": "service", "description": "Users of the OpenStack services"}],
             "roles": ["service", "member", "reader"],
             "domains": [],
             "users": [],
@@ -149,15 +149,15 @@ class ActionModule(ActionBase):
         }
 
     def premature_units(self, tiers):
-        """Return the units that a boot has started before any run did: without what they need, they fail for ever."""
+        """Return the units that a boot started before their first configuration, and that keep failing."""
         booted = self.task_vars["cairn_probe"]["unconfigured_units"]
         later = [unit for tier in definitions.TIERS[1:] for unit in tiers[tier]]
         return [{"name": unit["name"], "state": "stopped"} for unit in later if unit["name"] in booted]
 
     def of_kinds(self, cloud):
-        """Return the options of the steps that are particular to a kind of back end."""
+        """Return the options of steps that belong to one kind of back end."""
         everyone = self.task_vars["ansible_play_hosts_all"]
-        reached = [name for name in everyone if name not in self.left_out]
+        reached = [name for name in everyone if name not in self.skipped]
         hostvars = self.task_vars["hostvars"]
         probes = {name: hostvars.raw_get(name).get("cairn_probe", {}) for name in reached}
         run = {"everyone": everyone, "reached": reached, "probes": probes}
@@ -165,9 +165,9 @@ class ActionModule(ActionBase):
         return {step: options for module in modules for step, options in module.desired(cloud, run).items()}
 
     def options(self, desired, definition, files, layers):
-        """Return what is wrong with the options in *files*; *desired* learns what the host shall confirm."""
+        """Return the errors of the options in *files*; add to *desired* what the host must check."""
         index, known = shipped(definition["name"], self.resolver.index_directory), desired["known_options"]
-        # What others contribute is theirs, not the user's.
+        # An error in a contributed option is reported for the contributing definition.
         theirs = [
             (f"catalog_{source}", {definition["name"]: {name: added}})
             for source, name, added in definition["contributions"]
@@ -182,13 +182,13 @@ class ActionModule(ActionBase):
         return wrong
 
     def unit(self, unit):
-        """Return *unit* as the module ``units`` takes it."""
+        """Return *unit* in the form of the module ``units``."""
         return {key: value for key, value in unit.items() if key not in ("tier", "definition", "host_owned")}
 
     def controller_steps(self, desired, name, definition, cloud, logs):
-        """Add what only controllers do for *definition*: databases, accounts, schemas, endpoints, health.
+        """Add the steps of *definition* that only controllers take: databases, users, schemas, endpoints, health.
 
-        *logs* are those of its units.
+        *logs* are the logs of its units.
         """
         values, state = cloud["secrets"], definition["state"]
         desired["databases"] += [
@@ -199,7 +199,7 @@ class ActionModule(ActionBase):
             desired["rabbitmq_users"]["users"].append(
                 {"name": name, "password": values[f"{name}_messaging"], "vhost": name, "state": state}
             )
-        if definitions.has_account(definition):
+        if definitions.has_user(definition):
             desired["identity"]["users"].append(
                 {
                     "name": name,

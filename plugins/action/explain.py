@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Explains where the value of an option on a host comes from. Runs on the control node."""
+"""Explains the source of an option's value on a host. Runs on the control node."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver i
 
 
 class ActionModule(ActionBase):
-    """Shows and returns the value, each layer that names it, and who reads the file."""
+    """Shows and returns the value, each layer that sets it, and the units that read the file."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"option"})
 
     def run(self, tmp=None, task_vars=None):
-        """Resolve what the host shall have, and look the option up in it."""
+        """Resolve the desired state of the host, and look up the option in it."""
         result = super().run(tmp, task_vars)
         name = task_vars["inventory_hostname"]
         path = str(self._task.args["option"])
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
         if len(parts) < 4:
             message = f"found {path!r}; allowed is SERVICE/FILE/SECTION/OPTION"
             return {**result, "failed": True, "msg": message}
-        # A file's name may have slashes of its own.
+        # The name of a file may contain slashes.
         option = (parts[0], "/".join(parts[1:-2]), parts[-2], parts[-1])
         resolver = Resolver(name, task_vars, self._templar, self._loader, task_vars["ansible_play_hosts"])
         model = resolver.resolve(task_vars["cairn_probe"])

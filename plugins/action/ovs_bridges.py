@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the module, and where the change is on trial confirms it over a new connection."""
+"""Runs the module, and confirms a provisional change over a new connection."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 MODULE = "cairn.openstack.ovs_bridges"
-# The host undoes its change after 30 seconds, and then needs some to be reached again.
+# The host reverts its change after 30 seconds, and is reachable some seconds later.
 PATIENCE = 90
 
 
 class ActionModule(ActionBase):
-    """The module, with the contact that a change on trial waits for."""
+    """Runs the module and confirms a provisional change."""
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
-        """Return the module's result; it has failed if the host undid the change or stays away."""
+        """Return the module's result; failed if the host reverted the change or stays unreachable."""
         result = super().run(tmp, task_vars)
         result.update(self._execute_module(module_name=MODULE, task_vars=task_vars))
         if not result.get("trial"):
             return result
         arguments = {**self._task.args, "confirm": True}
         end = time.monotonic() + PATIENCE
-        why = "it still awaits its confirmation"
+        why = "the change is not confirmed yet"
         while time.monotonic() < end:
             time.sleep(2)
             try:
-                self._connection.reset()  # the old connection may live on where no new one could be made
+                self._connection.reset()  # the old connection may survive although no new one is possible
                 answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
             except AnsibleConnectionFailure as error:
                 why = str(error)
@@ -41,5 +41,5 @@ class ActionModule(ActionBase):
             **result,
             "failed": True,
             "msg": f"after the change of its bridges the host could not be reached for {PATIENCE} s: {why}. It should "
-            "have undone the change by itself; on its console, see: journalctl -u cairn-bridges-undo",
+            "have reverted the change by itself; on its console, see: journalctl -u cairn-bridges-undo",
         }

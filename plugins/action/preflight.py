@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Finds every fault of the input, then of the hosts, and fails once with all of them."""
+"""Checks the input, then the hosts, and fails once with all errors."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources im
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
+    definition_checks,
     definition_spec,
     hosts,
     inventory,
@@ -30,18 +31,17 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     settings,
     storage,
 )
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definitions as definition_checks
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, merged, report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, merged, report
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
 
-# What is known only once the host was looked at: a template of it is tried later.
+# Known only after the host was probed: templates with these are tried later.
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
-# What preflight asks of a definition once hosts are known: what it takes of a host.
+# The keys of a definition that the checks of hosts need.
 TAKES = ("packages", "units")
 
 
 def plain(value):
-    """Whether *value* is its own meaning: no template in it, and nothing to decrypt."""
+    """Whether *value* needs neither templating nor decryption."""
     if isinstance(value, dict):
         return all(map(plain, value.values()))
     if isinstance(value, list):
@@ -50,32 +50,32 @@ def plain(value):
 
 
 class ActionModule(ActionBase):
-    """Works on the control node alone."""
+    """Runs on the control node only."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"stage"})
 
     def run(self, tmp=None, task_vars=None):
-        """Look, say the warnings, and fail where there are faults."""
+        """Run the checks of the stage, show warnings, and fail if there are errors."""
         result = super().run(tmp, task_vars)
         self.task_vars = task_vars
         self.groups = task_vars["groups"]
         self.everyone = self.groups["all"]
-        self.left_out, self.raws, self.common = {}, {}, {}
+        self.skipped, self.raws, self.common = {}, {}, {}
         self.written = sources.shipped()
         found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
-        for fault in found:
-            if fault.severity == "warning":
-                # Ansible's own way shows no warning of a task that goes well where such tasks are not shown.
-                self._display.display(f"[WARNING]: {fault}", color=constants.COLOR_WARN, stderr=True)
-        if faults := [fault for fault in found if fault.severity == "fault"]:
-            result.update(failed=True, msg=report(faults), faults=len(faults))
+        for finding in found:
+            if finding.severity == "warning":
+                # Where successful tasks are not displayed, Ansible would not display their warnings either.
+                self._display.display(f"[WARNING]: {finding}", color=constants.COLOR_WARN, stderr=True)
+        if findings := [finding for finding in found if finding.severity == "error"]:
+            result.update(failed=True, msg=report(findings), errors=len(findings))
         elif self._task.args["stage"] == "hosts":
-            result["ansible_facts"] = {"cairn_left_out": self.left_out}
+            result["ansible_facts"] = {"cairn_skipped": self.skipped}
         return result
 
     def raw(self, name):
-        """Return the variables of the host *name*, as they are written."""
+        """Return the untemplated variables of the host *name*."""
         if name not in self.raws:
             self.raws[name] = self.task_vars["hostvars"].raw_get(name)
         return self.raws[name]
@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
         """Return the names of the cloud's hosts, the controllers first."""
         return list(dict.fromkeys(name for group in topology.NODE_GROUPS for name in self.groups.get(group, [])))
 
-    # What was written
+    # Checks of the input
 
     def specs(self):
         """Return role → the options of its argument spec."""
@@ -95,13 +95,13 @@ class ActionModule(ActionBase):
         return found
 
     def settings_of(self, name, defaults, prefixes):
-        """Return the settings of the host *name*: what is shipped, under what the user has set."""
+        """Return the settings of the host *name*: the defaults, overridden by the user's."""
         raw = self.raw(name)
         mine = {key: place(key, value) or f"host {name}" for key, value in raw.items() if key.startswith(prefixes)}
         found = settings.Settings(name, {}, mine)
         variables = {**defaults, **raw, "hostvars": self.task_vars["hostvars"]}
         templar = self._templar.copy_with_new_env(available_variables=variables)
-        # What the cloud has one of follows from the same values on nearly all hosts: it is templated once for them.
+        # Settings of the whole cloud have the same values on nearly all hosts: they are templated once.
         wide = (raw.get("inventory_dir"), *(id(raw[key]) for key in settings.CLOUD_WIDE if key in raw))
         for key in dict.fromkeys([*defaults, *mine]):
             if key.startswith("catalog"):
@@ -115,18 +115,18 @@ class ActionModule(ActionBase):
                     value = variables[key]
                     found.values[key] = value if plain(value) else templar.template(value)
             except AnsibleError as error:
-                # A default fails for a reason that has a fault of its own; other roles' settings have defaults of
-                # theirs, which are not known here.
+                # A default that fails has a cause that is reported separately; the defaults of other roles are not
+                # known here.
                 if key in mine and key.startswith("cloud_") and not LATE.search(str(variables[key])):
                     found.errors[key] = " ".join(str(error).split())
         return found
 
     def resolver(self, name, one, playing=(), held=None):
-        """Return what resolves the definitions for the host *name*.
+        """Return the resolver of the definitions for the host *name*.
 
         :param one: its settings.
-        :param playing: the hosts of this run that were reached.
-        :param held: the secrets that there are.
+        :param playing: the reachable hosts of this run.
+        :param held: the existing secrets.
         """
         variables = {
             **sources.settings(),
@@ -139,7 +139,7 @@ class ActionModule(ActionBase):
         return Resolver(name, variables, self._templar, self._loader, playing, secrets=held)
 
     def catalog(self, name, one):
-        """Return all definitions as the host *name* has them, and what is wrong with them."""
+        """Return all definitions as resolved for the host *name*, and the findings about them."""
         raw, resolver = self.raw(name), self.resolver(name, one)
         own = {key: raw[key] for key in self.written if key in raw}
         found = list(self.own_files(resolver))
@@ -148,57 +148,61 @@ class ActionModule(ActionBase):
             extra = resolver.template(extra) if is_template(extra) else extra
         except AnsibleError as error:
             extra, remedy = {}, "Correct the template."
-            found.append(Fault(self.extra_place(raw), str(error), "a dictionary of definitions", remedy))
+            found.append(Finding(self.extra_place(raw), str(error), "a dictionary of definitions", remedy))
         else:
             found += definition_checks.own(self.extra_place(raw), extra)
-        for key, page in own.items():
-            found += definition_spec.faults(key.removeprefix("catalog_"), page)
+        for key, definition in own.items():
+            found += definition_spec.findings(key.removeprefix("catalog_"), definition)
         if found:
             return definitions.load(self.written, {}), found
         try:
             every = resolver.definitions
         except AnsibleError as error:
-            remedy = "Correct what is named."
-            return definitions.load(self.written, {}), [Fault("catalog", " ".join(str(error).split()), "", remedy)]
+            remedy = "Correct the service definition."
+            return definitions.load(self.written, {}), [Finding("catalog", " ".join(str(error).split()), "", remedy)]
         found += definition_checks.targets(every)
         with contextlib.suppress(AnsibleError, KeyError, TypeError, ValueError):
-            # Storage that is wrong is told by what looks at it.
+            # Errors of the storage settings are reported by their own checks.
             templar = resolver.with_cloud(resolver.planned())
-            for page in every.values():
-                # What asks for more than settings and inventory is taken to hold.
+            for definition in every.values():
+                # A condition that needs facts of hosts is assumed to be true.
                 with contextlib.suppress(AnsibleError):
-                    page["when"] = templar.template(page["when"])
-        present = {key: page for key, page in every.items() if page["state"] == "present" and page["when"] is not False}
+                    definition["when"] = templar.template(definition["when"])
+        present = {
+            key: definition
+            for key, definition in every.items()
+            if definition["state"] == "present" and definition["when"] is not False
+        }
         return every, [*found, *definition_checks.clashes(present)]
 
     def own_files(self, resolver):
-        """Look at the files of the user's own definitions."""
+        """Check the files of the user's definitions."""
         directory = str(resolver.template(resolver.variables.get("catalog_dir") or ""))
         if not os.path.isdir(directory):
             if directory and "catalog_dir" in (raw := self.raw(resolver.name)):
                 where = next((place(key, raw[key]) for key in raw if key == "catalog_dir"), "")
                 where = ", ".join(filter(None, (where, "catalog_dir")))
-                yield Fault(where, f"no directory {shortest(directory)}", "a directory of definitions", "Correct it.")
+                yield Finding(where, f"no directory {shortest(directory)}", "a directory of definitions", "Correct it.")
             return
         for name, path in sources.files(directory).items():
             where = shortest(str(path))
             if path.suffix == ".yml" and path.with_suffix(".yaml").exists():
-                yield Fault(where, f"{name}.yaml beside it", "one file for each definition", "Remove one of them.")
+                yield Finding(where, f"{name}.yaml beside it", "one file for each definition", "Remove one of them.")
             try:
                 found = sources.load(path)
             except (OSError, yaml.YAMLError) as error:
-                yield Fault(where, " ".join(str(error).split()), "YAML", "Correct the file.")
+                yield Finding(where, " ".join(str(error).split()), "YAML", "Correct the file.")
                 continue
-            for fault in definition_spec.faults(name, found):
-                yield replace(fault, where=f"{where}: {fault.where}")
+            for finding in definition_spec.findings(name, found):
+                yield replace(finding, where=f"{where}: {finding.where}")
 
     def extra_place(self, raw):
-        """Return where catalog_extra stands."""
+        """Return the place of catalog_extra."""
         where = next((place(key, raw[key]) for key in raw if key == "catalog_extra"), "")
         return ", ".join(filter(None, (where, "catalog_extra")))
 
     def stage_input(self):
-        """Look at all that was written, and at no host."""
+        """Check the input without contacting a host."""
         specs = self.specs()
         defaults = sources.settings()
         prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
@@ -209,48 +213,48 @@ class ActionModule(ActionBase):
         for name, host in found.items():
             places = every[name].places
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
-        faults = list(inventory.faults(self.groups, found, inventories or "the inventory"))
+        findings = list(inventory.findings(self.groups, found, inventories or "the inventory"))
         definitions, wrong = self.catalog(members[0].host, members[0]) if members else ({}, [])
         known = backends.kinds(definitions)
         specs = storage.with_kinds(specs, known)
-        faults += settings.faults(members, specs, [key.removeprefix("catalog_") for key in self.written])
+        findings += settings.findings(members, specs, [key.removeprefix("catalog_") for key in self.written])
         for one in every.values():
             if one not in members:
-                faults += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
-        faults += networks.faults(members, found)
-        faults += storage.faults(members, specs, found, known)
+                findings += settings.unknown(one, specs, [key.removeprefix("catalog_") for key in self.written])
+        findings += networks.findings(members, found)
+        findings += storage.findings(members, specs, found, known)
         if members:
-            faults += storage.removed(members[0], definitions)
+            findings += storage.removed(members[0], definitions)
         if members:
-            faults += wrong
-            faults += self.written_options(members, definitions)
-            faults += self.written_secrets(members[0])
-        if not any(fault.severity == "fault" for fault in faults) and members:
-            faults += self.alone(members[0])
-        return faults
+            findings += wrong
+            findings += self.written_options(members, definitions)
+            findings += self.written_secrets(members[0])
+        if not any(finding.severity == "error" for finding in findings) and members:
+            findings += self.alone(members[0])
+        return findings
 
     def address_place(self, name):
-        """Return where the host's address stands."""
+        """Return the place of the host's address."""
         raw = self.raw(name)
         return next((place(key, raw[key]) for key in raw if key == "ansible_host"), "")
 
     def written_options(self, members, every):
-        """Look at the user's options."""
-        faults, seen = [], {}
+        """Check the user's options."""
+        findings, seen = [], {}
         index_of = functools.partial(shipped, own=self.resolver(members[0].host, members[0]).index_directory)
         for one in members:
             layers = definitions.overrides(one.values)
             for layer, _value in layers:
-                faults += definition_checks.options(one, layer, every)
-            # Nearly all hosts have the same options: they are judged once.
+                findings += definition_checks.options(one, layer, every)
+            # Nearly all hosts have the same options: they are checked once.
             if str(layers) not in seen:
                 where = functools.partial(self.written_at, one.host)
                 seen[str(layers)] = list(definition_checks.judged(one, every, index_of, where))
-            faults += [replace(fault, hosts=(one.host,)) for fault in seen[str(layers)]]
-        return faults
+            findings += [replace(finding, hosts=(one.host,)) for finding in seen[str(layers)]]
+        return findings
 
     def written_at(self, name, variable, keys):
-        """Return where the value stands that *keys* lead to in the *variable* of the host *name*."""
+        """Return the place of the value at *keys* in the *variable* of the host *name*."""
         value, found = self.raw(name).get(variable), ""
         for following in keys:
             if not isinstance(value, dict):
@@ -263,11 +267,11 @@ class ActionModule(ActionBase):
         return found
 
     def written_secrets(self, cloud):
-        """Look at the folder of the secrets, and at certificates that the user gives."""
+        """Check the secrets directory and the user's certificates."""
         path = str(cloud.values.get("cloud_secrets_dir") or "")
-        faults = list(self.given_certificates(cloud))
+        findings = list(self.given_certificates(cloud))
         if not settings.RULES["cloud_secrets_dir"].fits(path):
-            return faults
+            return findings
         folder, files, errors = Folder(path, self._loader), {}, {}
         if os.path.exists(path):
             if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
@@ -283,17 +287,17 @@ class ActionModule(ActionBase):
                     files[name] = folder.read(name)
             except (OSError, AnsibleError, UnicodeDecodeError) as error:
                 errors[name] = " ".join(str(error).split())
-        faults += secrets.faults(shortest(path), files, errors)
+        findings += secrets.findings(shortest(path), files, errors)
         if files.get(secrets.SECRETS) is not None:
             try:
                 held = yaml.safe_load(files[secrets.SECRETS]) or {}
             except yaml.YAMLError:
                 held = None
-            faults += secrets.values(shortest(path), held)
-        return faults
+            findings += secrets.values(shortest(path), held)
+        return findings
 
     def given_certificates(self, cloud):
-        """Look at the certificate that the user gives in place of the cloud's own."""
+        """Check the certificate that the user provides instead of the cloud's own."""
         names = ("cloud_tls_certificate", "cloud_tls_key", "cloud_tls_ca")
         paths = {name: cloud.values.get(name) for name in names}
         if not cloud.flag("cloud_tls") or not any(paths.values()):
@@ -302,19 +306,19 @@ class ActionModule(ActionBase):
         for name, path in paths.items():
             if not path:
                 given = ", ".join(other for other in names if paths[other])
-                yield cloud.fault(name, f"not set, but {given} is", "all three of them, or none", f"Set {name} too.")
+                yield cloud.finding(name, f"not set, but {given} is", "all three of them, or none", f"Set {name} too.")
                 continue
             try:
                 texts[name] = Path(path).read_text(encoding="ascii")
             except (OSError, UnicodeDecodeError) as error:
-                yield cloud.fault(
+                yield cloud.finding(
                     name, str(error), "a PEM file on the control node", "Correct the path or the file's mode."
                 )
         if len(texts) == len(names) and not authority.MISSING:
             wanted = list(dict.fromkeys(str(cloud.values[f"cloud_{kind}_name"]) for kind in ("internal", "public")))
-            if why := authority.given_fault(*(texts[name] for name in names), wanted):
+            if why := authority.given_error(*(texts[name] for name in names), wanted):
                 allowed = f"a certificate for {', '.join(wanted)}, with its key and its authority"
-                yield cloud.fault(
+                yield cloud.finding(
                     names[0],
                     f"it {why}",
                     allowed,
@@ -322,7 +326,7 @@ class ActionModule(ActionBase):
                 )
 
     def alone(self, cloud):
-        """Take the lock; or in check mode, which changes nothing, say who has it."""
+        """Acquire the lock; in check mode only report its holder."""
         path = str(cloud.values["cloud_secrets_dir"])
         where, allowed, remedy = (
             f"{shortest(path)}/{run_lock.FILE}",
@@ -331,19 +335,19 @@ class ActionModule(ActionBase):
         )
         if self._task.check_mode:
             if holder := run_lock.held(path):
-                yield Fault(where, holder, allowed, remedy, "warning")
+                yield Finding(where, holder, allowed, remedy, "warning")
             return
         try:
-            # Tasks run in children of Ansible's own process.
+            # Tasks run in child processes of Ansible.
             if holder := run_lock.take(path, os.getppid()):
-                yield Fault(where, holder, allowed, remedy)
+                yield Finding(where, holder, allowed, remedy)
         except OSError as error:
-            yield Fault(where, str(error), "a writable directory", "Correct its owner and mode, or the path.")
+            yield Finding(where, str(error), "a writable directory", "Correct its owner and mode, or the path.")
 
-    # What was found
+    # Checks of the hosts
 
     def stage_hosts(self):
-        """Look at what the probe has found."""
+        """Check the results of the probe."""
         facts, away, broken = {}, {}, {}
         for name in self.task_vars["ansible_play_hosts_all"]:
             raw = self.raw(name)
@@ -356,22 +360,22 @@ class ActionModule(ActionBase):
             else:
                 facts[name] = raw["cairn_probe"]
         limited = "ansible_limit" in self.task_vars
-        faults = list(hosts.unreachable(away, broken, self.groups, limited))
+        findings = list(hosts.unreachable(away, broken, self.groups, limited))
         if away and not facts and not broken:
             remedy = "Check the network and the ssh settings: ansible -m ping all."
-            faults.append(Fault("the run", "none of its hosts is reachable", "at least one", remedy))
-        self.left_out = away
-        faults += self.found_hosts(facts)
-        return faults
+            findings.append(Finding("the run", "none of its hosts is reachable", "at least one", remedy))
+        self.skipped = away
+        findings += self.found_hosts(facts)
+        return findings
 
     def found_hosts(self, facts):
-        """Look at the hosts that were reached."""
+        """Check the reachable hosts."""
         defaults = sources.settings()
         members = {name: self.settings_of(name, defaults, ("cloud_", "storage_", "catalog_")) for name in facts}
         addresses = topology.topology(
             self.groups, {name: {} for name in self.members()} | {n: s.values for n, s in members.items()}
         )
-        faults, reached, units, held = [], [], set(), {}
+        findings, reached, units, held = [], [], set(), {}
         for name, one in members.items():
             if not reached:
                 held = Folder(str(one.values["cloud_secrets_dir"]), self._loader).values()
@@ -385,9 +389,9 @@ class ActionModule(ActionBase):
                 model = resolver.resolve(facts[name], TAKES)
             except AnsibleError as error:
                 said = " ".join(str(error).split())
-                faults.append(host.fault(said, "definitions valid for the host", "Correct the definition."))
+                findings.append(host.finding(said, "definitions valid for the host", "Correct the definition."))
             except ValueError:
-                pass  # Its interfaces are not what the settings name, which has an error of its own.
+                pass  # Its interfaces differ from the settings, which is reported separately.
             else:
                 host.definitions, host.ports, host.apis = model.definitions, model.cloud["ports"], model.cloud["apis"]
                 host.backends, host.kinds = model.cloud["storage"]["backends"], backends.kinds(resolver.definitions)
@@ -396,22 +400,22 @@ class ActionModule(ActionBase):
                 }
             reached.append(host)
         for host in reached:
-            faults += hosts.faults(host, units)
-        faults += hosts.own_addresses(reached, set(addresses) - set(facts))
+            findings += hosts.findings(host, units)
+        findings += hosts.own_addresses(reached, set(addresses) - set(facts))
         for one in list(members.values())[:1]:
             mine = identity(held["cloud"]) if "cloud" in held else ""
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
             where = f"catalog_dir ({shortest(str(resolver.template(resolver.variables['catalog_dir'])))})"
-            faults += secrets.forgotten(where, resolver.definitions, clouds)
-            faults += secrets.operator(shortest(str(one.values["cloud_secrets_dir"])), mine, held, clouds)
-        return faults
+            findings += secrets.forgotten(where, resolver.definitions, clouds)
+            findings += secrets.operator(shortest(str(one.values["cloud_secrets_dir"])), mine, held, clouds)
+        return findings
 
-    # What came of it
+    # End of the run
 
     def stage_end(self):
-        """Say who was left out."""
-        for name, why in self.task_vars["cairn_left_out"].items():
-            remedy = f"When it is back: --limit {name}. Until then the exit code of a run is not 0."
-            yield Fault(
-                f"host {name}", f"left out: {why.removeprefix('Task failed: ')}", "the whole cloud", remedy, "warning"
+        """Report the skipped hosts."""
+        for name, why in self.task_vars["cairn_skipped"].items():
+            remedy = f"When it is reachable: --limit {name}. Until then the exit code of a run is not 0."
+            yield Finding(
+                f"host {name}", f"skipped: {why.removeprefix('Task failed: ')}", "the whole cloud", remedy, "warning"
             )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hands image files of the control node to the module, if and when the cloud lacks them."""
+"""Transfers image files from the control node to the module if the cloud lacks them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 20
 
 
 def sha512(path: str) -> str:
-    """Return the digest of a file's content in hexadecimal form."""
+    """Return the hexadecimal digest of a file's content."""
     digest = hashlib.sha512()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(BLOCK), b""):
@@ -24,9 +24,9 @@ def sha512(path: str) -> str:
 
 
 class ActionModule(ActionBase):
-    """Runs the module once; a second time with the files that it asked for."""
+    """Runs the module, and again with the files that it requested."""
 
-    # It does, but hardly ever: a folder for them is made when one is asked for.
+    # It does, but rarely: a temporary directory is created only if a file is needed.
     TRANSFERS_FILES = False
 
     def run(self, tmp=None, task_vars=None):
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         return result
 
     def digested(self, image):
-        """Return an image's entry with the digest of its file."""
+        """Return the entry of an image with the digest of its file."""
         if not image.get("file") or image.get("state") == "absent":
             return image
         path = self.local(image["file"])
@@ -54,5 +54,5 @@ class ActionModule(ActionBase):
         return {**image, "sha512": sha512(path)}
 
     def local(self, file):
-        """Return a file's full path on the control node; relative ones begin where the playbook is."""
+        """Return the full path of a file on the control node; relative paths start at the playbook's directory."""
         return self._loader.path_dwim(os.path.expanduser(file))

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Generates the secrets that the catalog needs and the operator's file lacks. Runs on the control node."""
+"""Generates the secrets that the catalog needs and secrets.yml lacks. Runs on the control node."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secre
 
 
 class ActionModule(ActionBase):
-    """Adds missing secrets; an existing one is never generated again."""
+    """Adds missing secrets; existing ones are never replaced."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"folder"})
 
     def run(self, tmp=None, task_vars=None):
-        """Return the names (never the values) of the secrets that were or would be made."""
+        """Return the names (never the values) of the secrets that were or would be generated."""
         result = super().run(tmp, task_vars)
         folder = Folder(self._task.args["folder"], self._loader)
         every = definitions.load(task_vars, sources.own(task_vars, self._templar.template))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proves a cloud by using it: on a controller by its APIs, and from where a user is by ping and ssh."""
+"""Verifies a cloud by using it: its APIs from a controller, its servers by ping and ssh from where users are."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volum
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
 MODULE = "cairn.openstack.verify_phase"
-# How long a router may take to answer the control node, in seconds, before the controller is asked instead.
+# Seconds to wait for a router's reply to the control node before the controller is used instead.
 ROUTE_TIMEOUT = 10
-# Hosts of one group whose logs are read when nothing says which.
+# Number of hosts of a group whose logs are read if none is suspected.
 SUSPECTS = 3
 KEY_FILE = "machine.key"
 
 
 class ActionModule(ActionBase):
-    """Runs the checks and returns their results; whether they are good enough is for C(verify_report) to say."""
+    """Runs the checks and returns their results; C(verify_report) evaluates them."""
 
     TRANSFERS_FILES = True
 
     def run(self, tmp=None, task_vars=None):
-        """Return results, seconds, suspects and the kept machine."""
+        """Return results, seconds, suspects and the kept server."""
         result = super().run(tmp, task_vars)
         if self._task.check_mode:
-            return {**result, "skipped": True, "msg": "proving a cloud takes using it, which check mode doesn't"}
+            return {**result, "skipped": True, "msg": "verify creates servers and volumes, so it has no check mode"}
         options = self.validate_argument_spec(SPEC)[1]
         if options["keep"] and not options["output_dir"]:
             raise AnsibleActionFail("keep requires output_dir, for the server's key")
@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
             usable = any(check["name"] == "ssh" and check["outcome"] == PASSED for check in results)
             self.kept = options["keep"] and usable
         except BaseException:
-            # The first error is the one to be told.
+            # Report the first error.
             with contextlib.suppress(AnsibleActionFail):
                 self.clean([], [])
             raise
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
         return result
 
     def use(self, public):
-        """Use the APIs; return the results and what was made."""
+        """Use the APIs; return the results and the created objects."""
         file = self.options["image_file"]
         args = {"public_key": public, "image_offered": bool(file and os.path.exists(file))}
         answer = self.module("use", **args)
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
         return answer["results"], answer["made"]
 
     def vantage(self, made):
-        """Return where the machines are used from: ``control``, ``controller`` or ``none``."""
+        """Return from where the servers are used: ``control``, ``controller`` or ``none``."""
         wanted, router = self.options["from"], made["router_address"]
         if wanted != "auto":
             return wanted
@@ -109,15 +109,15 @@ class ActionModule(ActionBase):
                 return "control"
         except NotRun:
             return "controller"
-        # If neither gets an answer, it is no question of the way.
+        # If neither gets a reply, the route is not the cause.
         reached = self.module("reach", address=router, seconds=ROUTE_TIMEOUT)["reached"]
         return "controller" if reached else "control"
 
     def copies(self, vantage, private, made, results):
-        """Make copies of what was written to a volume, and read them; return the results."""
+        """Copy the data of a volume, and read the copies; return the results."""
         outcomes = {check["name"]: check["outcome"] for check in results}
         if outcomes.get("volume written") != PASSED:
-            # Nobody need be asked for that.
+            # These checks need no connection.
             found = perform_all(Copies(None, made).checks(), outcomes)
             results = [result.as_dict() for result in found]
         else:
@@ -127,7 +127,7 @@ class ActionModule(ActionBase):
         return results + self.probe(vantage, private, made, outcomes, "copies")
 
     def probe(self, vantage, private, made, outcomes, part="machines"):
-        """Use the machines; return the results."""
+        """Use the servers; return the results."""
         if vantage == "none":
             checks = probe.checks(probe.Probe("", made, self.options), part)
             why = "verify_from is none"
@@ -143,7 +143,7 @@ class ActionModule(ActionBase):
         return results
 
     def clean(self, results, machines):
-        """Remove what was made; return the result, and put the ends of consoles into the results of failed checks."""
+        """Remove the created objects; return the result, and add the ends of console logs to failed checks."""
         failed = [check for check in results if check["outcome"] == FAILED]
         wanted = [machine["id"] for machine in machines if any(machine["id"] in check["ids"] for check in failed)]
         answer = self.module("clean", keep=self.kept, consoles=wanted)
@@ -155,7 +155,7 @@ class ActionModule(ActionBase):
         return answer["results"]
 
     def keep(self, vantage, private, made):
-        """Write the kept machine's key and return how to log in."""
+        """Write the kept server's key and return the ssh command."""
         folder = os.path.expanduser(self.options["output_dir"])
         os.makedirs(folder, mode=0o700, exist_ok=True)
         key = os.path.join(folder, KEY_FILE)
@@ -178,7 +178,7 @@ class ActionModule(ActionBase):
         }
 
     def by_controller(self):
-        """Return the command that makes a way through the controller, as Ansible reaches it."""
+        """Return the ssh proxy command through the controller, with Ansible's connection settings."""
         variable = self.task_vars.get
         key = variable("ansible_ssh_private_key_file")
         user = variable("ansible_user")
@@ -208,7 +208,7 @@ def new_key(comment):
 
 
 def suspects(results, groups):
-    """Return the hosts whose logs may tell why checks failed, each with services and ids to look for."""
+    """Return the hosts whose logs may show why checks failed, each with services and ids to search for."""
     found = {}
     for check in results:
         if check["outcome"] != FAILED:
@@ -229,5 +229,5 @@ def suspects(results, groups):
 
 
 def alike(name, host):
-    """Return whether Nova's name of a host is that of an inventory's host."""
+    """Return whether Nova's name of a host matches a host of the inventory."""
     return name.split(".")[0] == host.split(".")[0]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows the results of C(verify), writes them down, and fails if a check did."""
+"""Shows and saves the results of C(verify), and fails if a check failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Works on the control node alone."""
+    """Runs on the control node only."""
 
     TRANSFERS_FILES = False
 

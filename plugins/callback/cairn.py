@@ -1,23 +1,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a person sees of a run, and what machines read of it."""
+"""The output of a run for users, and its record for programs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cairn
 type: stdout
-short_description: A run by its phases, with what changed and why
+short_description: Output of a run by phases, with changes and their causes
 version_added: 0.1.0
 description:
-  - Shows a line for each play with its hosts and seconds, and below it what changed, equal changes of several hosts as
-    one. Restarts come with their causes, failures with service, host, cause and likely remedy. At the end come the
-    slowest tasks and a line on the whole run.
-  - On a terminal the last line tells what is going on. Elsewhere nothing is rewritten.
-  - With C(--check) it shows the plan, complete, with differences when C(--diff) is given; its last line counts it.
-  - With C(-v) and more it shows what P(ansible.builtin.default#callback) does, and its own last lines.
-  - The extra variable C(plan_out) names a file that gets all changes and failures as JSON, readable by its owner alone.
-  - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 when the plan has something to do.
-    Those of failures (2) and unreachable hosts (4) stay.
+  - Shows a line for each play with its hosts and seconds, and below it the changes, with equal changes of several hosts
+    merged. Restarts are shown with their causes, failures with service, host, cause and likely remedy. The output ends
+    with the slowest tasks and a summary.
+  - On a terminal the last line shows the current activity. Otherwise no line is rewritten.
+  - With C(--check) it shows the complete plan, with differences if C(--diff) is given; its last line counts them.
+  - With C(-v) and more it shows the output of P(ansible.builtin.default#callback), followed by its own summary.
+  - The extra variable C(plan_out) names a file for all changes and failures as JSON, readable by its owner only.
+  - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 if the plan contains changes.
+    Those of failures (2) and unreachable hosts (4) take precedence.
 author: The Cairn authors (@cairn)
 requirements:
   - set as C(stdout_callback) in the configuration
@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - result_format_callback
 options:
   timing_file:
-    description: A file to which the seconds of the phases and the hosts' numbers of tasks are appended, as JSON.
+    description: File to which the seconds of the phases and the number of tasks per host are appended, as JSON.
     type: path
     env: [{name: CAIRN_TIMING_FILE}]
 """
@@ -53,14 +53,14 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.remed
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_record import Failure, Run
 
 DEFINITIONS = Path(__file__).parents[2] / "roles/catalog/defaults/main"
-# As wide as text is where no terminal says it.
+# The width of the output without a terminal.
 WIDTH = 120
 DRIFT = 3
 UNWRITTEN = 1
 
 
 class CallbackModule(Default):
-    """Records what happens, and shows it phase by phase; with -v it leaves the showing to its parent."""
+    """Records the run and shows it phase by phase; with -v its parent shows it."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -76,10 +76,10 @@ class CallbackModule(Default):
         self._failures = []
         self._live = None
 
-    # What happens
+    # Events
 
     def v2_playbook_on_start(self, playbook):
-        """Begin; on a terminal with a live line."""
+        """Start; on a terminal with a live line."""
         self._playbooks += 1
         self._run.playbook = os.path.basename(playbook._file_name)
         self._run.check = bool(context.CLIARGS.get("check"))
@@ -91,7 +91,7 @@ class CallbackModule(Default):
             self._live = LiveLine(self._display, self._now)
 
     def v2_playbook_on_play_start(self, play):
-        """End the phase before, and begin one."""
+        """End the previous phase, and start one."""
         self._end_phase()
         name = play.get_name().strip()
         if name not in self._play_names:
@@ -102,32 +102,32 @@ class CallbackModule(Default):
             super().v2_playbook_on_play_start(play)
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        """End the task before, and begin one."""
+        """End the previous task, and start one."""
         self._end_step()
         self._run.begin_step(task.name or task.action, task.action)
         if self._display.verbosity:
             super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_playbook_on_handler_task_start(self, task):
-        """A handler is a task like others."""
+        """Treat a handler as a task."""
         self._end_step()
         self._run.begin_step(task.name or task.action, task.action)
         if self._display.verbosity:
             super().v2_playbook_on_handler_task_start(task)
 
     def v2_playbook_on_vars_prompt(self, *arguments, **options):
-        """Leave the terminal to the question."""
+        """Leave the terminal to the prompt."""
         self._end_phase()
 
     def v2_runner_on_start(self, host, task):
-        """Count whom the task waits for."""
+        """Count the hosts that the task waits for."""
         if self._run.step:
             self._run.step.started.append(host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_start(host, task)
 
     def v2_runner_on_ok(self, result):
-        """Take in what a task did."""
+        """Record the result of a task."""
         host, task, said = result._host.get_name(), result._task, result._result
         where = result._task_fields.get("delegate_to") or host
         self._run.ok(host, str(where), task.action, task.name or task.action, said)
@@ -140,15 +140,15 @@ class CallbackModule(Default):
             self._display.display(f"{host}: {said['msg'] if 'msg' in said else self._dump_results(said)}")
 
     def v2_runner_on_skipped(self, result):
-        """Take in that a host had nothing to do."""
+        """Record a skipped task."""
         self._run.answered(result._host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_skipped(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        """Take in a failure; it is shown when the task has ended everywhere.
+        """Record a failure; it is shown when the task has ended on all hosts.
 
-        :param ignore_errors: Ansible's own name for what a task says of itself; such a failure is not the run's.
+        :param ignore_errors: the task's keyword; such a failure does not fail the run.
         """
         self._fail(result, ignored=ignore_errors)
         if self._display.verbosity:
@@ -157,7 +157,7 @@ class CallbackModule(Default):
             self._warn(result._result)
 
     def v2_runner_on_unreachable(self, result):
-        """Take in that a host is away."""
+        """Record an unreachable host."""
         self._fail(result, ignored=bool(result._task.ignore_unreachable), unreachable=True)
         if self._display.verbosity:
             super().v2_runner_on_unreachable(result)
@@ -177,13 +177,13 @@ class CallbackModule(Default):
             step=task.name or task.action,
             cause=words,
             services=run_text.services(said, words, self._run.definitions),
-            remedy="" if "faults" in said else remedy("\n".join(words)),
+            remedy="" if "errors" in said else remedy("\n".join(words)),
             unreachable=unreachable,
         )
         self._run.failed(failure)
         self._failures.append(failure)
 
-    # What is shown
+    # Output
 
     @property
     def _width(self):
@@ -194,9 +194,9 @@ class CallbackModule(Default):
         return sorted({host for phase in self._run.phases for host in phase.hosts})
 
     def _now(self):
-        """What goes on at this moment, in a line."""
+        """The current activity, in a line."""
         step = self._run.step
-        # A pause asks its question in the terminal's last line.
+        # A pause shows its prompt in the last line of the terminal.
         if not step or self._run.phases[-1].ended or step.action.rpartition(".")[2] == "pause":
             return ""
         where = f"[{len(self._play_names)}/{self._number_of_plays}]"
@@ -205,7 +205,7 @@ class CallbackModule(Default):
     def _say(self, lines):
         for text, colour in lines:
             self._display.display(text, color=colour)
-        sys.stdout.flush()  # a pipe's reader wants to see a phase when it ends, not when the run does
+        sys.stdout.flush()  # a reader of a pipe needs each phase when it ends
 
     def _end_step(self):
         failures, self._failures = self._failures, []
@@ -226,7 +226,7 @@ class CallbackModule(Default):
         return self._get_diff([deepcopy(diff)])
 
     def v2_playbook_on_stats(self, stats):
-        """Show the end, write what machines read, and leave with the exit code that was asked for."""
+        """Show the summary, write the requested files, and set the requested exit code."""
         self._end_phase()
         if self._display.verbosity:
             super().v2_playbook_on_stats(stats)
@@ -248,7 +248,7 @@ class CallbackModule(Default):
         written = self._write_plan()
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)
         if last and not failed and not unreachable:
-            # An exception that Ansible leaves alone; it cleans up behind it.
+            # Ansible does not catch this exception, but still cleans up.
             if not written:
                 raise SystemExit(UNWRITTEN)
             if asked and self._run.check and self._run.changes:
@@ -261,7 +261,7 @@ class CallbackModule(Default):
                 file.write(json.dumps(self._run.timing()) + "\n")
 
     def _write_plan(self):
-        """Write the file that was asked for, if any; returns whether that went well."""
+        """Write the requested file, if any; return whether that succeeded."""
         path = str(self._variables.get("plan_out") or "")
         if not path:
             return True
@@ -277,7 +277,7 @@ class CallbackModule(Default):
 
 
 def _with_v(name):
-    """Return the parent's method *name*, which shows nothing without -v."""
+    """Return the parent's method *name*, without output unless -v is given."""
     own = getattr(Default, name)
 
     def method(self, *arguments, **options):

@@ -1,19 +1,19 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lab's hosts, as the inventory names them."""
+"""The lab's hosts in the inventory."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-# The last has hosts that are no part of a cloud.
+# The hosts of the last group do not belong to a cloud.
 GROUPS = ("controller", "network", "compute", "storage", "lab")
-# Host variables, and what the module lab_hosts calls them.
+# Host variables, and their names in the module lab_hosts.
 VARIABLES = {"lab_networks": "networks", "lab_emulated": "emulated", "lab_disks": "disks", "lab_memory": "memory"}
 
 
 def lab_hosts(groups, hostvars, only=None):
-    """Every host of these groups, once, with its address and what else its variables say; or only some of them."""
+    """Return each host of these groups once, with its address and other variables; or only some of them."""
     names = dict.fromkeys(name for group in GROUPS for name in groups.get(group, []))
     if only is not None:
         unknown = [name for name in only if name not in names]

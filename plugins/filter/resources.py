@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a new cloud holds, derived from settings and host variables."""
+"""The objects of a new cloud, derived from settings and host variables."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-# Nova's name for the zone of hosts without one.
+# Nova's name for the default zone.
 NO_ZONE = "nova"
 
 
 def resources(shipped: Mapping[str, list], declared: Mapping[str, list] | None) -> dict[str, list[dict]]:
-    """Return the declared lists with the shipped entries that they don't replace.
+    """Return the declared lists merged with the shipped ones.
 
     :param shipped: lists of objects by kind.
-    :param declared: the user's; an entry of the same name, domain and project changes the shipped one's fields.
+    :param declared: the user's lists; an entry of the same name, domain and project changes fields of the shipped one.
     """
     unknown = sorted(set(declared or {}) - set(shipped))
     if unknown:
@@ -40,11 +40,11 @@ def resources(shipped: Mapping[str, list], declared: Mapping[str, list] | None) 
 
 
 def external_network(cidr: str, gateway: str = "", pool: str = "") -> list[dict[str, Any]]:
-    """Return the network of floating IPs, flat on the physical network ``external``; nothing without a CIDR.
+    """Return the network of floating IP addresses, flat on the physical network ``external``; none without a CIDR.
 
     :param cidr: its addresses, such as C(192.0.2.0/24).
-    :param gateway: the gateway's address; the first address by default.
-    :param pool: the addresses to hand out as first-last; the upper half by default.
+    :param gateway: the address of the gateway; the first address by default.
+    :param pool: the allocation pool as first-last; the upper half by default.
     """
     if not cidr:
         return []
@@ -73,10 +73,10 @@ def external_network(cidr: str, gateway: str = "", pool: str = "") -> list[dict[
 
 
 def host_aggregates(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the aggregates and zones that compute hosts say they are in.
+    """Return the aggregates and zones of compute hosts.
 
     :param hosts: the compute hosts' names.
-    :param hostvars: all hosts' variables, of which C(cloud_availability_zone) and C(cloud_aggregates) are read.
+    :param hostvars: the variables of all hosts: C(cloud_availability_zone) and C(cloud_aggregates) are read.
     """
     aggregates: dict[str, dict[str, Any]] = {}
     for host in hosts:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The public half of a key by which the cloud's hosts enter each other."""
+"""The public key of a private key that the cloud's hosts use among each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.ssh i
 
 
 class FilterModule:
-    """A filter of pages."""
+    """A filter of service definitions."""
 
     def filters(self):
         return {"ssh_public_key": public_key}

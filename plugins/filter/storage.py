@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows from cloud_storage before any host is known."""
+"""Values derived from cloud_storage before any host is known."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from jinja2 import pass_context
 
 
 def _serves(context: Any, one: Mapping[str, Any]) -> Iterable[str]:
-    """Return what the back end *one* serves, by itself or by its kind."""
+    """Return what the back end *one* serves, by its own key or by its kind."""
     if "serves" in one:
         return one["serves"]
     shipped = sources.shipped()
-    # A kind of the user's own.
+    # A kind defined by the user.
     directory = context.get("catalog_dir") if one["kind"] not in shipped else None
     kinds = backends.kinds({name.removeprefix(sources.PREFIX): definition for name, definition in shipped.items()})
     own = {name: sources.load(path) for name, path in sources.files(str(directory or "")).items()}

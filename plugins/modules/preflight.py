@@ -15,7 +15,7 @@ description:
     contacting a host; without errors it takes the lock that prevents a second run.
   - With O(stage=hosts) it checks the facts C(cairn_probe) of M(cairn.openstack.host_probe), and at the results of
     that module, registered as C(preflight_probe), to tell which hosts were not reached. It sets the fact
-    C(cairn_left_out), the hosts that the run goes on without, with the reason.
+    C(cairn_skipped), the hosts that the run goes on without, with the reason.
   - With O(stage=end) it reports the unreachable hosts once more.
 author: The Cairn authors (@cairn)
 options:
@@ -41,14 +41,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-faults:
-  description: How many faults there are; the message has them all.
+errors:
+  description: Number of errors; the message lists them all.
   type: int
   returned: failure
   sample: 2
 ansible_facts:
-  description: With O(stage=hosts), the fact C(cairn_left_out).
+  description: With O(stage=hosts), the fact C(cairn_skipped).
   type: dict
   returned: success
-  sample: {cairn_left_out: {compute2: "ssh: connect to host 192.0.2.14 port 22: No route to host"}}
+  sample: {cairn_skipped: {compute2: "ssh: connect to host 192.0.2.14 port 22: No route to host"}}
 """

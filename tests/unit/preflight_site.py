@@ -159,7 +159,7 @@ def device(**values):
 
 
 def told(result):
-    """Return the faults of a result as (where, found, allowed, to do)."""
+    """Return the findings of a result as (where, found, allowed, to do)."""
     found = []
     for paragraph in result.get("msg", "").split("\n\n")[1:]:
         first, *lines = paragraph.splitlines()
@@ -167,12 +167,12 @@ def told(result):
     return found
 
 
-def check_one_fault(site, monkeypatch, change, parts):
-    """Make the change; preflight finds that fault, which has these parts, and no other."""
+def check_one_error(site, monkeypatch, change, parts):
+    """Make the change; preflight finds that finding, which has these parts, and no other."""
     change(site)
     result = site.said(monkeypatch)
-    (fault,) = told(result)
-    for part, text in zip(parts, fault, strict=True):
+    (finding,) = told(result)
+    for part, text in zip(parts, finding, strict=True):
         assert part in text
     assert result["msg"].startswith("Preflight found 1 error; no host was changed.")
 

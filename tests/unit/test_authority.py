@@ -28,25 +28,25 @@ def front(ca):
 
 
 def test_the_front_is_fit(ca, front):
-    assert authority.fault(front, NAMES, ca[0]) is None
+    assert authority.error(front, NAMES, ca[0]) is None
 
 
 def test_the_names_order_does_not_matter(ca, front):
-    assert authority.fault(front, NAMES[::-1], ca[0]) is None
+    assert authority.error(front, NAMES[::-1], ca[0]) is None
 
 
 @pytest.mark.parametrize("names", [NAMES[:1], [*NAMES, "other.example.org"], ["cloud.example.org", "192.0.2.11"]])
 def test_other_names_need_another_certificate(ca, front, names):
-    assert authority.fault(front, names, ca[0]) == "is for other names"
+    assert authority.error(front, names, ca[0]) == "is for other names"
 
 
 def test_missing(ca):
-    assert authority.fault("", NAMES, ca[0]) == "missing"
+    assert authority.error("", NAMES, ca[0]) == "missing"
 
 
 def test_another_authority(front):
     other = authority.authority("cairn", authority.new_key())
-    assert authority.fault(front, NAMES, other) == "is signed by another authority"
+    assert authority.error(front, NAMES, other) == "is signed by another authority"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_renewed_before_it_ends(ca, monkeypatch, days, fit):
     monkeypatch.setattr(authority, "FRONT_DAYS", days)
     monkeypatch.setattr(authority, "_MINUTES", datetime.timedelta(days=2))
     certificate = authority.issue(NAMES, authority.new_key(), *ca)
-    why = authority.fault(certificate, NAMES, ca[0])
+    why = authority.error(certificate, NAMES, ca[0])
     assert why is None if fit else why.startswith("expires in")
 
 

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Kind
 from ansible_collections.cairn.openstack.plugins.module_utils.common import changes
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definitions import clashes
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_checks import clashes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -68,7 +68,7 @@ def kinds_in(tree):
 class TestPages:
     def test_each_is_right(self, catalog):
         assert [
-            fault for name, definition in catalog.items() for fault in definition_spec.faults(name, definition)
+            finding for name, definition in catalog.items() for finding in definition_spec.findings(name, definition)
         ] == []
 
     def test_each_file_holds_the_page_of_its_name(self):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A fault in a page is named, with the nearest right word."""
+"""A finding in a page is named, with the nearest right word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import copy
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, clashes, faults
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, clashes, findings
 
 PAGE = {
     "description": "Light service",
@@ -33,8 +33,8 @@ def broken(path, value):
 
 
 def test_a_right_page():
-    assert faults("lamp", PAGE) == []
-    assert faults("lamp", {"description": "Nothing else"}) == []
+    assert findings("lamp", PAGE) == []
+    assert findings("lamp", {"description": "Nothing else"}) == []
 
 
 @pytest.mark.parametrize(
@@ -91,44 +91,44 @@ def test_a_right_page():
         (["db_sync", 0, "unless"], {"query": "x"}, "catalog_lamp.db_sync[0].unless: 'database' is missing", "Add it"),
     ],
 )
-def test_a_fault(path, value, said, advice):
-    (fault,) = faults("lamp", broken(path, value))
-    assert said in str(fault)
-    assert advice in str(fault)
+def test_an_error(path, value, said, advice):
+    (finding,) = findings("lamp", broken(path, value))
+    assert said in str(finding)
+    assert advice in str(finding)
 
 
 def test_a_missing_key():
     page = {key: value for key, value in PAGE.items() if key != "description"}
-    (fault,) = faults("lamp", page)
-    assert (fault.where, fault.found) == ("catalog_lamp", "'description' is missing")
+    (finding,) = findings("lamp", page)
+    assert (finding.where, finding.found) == ("catalog_lamp", "'description' is missing")
 
 
 def test_an_api_needs_a_health_check():
-    (fault,) = faults("lamp", broken(["apis", 0], {"name": "lamp-api", "port": 1}))
-    assert (fault.where, fault.found) == ("catalog_lamp.apis[0]", "'health' is missing")
+    (finding,) = findings("lamp", broken(["apis", 0], {"name": "lamp-api", "port": 1}))
+    assert (finding.where, finding.found) == ("catalog_lamp.apis[0]", "'health' is missing")
 
 
-def test_every_fault_is_found():
+def test_every_error_is_found():
     page = broken(["apis", 0, "prot"], 1)
     page["unit"] = []
-    assert len(faults("lamp", page)) == 2
+    assert len(findings("lamp", page)) == 2
 
 
 @pytest.mark.parametrize("page", [None, [], "{{ x }}", 3])
 def test_no_page_at_all(page):
-    (fault,) = faults("lamp", page)
-    assert fault.allowed == "a dictionary"
+    (finding,) = findings("lamp", page)
+    assert finding.allowed == "a dictionary"
 
 
 @pytest.mark.parametrize("key", sorted(key for key in SPEC if not SPEC[key].get("literal") and key != "description"))
 def test_a_template_stands_for_anything(key):
-    assert [fault for fault in faults("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(fault)] == []
+    assert [finding for finding in findings("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(finding)] == []
 
 
 @pytest.mark.parametrize("key", sorted(key for key in SPEC if SPEC[key].get("literal")))
 def test_what_is_needed_before_templates_are_resolved_is_none(key):
-    (fault,) = faults("lamp", {**PAGE, key: "{{ x }}"})
-    assert (fault.where, fault.found) == (f"catalog_lamp.{key}", "the template '{{ x }}'")
+    (finding,) = findings("lamp", {**PAGE, key: "{{ x }}"})
+    assert (finding.where, finding.found) == (f"catalog_lamp.{key}", "the template '{{ x }}'")
 
 
 KIND = {"description": "A driver", "backend": {"can": ["volumes"], "keys": {"address": {"type": "str"}}}}
@@ -149,28 +149,28 @@ KIND = {"description": "A driver", "backend": {"can": ["volumes"], "keys": {"add
 def test_a_back_ends_key_that_describes_nothing(asked, where, found):
     definition = copy.deepcopy(KIND)
     definition["backend"]["keys"]["address"] = asked
-    (fault,) = faults("acme", definition)
-    assert fault.where == f"catalog_acme.backend.keys.{where}"
-    assert fault.found.startswith(found)
+    (finding,) = findings("acme", definition)
+    assert finding.where == f"catalog_acme.backend.keys.{where}"
+    assert finding.found.startswith(found)
 
 
 def test_a_key_that_every_back_end_has():
     definition = {**KIND, "backend": {"can": ["volumes"], "keys": {"serves": {"type": "str"}}}}
-    (fault,) = faults("acme", definition)
-    assert fault.found == "the key 'serves'"
+    (finding,) = findings("acme", definition)
+    assert finding.found == "the key 'serves'"
 
 
 def test_a_volume_group_that_no_key_names():
     definition = {**KIND, "backend": {"can": ["volumes"], "volume_group": True}}
-    (fault,) = faults("acme", definition)
-    assert fault.where == "catalog_acme.backend.volume_group"
+    (finding,) = findings("acme", definition)
+    assert finding.where == "catalog_acme.backend.volume_group"
 
 
 @pytest.mark.parametrize("user", ["identity", "lamp_identity", "database", "token"])
 def test_two_secrets_of_one_name(user):
     identity = {"services": [], "domains": [{"name": "x", "users": [{"name": user, "roles": ["admin"]}]}]}
-    (fault,) = faults("lamp", {**PAGE, "secrets": ["token"], "identity": identity})
-    assert fault.where == "catalog_lamp.identity.domains"
+    (finding,) = findings("lamp", {**PAGE, "secrets": ["token"], "identity": identity})
+    assert finding.where == "catalog_lamp.identity.domains"
 
 
 def test_no_page_key_is_unknown_to_the_engine():
@@ -179,6 +179,6 @@ def test_no_page_key_is_unknown_to_the_engine():
 
 def test_two_apis_on_one_port():
     other = broken(["apis", 0, "name"], "oven-api")
-    (fault,) = clashes({"lamp": PAGE, "oven": other})
-    assert (fault.where, fault.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
+    (finding,) = clashes({"lamp": PAGE, "oven": other})
+    assert (finding.where, finding.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
     assert clashes({"lamp": PAGE}) == []

@@ -9,7 +9,7 @@ import pytest
 import resolving
 import yaml
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, faults
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, findings
 
 GROUPS = {"controller", "network", "compute", "storage", "all"}
 HOSTS = {"c1": {"groups": sorted(GROUPS - {"all"}), "address": "192.0.2.11"}}
@@ -172,11 +172,11 @@ def written(tmp_path_factory):
 
 def test_it_has_every_key():
     assert set(WHOLE) == set(SPEC)
-    assert faults("acme", WHOLE) == []
+    assert findings("acme", WHOLE) == []
 
 
 def test_a_template_at_each_value(tmp_path, written):
-    allowed = [at for at in VALUES if not faults("acme", with_templates(at))]
+    allowed = [at for at in VALUES if not findings("acme", with_templates(at))]
     assert len(allowed) > len(VALUES) / 2
     assert resolve(with_templates(*allowed), tmp_path) == written
 
@@ -184,7 +184,7 @@ def test_a_template_at_each_value(tmp_path, written):
 @pytest.mark.parametrize("at", [at for at in PLACES if at not in VALUES], ids=lambda at: ".".join(map(str, at)))
 def test_a_template_in_place_of_a_list_or_a_dictionary(at, tmp_path, written):
     definition = with_templates(at)
-    if found := faults("acme", definition):
-        assert all("template" in fault.found for fault in found)
+    if found := findings("acme", definition):
+        assert all("template" in finding.found for finding in found)
     else:
         assert resolve(definition, tmp_path) == written

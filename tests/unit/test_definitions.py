@@ -213,9 +213,9 @@ def test_endpoints(lamp):
 
 
 def test_a_page_without_account():
-    assert not definitions.has_account({"identity": {}})
-    assert not definitions.has_account({"identity": {"account": False, "services": []}})
-    assert definitions.has_account({"identity": {"services": []}})
+    assert not definitions.has_user({"identity": {}})
+    assert not definitions.has_user({"identity": {"account": False, "services": []}})
+    assert definitions.has_user({"identity": {"services": []}})
 
 
 def test_apis_of_absent_pages_are_left_out(lamp):

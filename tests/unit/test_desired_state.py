@@ -477,7 +477,7 @@ def test_limit_changes_nothing(root, tmp_path, lab):
 
 def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
     """Ansible takes it for unreachable, which drops it from all later plays and shows in the exit code."""
-    options = {**OPTIONS, "cairn_left_out": {"compute2": "no route to host"}}
+    options = {**OPTIONS, "cairn_skipped": {"compute2": "no route to host"}}
     found = parts(root, tmp_path, "multinode", options, status=4)
     assert set(found) == set(lab) - {"compute2"}
     (step,) = found["controller1"]["registration"]["steps"][0]["steps"]
@@ -583,7 +583,7 @@ class TestScope:
             path = tmp_path / "inventory/hosts.yml"
             path.parent.mkdir()
             path.write_text(yaml.safe_dump(groups))
-            options = {"cloud_internal_address": "192.0.2.9", "cairn_left_out": left_out}
+            options = {"cloud_internal_address": "192.0.2.9", "cairn_skipped": left_out}
             hosts = parts(root, tmp_path, path, options, status=4 if left_out else 0)
             return {name: set(one["compare"]["steps"]) for name, one in hosts.items()}
 

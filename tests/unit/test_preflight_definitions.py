@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from preflight_site import LAMP, YML, check_one_fault, given
+from preflight_site import LAMP, YML, check_one_error, given
 
-# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+# What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
     "a page's key": (
         given(catalog_extra={"lamp": {**LAMP, "pakages": {}}}),
@@ -64,8 +64,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
-def test_one_fault(site, monkeypatch, change, parts):
-    check_one_fault(site, monkeypatch, change, parts)
+def test_one_error(site, monkeypatch, change, parts):
+    check_one_error(site, monkeypatch, change, parts)
 
 
 def test_a_page_and_options_that_are_right(site, monkeypatch):

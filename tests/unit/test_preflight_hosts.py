@@ -24,7 +24,7 @@ def card(name, **changes):
 VIP = {"cloud_internal_address": "192.0.2.9"}
 STORED = {"cloud_storage": [CEPH]}
 EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
-# Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the fault that follows.
+# Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the finding that follows.
 UNFIT = {
     "an older release": (
         {},
@@ -268,22 +268,22 @@ class TestHosts:
         site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16"}
 
     @pytest.mark.parametrize(("values", "change", "parts"), UNFIT.values(), ids=UNFIT.keys())
-    def test_one_fault(self, site, monkeypatch, values, change, parts):
+    def test_one_error(self, site, monkeypatch, values, change, parts):
         if "cloud_storage" in values:
             self.storage(site)
         given(**values)(site)
-        (fault,) = told(self.said(site, monkeypatch, dict([change])))
-        for part, text in zip(parts, fault, strict=True):
+        (finding,) = told(self.said(site, monkeypatch, dict([change])))
+        for part, text in zip(parts, finding, strict=True):
             assert part in text
 
     @pytest.mark.parametrize(("values", "found"), FIT.values(), ids=FIT.keys())
-    def test_no_fault(self, site, monkeypatch, values, found):
+    def test_no_error(self, site, monkeypatch, values, found):
         if "cloud_storage" in values:
             self.storage(site)
         given(**values)(site)
         result = self.said(site, monkeypatch, {"storage1" if "devices" in found else "controller1": found})
         assert result.get("msg") is None
-        assert result["ansible_facts"] == {"cairn_left_out": {}}
+        assert result["ansible_facts"] == {"cairn_skipped": {}}
 
     @pytest.mark.parametrize(("group", "fits"), [("cinder-volumes", True), ("", True), ("vg0", False), (None, False)])
     def test_a_disk_of_a_volume_group(self, site, monkeypatch, group, fits):
@@ -308,9 +308,9 @@ class TestHosts:
         cloud = {"identity": identity("mine"), "names": ["cloud"]}
         changes = {name: {"cloud": cloud} for name in ("controller1", "compute1")}
         site.all["cloud_secrets_dir"] = str(site.folder / "elsewhere")
-        (fault,) = told(self.said(site, monkeypatch, changes))
-        assert fault[0] == "elsewhere (hosts controller1, compute1)"
-        assert "secrets that are not in this directory" in fault[1]
+        (finding,) = told(self.said(site, monkeypatch, changes))
+        assert finding[0] == "elsewhere (hosts controller1, compute1)"
+        assert "secrets that are not in this directory" in finding[1]
 
     def test_a_mirror_may_be_known_to_a_proxy(self, site, monkeypatch):
         site.all["cloud_package_mirror"] = "http://mirror.example.org/debian"
@@ -320,16 +320,16 @@ class TestHosts:
 
     def test_a_compute_host_is_left_out(self, site, monkeypatch):
         result = self.said(site, monkeypatch, results={"compute2": AWAY})
-        assert result["ansible_facts"]["cairn_left_out"] == {"compute2": AWAY["msg"]}
+        assert result["ansible_facts"]["cairn_skipped"] == {"compute2": AWAY["msg"]}
         (warning,) = site.warnings
         assert warning.startswith(
-            "[WARNING]: host compute2: ssh: No route to host; allowed: reachable by ssh. The host is left out"
+            "[WARNING]: host compute2: ssh: No route to host; allowed: reachable by ssh. The host is skipped"
         )
 
     def test_the_controller_is_not(self, site, monkeypatch):
-        (fault,) = told(self.said(site, monkeypatch, results={"controller1": AWAY}))
-        assert fault[:2] == ("host controller1", "ssh: No route to host")
-        assert "no majority" in fault[2]
+        (finding,) = told(self.said(site, monkeypatch, results={"controller1": AWAY}))
+        assert finding[:2] == ("host controller1", "ssh: No route to host")
+        assert "no majority" in finding[2]
 
     def three(self, site):
         three_controllers(site)
@@ -338,7 +338,7 @@ class TestHosts:
     def test_one_of_three_controllers(self, site, monkeypatch):
         self.three(site)
         result = self.said(site, monkeypatch, results={"controller2": AWAY})
-        assert list(result["ansible_facts"]["cairn_left_out"]) == ["controller2"]
+        assert list(result["ansible_facts"]["cairn_skipped"]) == ["controller2"]
         assert "2 of 3 controllers continue" in site.warnings[0]
 
     def test_one_of_three_that_the_run_is_about(self, site, monkeypatch):
@@ -349,19 +349,19 @@ class TestHosts:
     def test_two_of_three_controllers(self, site, monkeypatch):
         self.three(site)
         result = self.said(site, monkeypatch, results={"controller2": AWAY, "controller3": AWAY})
-        assert [fault[0] for fault in told(result)] == ["host controller2", "host controller3"]
+        assert [finding[0] for finding in told(result)] == ["host controller2", "host controller3"]
 
     def test_a_host_that_can_not_be_looked_at(self, site, monkeypatch):
-        (fault,) = told(self.said(site, monkeypatch, results={"compute1": {"msg": "Missing sudo password"}}))
-        assert fault[0] == "host compute1"
-        assert fault[1] == "Missing sudo password"
-        assert "Python 3" in fault[3]
+        (finding,) = told(self.said(site, monkeypatch, results={"compute1": {"msg": "Missing sudo password"}}))
+        assert finding[0] == "host compute1"
+        assert finding[1] == "Missing sudo password"
+        assert "Python 3" in finding[3]
 
     def test_who_was_left_out_is_said_at_the_end(self, site, monkeypatch):
-        result = site.said(monkeypatch, "end", more={"cairn_left_out": {"compute2": AWAY["msg"]}})
+        result = site.said(monkeypatch, "end", more={"cairn_skipped": {"compute2": AWAY["msg"]}})
         assert result.get("msg") is None
         (warning,) = site.warnings
-        assert warning.startswith("[WARNING]: host compute2: left out: ssh: No route to host")
+        assert warning.startswith("[WARNING]: host compute2: skipped: ssh: No route to host")
 
     def test_what_is_present_counts(self):
         """The sum has the units of the host's groups, once each."""
@@ -382,7 +382,7 @@ class TestHosts:
         site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16", "storage_devices": [disk]}
         devices = {"devices": {f"/dev/sd{letter}": EMPTY for letter in "bcde"}, "memory_mb": 150}
         found = told(self.said(site, monkeypatch, {"storage1": devices, "storage2": devices}))
-        sums = {fault[0]: fault[2] for fault in found}
+        sums = {finding[0]: finding[2] for finding in found}
         assert "swift" in sums["host storage1"]
         assert "ceph" in sums["host storage1"]
         assert sums["host storage2"] == "370 MiB or more: 200 system + 170 cinder"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight of the inventory and the settings: every fault at once, with where, found, allowed, to do."""
+"""Preflight of the inventory and the settings: every finding at once, with where, found, allowed, to do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import test_preflight_networks as networks
 import test_preflight_secrets as secrets
 import test_preflight_storage as storage
 import yaml
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, merged, report
-from preflight_site import ROOT, YML, both, check_one_fault, given, put, told
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, merged, report
+from preflight_site import ROOT, YML, both, check_one_error, given, put, told
 
 SHIPPED = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
-# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+# What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
     # The inventory
     "no controller": (
@@ -32,7 +32,7 @@ BAD = {
     ),
     "an address twice": (
         put("hosts", "compute", "compute2", "ansible_host", to="192.0.2.13"),
-        ("host compute2", "192.0.2.13, which compute1 has too", "a unique address", "Use a different address"),
+        ("host compute2", "192.0.2.13, which compute1 also has", "a unique address", "Use a different address"),
     ),
     "IPv6": (
         put("hosts", "compute", "compute2", "ansible_host", to="2001:db8::1"),
@@ -174,8 +174,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
-def test_one_fault(site, monkeypatch, change, parts):
-    check_one_fault(site, monkeypatch, change, parts)
+def test_one_error(site, monkeypatch, change, parts):
+    check_one_error(site, monkeypatch, change, parts)
 
 
 def test_there_are_many():
@@ -189,7 +189,7 @@ def test_all_at_once(site, monkeypatch):
     found = told(site.said(monkeypatch))
     assert len(found) == len(changes)
     for name in changes:
-        assert any(bad[name][1][1] in fault[1] for fault in found), name
+        assert any(bad[name][1][1] in finding[1] for finding in found), name
 
 
 def test_a_good_input(site, monkeypatch):
@@ -214,16 +214,16 @@ def test_what_is_tested(site, monkeypatch, scenario):
 
 def test_nothing_at_all(site, monkeypatch):
     site.hosts = {}
-    (fault,) = told(site.said(monkeypatch, more={"groups": {"all": [], "ungrouped": []}}))
-    assert fault[1] == "no host in the group controller"
+    (finding,) = told(site.said(monkeypatch, more={"groups": {"all": [], "ungrouped": []}}))
+    assert finding[1] == "no host in the group controller"
 
 
-def test_a_hundred_hosts_share_their_fault(site, monkeypatch):
+def test_a_hundred_hosts_share_their_finding(site, monkeypatch):
     site.hosts["compute"] = {f"compute{n}": {"ansible_host": f"192.0.2.{n}"} for n in range(100, 200)}
     site.all["cloud_mtu"] = 1
     site.hosts["compute"]["compute111"]["cloud_journal_size"] = "big"
     found = told(site.said(monkeypatch))
-    assert [fault[0] for fault in found] == [
+    assert [finding[0] for finding in found] == [
         f"{YML}7, cloud_mtu",
         "hosts.yml:35, cloud_journal_size (host compute111)",
     ]
@@ -249,18 +249,18 @@ def test_what_is_known_only_on_the_host_waits(site, monkeypatch):
     assert site.said(monkeypatch).get("msg") is None
 
 
-class TestFaults:
-    def test_hosts_with_one_fault(self):
-        faults = [Fault("x", "a", "b", "c", hosts=(name,)) for name in ("one", "two")]
-        assert [fault.place() for fault in merged(faults)] == ["x (hosts one, two)"]
-        assert [fault.place() for fault in merged(faults, ["one", "two"])] == ["x"]
-        assert [fault.place() for fault in merged(faults[:1], ["one", "two"])] == ["x (host one)"]
+class TestFindings:
+    def test_hosts_with_one_finding(self):
+        findings = [Finding("x", "a", "b", "c", hosts=(name,)) for name in ("one", "two")]
+        assert [finding.place() for finding in merged(findings)] == ["x (hosts one, two)"]
+        assert [finding.place() for finding in merged(findings, ["one", "two"])] == ["x"]
+        assert [finding.place() for finding in merged(findings[:1], ["one", "two"])] == ["x (host one)"]
 
     def test_many_hosts_are_counted(self):
-        (fault,) = merged(Fault("x", "a", "b", "c", hosts=(f"h{number}",)) for number in range(9))
-        assert fault.place() == "x (hosts h0, h1, h2, h3, h4 and 4 more)"
+        (finding,) = merged(Finding("x", "a", "b", "c", hosts=(f"h{number}",)) for number in range(9))
+        assert finding.place() == "x (hosts h0, h1, h2, h3, h4 and 4 more)"
 
     def test_all_of_it_is_one_text(self):
-        text = report([Fault("x", "a", "b", "c."), Fault("y", "a", "b", "c.")])
+        text = report([Finding("x", "a", "b", "c."), Finding("y", "a", "b", "c.")])
         assert text.splitlines()[:3] == ["Preflight found 2 errors; no host was changed.", "", "1. x"]
         assert json.dumps(text)

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from preflight_site import YML, both, check_one_fault, given, put, take, three_controllers
+from preflight_site import YML, both, check_one_error, given, put, take, three_controllers
 
-# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+# What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
     "no VIP": (
         three_controllers,
@@ -67,7 +67,7 @@ BAD = {
     ),
     "tunnels from one address": (
         given(cloud_tunnel_address="10.0.1.1"),
-        (f"{YML}7, cloud_tunnel_address", "10.0.1.1, which controller1 has too", "unique", "host_vars"),
+        (f"{YML}7, cloud_tunnel_address", "10.0.1.1, which controller1 also has", "unique", "host_vars"),
     ),
     "a tunnel network that cuts across": (
         put("hosts", "compute", "compute1", "cloud_tunnel_address", to="198.51.0.1/16"),
@@ -82,8 +82,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
-def test_one_fault(site, monkeypatch, change, parts):
-    check_one_fault(site, monkeypatch, change, parts)
+def test_one_error(site, monkeypatch, change, parts):
+    check_one_error(site, monkeypatch, change, parts)
 
 
 def test_two_controllers_and_who_may_decide(site, monkeypatch):

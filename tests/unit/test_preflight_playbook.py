@@ -30,7 +30,7 @@ class TestPlaybook:
         )
 
     @pytest.mark.parametrize("name", ["site", "resources", "verify", "destroy"])
-    def test_faults_with_a_limit(self, site, name):
+    def test_errors_with_a_limit(self, site, name):
         """--limit leaves out who stands for the others; the group has not even its name."""
         site.hosts["controllers"] = site.hosts.pop("controller")
         site.all["cloud_mtuu"] = 1
@@ -44,7 +44,7 @@ class TestPlaybook:
         assert "Probe the host" not in words
 
     def test_no_host_is_reached(self, site):
-        """Every host that is away is named, by one fault each or a warning."""
+        """Every host that is away is named, by one finding each or a warning."""
         for group in site.hosts.values():
             for number, host in enumerate(group.values()):
                 host["ansible_host"] = f"127.1.{len(group)}.{number + 1}"
@@ -74,4 +74,4 @@ class TestPlaybook:
         assert done.returncode == 4, words
         here = [name for name in ("controller1", "network1", "compute1", "compute2") if f"{name} is here" in words]
         assert here == ["controller1", "network1", "compute1"], words
-        assert "host compute2: left out: No route to host" in words
+        assert "host compute2: skipped: No route to host" in words

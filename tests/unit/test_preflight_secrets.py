@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder
-from preflight_site import YML, both, check_one_fault, file, given, take, told
+from preflight_site import YML, both, check_one_error, file, given, take, told
 
 
 def vaulted(password, other):
@@ -41,7 +41,7 @@ def certificate(names, **others):
     return change
 
 
-# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+# What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
     "a vault password that is wrong": (
         vaulted(b"right", b"wrong"),
@@ -104,8 +104,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
-def test_one_fault(site, monkeypatch, change, parts):
-    check_one_fault(site, monkeypatch, change, parts)
+def test_one_error(site, monkeypatch, change, parts):
+    check_one_error(site, monkeypatch, change, parts)
 
 
 def test_secrets_that_can_be_read(site, monkeypatch):
@@ -159,10 +159,10 @@ class TestRunLock:
     def test_preflight_says_so(self, site, monkeypatch, sleeper):
         monkeypatch.setattr(run_lock, "_PATIENCE", 0)
         run_lock.take(str(site.secrets), sleeper.pid)
-        (fault,) = told(site.said(monkeypatch, check=False))
-        assert fault[0] == ".secrets/run.lock"
-        assert f"process {sleeper.pid}" in fault[1]
-        assert fault[2] == "one run at a time"
+        (finding,) = told(site.said(monkeypatch, check=False))
+        assert finding[0] == ".secrets/run.lock"
+        assert f"process {sleeper.pid}" in finding[1]
+        assert finding[2] == "one run at a time"
 
     def test_a_plan_is_only_warned(self, site, monkeypatch, sleeper):
         run_lock.take(str(site.secrets), sleeper.pid)

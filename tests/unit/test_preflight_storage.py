@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from preflight_site import AT, CEPH, LVM, NFS, SWIFT, YML, both, check_one_fault, device, given, put, stored
+from preflight_site import AT, CEPH, LVM, NFS, SWIFT, YML, both, check_one_error, device, given, put, stored
 
 CODED = {
     "name": "coded",
@@ -25,7 +25,7 @@ def given_ceph(*serves):
     return change
 
 
-# What is changed in a good input; and of the one fault that follows: where, found, allowed, to do.
+# What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
     "a back end of an unknown kind": (
         stored({"name": "disks", "kind": "cehp"}),
@@ -69,7 +69,7 @@ BAD = {
     ),
     "fewer than no images kept as volumes": (
         stored({**NFS, "image_cache": -1}, devices=0),
-        (f"{AT}[0].image_cache", "-1", "a number of images", "Leave it out"),
+        (f"{AT}[0].image_cache", "-1", "a number of images", "Remove the line"),
     ),
     "a back end named like a section": (
         stored({**NFS, "name": "nova"}, devices=0),
@@ -264,8 +264,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("change", "parts"), BAD.values(), ids=BAD.keys())
-def test_one_fault(site, monkeypatch, change, parts):
-    check_one_fault(site, monkeypatch, change, parts)
+def test_one_error(site, monkeypatch, change, parts):
+    check_one_error(site, monkeypatch, change, parts)
 
 
 def test_storage_of_many_kinds(site, monkeypatch):

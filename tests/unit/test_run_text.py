@@ -171,8 +171,8 @@ class TestShortening:
 
 class TestCauses:
     def test_the_faults_of_preflight_are_all_shown(self):
-        text = "\n".join(f"fault {number}" for number in range(99))
-        assert len(run_text.cause({"msg": text, "faults": 99})) == 99
+        text = "\n".join(f"error {number}" for number in range(99))
+        assert len(run_text.cause({"msg": text, "errors": 99})) == 99
         assert len(run_text.cause({"msg": text})) < 99
 
     def test_a_long_log_is_cut_to_its_errors(self):

@@ -76,7 +76,7 @@ def secret_names(catalog: Mapping[str, Definition]) -> list[str]:
             names.add(f"{name}_database")
         if definition["messaging"]:
             names.add(f"{name}_messaging")
-        if has_account(definition):
+        if has_user(definition):
             names.add(f"{name}_identity")
         names.update(f"{name}_{secret}" for secret in definition["secrets"])
         names.update(secret_of(name, user["name"]) for _domain, user in domain_users(definition))
@@ -108,7 +108,7 @@ def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, 
     return result
 
 
-def has_account(definition: Definition) -> bool:
+def has_user(definition: Definition) -> bool:
     """Whether the service has an account of its own in Keystone."""
     return bool(definition["identity"]) and definition["identity"].get("account", True)
 
@@ -498,7 +498,7 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
     # The first API asks Keystone about its callers, with a token of the service's user.
     asks = (
         definition["apis"][0].get("unit", definition["apis"][0]["name"])
-        if has_account(definition) and definition["apis"]
+        if has_user(definition) and definition["apis"]
         else None
     )
     for unit in definition["units"]:

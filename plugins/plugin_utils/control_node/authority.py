@@ -106,7 +106,7 @@ def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
     return _pem(certificate)
 
 
-def given_fault(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
+def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
     """Say why a certificate that the user gives (with its chain) can't serve *names*, or None where it can.
 
     :param names: DNS names that clients use.
@@ -134,8 +134,8 @@ def given_fault(certificate: str, key: str, ca: str, names: list[str]) -> str | 
     return None
 
 
-def fault(certificate: str, names: list[str], ca: str) -> str | None:
-    """Say why *certificate* has to be made anew, or None where it is fit."""
+def error(certificate: str, names: list[str], ca: str) -> str | None:
+    """Return why *certificate* must be replaced, or None if it is valid."""
     if not certificate:
         return "missing"
     found = x509.load_pem_x509_certificate(certificate.encode())

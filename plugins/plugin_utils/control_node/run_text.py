@@ -237,8 +237,8 @@ def cause(result: dict) -> list[str]:
     # A unit's log begins with its name after dashes, as the module units writes it.
     head, *logs = re.split(r"\n(?=--- )", masked(text))
     lines = head.splitlines()
-    # Preflight's faults are all causes, and none is a log's line.
-    if len(lines) > HEAD_LINES and "faults" not in result:
+    # Preflight's errors are all causes; none is a line of a log.
+    if len(lines) > HEAD_LINES and "errors" not in result:
         lines = [lines[0], *(chosen([(line, False) for line in lines[1:]], [], LOG_LINES) or lines[-LOG_LINES:])]
     for log in logs:
         title, *body = log.splitlines()

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a catalog page may say, as data, and whether pages say it.
+"""The schema of service definitions, and checks against it.
 
-A string with a template in it stands for any type, as definitions are checked before they are templated; but for what
-is ``LITERAL``, which decides what there is before anything is templated.
+Definitions are checked before they are templated, so a string with a template is accepted for any type. ``LITERAL``
+values accept no template: they are needed before templating.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import COMMON, OF_VOLUMES, USES
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import faults as faults_of
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import findings as findings_of
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template, keys
 
 _NODES = ["controller", "network", "compute", "storage", "all"]
@@ -31,7 +31,7 @@ ANYTHING: dict[str, Any] = {"type": "raw"}
 
 
 def literally(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *shape* without a template anywhere in it."""
+    """Return *shape* with templates forbidden at every level."""
     result = {**shape, **LITERAL}
     for key in ("elements", "values"):
         if key in shape:
@@ -50,9 +50,9 @@ STEPS = {
             "run": NAME,
             "user": TEXT,
             "environment": {"type": "dict", "values": TEXT},
-            # in a step after the start: run it with the administrator's credentials in its environment
+            # in a step after the start: run it with the admin user's credentials in its environment
             "credentials": {"type": "str", "choices": ["admin"]},
-            # done already: by a database (alembic or query), a file that is there, or a path of an API that answers
+            # skip the step if a database (alembic or query), an existing file or a path of an API shows it done
             "unless": {
                 "type": "dict",
                 **LITERAL,
@@ -74,16 +74,16 @@ SPEC: dict[str, dict[str, Any]] = {
     "secrets": {"type": "list", **LITERAL, "elements": LITERAL_TEXT},
     "databases": {"type": "list", **LITERAL, "elements": {"type": "dict", **LITERAL, "options": {"name": NAME}}},
     "db_sync": STEPS,
-    # what runs once for the cloud when the services answer
+    # steps that run once for the cloud, after the services have started
     "after_start": STEPS,
-    # what makes new hosts known to the cloud, once their units have started
+    # how new hosts are registered in the cloud, once their units have started
     "registration": {
         "type": "dict",
         "options": {
             "steps": {**STEPS, "required": True},
-            # these start once more on the new hosts, as soon as they are registered
+            # units to restart on the new hosts after registration
             "units": TEXTS,
-            # files that these write at their first start
+            # files that these units write at their first start
             "writes": TEXTS,
         },
     },
@@ -95,7 +95,7 @@ SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "messaging": FLAG,
-    # what it listens on beside its APIs, and from where the firewall lets others reach it
+    # ports that it listens on besides its APIs, and the sources that the firewall allows
     "ports": {
         "type": "list",
         "elements": {
@@ -114,7 +114,7 @@ SPEC: dict[str, dict[str, Any]] = {
             },
         },
     },
-    # folders that destroy.yml removes
+    # directories that destroy.yml removes
     "purge_paths": TEXTS,
     "identity": {
         "type": "dict",
@@ -123,7 +123,7 @@ SPEC: dict[str, dict[str, Any]] = {
             "account": FLAG,
             "roles": TEXTS,
             "new_roles": TEXTS,
-            # domains with users of their own, who have the roles on the domain
+            # domains with their own users, which have the roles on the domain
             "domains": {
                 "type": "list",
                 **LITERAL,
@@ -179,7 +179,7 @@ SPEC: dict[str, dict[str, Any]] = {
             },
         },
     },
-    # calls with the administrator's token, which a run makes when all is up: a path of an API, and what it answers
+    # requests with an admin token at the end of a run: the path of an API, and the expected status
     "checks": {
         "type": "list",
         "elements": {
@@ -199,21 +199,21 @@ SPEC: dict[str, dict[str, Any]] = {
                 "when": FLAG,
                 "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
                 "state": {"type": "str", "choices": ["started", "stopped", "any"]},
-                # null leaves it as it is
+                # null leaves it unchanged
                 "enabled": {**FLAG, "null": True},
                 "restart_anytime": FLAG,
-                # what must hold before it restarts: a URL that answers, a command that ends well
+                # conditions of a restart: a URL that responds, a command that succeeds
                 "restart_when": TEXTS,
-                # a command that restarts it, in the place of systemctl
+                # a command that restarts it, instead of systemctl
                 "restart_with": TEXT,
                 "reload": FLAG,
-                # it belongs to any host: it stays when the page goes
+                # any host has it: it remains when the definition is removed
                 "host_owned": FLAG,
                 "watches": TEXTS,
                 "packages": TEXTS,
                 "state_commands": TEXTS,
                 "log": TEXT,
-                # MiB that it takes at least, and those of each of cloud_workers on top
+                # minimum memory in MiB, and the additional MiB for each of cloud_workers
                 "memory": {"type": "int"},
                 "worker_memory": {"type": "int"},
             },
@@ -238,25 +238,25 @@ SPEC: dict[str, dict[str, Any]] = {
                 "before_packages": FLAG,
                 "host_owned": FLAG,
                 "units": TEXTS,
-                # section → database, or with the option that takes its URL: {database: NAME, option: url}
+                # section → database, or with the option for its URL: {database: NAME, option: url}
                 "databases": {"type": "dict", "values": ANYTHING},
                 "database_groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
                 "sections": {"type": "dict", "values": ANYTHING},
                 "messaging": FLAG,
-                # sections of keystoneauth's options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
+                # sections with keystoneauth options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
                 "auth": {"type": "list", "elements": ANYTHING},
             },
         },
     },
-    # A file's text, or its sections with their options.
+    # The text of a file, or its sections with their options.
     "config": {"type": "dict", **LITERAL, "values": ANYTHING},
-    # what it makes of an entry of cloud_storage whose kind is its name
+    # how it handles an entry of cloud_storage whose kind is its name
     "backend": {
         "type": "dict",
         "options": {
             "can": {"type": "list", "elements": {"type": "str", "choices": list(USES)}, "required": True},
             "serves": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
-            # what it provides whatever it serves
+            # uses that it always provides, whatever serves lists
             "always": {"type": "list", "elements": {"type": "str", "choices": list(USES)}},
             "keys": {
                 "type": "dict",
@@ -267,7 +267,7 @@ SPEC: dict[str, dict[str, Any]] = {
                         "elements": {"type": "str", "choices": _KEY_TYPES},
                         "required": FLAG,
                         "default": ANYTHING,
-                        # a regular expression, and the words for what it lets pass
+                        # a regular expression, and a description of the values that it accepts
                         "match": TEXT,
                         "description": TEXT,
                         "example": TEXT,
@@ -286,14 +286,14 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 # Back ends are completed before anything is templated.
 SPEC["backend"] = literally(SPEC["backend"])
-# What a definition adds to others, by their names.
+# What a definition adds to other definitions, by their names.
 _CONTRIBUTION = {key: SPEC[key] for key in ("packages", "files", "units", "config")}
 SPEC["contributes"] = {
     "type": "dict",
     **LITERAL,
     "values": {"type": "dict", **LITERAL, "options": _CONTRIBUTION},
 }
-# The same for each back end of cloud_storage; of its own kind, if it has a key backend.
+# The same for each back end of cloud_storage; if it has the key backend, for those of its own kind.
 SPEC["each_backend"] = {
     "type": "list",
     **LITERAL,
@@ -306,24 +306,24 @@ SPEC["each_backend"] = {
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the dictionary *value*, an empty one where it is absent or yet to be templated."""
+    """Return the dictionary *value*, or an empty one if it is missing or not yet templated."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: Any) -> list[Mapping[str, Any]]:
-    """Return the dictionaries in the list *value*, none where it is absent or yet to be templated."""
+    """Return the dictionaries in the list *value*, or none if it is missing or not yet templated."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
-def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find the names in *page* that nothing in it bears."""
-    have = {key: [item["name"] for item in items(page.get(key))] for key in ("units", "apis", "databases")}
-    wanted = [("apis", "units", api.get("unit", api["name"])) for api in items(page.get("apis"))]
+def _references(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find references in *definition* to names that it does not define."""
+    have = {key: [item["name"] for item in items(definition.get(key))] for key in ("units", "apis", "databases")}
+    wanted = [("apis", "units", api.get("unit", api["name"])) for api in items(definition.get("apis"))]
     first = next(iter(have["apis"]), None)
-    services = items(mapping(page.get("identity")).get("services"))
-    wanted += [("checks", "apis", check.get("api", first)) for check in items(page.get("checks"))]
+    services = items(mapping(definition.get("identity")).get("services"))
+    wanted += [("checks", "apis", check.get("api", first)) for check in items(definition.get("checks"))]
     wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
-    for name, file in mapping(page.get("files")).items():
+    for name, file in mapping(definition.get("files")).items():
         units, databases = mapping(file).get("units"), mapping(file).get("databases")
         wanted += [(f"files.{name}", "units", unit) for unit in (units if isinstance(units, list) else ())]
         wanted += [
@@ -331,31 +331,31 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             for given in mapping(databases).values()
         ]
     for at, key, name in wanted:
-        if name not in have[key] and not is_template(name) and not is_template(page.get(key)):
+        if name not in have[key] and not is_template(name) and not is_template(definition.get(key)):
             known = ", ".join(have[key]) or f"none, as the service definition has no {key}"
             remedy = nearest(name, have[key], f"Add it to the {key} of the service definition, or name another.")
-            yield Fault(f"{where}.{at}", f"the {key} of the service definition lack {name!r}", known, remedy)
+            yield Finding(f"{where}.{at}", f"the {key} of the service definition lack {name!r}", known, remedy)
     wrong = [
-        fault
+        finding
         for key, steps in (
-            ("db_sync", page.get("db_sync")),
-            ("after_start", page.get("after_start")),
-            ("registration.steps", mapping(page.get("registration")).get("steps")),
+            ("db_sync", definition.get("db_sync")),
+            ("after_start", definition.get("after_start")),
+            ("registration.steps", mapping(definition.get("registration")).get("steps")),
         )
         for index, step in enumerate(items(steps))
-        for fault in _guard(f"{where}.{key}[{index}].unless", step["unless"], key)
+        for finding in _guard(f"{where}.{key}[{index}].unless", step["unless"], key)
     ]
     yield from wrong
-    yield from _backend(where, mapping(page.get("backend")))
-    yield from _secrets(where, page)
-    yield from _contents(where, page)
-    yield from _asked(where, page)
-    yield from _sources(where, page)
-    if not wrong and not is_template(page.get("db_sync")):
-        done = {step["unless"].get("database") for step in items(page.get("db_sync"))}
+    yield from _backend(where, mapping(definition.get("backend")))
+    yield from _secrets(where, definition)
+    yield from _contents(where, definition)
+    yield from _users(where, definition)
+    yield from _sources(where, definition)
+    if not wrong and not is_template(definition.get("db_sync")):
+        done = {step["unless"].get("database") for step in items(definition.get("db_sync"))}
         bare = [name for name in have["databases"] if name not in done]
         for name in bare:
-            yield Fault(
+            yield Finding(
                 f"{where}.databases",
                 f"no db_sync step for {name!r}",
                 "a step of db_sync for each database",
@@ -363,73 +363,75 @@ def _references(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-def _guard(where: str, unless: Any, key: str) -> Iterator[Fault]:
-    """Find a guard that does not say what it looks at."""
+def _guard(where: str, unless: Any, key: str) -> Iterator[Finding]:
+    """Find a guard without a usable condition."""
     kinds = ["alembic", "query", "file", "get"]
     given = [kind for kind in kinds if kind in mapping(unless)]
     if key == "db_sync":
-        # The APIs do not run yet.
+        # At that time no API is running.
         kinds.remove("get")
     if len(given) != 1 or given[0] not in kinds:
-        yield Fault(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
+        yield Finding(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
     elif given[0] in ("alembic", "query") and "database" not in unless:
-        yield Fault(where, "'database' is missing", "database: text", "Add it.")
+        yield Finding(where, "'database' is missing", "database: text", "Add it.")
     elif given[0] == "get" and not (
         is_template(unless["get"]) or str(unless["get"]).startswith(("http://", "https://"))
     ):
         remedy = "Write it as in {{ cloud.scheme }}://{{ cloud.internal_name }}:8041/v1/resource_type/instance."
-        yield Fault(where, shown(unless["get"]), "a URL", remedy)
+        yield Finding(where, shown(unless["get"]), "a URL", remedy)
 
 
-def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find descriptions of a back end's keys that describe nothing, and a volume group that no key names."""
+def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find invalid descriptions of a back end's keys, and a volume group that no key names."""
     known = mapping(kind.get("keys"))
     for name, asked in known.items():
         at = f"{where}.backend.keys.{name}"
         shape = asked.get("type", "str")
         if name in (*COMMON, *OF_VOLUMES):
-            yield Fault(at, f"the key {name!r}", "a key that not every back end has", "Choose another name.")
+            yield Finding(at, f"the key {name!r}", "a key that not every back end has", "Choose another name.")
         if "match" in asked and shape in ("list", "dict", "bool"):
-            yield Fault(f"{at}.match", f"match for the type {shape}", "match for text and numbers", "Remove it.")
+            yield Finding(f"{at}.match", f"match for the type {shape}", "match for text and numbers", "Remove it.")
         elif "match" in asked:
             try:
                 re.compile(asked["match"])
             except re.error as error:
-                yield Fault(f"{at}.match", f"{shown(asked['match'])}: {error}", "a regular expression", "Correct it.")
+                yield Finding(f"{at}.match", f"{shown(asked['match'])}: {error}", "a regular expression", "Correct it.")
         if "elements" in asked and shape != "list":
-            yield Fault(f"{at}.elements", f"elements of type {shape}", "type: list", "Add type: list, or remove it.")
+            yield Finding(f"{at}.elements", f"elements of type {shape}", "type: list", "Add type: list, or remove it.")
         if "default" in asked:
-            yield from faults_of(f"{at}.default", asked["default"], {"type": shape})
+            yield from findings_of(f"{at}.default", asked["default"], {"type": shape})
     if kind.get("volume_group") and "volume_group" not in known:
         remedy = "Add volume_group: {type: str} to the keys."
-        yield Fault(f"{where}.backend.volume_group", "true, and no key volume_group", "a key that names it", remedy)
+        yield Finding(f"{where}.backend.volume_group", "true, and no key volume_group", "a key that names it", remedy)
 
 
-def _secrets(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find two secrets of one name: of the service itself, of ``secrets``, and of users in its domains."""
+def _secrets(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find two secrets with the same name: the service's own, those in ``secrets``, and those of its domains' users."""
     name = where.removeprefix("catalog_")
-    whole = {**definitions.DEFAULTS, **page}
+    whole = {**definitions.DEFAULTS, **definition}
     taken = {f"{name}_{secret}" for secret in whole["secrets"]}
     for one, there in (
         ("database", whole["databases"]),
         ("messaging", whole["messaging"]),
-        ("identity", definitions.has_account(whole)),
+        ("identity", definitions.has_user(whole)),
     ):
         if there:
             taken.add(f"{name}_{one}")
     for _domain, user in definitions.domain_users(whole):
         secret = definitions.secret_of(name, user["name"])
         if secret in taken:
-            found = f"the user {user['name']!r}, whose secret is {secret}, which is another's"
-            yield Fault(f"{where}.identity.domains", found, "a secret for each", "Choose another name for the user.")
+            found = f"the user {user['name']!r}, whose secret {secret} is already in use"
+            yield Finding(f"{where}.identity.domains", found, "a secret for each", "Choose another name for the user.")
         taken.add(secret)
 
 
-def _contents(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find files whose content is neither a text nor sections with options, of the service's own and of others'."""
-    places = [(f"{where}.config", page.get("config"))]
-    entries = [("contributes", page.get("contributes"))]
-    entries += [(f"each_backend[{n}]", one.get("contributes")) for n, one in enumerate(items(page.get("each_backend")))]
+def _contents(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find files, also contributed ones, whose content is neither a text nor sections with options."""
+    places = [(f"{where}.config", definition.get("config"))]
+    entries = [("contributes", definition.get("contributes"))]
+    entries += [
+        (f"each_backend[{n}]", one.get("contributes")) for n, one in enumerate(items(definition.get("each_backend")))
+    ]
     for key, targets in entries:
         places += [
             (f"{where}.{key}.{target}.config", mapping(content).get("config"))
@@ -441,30 +443,30 @@ def _contents(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
                 continue
             if not isinstance(content, Mapping):
                 remedy = "Put the options below a section."
-                yield Fault(f"{place}.{name}", shown(content), "a text, or section → option", remedy)
+                yield Finding(f"{place}.{name}", shown(content), "a text, or section → option", remedy)
                 continue
             for section, options in content.items():
                 if options is not None and not isinstance(options, Mapping) and not is_template(options):
                     remedy = f"Put {section} below its section, often DEFAULT."
-                    yield Fault(f"{place}.{name}", f"{section}: {shown(options)}", "section → option", remedy)
+                    yield Finding(f"{place}.{name}", f"{section}: {shown(options)}", "section → option", remedy)
 
 
-def _asked(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find files that ask for what the service does not have: a user in Keystone, or one in RabbitMQ."""
-    identity = page.get("identity")
+def _users(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find files that need a Keystone or RabbitMQ user which the service does not have."""
+    identity = definition.get("identity")
     user = bool(identity) and (not isinstance(identity, Mapping) or identity.get("account", True) is not False)
-    for name, file in mapping(page.get("files")).items():
+    for name, file in mapping(definition.get("files")).items():
         auth = mapping(file).get("auth")
         if auth and not user:
             remedy = "Add identity: {services: []} for a user without endpoints."
-            yield Fault(f"{where}.files.{name}.auth", "auth, and no identity", "a service user (identity)", remedy)
+            yield Finding(f"{where}.files.{name}.auth", "auth, and no identity", "a service user (identity)", remedy)
         for item in auth if isinstance(auth, (list, tuple)) else ():
             if not isinstance(item, str) and "section" not in mapping(item):
                 remedy = "Write {section: NAME, omit: [OPTION]}."
-                yield Fault(f"{where}.files.{name}.auth", shown(item), "a section's name", remedy)
-        if mapping(file).get("messaging") is True and not page.get("messaging"):
+                yield Finding(f"{where}.files.{name}.auth", shown(item), "a section's name", remedy)
+        if mapping(file).get("messaging") is True and not definition.get("messaging"):
             remedy = "Add messaging: true to the service definition."
-            yield Fault(
+            yield Finding(
                 f"{where}.files.{name}.messaging",
                 "messaging, and no user",
                 "a user of the message queue (messaging: true)",
@@ -472,10 +474,10 @@ def _asked(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
-def _sources(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find ports that are opened for whom the firewall does not know."""
+def _sources(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find ports that are opened for unknown sources."""
     words = ("public", "nodes", "controllers", "any")
-    for index, port in enumerate(items(page.get("ports"))):
+    for index, port in enumerate(items(definition.get("ports"))):
         for source in port["from"] if isinstance(port["from"], (list, tuple)) else ():
             if source in words or is_template(source):
                 continue
@@ -483,30 +485,30 @@ def _sources(where: str, page: Mapping[str, Any]) -> Iterator[Fault]:
                 ipaddress.IPv4Network(str(source))
             except ValueError:
                 allowed = f"{', '.join(words)}, or an IPv4 network"
-                yield Fault(
+                yield Finding(
                     f"{where}.ports[{index}].from", shown(source), allowed, nearest(str(source), words, "Correct it.")
                 )
 
 
-def faults(name: str, page: Any) -> list[Fault]:
-    """Return what is wrong with the catalog page *name*."""
+def findings(name: str, definition: Any) -> list[Finding]:
+    """Check the service definition *name*."""
     where = f"catalog_{name}"
-    if not isinstance(page, Mapping):
-        return [Fault(where, shown(page), "a dictionary", "See docs/adding_a_service.md for its keys.")]
-    # Names can be compared once the shape is right.
-    return list(keys(where, page, SPEC)) or list(_references(where, page))
+    if not isinstance(definition, Mapping):
+        return [Finding(where, shown(definition), "a dictionary", "See docs/adding_a_service.md for its keys.")]
+    # References can be checked only if the shape is right.
+    return list(keys(where, definition, SPEC)) or list(_references(where, definition))
 
 
-def clashes(pages: Mapping[str, Mapping[str, Any]]) -> list[Fault]:
-    """Return the ports that more than one API of *pages* listens on."""
+def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Find ports that more than one API of *catalog* listens on."""
     users: dict[int, list[str]] = {}
-    for name, page in pages.items():
-        for api in items(page.get("apis")):
+    for name, definition in catalog.items():
+        for api in items(definition.get("apis")):
             if is_template(api["port"]):
                 continue
             users.setdefault(api["port"], []).append(f"{name}'s {api['name']}")
     return [
-        Fault(
+        Finding(
             f"port {port}",
             " and ".join(names),
             "one service for each port",

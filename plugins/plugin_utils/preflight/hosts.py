@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What hosts are, against what they are to be: from what M(cairn.openstack.host_probe) found on each."""
+"""Checks of the hosts, from the results of M(cairn.openstack.host_probe)."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import bridge_plan, definitions, topology
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.storage import found_devices
 
 RELEASE = {"id": "debian", "version": "13"}
 ARCHITECTURES = ("x86_64",)
-# Fernet tokens and certificates bear less than a minute.
+# Fernet tokens and certificates tolerate less than a minute.
 CLOCK_SECONDS = 30
-# Measured on an all-in-one with two workers: what each unit needs stands in its definition; the system itself, here.
+# For the system itself, measured on an all-in-one with two workers; the units' needs are in their definitions.
 SYSTEM_MB = 200
-# Packages with their downloads, databases and first logs: an all-in-one took 3100. Images and guests come on top.
+# Packages with their downloads, databases and first logs; an all-in-one used 3100. Images and guests are not included.
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
-# A host that has its packages needs room to go on.
+# For a host whose packages are installed.
 DISK_LEFT_MB = 500
 EVERYWHERE = ("0.0.0.0", "::")
 
 
 @dataclass
 class Host:
-    """A host that was reached.
+    """A reachable host.
 
-    :param facts: what host_probe found.
-    :param groups: its node groups.
-    :param definitions: the definitions of this cloud that concern the host, resolved.
-    :param ports: what it listens on beside APIs.
-    :param apis: the cloud's.
-    :param backends: the cloud's storage, complete.
+    :param facts: the result of host_probe.
+    :param groups: the node groups that it is in.
+    :param definitions: the cloud's definitions that concern the host, resolved.
+    :param ports: the ports that it listens on besides the APIs'.
+    :param apis: the APIs of the cloud.
+    :param backends: the cloud's back ends with their defaults and devices.
     :param kinds: the kinds of back ends.
-    :param waited: seconds from the question to the answer, or more; before that the host looked at its clock.
+    :param waited: upper limit of the seconds since the host read its clock.
     """
 
     name: str
@@ -54,32 +54,34 @@ class Host:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     waited: float = 0.0
 
-    def fault(self, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
-        """Return a fault of this host, where no setting is concerned."""
-        return Fault(f"host {self.name}", found, allowed, remedy, severity, (self.name,))
+    def finding(self, found: str, allowed: str, remedy: str, severity: str = "error") -> Finding:
+        """Return a finding about this host that concerns no setting."""
+        return Finding(f"host {self.name}", found, allowed, remedy, severity, (self.name,))
 
 
-def _system(host: Host) -> Iterator[Fault]:
+def _system(host: Host) -> Iterator[Finding]:
     release = host.facts["release"]
     if {key: release[key] for key in RELEASE} != RELEASE:
         found = " ".join(filter(None, (release["id"], release["version"], release["codename"]))) or "no /etc/os-release"
-        yield host.fault(found, "debian 13 trixie", "Install Debian 13 on the host.")
+        yield host.finding(found, "debian 13 trixie", "Install Debian 13 on the host.")
     if host.facts["architecture"] not in ARCHITECTURES:
-        yield host.fault(f"architecture {host.facts['architecture']}", ", ".join(ARCHITECTURES), "Use an x86_64 host.")
+        yield host.finding(
+            f"architecture {host.facts['architecture']}", ", ".join(ARCHITECTURES), "Use an x86_64 host."
+        )
     if host.facts["init"] != "systemd":
-        yield host.fault(f"{host.facts['init']} as process 1", "systemd", "Boot the host with systemd.")
+        yield host.finding(f"{host.facts['init']} as process 1", "systemd", "Boot the host with systemd.")
 
 
-def _clock(host: Host) -> Iterator[Fault]:
+def _clock(host: Host) -> Iterator[Finding]:
     offset = host.facts["clock_offset"]
     if offset is None:
         return
-    # A slow way to the host looks like a clock that is ahead: what it may have taken does not count.
+    # A slow connection makes a clock appear ahead: subtract the time that it may have taken.
     offset = min(offset, max(0.0, offset - host.waited))
     if abs(offset) > CLOCK_SECONDS:
         way = "ahead of" if offset > 0 else "behind"
         found = f"clock {abs(offset):.0f} s {way} the control node's"
-        yield host.fault(
+        yield host.finding(
             found,
             f"at most {CLOCK_SECONDS} s",
             "Set the clock of the host or of the control node; timedatectl shows it.",
@@ -87,7 +89,7 @@ def _clock(host: Host) -> Iterator[Fault]:
 
 
 def memory_needed(host: Host) -> list[tuple[int, str]]:
-    """Return the MiB that the host's services need at least, each with its definition's name, the largest first."""
+    """Return the minimum MiB of the host's services, each with the name of its definition, the largest first."""
     workers = definitions.workers(host.settings.values.get("cloud_workers"), host.facts["cpus"])
     needed = [(SYSTEM_MB, "system")]
     for name, definition in host.definitions.items():
@@ -105,11 +107,11 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
 
 
 def disk_needed(host: Host) -> list[tuple[int, str]]:
-    """Return the MiB that a bare host needs below /var/lib, each with the node group that needs them."""
+    """Return the MiB that a bare host needs below /var/lib, by node group."""
     return [(DISK_MB[group], group) for group in DISK_MB if group in (*host.groups, "all")]
 
 
-def _resources(host: Host) -> Iterator[Fault]:
+def _resources(host: Host) -> Iterator[Finding]:
     for have, needed, what, remedy in (
         (
             host.facts["memory_mb"],
@@ -124,10 +126,10 @@ def _resources(host: Host) -> Iterator[Fault]:
         if what != "memory" and host.facts["cloud"]:
             total, terms = DISK_LEFT_MB, "to continue, as the packages are installed"
         if have < total:
-            yield host.fault(f"{have} MiB of {what}", f"{total} MiB or more: {terms}", remedy)
+            yield host.finding(f"{have} MiB of {what}", f"{total} MiB or more: {terms}", remedy)
 
 
-def _interfaces(host: Host) -> Iterator[Fault]:
+def _interfaces(host: Host) -> Iterator[Finding]:
     known = host.facts["interfaces"]
     wanted = {
         "cloud_vip_interface": {"controller"},
@@ -146,30 +148,30 @@ def _interfaces(host: Host) -> Iterator[Fault]:
                 f"{nic}{' ' + link['addresses'][0] if link['addresses'] else ''}" for nic, link in known.items()
             )
             remedy = nearest(name, known, "Use an existing one. Set a different name for a host in its host_vars.", 0.8)
-            yield host.settings.fault(setting, f"no interface {name}", have, remedy)
+            yield host.settings.finding(setting, f"no interface {name}", have, remedy)
         elif setting != "cloud_vip_interface" and int(host.settings.values.get("cloud_mtu") or 0) > known[name]["mtu"]:
             found = f"{host.settings.values['cloud_mtu']}, and {name} has {known[name]['mtu']}"
             remedy = "Raise the MTU of the network interface in the host's network configuration, or lower cloud_mtu."
-            yield host.settings.fault(
+            yield host.settings.finding(
                 "cloud_mtu", found, "at most the MTU of every network interface of the cloud's networks", remedy
             )
     if not topology.interface_with(host.facts, host.address):
         have = ", ".join(one for link in known.values() for one in link["addresses"])
         remedy = "Set cloud_address to the address at which the other hosts reach it."
-        yield host.settings.fault("cloud_address", f"{host.address}, which is on no network interface", have, remedy)
+        yield host.settings.finding("cloud_address", f"{host.address}, which is on no network interface", have, remedy)
     elif not missing and {"network", "compute"} & host.groups:
         try:
             _plan(host)
         except ValueError as error:
-            yield host.settings.fault(
+            yield host.settings.finding(
                 "cloud_tunnel_interface", str(error), "a network interface with an address", "Set cloud_tunnel_address."
             )
 
 
 def _plan(host: Host) -> dict[str, Any]:
-    """Plan the bridges of the host, as its part will have them.
+    """Return the planned bridges of the host, as its desired state will have them.
 
-    :raises ValueError: the tunnel's address can't be told.
+    :raises ValueError: the address of the tunnel cannot be determined.
     """
     names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
     settings = {name: host.settings.values.get(f"cloud_{name}") for name in names}
@@ -179,8 +181,8 @@ def _plan(host: Host) -> dict[str, Any]:
     )
 
 
-def _overlaps(host: Host) -> Iterator[Fault]:
-    """Find networks that cut across each other: the same one twice is one wire, any other pair is a wrong prefix."""
+def _overlaps(host: Host) -> Iterator[Finding]:
+    """Find overlapping networks: equal ones are the same link, any other overlap is a wrong prefix length."""
     found: dict[ipaddress.IPv4Network, str] = {}
     for name, link in host.facts["interfaces"].items():
         for text in link["addresses"]:
@@ -191,7 +193,7 @@ def _overlaps(host: Host) -> Iterator[Fault]:
     for index, one in enumerate(networks):
         for other in networks[:index]:
             if one.overlaps(other):
-                yield host.fault(
+                yield host.finding(
                     f"{found[other]} in {other} and {found[one]} in {one}, which overlap",
                     "networks that do not overlap",
                     "Correct the prefix length of one of them where it is configured.",
@@ -204,34 +206,34 @@ def _overlaps(host: Host) -> Iterator[Fault]:
         if one.overlaps(external) and one != external:
             text = f"{external}, which overlaps with {one} of {name}"
             remedy = "Set the external network as configured on its router."
-            yield host.settings.fault(
+            yield host.settings.finding(
                 "cloud_external_network", text, "the same network, or one that does not overlap", remedy
             )
 
 
-def _resolved(host: Host) -> Iterator[Fault]:
+def _resolved(host: Host) -> Iterator[Finding]:
     for name in host.facts["unresolved"]:
         if name in [str(server) for server in host.settings.values.get("cloud_time_servers") or []]:
-            setting, severity = "cloud_time_servers", "fault"
+            setting, severity = "cloud_time_servers", "error"
         elif name in str(host.settings.values.get("cloud_package_proxy")):
-            setting, severity = "cloud_package_proxy", "fault"
+            setting, severity = "cloud_package_proxy", "error"
         else:
-            # The host may have a proxy of its own, which resolves for it.
+            # The host may use a proxy of its own, which resolves the name.
             setting, severity = "cloud_package_mirror", "warning"
         remedy = "Correct the name, or the host's /etc/resolv.conf."
-        yield host.settings.fault(
+        yield host.settings.finding(
             setting, f"{name}, which {host.name} cannot resolve", "a name in DNS", remedy, severity
         )
 
 
 def stem(unit: str) -> str:
-    """Return a unit's name without its kind, of an instance the template's: definitions name those by their host."""
+    """Return a unit's name without its suffix; for an instance, the template's: definitions name instances by host."""
     name = unit.rpartition(".")[0] if unit.endswith((".service", ".socket")) else unit
     return name.partition("@")[0]
 
 
 def ports(host: Host) -> dict[tuple[str, int], str]:
-    """Return what listens on the host once it is part of the cloud: address and port → unit."""
+    """Return the ports of the host once it is part of the cloud: address and port → unit."""
     values = host.settings.values
     front = [str(values.get(name)) for name in ("cloud_internal_address", "cloud_public_address")]
     wanted: dict[tuple[str, int], str] = {}
@@ -247,20 +249,20 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
     return wanted
 
 
-def _ports(host: Host, units: set[str]) -> Iterator[Fault]:
-    """Find ports that something else has: something that is none of *units*."""
+def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
+    """Find ports that are taken by a process of none of *units*."""
     wanted = ports(host)
     for item in host.facts["listening"]:
-        # systemd itself listens for units that it starts on demand, ours among them.
+        # systemd listens on behalf of socket-activated units, including the cloud's.
         if stem(item["unit"]) in units or (item["process"] == "systemd" and item["unit"] == "init.scope"):
             continue
-        if not item["process"]:  # somebody who is just going or coming; the unit's own start will tell
+        if not item["process"]:  # a process that is starting or ending
             continue
         for (address, port), unit in wanted.items():
             if port == item["port"] and item["address"] in (*EVERYWHERE, address):
                 whose = item["unit"] or item["process"]
                 process = f" ({item['process']})" if item["unit"] and item["process"] else ""
-                yield host.fault(
+                yield host.finding(
                     f"port {port} at {item['address']} is taken by {whose}{process}",
                     f"free for {unit}",
                     f"Stop it (systemctl disable --now {item['unit']})."
@@ -270,10 +272,10 @@ def _ports(host: Host, units: set[str]) -> Iterator[Fault]:
                 break
 
 
-def faults(host: Host, units: set[str]) -> Iterator[Fault]:
-    """Find what of *host* does not fit what it is to be.
+def findings(host: Host, units: set[str]) -> Iterator[Finding]:
+    """Check *host* against its role in the cloud.
 
-    :param units: the names of the units of all definitions, without their kind.
+    :param units: the names of the units of all definitions, without suffix.
     """
     yield from _system(host)
     yield from _clock(host)
@@ -282,13 +284,13 @@ def faults(host: Host, units: set[str]) -> Iterator[Fault]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
-    yield from found_devices(host, host.settings.fault, host.backends, host.kinds)
+    yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
 
 
-def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
-    """Find what is wrong with the cloud's own addresses, by what its controllers see.
+def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Finding]:
+    """Check the cloud's own addresses, as its controllers see them.
 
-    :param missing: hosts of the cloud that nobody has looked at; one of them may hold the address.
+    :param missing: hosts of the cloud that were not probed; one of them may hold the address.
     """
     controllers = [host for host in hosts if "controller" in host.groups]
     macs = {link["mac"] for host in hosts for link in host.facts["interfaces"].values()}
@@ -299,7 +301,7 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
             if setting == "cloud_public_address" and values.get(setting) == values.get("cloud_internal_address"):
                 continue
             if not topology.interface_with(host.facts, host.address):
-                continue  # which has a fault of its own
+                continue  # reported elsewhere
             if address is None or topology.interface_with(host.facts, str(address)):
                 continue
             networks = [
@@ -311,29 +313,29 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Fault]:
             management = topology.network_of(host.facts, host.address)
             if setting == "cloud_internal_address" and address not in ipaddress.ip_network(management):
                 remedy = "Use a free address of that network."
-                yield host.settings.fault(
+                yield host.settings.finding(
                     setting, f"{address}, which is outside", f"the management network {management}", remedy
                 )
             elif not any(address in network for network in networks):
                 allowed = ", ".join(map(str, networks))
                 remedy = "Use a free address of a network that the controllers are connected to."
-                yield host.settings.fault(setting, f"{address}, in no network of {host.name}", allowed, remedy)
+                yield host.settings.finding(setting, f"{address}, in no network of {host.name}", allowed, remedy)
             answering = host.facts["neighbours"].get(str(address))
             if answering and answering not in macs and not missing:
                 remedy = "Find the host that uses it (its MAC address shows the vendor), or choose another address."
-                yield host.settings.fault(
+                yield host.settings.finding(
                     setting, f"{address}, which {answering} answers for", "an address that is free", remedy
                 )
 
 
 def unreachable(
     away: Mapping[str, str], broken: Mapping[str, str], groups: Mapping[str, list[str]], target: bool
-) -> Iterator[Fault]:
-    """Find hosts that nobody could look at.
+) -> Iterator[Finding]:
+    """Find hosts that could not be probed.
 
-    :param away: host → why it can't be reached.
-    :param broken: host → why it could not be looked at, though it was reached.
-    :param target: whether the run was limited to certain hosts by name, so that each is what it is about.
+    :param away: host → why it is unreachable.
+    :param broken: host → why the probe failed on it, though it is reachable.
+    :param target: whether the run is limited to hosts by name, so that each is required.
     """
     controllers = groups.get("controller", [])
     gone = [name for name in controllers if name in away]
@@ -341,17 +343,17 @@ def unreachable(
     for name, why in away.items():
         where, found = f"host {name}", why.removeprefix("Task failed: ")
         if name not in controllers:
-            remedy = f"The host is left out. When it is back: --limit {name}."
-            yield Fault(where, found, "reachable by ssh", remedy, "warning", (name,))
+            remedy = f"The host is skipped. When it is reachable: --limit {name}."
+            yield Finding(where, found, "reachable by ssh", remedy, "warning", (name,))
         elif quorum and not target:
             going = f"{len(controllers) - len(gone)} of {len(controllers)} controllers"
-            remedy = f"The host is left out, {going} continue. When it is back: --limit {name}."
-            yield Fault(where, found, "reachable by ssh", remedy, "warning", (name,))
+            remedy = f"The host is skipped, {going} continue. When it is reachable: --limit {name}."
+            yield Finding(where, found, "reachable by ssh", remedy, "warning", (name,))
         else:
             allowed = "reachable by ssh: without it the cloud has no majority of controllers"
             if quorum:
                 allowed = "reachable by ssh: the run is limited to it"
-            yield Fault(
+            yield Finding(
                 where,
                 found,
                 allowed,
@@ -362,6 +364,6 @@ def unreachable(
         remedy = (
             f"Run ansible -b -m cairn.openstack.host_probe {name}. The host needs Python 3, and sudo for the ssh user."
         )
-        yield Fault(
+        yield Finding(
             f"host {name}", why.removeprefix("Task failed: "), "able to run modules as root", remedy, hosts=(name,)
         )

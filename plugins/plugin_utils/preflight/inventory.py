@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hosts, groups and addresses, as the inventory has them."""
+"""Checks of the hosts, groups and addresses in the inventory."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import NODE_GROUPS
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import DNS_NAME
 
 _HOST = Mapping[str, Any]
-# One letter missing, added or wrong, and the usual plural.
+# One letter missing, added or wrong; also accepts a plural.
 SLIP = 0.8
 
 
-def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Fault]:
+def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Finding]:
     if not groups.get("controller"):
-        yield Fault(
+        yield Finding(
             where, "no host in the group controller", "at least one", "Add the hosts of the API services to it."
         )
     for name, members in groups.items():
@@ -27,13 +27,13 @@ def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Fault]:
             continue
         wanted = nearest(name.lower(), NODE_GROUPS, "", SLIP)
         meant = next((group for group in NODE_GROUPS if repr(group) in wanted), None)
-        # A group that is a part of the right one may be called as it likes.
+        # A child group of a node group may have any name.
         stray = [host for host in members if host not in groups.get(meant, [])] if meant else []
         if stray:
-            yield Fault(where, f"group {name}, with {', '.join(stray)}", ", ".join(NODE_GROUPS), wanted)
+            yield Finding(where, f"group {name}, with {', '.join(stray)}", ", ".join(NODE_GROUPS), wanted)
 
 
-def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Fault]:
+def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Finding]:
     controllers = groups.get("controller", [])
     if len(controllers) == 2:
         arbiter = next((name for name in hosts if name not in controllers), None)
@@ -43,10 +43,10 @@ def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: s
             else "Add a third controller, or use one."
         )
         found = f"two controllers, {' and '.join(controllers)}: if one fails, the other has no majority"
-        yield Fault(where, found, "one, or three or more", remedy, "warning")
+        yield Finding(where, found, "one, or three or more", remedy, "warning")
 
 
-def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for name, host in hosts.items():
         address, where = host["address"], f"{host['where']}, host {name}"
@@ -54,11 +54,11 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
             found = ipaddress.ip_address(address)
         except ValueError:
             remedy = "Set ansible_host or cloud_address to the host's address on the management network."
-            yield Fault(where, f"{address!r} is not an address", "an IPv4 address", remedy)
+            yield Finding(where, f"{address!r} is not an address", "an IPv4 address", remedy)
             continue
         if found.version != 4:
             remedy = "Set cloud_address to the host's IPv4 address."
-            yield Fault(where, f"{address} is IPv6", "an IPv4 address; the control plane uses IPv4 only", remedy)
+            yield Finding(where, f"{address} is IPv6", "an IPv4 address; the control plane uses IPv4 only", remedy)
         elif (
             found.is_loopback
             or found.is_multicast
@@ -66,30 +66,32 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
             or found == ipaddress.ip_address("255.255.255.255")
         ):
             remedy = "Set cloud_address to the host's address on the management network."
-            yield Fault(where, f"{address}, which no other host can reach", "an address of a network interface", remedy)
+            yield Finding(
+                where, f"{address}, which no other host can reach", "an address of a network interface", remedy
+            )
         if address in owners:
             remedy = "Use a different address for each host. A host in several groups has the same name in all of them."
-            yield Fault(where, f"{address}, which {owners[address]} has too", "a unique address", remedy)
+            yield Finding(where, f"{address}, which {owners[address]} also has", "a unique address", remedy)
         owners.setdefault(address, name)
 
 
-def _names(hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+def _names(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     for name, host in hosts.items():
         if re.fullmatch(r"[\d.]+", name) or ":" in name:
             remedy = "Name the host, and set ansible_host to the address. The inventory name becomes its host name."
-            yield Fault(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
+            yield Finding(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
         elif not DNS_NAME.fullmatch(name):
             better = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
             remedy = f"Rename it, for example to {better!r}. The inventory name becomes its host name."
-            yield Fault(f"{host['where']}, host {name}", f"the name {name!r}", "letters, digits, hyphens", remedy)
+            yield Finding(f"{host['where']}, host {name}", f"the name {name!r}", "letters, digits, hyphens", remedy)
 
 
-def faults(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Fault]:
-    """Find what of the inventory can't be a cloud.
+def findings(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Finding]:
+    """Check the inventory as a whole.
 
-    :param groups: every group with its hosts' names.
-    :param hosts: the cloud's hosts as ``topology`` has them, each with ``where``, the place of its address.
-    :param where: what to call the inventory.
+    :param groups: every group with the names of its hosts.
+    :param hosts: the cloud's hosts as returned by ``topology``, each with ``where``, the place of its address.
+    :param where: the name of the inventory in findings.
     """
     yield from _groups(groups, where)
     yield from _count(groups, hosts, where)

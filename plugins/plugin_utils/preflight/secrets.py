@@ -1,62 +1,64 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The folder of the cloud's secrets, and whether the cloud knows them."""
+"""Checks of the secrets directory, and whether the hosts were deployed with its secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
 
 SECRETS = "secrets.yml"
-# The public half of each, and the private one that it is worth nothing without.
+# Each public key or certificate, and its private key.
 PAIRS = (("ca.crt", "ca.key"), ("front.crt", "front.key"))
 FILES = (SECRETS, *(name for pair in PAIRS for name in pair))
 
 
-def faults(path: str, files: Mapping[str, str | None], errors: Mapping[str, str]) -> Iterator[Fault]:
-    """Find what of the folder *path* can't be read, or has been lost.
+def findings(path: str, files: Mapping[str, str | None], errors: Mapping[str, str]) -> Iterator[Finding]:
+    """Find files of the directory *path* that cannot be read or are missing.
 
-    :param files: name → text, of those of FILES that are there; None where it could not be read.
-    :param errors: name → why it could not be read; the folder itself has the name ``""``.
+    :param files: name → text, for the FILES that exist; None if unreadable.
+    :param errors: name → why it could not be read; ``""`` is the directory itself.
     """
     for name, why in errors.items():
         where = f"{path}/{name}".rstrip("/")
         if "ecrypt" in why or "vault" in why.lower():
             remedy = "Provide the password that it was encrypted with: --vault-password-file or --ask-vault-pass."
-            yield Fault(where, why, "a vault password that decrypts it", remedy)
+            yield Finding(where, why, "a vault password that decrypts it", remedy)
         else:
-            yield Fault(where, why, "readable by the user who runs Ansible", "Correct its owner and mode, or the path.")
+            yield Finding(
+                where, why, "readable by the user who runs Ansible", "Correct its owner and mode, or the path."
+            )
     if "" in errors:
         return
     for public, private in PAIRS:
         if public in files and private not in files:
             remedy = f"Restore {private} from a backup. Remove {public} only to generate both again."
-            yield Fault(
+            yield Finding(
                 f"{path}/{private}", f"missing, but {public} exists", "all files of the directory, or none", remedy
             )
     if SECRETS not in files and "ca.key" in files:
         remedy = "Restore it from a backup. Without it new passwords would be generated."
-        yield Fault(f"{path}/{SECRETS}", "missing, but ca.key exists", "all files of the directory, or none", remedy)
+        yield Finding(f"{path}/{SECRETS}", "missing, but ca.key exists", "all files of the directory, or none", remedy)
 
 
-def values(path: str, found: Any) -> Iterator[Fault]:
-    """Find what is wrong with *found*, what secrets.yml holds."""
+def values(path: str, found: Any) -> Iterator[Finding]:
+    """Check *found*, the content of secrets.yml."""
     where = f"{path}/{SECRETS}"
     if not isinstance(found, Mapping):
-        yield Fault(where, "not a dictionary", "name: secret, a line for each", "Restore it from a backup.")
+        yield Finding(where, "not a dictionary", "name: secret, a line for each", "Restore it from a backup.")
         return
     if empty := [str(name) for name, value in found.items() if not value]:
         remedy = "Restore them; or remove the lines, and the next run generates new ones."
-        yield Fault(where, f"no value for {', '.join(empty)}", "a value for each name", remedy)
+        yield Finding(where, f"no value for {', '.join(empty)}", "a value for each name", remedy)
 
 
-def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find definitions of the user's that a host was configured by and that are not there any more.
+def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find user definitions that were deployed to a host and no longer exist.
 
-    :param where: where they stand.
-    :param names: of all definitions that there are.
-    :param clouds: host → what it keeps: ``definitions``.
+    :param where: the place of the user's definitions.
+    :param names: the names of all existing definitions.
+    :param clouds: host → its record, with ``definitions``.
     """
     gone: dict[str, list[str]] = {}
     for host, cloud in clouds.items():
@@ -67,17 +69,17 @@ def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str
             "Put it back with state: absent and run once, which removes its units, users and endpoints; then delete it."
         )
         found = f"no definition {name}, whose units, users and endpoints are still there"
-        yield Fault(
+        yield Finding(
             where, found, "a definition with state: absent before it is deleted", remedy, "warning", tuple(hosts)
         )
 
 
-def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find hosts that are of a cloud whose secrets the folder *path* does not hold.
+def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find hosts that belong to a cloud with other secrets than those in the directory *path*.
 
-    :param mine: the folder's identity, empty where it has none.
-    :param names: the secrets that it holds.
-    :param clouds: host → what it keeps: ``identity`` and ``names``, the secrets that it was made with.
+    :param mine: the directory's identity, empty if it has none.
+    :param names: the secrets in it.
+    :param clouds: host → its record, with ``identity`` and ``names``, the secrets that it was deployed with.
     """
     remedy = (
         "Use the secrets directory that the cloud was deployed with (cloud_secrets_dir). If that cloud no longer "
@@ -88,10 +90,10 @@ def operator(path: str, mine: str, names: Iterable[str], clouds: Mapping[str, Ma
             found = "the host belongs to a cloud that " + (
                 "has other secrets" if mine else "was deployed with secrets that are not in this directory"
             )
-            yield Fault(path, found, "the secrets of the cloud that the host belongs to", remedy, hosts=(host,))
+            yield Finding(path, found, "the secrets of the cloud that the host belongs to", remedy, hosts=(host,))
         elif lacking := sorted(set(cloud["names"]) - set(names)):
             found = f"older than the cloud: it lacks {', '.join(lacking)}"
-            yield Fault(
+            yield Finding(
                 path,
                 found,
                 "every secret of the cloud",

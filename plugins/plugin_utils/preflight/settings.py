@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names and values of the settings: known, of the right type, possible, and the same where they must be."""
+"""Checks of the settings: known names, types, allowed values, and equality where hosts must not differ."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from ansible.module_utils.parsing.convert_bool import BOOLEANS, boolean
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC as RESOURCES
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import value_types
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 
-# Host variables that are read without being a role's setting.
+# Host variables that are read although no role declares them.
 OTHERS = ("lab_networks",)
-# A variable of the user's own may begin like a role's settings: only what all but equals one of them is a slip.
+# User variables may start with a role's prefix: only a near match of a setting is an error.
 SLIP = 0.85
 
-# What the cloud has one of: it makes no sense that hosts differ.
+# Settings of the cloud as a whole, which must not differ between hosts.
 CLOUD_WIDE = (
     "cloud_name",
     "cloud_domain",
@@ -46,11 +46,11 @@ CLOUD_WIDE = (
 
 @dataclass
 class Settings:
-    """One host's settings.
+    """The settings of one host.
 
     :param host: its name.
-    :param values: templated; what can't be known before the host is seen is not in it.
-    :param places: name → file and line, of what the user has set.
+    :param values: templated; without those that depend on facts of the host.
+    :param places: name → file and line, for those set by the user.
     :param errors: name → why it could not be templated.
     """
 
@@ -60,20 +60,20 @@ class Settings:
     errors: dict[str, str] = field(default_factory=dict)
 
     def where(self, name: str) -> str:
-        """Return where the setting *name* stands."""
+        """Return the place of the setting *name*."""
         return f"{self.places[name]}, {name}" if name in self.places else f"{name} (not set)"
 
     def flag(self, name: str) -> bool:
-        """Return the setting *name* as the flag that it is: from the command line it comes as text."""
+        """Return the setting *name* as a boolean: from the command line it is text."""
         return boolean(self.values.get(name, False), strict=False)
 
-    def fault(self, name: str, found: str, allowed: str, remedy: str, severity: str = "fault") -> Fault:
-        """Return a fault of the setting *name* of this host."""
-        return Fault(self.where(name), found, allowed, remedy, severity, (self.host,))
+    def finding(self, name: str, found: str, allowed: str, remedy: str, severity: str = "error") -> Finding:
+        """Return a finding about the setting *name* of this host."""
+        return Finding(self.where(name), found, allowed, remedy, severity, (self.host,))
 
 
 class Rule(NamedTuple):
-    """What a setting's value must be beyond its type: the words for it, the test, and what to do."""
+    """A condition on a setting's value beyond its type: its description, the test and the remedy."""
 
     allowed: str
     fits: Callable[[Any], bool]
@@ -93,12 +93,12 @@ DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 def is_name(value: Any) -> bool:
-    """Whether *value* is a host's or a domain's name, as DNS has it."""
+    """Whether *value* is a valid DNS name."""
     return bool(DNS_NAME.fullmatch(str(value))) and len(str(value)) <= 253
 
 
 def is_network(value: Any) -> bool:
-    """Whether *value* is a network in CIDR form."""
+    """Whether *value* is a network in CIDR notation."""
     try:
         ipaddress.ip_network(str(value))
     except ValueError:
@@ -123,7 +123,7 @@ RULES: dict[str, Rule] = {
     "cloud_name": Rule(
         "letters, digits, hyphens, underscores",
         _matching(r"[A-Za-z0-9][\w-]*"),
-        "Choose a plain word; it is a key in clouds.yaml.",
+        "Choose a simple name; it is a key in clouds.yaml.",
     ),
     "cloud_domain": _NAME,
     "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
@@ -199,8 +199,8 @@ def _vlans(value: Any) -> bool:
     return bool(found) and 1 <= int(found[1]) <= int(found[2]) <= 4094
 
 
-def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions: Iterable[str]) -> Iterator[Fault]:
-    """Find names that nothing reads.
+def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions: Iterable[str]) -> Iterator[Finding]:
+    """Find unknown settings.
 
     :param specs: role → its settings.
     :param definitions: the names of the shipped service definitions.
@@ -210,15 +210,15 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions:
         prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
         if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):
             remedy = nearest(name, specs["cloud"], "Remove it. All settings are in roles/cloud/defaults/main.yml.")
-            yield settings.fault(
+            yield settings.finding(
                 name, f"unknown setting {name}", "the settings of roles/cloud, and cloud_config_*", remedy
             )
         elif prefix and prefix != "cloud" and name not in (*specs[prefix], *OTHERS):
             if remedy := nearest(name, specs[prefix], "", SLIP):
-                yield settings.fault(name, f"unknown setting {name}", f"the settings of roles/{prefix}", remedy)
+                yield settings.finding(name, f"unknown setting {name}", f"the settings of roles/{prefix}", remedy)
         elif name.startswith("catalog") and name not in shipped:
             remedy = nearest(name, shipped, "Put your own service definitions into catalog_extra.")
-            yield settings.fault(
+            yield settings.finding(
                 name,
                 f"unknown service definition {name}",
                 "catalog_extra, or the name of a shipped service definition",
@@ -226,7 +226,7 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions:
             )
 
 
-def _common(settings: list[Settings]) -> Iterator[Fault]:
+def _common(settings: list[Settings]) -> Iterator[Finding]:
     """Find settings of the cloud as a whole that differ between hosts."""
     for name in CLOUD_WIDE:
         first: Settings | None = None
@@ -237,13 +237,13 @@ def _common(settings: list[Settings]) -> Iterator[Fault]:
             if one.values[name] != first.values[name]:
                 found = f"{shown(one.values[name])}, but {shown(first.values[name])} for {first.host}"
                 remedy = "Set it once for all hosts, in group_vars/all.yml."
-                yield one.fault(name, found, "one value for the whole cloud", remedy)
+                yield one.finding(name, found, "one value for the whole cloud", remedy)
 
 
-def faults(
+def findings(
     settings: list[Settings], specs: Mapping[str, Mapping[str, Any]], definitions: Iterable[str]
-) -> Iterator[Fault]:
-    """Find what is wrong with the settings of all hosts.
+) -> Iterator[Finding]:
+    """Check the settings of all hosts.
 
     :param specs: role → the options of its argument spec.
     """
@@ -252,36 +252,36 @@ def faults(
     for one in settings:
         yield from unknown(one, specs, definitions)
         for name, why in one.errors.items():
-            yield one.fault(
+            yield one.finding(
                 name, f"a template that fails: {why}", "a template of defined variables", "Correct the template."
             )
         yield from _values(one, options)
     yield from _common(settings)
 
 
-def _values(one: Settings, options: Mapping[str, value_types.Shape]) -> Iterator[Fault]:
-    """Find values of a wrong type or out of their range: the user's; where those are right, what follows from them."""
+def _values(one: Settings, options: Mapping[str, value_types.Shape]) -> Iterator[Finding]:
+    """Find values of a wrong type or out of range: first the user's; if those are valid, the derived ones."""
     fine, seen = True, []
     for name, value in sorted(one.values.items(), key=lambda item: item[0] not in one.places):
-        # cloud_config has a shape of its own.
+        # cloud_config is checked separately.
         if name.startswith("cloud_config") or (name not in one.places and (not fine or value in seen)):
             continue
-        for fault in _value(one, name, value, options.get(name)):
+        for finding in _value(one, name, value, options.get(name)):
             fine = False
             seen.append(value)
-            yield fault
+            yield finding
 
 
-def _value(one: Settings, name: str, value: Any, option: value_types.Shape | None) -> Iterator[Fault]:
-    """Find what is wrong with one setting's value."""
-    # -e name=true brings text; what reads a flag takes it as one.
+def _value(one: Settings, name: str, value: Any, option: value_types.Shape | None) -> Iterator[Finding]:
+    """Check the value of one setting."""
+    # -e name=true passes text, which is accepted as a boolean.
     if option and option["type"] == "bool" and str(value).lower() in BOOLEANS:
         return
-    wrong = list(value_types.faults(one.where(name), value, option, lenient=True)) if option else []
+    wrong = list(value_types.findings(one.where(name), value, option, lenient=True)) if option else []
     if name == "cloud_resources" and not wrong:
-        wrong = list(value_types.faults(one.where(name), value, _RESOURCES, lenient=True))
-    yield from (replace(fault, hosts=(one.host,)) for fault in wrong)
+        wrong = list(value_types.findings(one.where(name), value, _RESOURCES, lenient=True))
+    yield from (replace(finding, hosts=(one.host,)) for finding in wrong)
     rule = RULES.get(name)
     if rule and not wrong and not rule.fits(value):
         listed = isinstance(value, (list, tuple, Mapping)) and value
-        yield one.fault(name, ", ".join(map(str, value)) if listed else shown(value), rule.allowed, rule.remedy)
+        yield one.finding(name, ", ".join(map(str, value)) if listed else shown(value), rule.allowed, rule.remedy)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The back ends of cloud_storage, and the devices that hosts give to them."""
+"""Checks of the back ends in cloud_storage, and of the hosts' devices for them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import bac
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import in_networks
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import backend_kinds, value_types
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 
 _HOST = Mapping[str, Any]
 _NAME = "cloud_storage"
 _DEVICES = "storage_devices"
-# A name becomes a section of cinder.conf or glance-api.conf, which have these already.
+# A name becomes a section of cinder.conf or glance-api.conf, where these sections exist.
 _TAKEN = (
     *("audit", "backend", "barbican", "cache", "cinder", "coordination", "cors", "database", "default", "file", "fs"),
     *("healthcheck", "keymgr", "nova", "privsep", "profiler", "ssl", "task", "vault", "wsgi"),
@@ -32,109 +32,111 @@ _COMMON = storage.COMMON
 
 def _given(
     index: int, one: Mapping[str, Any], cloud: Settings, hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
-) -> Iterator[Fault]:
-    """Find what is wrong with one back end by itself."""
+) -> Iterator[Finding]:
+    """Check one back end by itself."""
     kind = known[one["kind"]]
     where = f"{cloud.where(_NAME)}[{index}]"
     if not _WORD.fullmatch(str(one["name"])) or one["name"] in _TAKEN:
         allowed = "lowercase letters, digits and hyphens, starting with a letter; not " + ", ".join(_TAKEN)
-        yield Fault(
+        yield Finding(
             where, f"the name {one['name']!r}", allowed, "Choose another; it becomes a section of configuration files."
         )
     for key in one:
         if key not in (*_COMMON, *kind.names):
             remedy = nearest(key, kind.names, f"Remove it, or choose a kind other than {one['kind']}.")
-            yield Fault(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.names)), remedy)
+            yield Finding(f"{where}.{key}", f"{key} for {one['kind']}", ", ".join((*_COMMON, *kind.names)), remedy)
     serves = one.get("serves", kind.serves)
     if not serves:
-        yield Fault(f"{where}.serves", "nothing", ", ".join(kind.can), "Name what it serves, or remove the line.")
+        yield Finding(f"{where}.serves", "nothing", ", ".join(kind.can), "Name what it serves, or remove the line.")
     for use in serves:
         if use not in storage.USES:
             remedy = nearest(use, storage.USES, "Remove it.")
-            yield Fault(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
+            yield Finding(f"{where}.serves", shown(use), ", ".join(storage.USES), remedy)
         elif use not in kind.can:
             able = [name for name, other in known.items() if use in other.can]
             remedy = f"Remove it, and serve them with a back end of {' or '.join(able)}."
-            yield Fault(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
+            yield Finding(f"{where}.serves", f"{use}, which {one['kind']} can't serve", ", ".join(kind.can), remedy)
     if one.get("default") and not {"volumes", "images"} & set(serves):
         remedy = "Remove the line; only volumes and images have a default."
-        yield Fault(f"{where}.default", f"true, but it serves {', '.join(serves)}", "for volumes and images", remedy)
+        yield Finding(f"{where}.default", f"true, but it serves {', '.join(serves)}", "for volumes and images", remedy)
     consumer = (one.get("qos") or {}).get("consumer", _CONSUMERS[0])
     if consumer not in _CONSUMERS:
         remedy = nearest(consumer, _CONSUMERS, "front-end is the hypervisor, back-end the storage.")
-        yield Fault(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
+        yield Finding(f"{where}.qos.consumer", shown(consumer), ", ".join(_CONSUMERS), remedy)
     if int(one.get("image_cache", 0)) < 0:
-        remedy = "Leave it out for none."
-        yield Fault(f"{where}.image_cache", shown(one["image_cache"]), "a number of images", remedy)
+        remedy = "Remove the line to disable the cache."
+        yield Finding(f"{where}.image_cache", shown(one["image_cache"]), "a number of images", remedy)
     for network in one.get("networks") or ():
         try:
             ipaddress.IPv4Network(str(network))
         except ValueError as error:
             remedy = "Write it such as 192.0.2.0/24, with host bits zero."
-            yield Fault(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR notation", remedy)
+            yield Finding(f"{where}.networks", f"{network!r}: {error}", "IPv4 networks in CIDR notation", remedy)
     yield from _keys(where, one, kind)
     checks = backend_kinds.modules().get(one["kind"])
     if checks:
-        yield from checks.faults(where, one, serves)
+        yield from checks.findings(where, one, serves)
     if not one.get("cluster") and (kind.hosts or one.get("hosts")):
         yield from _hosts(where, one, hosts)
 
 
-def _keys(where: str, one: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
-    """Find what its kind asks for and a back end lacks, and values that do not fit."""
+def _keys(where: str, one: Mapping[str, Any], kind: Kind) -> Iterator[Finding]:
+    """Find missing and invalid keys of a back end, by its kind."""
     for key, asked in kind.keys.items():
         example = f" as in {asked['example']}" if "example" in asked else ""
         if key not in one:
             if asked.get("required"):
                 allowed = asked.get("description") or f"{key}, which {kind.name} needs"
-                yield Fault(f"{where}.{key}", "nothing", allowed, f"Write it{example}." if example else "Add it.")
+                yield Finding(f"{where}.{key}", "nothing", allowed, f"Write it{example}." if example else "Add it.")
         elif "match" in asked and not re.fullmatch(asked["match"], str(one[key])):
             allowed = asked.get("description") or asked["match"]
-            yield Fault(f"{where}.{key}", shown(one[key]), allowed, f"Write it{example}." if example else "Correct it.")
+            yield Finding(
+                f"{where}.{key}", shown(one[key]), allowed, f"Write it{example}." if example else "Correct it."
+            )
         elif asked["type"] == "path" and not str(one[key]).startswith("/"):
-            yield Fault(f"{where}.{key}", shown(one[key]), "an absolute path", "Begin it with a slash.")
+            yield Finding(f"{where}.{key}", shown(one[key]), "an absolute path", "Begin it with a slash.")
 
 
-def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Fault]:
+def _hosts(where: str, one: Mapping[str, Any], hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     group = storage.in_group(hosts)
     for name in one.get("hosts") or ():
         if name not in group:
             remedy = nearest(name, group, "Add it to the group storage, or remove it here.", 0.8)
-            yield Fault(f"{where}.hosts", shown(name), ", ".join(group) or "hosts of the group storage", remedy)
+            yield Finding(f"{where}.hosts", shown(name), ", ".join(group) or "hosts of the group storage", remedy)
     if not group and not one.get("hosts"):
         remedy = "Add the hosts with its devices to the group storage. A host can be in several groups."
-        yield Fault(where, f"{one['kind']}, but no host in the group storage", "at least one", remedy)
+        yield Finding(where, f"{one['kind']}, but no host in the group storage", "at least one", remedy)
 
 
 def _twice(found: list[Any]) -> list[Any]:
     return [item for index, item in enumerate(found) if item in found[:index]]
 
 
-def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
-    """Find what back ends can't be side by side."""
+def _together(where: str, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Finding]:
+    """Find back ends that conflict with each other."""
     for name in _twice([one["name"] for one in found]):
-        yield Fault(where, f"two back ends named {name}", "a unique name for each", "Rename one of them.")
+        yield Finding(where, f"two back ends named {name}", "a unique name for each", "Rename one of them.")
     types = [one for one in found if "volumes" in one["serves"]]
     for name in _twice([one["type"] for one in types]):
         if [one["name"] for one in types].count(name) < 2:
-            yield Fault(
+            yield Finding(
                 where, f"two back ends with the type {name}", "a unique type for each", "Set another type for one."
             )
     for kind in _twice([one["kind"] for one in found if known[one["kind"]].alone]):
         names = " and ".join(one["name"] for one in found if one["kind"] == kind)
-        yield Fault(where, f"{names}, both {kind}", f"one back end of {kind}", "Merge them into one back end.")
+        yield Finding(where, f"{names}, both {kind}", f"one back end of {kind}", "Merge them into one back end.")
     for use in storage.USES:
         serving = [one["name"] for one in found if use in one["serves"] or use in known[one["kind"]].always]
         defaults = [one["name"] for one in found if use in one["serves"] and one["default"]]
         if use in storage.SINGLE and len(serving) > 1:
             remedy = f"Remove {use} from the serves of all but one."
-            yield Fault(where, f"{' and '.join(serving)} serve {use}", "one back end that serves them", remedy)
+            yield Finding(where, f"{' and '.join(serving)} serve {use}", "one back end that serves them", remedy)
         elif len(defaults) > 1:
             remedy = "Set default: true for one of them only."
-            yield Fault(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
+            yield Finding(where, f"{' and '.join(defaults)}, both the default for {use}", "one default", remedy)
 
 
-def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[str, Kind]) -> Iterator[Fault]:
+def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[str, Kind]) -> Iterator[Finding]:
     """Find back ends with fewer devices than copies of the data."""
     kind = known[one["kind"]]
     if "replicas" not in kind.keys or one.get("cluster"):
@@ -143,64 +145,64 @@ def _enough(index: int, cloud: Settings, one: storage.Backend, known: Mapping[st
     count = sum(len(devices) for devices in one["devices"].values())
     if not 2 <= one["replicas"] <= 10 and count >= 2:
         remedy = "Three replicas survive the loss of a device while another is being replaced."
-        yield Fault(f"{where}.replicas", shown(one["replicas"]), "2 to 10", remedy)
+        yield Finding(f"{where}.replicas", shown(one["replicas"]), "2 to 10", remedy)
     elif count < max(2, one["replicas"]):
         of = "no device" if not count else "one device" if count == 1 else f"{count} devices"
         remedy = f"Set {_DEVICES} for its hosts, or lower replicas."
         found = f"{one['kind']} with {of}, for {max(2, one['replicas'])} replicas"
-        yield Fault(where, found, "at least one device per replica", remedy)
+        yield Finding(where, found, "at least one device per replica", remedy)
     elif enough := getattr(backend_kinds.modules().get(one["kind"]), "enough", None):
         yield from enough(where, one)
 
 
-def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Fault]:
-    """Find what is wrong with a host's storage_devices."""
+def _devices(one: Settings, host: _HOST, found: list[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Finding]:
+    """Check a host's storage_devices."""
     takers = storage.takers(found, host["name"], known)
     devices = host.get("devices") or []
     for index, device in enumerate(devices):
         path, backend, size = str(device["path"]), device.get("backend"), device.get("size")
 
-        def fault(found: str, allowed: str, remedy: str, index: int = index) -> Fault:
-            return Fault(f"{one.where(_DEVICES)}[{index}]", found, allowed, remedy, hosts=(one.host,))
+        def finding(found: str, allowed: str, remedy: str, index: int = index) -> Finding:
+            return Finding(f"{one.where(_DEVICES)}[{index}]", found, allowed, remedy, hosts=(one.host,))
 
         if not path.startswith("/"):
-            yield fault(path, "an absolute path", "Write it such as /dev/disk/by-id/NAME.")
+            yield finding(path, "an absolute path", "Write it such as /dev/disk/by-id/NAME.")
         elif path in [str(other["path"]) for other in devices[:index]]:
-            yield fault(f"{path}, which is listed twice", "each device once", "Remove one of them.")
+            yield finding(f"{path}, which is listed twice", "each device once", "Remove one of them.")
         if backend and backend not in [other["name"] for other in found]:
             remedy = nearest(backend, [other["name"] for other in found], f"Add it to {_NAME}.")
-            yield fault(f"for {backend}, which is not in {_NAME}", ", ".join(takers) or "a back end's name", remedy)
+            yield finding(f"for {backend}, which is not in {_NAME}", ", ".join(takers) or "a back end's name", remedy)
         elif backend and backend not in takers:
             remedy = f"Add the host to the back end's hosts, or remove the device from {_DEVICES}."
-            yield fault(f"for {backend}, which uses no device of {one.host}", ", ".join(takers) or "none", remedy)
+            yield finding(f"for {backend}, which uses no device of {one.host}", ", ".join(takers) or "none", remedy)
         elif not backend and len(storage.takers(found, host["name"], known, nameless=True)) != 1:
             remedy = "Add backend: NAME." if takers else f"Add a back end to {_NAME}, or remove the device."
-            yield fault(f"{path} for no back end", ", ".join(takers) or "a back end that uses it", remedy)
+            yield finding(f"{path} for no back end", ", ".join(takers) or "a back end that uses it", remedy)
         if size and not SIZE.fullmatch(str(size)):
-            yield fault(f"size {size}", "a number with M, G or T", "Write it such as 10G, without a space.")
+            yield finding(f"size {size}", "a number with M, G or T", "Write it such as 10G, without a space.")
         elif size and path.startswith("/dev/"):
-            yield fault(f"{path} with a size", "a size for files only", "Remove size; a device has its own.")
+            yield finding(f"{path} with a size", "a size for files only", "Remove size; a device has its own.")
         elif size and backend in [other["name"] for other in found if known[other["kind"]].volume_group]:
-            yield fault(
+            yield finding(
                 f"{path}, a file for LVM", "a block device", "Use a disk without a size; LVM does not use files."
             )
     for backend in found:
         if check := getattr(backend_kinds.modules().get(backend["kind"]), "devices", None):
             where, mine = one.where(_DEVICES), backend["devices"].get(host["name"], [])
-            yield from check(mine, lambda *words, where=where: Fault(where, *words, hosts=(one.host,)))
+            yield from check(mine, lambda *words, where=where: Finding(where, *words, hosts=(one.host,)))
 
 
 def _shaped(one: Settings, specs: Mapping[str, Any], name: str) -> bool:
-    """Whether the value of *name* has its shape; what it lacks is told with the other settings."""
+    """Whether the value of *name* has the right shape; a wrong one is reported with the other settings."""
     option = next((options[name] for options in specs.values() if name in options), None)
     value = one.values.get(name, [])
     return option is not None and not list(
-        value_types.faults(name, value, value_types.of_arguments(option), lenient=True)
+        value_types.findings(name, value, value_types.of_arguments(option), lenient=True)
     )
 
 
 def with_kinds(specs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]) -> dict[str, dict[str, Any]]:
-    """Return *specs* with all *known* kinds of back ends and their keys in cloud_storage, the user's own among them."""
+    """Return *specs* with all *known* kinds of back ends and their keys in cloud_storage, including the user's."""
     result = {role: dict(options) for role, options in specs.items()}
     option = copy.deepcopy(result["cloud"][_NAME])
     option["options"]["kind"]["choices"] = sorted({*option["options"]["kind"]["choices"], *known})
@@ -211,14 +213,14 @@ def with_kinds(specs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]
     return result
 
 
-def faults(
+def findings(
     settings: list[Settings], specs: Mapping[str, Any], hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
-) -> Iterator[Fault]:
-    """Find what is wrong with the cloud's storage, as far as the settings tell.
+) -> Iterator[Finding]:
+    """Check the cloud's storage in the settings.
 
-    :param settings: of all hosts, a controller's first: it speaks for the cloud.
+    :param settings: of all hosts, a controller first: its values are used for the cloud.
     :param specs: role → the options of its argument spec.
-    :param hosts: as ``topology`` has them.
+    :param hosts: as returned by ``topology``.
     :param known: the kinds of back ends.
     """
     fine = all(_shaped(one, specs, _DEVICES) for one in settings)
@@ -226,7 +228,7 @@ def faults(
         return
     cloud = Settings("", settings[0].values, settings[0].places)
     given = cloud.values.get(_NAME) or []
-    found = [fault for index, one in enumerate(given) for fault in _given(index, one, cloud, hosts, known)]
+    found = [finding for index, one in enumerate(given) for finding in _given(index, one, cloud, hosts, known)]
     yield from found
     if found:
         return
@@ -241,8 +243,8 @@ def faults(
             yield from _enough(index, cloud, backend, known)
 
 
-def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find back ends whose kind is a definition that is being removed.
+def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find back ends whose kind is a definition with state absent.
 
     :param definitions: the catalog, with their ``state``.
     """
@@ -252,40 +254,40 @@ def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> It
         if kind in definitions and definitions[kind]["state"] == "absent":
             found = f"{kind}, whose service definition has state: absent"
             remedy = f"Remove the back end from {_NAME}, or set state: present."
-            yield Fault(f"{cloud.where(_NAME)}[{index}].kind", found, "a kind that is present", remedy)
+            yield Finding(f"{cloud.where(_NAME)}[{index}].kind", found, "a kind that is present", remedy)
 
 
 def found_devices(
-    host: Any, fault: Callable[..., Fault], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
-) -> Iterator[Fault]:
-    """Find what back ends want of *host* and it has not: addresses, groups, devices, and none that hold something.
+    host: Any, finding: Callable[..., Finding], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
+) -> Iterator[Finding]:
+    """Find addresses, volume groups and devices that back ends need and *host* lacks, and devices that are not empty.
 
-    :param host: with ``name`` and ``facts``, what host_probe found.
-    :param fault: makes a fault of the host's setting.
-    :param backends: of this cloud, complete.
+    :param host: with ``name`` and ``facts``, the result of host_probe.
+    :param finding: returns a finding about a setting of the host.
+    :param backends: the cloud's back ends with their defaults and devices.
     :param known: the kinds of back ends.
     """
     seen = host.facts.get("devices", {})
     groups = host.facts.get("volume_groups", {})
     for backend in backends:
         for device in backend["devices"].get(host.name, []):
-            yield from _device(device, backend, seen.get(device["path"]), fault, known)
+            yield from _device(device, backend, seen.get(device["path"]), finding, known)
         name = backend.get("volume_group")
         given = backend["devices"].get(host.name)
         if known[backend["kind"]].volume_group and host.name in backend["hosts"] and not given and name not in groups:
             remedy = f"Name devices for it ({_DEVICES}, with backend: {backend['name']}), or vgcreate {name} DEVICE."
-            yield fault(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
+            yield finding(_NAME, f"no volume group {name} on {host.name}", ", ".join(groups) or name, remedy)
         addresses = [one for nic in host.facts["interfaces"].values() for one in nic["addresses"]]
         for network in backend.get("networks") or () if host.name in backend["hosts"] else ():
             if not in_networks(addresses, [network]):
                 remedy = (
                     f"Configure an address in that network on the host, or remove the network from {backend['name']}."
                 )
-                yield fault(_NAME, f"no address of {host.name} in {network}", ", ".join(addresses), remedy)
+                yield finding(_NAME, f"no address of {host.name} in {network}", ", ".join(addresses), remedy)
 
 
 def _groups(backend: storage.Backend, known: Mapping[str, Kind]) -> tuple[str, ...]:
-    """Return the volume groups that a device of the back end may be of; a killed run may have left it in none."""
+    """Return the volume groups that a device of the back end may belong to; after an interrupted run, none."""
     return ("", backend["volume_group"]) if known[backend["kind"]].volume_group else ()
 
 
@@ -293,22 +295,22 @@ def _device(
     device: Mapping[str, Any],
     backend: storage.Backend,
     seen: Mapping[str, Any] | None,
-    fault: Callable[..., Fault],
+    finding: Callable[..., Finding],
     known: Mapping[str, Kind],
-) -> Iterator[Fault]:
+) -> Iterator[Finding]:
     path = device["path"]
     checks = backend_kinds.modules().get(backend["kind"])
     is_folder = getattr(checks, "is_folder", lambda _path: False)
     if seen is None or (is_folder(path) and seen["kind"] in ("missing", "folder")):
         return
     if seen["kind"] == "missing" and not device.get("size"):
-        page = getattr(checks, "GUIDE", "storage")
-        remedy = f"Correct the path: ls -l /dev/disk/by-id; to replace a failed disk, see docs/{page}.md."
-        yield fault(_DEVICES, f"no device {path}", "a block device", remedy)
+        guide = getattr(checks, "GUIDE", "storage")
+        remedy = f"Correct the path: ls -l /dev/disk/by-id; to replace a failed disk, see docs/{guide}.md."
+        yield finding(_DEVICES, f"no device {path}", "a block device", remedy)
     elif seen["kind"] not in ("missing", "file" if device.get("size") else "block"):
         allowed = "a file, or none yet" if device.get("size") else "a block device; with size a file"
-        yield fault(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
+        yield finding(_DEVICES, f"{path}, which is a {seen['kind']}", allowed, "Correct the path.")
     elif seen["holds"] and seen["owner"] != backend["kind"] and seen["group"] not in _groups(backend, known):
         holds = seen["holds"] + (f", mounted at {seen['mounted']}" if seen["mounted"] else "")
         remedy = f"Use another device. If its data is not needed, run wipefs --all {path} on the host."
-        yield fault(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)
+        yield finding(_DEVICES, f"{path}, which holds {holds}", "an empty device", remedy)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether data has the shape that a description of it asks for.
+"""Checks of data against a description of its shape.
 
 A description has a ``type`` and, where they apply, ``required``, ``choices``, ``options`` (the keys of a dictionary),
-``elements`` (of a list), ``values`` (of a dictionary with keys of its own choice) or ``literal`` (it is needed before
-templates are resolved).
+``elements`` (of a list), ``values`` (of a dictionary with arbitrary keys) or ``literal`` (it is needed before
+templating).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 
 Shape = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ _REMEDIES = {
 
 
 def of_arguments(option: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the shape that *option*, an entry of an argument spec, describes."""
+    """Return the shape described by *option*, an entry of an argument spec."""
     shape = {key: option[key] for key in ("required", "choices") if key in option}
     shape["type"] = option.get("type", "str")
     inner = {name: of_arguments(item) for name, item in (option.get("options") or {}).items()}
@@ -53,12 +53,12 @@ def of_arguments(option: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_template(value: Any) -> bool:
-    """Whether *value* is text that is yet to be templated."""
+    """Whether *value* is text with a template."""
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _fits(kind: str, value: Any, lenient: bool) -> bool:
-    """Whether *value* is of the type *kind*; a lenient reader takes 3 for text, and '3' for a number."""
+    """Whether *value* is of the type *kind*; *lenient* accepts 3 as text, and '3' as a number."""
     if isinstance(value, bool):
         return kind == "bool"
     if lenient and kind in ("str", "path") and isinstance(value, (int, float)):
@@ -72,12 +72,12 @@ def _fits(kind: str, value: Any, lenient: bool) -> bool:
     return isinstance(value, _TYPES[kind])
 
 
-def faults(where: str, value: Any, shape: Shape, lenient: bool = False) -> Iterator[Fault]:
-    """Find what of *value*, which stands at *where*, is not of *shape*. What is yet to be templated fits anything."""
+def findings(where: str, value: Any, shape: Shape, lenient: bool = False) -> Iterator[Finding]:
+    """Find the parts of *value*, at the place *where*, that do not fit *shape*. A template fits any shape."""
     kind = shape["type"]
     if shape.get("literal") and is_template(value):
         remedy = "Write it out. Templates are allowed inside it."
-        yield Fault(where, f"the template {shown(value)}", f"{_WORDS[kind]}, not a template", remedy)
+        yield Finding(where, f"the template {shown(value)}", f"{_WORDS[kind]}, not a template", remedy)
         return
     if (value is None and shape.get("null")) or kind == "raw" or is_template(value):
         return
@@ -85,29 +85,31 @@ def faults(where: str, value: Any, shape: Shape, lenient: bool = False) -> Itera
         remedy = _REMEDIES.get(kind, f"Write {_WORDS[kind]}.")
         if value is None:
             remedy = "Give it a value, or remove the line."
-        yield Fault(where, shown(value), _WORDS[kind], remedy)
+        yield Finding(where, shown(value), _WORDS[kind], remedy)
         return
     if "choices" in shape and value not in shape["choices"]:
         choices = ", ".join(shape["choices"])
-        yield Fault(where, shown(value), f"one of {choices}", nearest(value, shape["choices"], "Choose one of them."))
+        yield Finding(where, shown(value), f"one of {choices}", nearest(value, shape["choices"], "Choose one of them."))
     if "elements" in shape:
         for index, item in enumerate(value):
-            yield from faults(f"{where}[{index}]", item, shape["elements"], lenient)
+            yield from findings(f"{where}[{index}]", item, shape["elements"], lenient)
     if "values" in shape:
         for key, item in value.items():
-            yield from faults(f"{where}.{key}", item, shape["values"], lenient)
+            yield from findings(f"{where}.{key}", item, shape["values"], lenient)
     if "options" in shape:
         yield from keys(where, value, shape["options"], lenient)
 
 
-def keys(where: str, value: Mapping[str, Any], options: Mapping[str, Shape], lenient: bool = False) -> Iterator[Fault]:
-    """Find the keys of *value* that are unknown, missing, or hold what does not fit."""
+def keys(
+    where: str, value: Mapping[str, Any], options: Mapping[str, Shape], lenient: bool = False
+) -> Iterator[Finding]:
+    """Find the keys of *value* that are unknown, missing, or have an invalid value."""
     known = ", ".join(options)
     for key, item in value.items():
         if key in options:
-            yield from faults(f"{where}.{key}", item, options[key], lenient)
+            yield from findings(f"{where}.{key}", item, options[key], lenient)
         else:
-            yield Fault(where, f"unknown key {key!r}", known, nearest(key, options, "Remove it."))
+            yield Finding(where, f"unknown key {key!r}", known, nearest(key, options, "Remove it."))
     for key, option in options.items():
         if option.get("required") and key not in value:
-            yield Fault(where, f"{key!r} is missing", f"{key}: {_WORDS[option['type']]}", "Add it.")
+            yield Finding(where, f"{key!r} is missing", f"{key}: {_WORDS[option['type']]}", "Add it.")

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What preflight checks of some kinds of storage back ends beyond their keys: a module for each kind.
+"""Additional preflight checks of some kinds of storage back ends: a module for each kind.
 
-A module is found by the name of its kind. It has ``faults`` (of a back end by itself), and may have ``enough`` (of a
-complete one), ``devices`` (of what a host gives to it), ``is_folder`` (whether a path is a directory in place of a
-device) and ``GUIDE``, the page on how a device is replaced.
+A module has the name of its kind. It has ``findings`` (of a back end by itself), and may have ``enough`` (of a complete
+one), ``devices`` (of a host's devices for it), ``is_folder`` (whether a path is a directory used as a device) and
+``GUIDE``, the file in docs that describes how to replace a device.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong with a back end in Ceph: what a cluster that is there already has to bring along, and can't serve."""
+"""Checks of Ceph back ends: which files an existing cluster must provide, and what it cannot serve."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
 
-# The users that a Ceph which was there before has to bring along, by what it serves.
+# The users that an existing Ceph cluster must have, by what it serves.
 CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
 
 
-def faults(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+def findings(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Finding]:
     """Find what is wrong with the keys of a back end in Ceph."""
     if one.get("cluster"):
         yield from _existing_cluster(where, one, serves)
 
 
-def _existing_cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Fault]:
+def _existing_cluster(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Finding]:
     """Find what the directory of an existing Ceph lacks, and what such a one can't serve."""
     for key in ("hosts", "replicas"):
         if key in one:
             remedy = f"Remove {key}; or remove cluster, and Cairn deploys Ceph."
-            yield Fault(f"{where}.{key}", f"{key} beside cluster", "one of them; the cluster exists already", remedy)
+            yield Finding(f"{where}.{key}", f"{key} beside cluster", "one of them; the cluster exists already", remedy)
     if "objects" in serves:
         remedy = "Remove objects; the gateways of an existing Ceph are not managed by Cairn."
-        yield Fault(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn deploys", remedy)
+        yield Finding(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn deploys", remedy)
     folder = str(one["cluster"])
     wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
     lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
     if lacking:
         remedy = "Export them from that Ceph cluster: ceph auth get client.NAME."
-        yield Fault(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
+        yield Finding(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)

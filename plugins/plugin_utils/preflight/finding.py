@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What preflight finds: where, what, what would be right, what to do; and all of it as one text."""
+"""What preflight finds: errors and warnings, each with its place, what is allowed and the remedy; and their report."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ LONGEST = 80
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One fault, or a warning.
+class Finding:
+    """An error or a warning.
 
     :param where: a file with its line, and the key; or the host.
-    :param found: what stands or is there.
-    :param allowed: what may.
+    :param found: the value or state that was found.
+    :param allowed: the values or states that are allowed.
     :param remedy: what to do, as a sentence.
-    :param severity: ``fault`` stops the run, ``warning`` does not.
-    :param hosts: the hosts concerned, where it isn't all of them.
+    :param severity: ``error`` stops the run, ``warning`` does not.
+    :param hosts: the hosts concerned, if not all of them.
     """
 
     where: str
     found: str
     allowed: str
     remedy: str
-    severity: str = "fault"
+    severity: str = "error"
     hosts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.place()}: {self.found}; allowed: {self.allowed}. {self.remedy}"
 
     def place(self) -> str:
-        """Return where, with the hosts that *where* does not name."""
+        """Return *where* with the hosts that it does not name."""
         others = [name for name in self.hosts if not re.search(rf"\bhost {re.escape(name)}$", self.where)]
         if not others:
             return self.where
@@ -44,13 +44,13 @@ class Fault:
 
 
 def nearest(name: Any, known: Iterable[str], otherwise: str, cutoff: float = 0.6) -> str:
-    """Ask about the word of *known* that is most like *name*; return *otherwise* where none is."""
+    """Suggest the entry of *known* closest to *name*; return *otherwise* if none is close."""
     near = difflib.get_close_matches(str(name), list(known), 1, cutoff)
     return f"Did you mean {near[0]!r}?" if near else otherwise
 
 
 def shown(value: Any) -> str:
-    """Return *value* as a fault shows it: not longer than a line, no password in it."""
+    """Return *value* as a finding shows it: at most a line, without passwords."""
     if value is None:
         return "nothing"
     if isinstance(value, (Mapping, list, tuple)):
@@ -59,28 +59,30 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def merged(faults: Iterable[Fault], everyone: Iterable[str] = ()) -> list[Fault]:
-    """Return *faults* in their order, each once: those that differ in their hosts alone become one.
+def merged(findings: Iterable[Finding], everyone: Iterable[str] = ()) -> list[Finding]:
+    """Return *findings* in their order, with those that differ only in their hosts merged into one.
 
-    Where that is *everyone*, no host is named.
+    If these are *everyone*, no host is named.
     """
-    hosts: dict[Fault, dict[str, None]] = {}
-    for fault in faults:
-        hosts.setdefault(replace(fault, hosts=()), {}).update(dict.fromkeys(fault.hosts))
+    hosts: dict[Finding, dict[str, None]] = {}
+    for finding in findings:
+        hosts.setdefault(replace(finding, hosts=()), {}).update(dict.fromkeys(finding.hosts))
     whole = set(everyone)
-    return [replace(fault, hosts=() if set(names) >= whole > set() else tuple(names)) for fault, names in hosts.items()]
+    return [
+        replace(finding, hosts=() if set(names) >= whole > set() else tuple(names)) for finding, names in hosts.items()
+    ]
 
 
-def report(faults: list[Fault]) -> str:
-    """Return *faults* as one numbered text."""
-    count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
+def report(findings: list[Finding]) -> str:
+    """Return *findings* as one numbered text."""
+    count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
     lines = [f"Preflight found {count}; no host was changed."]
-    for number, fault in enumerate(faults, 1):
+    for number, finding in enumerate(findings, 1):
         lines += [
             "",
-            f"{number}. {fault.place()}",
-            f"   found    {fault.found}",
-            f"   allowed  {fault.allowed}",
-            f"   to do    {fault.remedy}",
+            f"{number}. {finding.place()}",
+            f"   found    {finding.found}",
+            f"   allowed  {finding.allowed}",
+            f"   to do    {finding.remedy}",
         ]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The user's own service definitions, and the options laid over all of them."""
+"""Checks of the user's service definitions, and of the options in cloud_config."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options as judge
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions, definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.fault import Fault, nearest, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
 
 
-def own(where: str, extra: Any) -> Iterator[Fault]:
-    """Find what is wrong with *extra*, the value of catalog_extra.
+def own(where: str, extra: Any) -> Iterator[Finding]:
+    """Check *extra*, the value of catalog_extra.
 
-    :param where: where it stands.
+    :param where: its place in the input.
     """
     if not isinstance(extra, Mapping):
-        yield Fault(
+        yield Finding(
             where, shown(extra), "a dictionary of service definitions by name", "Write {name: {description: …}}."
         )
         return
     for name, definition in extra.items():
-        for fault in definition_spec.faults(str(name), definition):
-            yield Fault(f"{where}: {fault.where}", fault.found, fault.allowed, fault.remedy, fault.severity)
+        for finding in definition_spec.findings(str(name), definition):
+            yield Finding(f"{where}: {finding.where}", finding.found, finding.allowed, finding.remedy, finding.severity)
 
 
-def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find contributions to a definition or a file that there is not, and units that two definitions have."""
+def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find contributions to unknown definitions or files, and units that two definitions have."""
     owners: dict[str, list[str]] = {}
     for name, definition in catalog.items():
         for unit in definition_spec.items(definition.get("units")):
@@ -39,7 +39,9 @@ def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
         for target, content in contributions.of(definition):
             if target not in catalog:
                 remedy = nearest(target, catalog, "Remove it, or add that definition.")
-                yield Fault(f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy)
+                yield Finding(
+                    f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy
+                )
                 continue
             other, own = catalog[target], definition_spec.mapping(content.get("files"))
             known = {*other["files"], *other["config"], *own}
@@ -47,18 +49,18 @@ def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
                 if file not in known and (near := difflib.get_close_matches(file, known, 1)):
                     where = f"catalog_{name}.contributes.{target}.config"
                     remedy = f"Did you mean {near[0]!r}? If not, add {file} to the files that it contributes."
-                    yield Fault(where, f"unknown file {file!r}", ", ".join(sorted(known)), remedy)
+                    yield Finding(where, f"unknown file {file!r}", ", ".join(sorted(known)), remedy)
             for unit in definition_spec.items(content.get("units")):
-                # It becomes a unit of the other; several may contribute the same one to it.
+                # It becomes a unit of the target; several definitions may contribute the same unit.
                 if target not in owners.setdefault(str(unit["name"]), []):
                     owners[str(unit["name"])].append(target)
     for unit, names in owners.items():
         if len(names) > 1 and not is_template(unit):
             remedy = "Keep it in the definition whose package installs it; the other can contribute to that one."
-            yield Fault(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
+            yield Finding(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
-def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Find ports that two definitions of this cloud listen on, by their APIs or their ``ports``."""
     yield from definition_spec.clashes(catalog)
     # protocol and port → definition, what of it, the unit that listens, and its node groups
@@ -82,7 +84,7 @@ def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
             ]
             if others:
                 remedy = f"Set another port for {name}."
-                yield Fault(f"port {port}", f"{title} and {others[0]}", "one service for each port", remedy)
+                yield Finding(f"port {port}", f"{title} and {others[0]}", "one service for each port", remedy)
 
 
 def _meet(groups: set[str], others: set[str]) -> bool:
@@ -90,43 +92,45 @@ def _meet(groups: set[str], others: set[str]) -> bool:
     return bool(groups & others) or "all" in groups | others
 
 
-def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
-    """Find what the *layer*, cloud_config or a cloud_config_*, names and no definition has, and what has another shape.
+def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find unknown services and wrong shapes in *layer*: cloud_config or a cloud_config_*.
 
     :param catalog: the whole catalog.
     """
     value = settings.values[layer]
     if not isinstance(value, Mapping):
-        yield settings.fault(layer, shown(value), "service → file → section → option", "Write a dictionary.")
+        yield settings.finding(layer, shown(value), "service → file → section → option", "Write a dictionary.")
         return
     for service, files in value.items():
         if service not in catalog:
             remedy = nearest(service, catalog, "Remove it; docs/adding_a_service.md describes how to add a service.")
-            yield settings.fault(layer, f"unknown service {service!r}", ", ".join(sorted(catalog)), remedy)
+            yield settings.finding(layer, f"unknown service {service!r}", ", ".join(sorted(catalog)), remedy)
         elif files is not None and not isinstance(files, Mapping):
             found = f"{service}: {shown(files)}"
-            yield settings.fault(layer, found, "file → section → option", "Put the options below a file and a section.")
+            yield settings.finding(
+                layer, found, "file → section → option", "Put the options below a file and a section."
+            )
         else:
             yield from _files(settings, layer, service, files or {}, catalog[service])
 
 
 def _files(
     settings: Settings, layer: str, service: str, files: Mapping[str, Any], definition: Mapping[str, Any]
-) -> Iterator[Fault]:
+) -> Iterator[Finding]:
     config = definition.get("config") or {}
     for name, content in files.items():
         place = f"{service}: {name}"
         if isinstance(config.get(name), str) and isinstance(content, Mapping) and not is_template(config[name]):
             remedy = "Set the complete text of the file, such as name: |."
-            yield settings.fault(layer, f"{place}: sections", "text: this file has no sections", remedy)
+            yield settings.finding(layer, f"{place}: sections", "text: this file has no sections", remedy)
         elif isinstance(config.get(name), Mapping) and isinstance(content, str):
-            yield settings.fault(layer, f"{place}: text", "section → option", "Put the options below their sections.")
+            yield settings.finding(layer, f"{place}: text", "section → option", "Put the options below their sections.")
         if isinstance(content, Mapping):
             for section, values in content.items():
                 if values is not None and not isinstance(values, Mapping):
                     found = f"{place}: {section}: {shown(values)}"
                     remedy = f"Put {section} below its section, often DEFAULT."
-                    yield settings.fault(layer, found, "section → option", remedy)
+                    yield settings.finding(layer, found, "section → option", remedy)
 
 
 def judged(
@@ -134,22 +138,22 @@ def judged(
     catalog: Mapping[str, Mapping[str, Any]],
     index_of: Callable[[str], Mapping[str, Any] | None],
     place: Callable[[str, list[str]], str],
-) -> Iterator[Fault]:
-    """Find the user's options that no service reads, or whose values it does not take, by the shipped indexes.
+) -> Iterator[Finding]:
+    """Find the user's options that are unknown or have invalid values, by the shipped indexes.
 
-    What the definitions themselves say is templated for each host, and judged with the host's part.
+    The definitions' own options are templated for each host, and checked with its desired state.
 
     :param catalog: the whole catalog.
-    :param index_of: a service's index.
-    :param place: where a variable's key stands, which is found by the keys above it.
+    :param index_of: returns the index of a service.
+    :param place: returns the place of a variable's key, found by the keys above it.
     """
     layers = [(name, value) for name, value in definitions.overrides(settings.values) if _has_shape(value)]
     known = settings.values.get("cloud_known_options") or []
 
-    def fault(variable: str, keys: list[str], says: str, allowed: str) -> Fault:
+    def finding(variable: str, keys: list[str], says: str, allowed: str) -> Finding:
         where = place(variable, keys) or settings.places.get(variable, "")
         remedy = "Correct it; if an add-on reads it, list it in cloud_known_options."
-        return Fault(", ".join(filter(None, (where, variable))), says, allowed, remedy, "fault", (settings.host,))
+        return Finding(", ".join(filter(None, (where, variable))), says, allowed, remedy, "error", (settings.host,))
 
     for service in dict.fromkeys(service for _name, value in layers for service in value):
         if service not in catalog:
@@ -158,14 +162,14 @@ def judged(
         mine = [(name, value) for name, value in layers if value.get(service)]
         for variable, file, near in judge.misspelt(definition, mine, index, known):
             files = ", ".join(dict.fromkeys([*definition["config"], *definition["files"]]))
-            yield fault(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
+            yield finding(variable, [service, file], f"{service}: {file}: no such file; did you mean {near}?", files)
         for file, variable, wrong in judge.written(definition, mine, index, known) if index else ():
             keys = [service, file, wrong.section, *filter(None, [wrong.option])]
-            yield fault(variable, keys, f"{service}: {file}: {wrong}", f"options of {service} in this release")
+            yield finding(variable, keys, f"{service}: {file}: {wrong}", f"options of {service} in this release")
 
 
 def _has_shape(value: Any) -> bool:
-    """Whether *value* is service → file → section → option, or has texts for files."""
+    """Whether *value* is service → file → section → option, or service → file → text."""
     if not isinstance(value, Mapping) or not all(isinstance(files or {}, Mapping) for files in value.values()):
         return False
     contents = [content for files in value.values() for content in (files or {}).values()]
