@@ -1,31 +1,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of the collection's modules have something to do on a host, in one call."""
+"""The steps that would change something on a host, in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pending
-short_description: Which of the collection's modules have something to do on a host, in one call
+short_description: Find the steps that would change something on a host, in one call
 version_added: 0.1.0
 description:
-  - Compares what is there with what is wanted, as several modules would do in check mode, in one process. Tasks with
-    these modules can then be left out where there is nothing to do, which takes most of a run's time.
-  - What can't be told now, since a server doesn't answer or the options contradict each other, is due. The module then
-    waits, or says what is wrong.
+  - Compares the actual with the desired state, as several modules would do in check mode, in one process. Tasks with
+    these modules can then be skipped where nothing is pending, which saves most of the time of a run.
+  - A step that cannot be compared, because a server does not respond or its options conflict, is pending. Its module
+    then waits, or reports the error.
   - Changes nothing.
 options:
   steps:
-    description: Under a name of any kind, the C(module) and its C(options), as a task with it has them.
+    description: For each step, under any name, the C(module) and its C(options) as in a task.
     type: dict
     required: true
 attributes:
   check_mode:
     support: full
-    description: Does the same.
+    description: Returns the same in check mode.
   diff_mode:
     support: none
-    description: Changes nothing.
+    description: Returns no diff.
 requirements: [python3-pymysql]
 author: The Cairn authors (@cairn)
 """
@@ -39,7 +39,7 @@ EXAMPLES = r"""
   become: true
   register: found
 
-- name: Databases and their users
+- name: Create databases and their users
   cairn.openstack.databases:
     databases: "{{ databases }}"
   become: true
@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Of each name whether its module would change something, or has to say something.
+  description: For each name whether its module would change something or report an error.
   type: dict
   returned: always
   sample: {databases: false, bridges: true}
@@ -62,7 +62,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.overview.pending i
 
 def main():
     module = AnsibleModule(
-        # Whatever is in it: some of it is secret, and nothing of it is told.
+        # Some of it is secret, so none of it is logged.
         argument_spec={"steps": {"type": "dict", "required": True, "no_log": True}},
         supports_check_mode=True,
     )
@@ -71,7 +71,7 @@ def main():
         found = pending(module.params["steps"])
     except (Failed, TypeError) as error:
         module.fail_json(msg=str(error))
-    # Else a value that is as short as "e" would be masked in True and False.
+    # Otherwise a value as short as "e" would be masked in True and False.
     module.no_log_values.clear()
     module.exit_json(changed=False, pending=found)
 

@@ -19,7 +19,7 @@ ASKED = {
     "watches": [],
     "packages": [],
     "state_commands": [],
-    "account": None,
+    "keystone_user": None,
     "reload": False,
     "restart_for": [],
     "restart_anytime": False,
@@ -126,15 +126,15 @@ class TestStale:
         ("was", "now", "why"),
         [
             ("1", "1", []),
-            ("1", "2", ["account lamp"]),
-            ("1", "", ["account lamp"]),  # deleted, and about to be made anew
+            ("1", "2", ["Keystone user lamp"]),
+            ("1", "", ["Keystone user lamp"]),  # deleted, and about to be recreated
             ("", "1", []),
             (None, "1", []),
             ("1", None, []),  # the database doesn't answer
         ],
     )
-    def test_its_account_was_made_anew(self, was, now, why):
-        stamped, reads = ({} if one is None else {"account lamp": one} for one in (was, now))
+    def test_its_keystone_user_was_recreated(self, was, now, why):
+        stamped, reads = ({} if one is None else {"Keystone user lamp": one} for one in (was, now))
         assert unit(reads=reads, stamp=stamp(stamped)).stale() == why
 
     def test_its_reload_failed(self):
@@ -369,7 +369,7 @@ class TestModule:
         host()
         host.told()
         result = host()
-        assert (result["changed"], result["owed"], host.told()) == (False, [], [])
+        assert (result["changed"], result["restart_required"], host.told()) == (False, [], [])
 
     def test_check_mode_tells_systemctl_nothing(self, host):
         assert in_words(host(check=True)["changes"]) == ["enable lamp", "start lamp"]
@@ -379,7 +379,7 @@ class TestModule:
         host()
         host.conf.write_text("b\n")
         host.told()
-        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
         assert host.told() == []
         assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
         assert host.told() == ["restart lamp"]
@@ -429,7 +429,7 @@ class TestModule:
         failed = host(units=[host.unit, other], restart=True, restart_timeout=1)
         assert failed["failed"]
         assert host.told() == ["restart front"]
-        assert [one["name"] for one in host(units=[host.unit, other])["owed"]] == ["lamp"]
+        assert [one["name"] for one in host(units=[host.unit, other])["restart_required"]] == ["lamp"]
 
     def test_a_restart_of_its_own_kind(self, host, tmp_path):
         host.unit["restart_with"] = f"touch {tmp_path}/restarted"
@@ -450,7 +450,7 @@ class TestModule:
         os.utime(tmp_path / "cloud.json", (0, 0))
         host.set(ActiveEnterTimestamp="@100")
         monkeypatch.setattr(units.member_since, "__defaults__", (str(tmp_path / "cloud.json"),))
-        assert [one["name"] for one in host()["owed"]] == ["lamp"]
+        assert [one["name"] for one in host()["restart_required"]] == ["lamp"]
         assert host.told() == []
         assert host(restart=True, restart_timeout=1)["failed"]
 
@@ -472,7 +472,7 @@ class TestModule:
         host.conf.chmod(0o600)
         host()
         host()
-        assert host()["owed"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
 
     def test_check_mode_foresees_the_restart(self, host):
         host()
@@ -481,7 +481,7 @@ class TestModule:
 
     def test_a_host_without_units_of_a_tier(self, host, tmp_path):
         result = host(units=[])
-        assert (result["changed"], result["changes"], result["owed"]) == (False, [], [])
+        assert (result["changed"], result["changes"], result["restart_required"]) == (False, [], [])
         assert not (tmp_path / "units.log").exists(), "systemctl was asked"
 
     def test_what_has_been_written_does_not_restart_twice(self, host):

@@ -27,7 +27,7 @@ STAMPS = "/var/lib/cairn/units.json"
 # Written by a host's first run, after its packages and before its units.
 MEMBER = "/etc/cairn/cloud.json"
 _OUTPUT = "output of "
-_ACCOUNT = "account "
+_KEYSTONE_USER = "Keystone user "
 
 _PROPERTIES = (
     "Id",
@@ -109,7 +109,7 @@ def _files(pattern: str) -> list[str]:
     found = []
     for path in glob.glob(pattern) or [pattern]:
         if os.path.isdir(path):
-            found += [os.path.join(folder, name) for folder, _folders, names in os.walk(path) for name in names]
+            found += [os.path.join(directory, name) for directory, _folders, names in os.walk(path) for name in names]
         else:
             found.append(path)
     return sorted(found)
@@ -143,8 +143,8 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
-    if unit["account"] and ids is not None:
-        found[f"{_ACCOUNT}{unit['account']}"] = ids.get(unit["account"], "")
+    if unit["keystone_user"] and ids is not None:
+        found[f"{_KEYSTONE_USER}{unit['keystone_user']}"] = ids.get(unit["keystone_user"], "")
     return {**found, **effects(unit)}
 
 
@@ -312,7 +312,7 @@ class Unit:
         # What a definition names no longer is no reason, unless it has gone from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
         # It can't hold a token of an account that was not there yet.
-        later = {what for what in self.reads if what.startswith(_ACCOUNT) and not old.get(what)}
+        later = {what for what in self.reads if what.startswith(_KEYSTONE_USER) and not old.get(what)}
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
@@ -346,7 +346,7 @@ def survey(
     for name in found.keys() & set(will_stop or ()):
         found[name]["ActiveState"] = "inactive"
     versions = package_versions({package for unit in asked for package in unit["packages"]})
-    ids = user_ids() if user_ids and any(unit["account"] for unit in asked) else None
+    ids = user_ids() if user_ids and any(unit["keystone_user"] for unit in asked) else None
     stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
         Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change, since)
@@ -358,7 +358,7 @@ def survey(
     return units
 
 
-def owed(units: list[Unit], acted: set[str]) -> list[dict]:
+def restart_required(units: list[Unit], acted: set[str]) -> list[dict]:
     """Return which of the *units* should be restarted and why, but for those in *acted*."""
     return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
 
