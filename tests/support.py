@@ -147,8 +147,8 @@ class Playbooks:
     def told(self, *arguments: str) -> Told:
         """Run site.yml and return what it says for machines; fail the test if it fails."""
         began = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "told.json")
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "told.json")
             done = subprocess.run(
                 self.command("playbooks/site.yml", f"--extra-vars=plan_out={path}", *arguments),
                 cwd=ROOT,

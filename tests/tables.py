@@ -26,12 +26,12 @@ class Table:
         return [f"| {' | '.join(row)} |" for row in (list(self.columns), ["---"] * len(self.columns), *self.rows)]
 
 
-def seen_at(folder: Path) -> str:
+def seen_at(directory: Path) -> str:
     """Return the day and the commit, as they stand above a table; pages that tests have written are no change of it."""
     command = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True).stdout.strip()
     changed = subprocess.run(
-        ["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs"], cwd=folder, check=False
+        ["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs"], cwd=directory, check=False
     ).returncode
     return f"{time.strftime('%-d %B %Y')}, commit {commit}{'-dirty' if changed else ''}:"
 

@@ -7,14 +7,14 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory
 
 
 class ActionModule(ActionBase):
     """Creates ca.key, ca.crt, front.key and front.crt if missing, and renews the last one if invalid."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"folder", "cloud", "names"})
+    _VALID_ARGS = frozenset({"directory", "cloud", "names"})
 
     def run(self, tmp=None, task_vars=None):
         """Compare the certificates with the requested ones, and create them unless in check mode."""
@@ -23,10 +23,10 @@ class ActionModule(ActionBase):
             raise AnsibleError(
                 f"Certificates require the Python library cryptography on the control node: {authority.MISSING}"
             )
-        folder = Folder(self._task.args["folder"], self._loader)
+        directory = SecretsDirectory(self._task.args["directory"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
-        ca = folder.read("ca.crt")
-        why = authority.error(folder.read("front.crt"), names, ca)
+        ca = directory.read("ca.crt")
+        why = authority.error(directory.read("front.crt"), names, ca)
         changes = [] if ca else [returned("certificate", "issue", "ca.crt", "missing")]
         if why:
             changes.append(returned("certificate", "issue", "front.crt", why))
@@ -34,14 +34,14 @@ class ActionModule(ActionBase):
         if changes:
             result["diff"] = listed(changes)
         if changes and not self._task.check_mode:
-            self._make(folder, ca, names)
+            self._make(directory, ca, names)
         return result
 
-    def _make(self, folder, ca, names):
+    def _make(self, directory, ca, names):
         if not ca:
-            folder.write("ca.key", authority.new_key(), secret=True)
-            ca = authority.authority(self._task.args["cloud"], folder.read("ca.key"))
-            folder.write("ca.crt", ca)
-        if not folder.read("front.key"):
-            folder.write("front.key", authority.new_key(), secret=True)
-        folder.write("front.crt", authority.issue(names, folder.read("front.key"), ca, folder.read("ca.key")))
+            directory.write("ca.key", authority.new_key(), secret=True)
+            ca = authority.authority(self._task.args["cloud"], directory.read("ca.key"))
+            directory.write("ca.crt", ca)
+        if not directory.read("front.key"):
+            directory.write("front.key", authority.new_key(), secret=True)
+        directory.write("front.crt", authority.issue(names, directory.read("front.key"), ca, directory.read("ca.key")))

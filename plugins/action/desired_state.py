@@ -172,14 +172,14 @@ class ActionModule(ActionBase):
             (f"catalog_{source}", {definition["name"]: {name: added}})
             for source, name, added in definition["contributions"]
         ]
-        wrong, passing = options.judged(definition, files, [*theirs, *layers], index, known)
-        for says in passing:
-            self._display.warning(says)
+        errors, warnings = options.checked(definition, files, [*theirs, *layers], index, known)
+        for warning in warnings:
+            self._display.warning(warning)
         for file in files if index else ():
-            if options.is_judged(file) and options.sets_of(file["name"], index):
+            if options.is_checked(file) and options.sets_of(file["name"], index):
                 file["options_of"] = {"service": definition["name"], "file": file["name"]}
                 desired["option_packages"][definition["name"]] = index["packages"]
-        return wrong
+        return errors
 
     def unit(self, unit):
         """Return *unit* in the form of the module ``units``."""

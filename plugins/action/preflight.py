@@ -20,7 +20,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_ind
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     definition_checks,
     definition_spec,
@@ -249,7 +249,7 @@ class ActionModule(ActionBase):
             # Nearly all hosts have the same options: they are checked once.
             if str(layers) not in seen:
                 where = functools.partial(self.written_at, one.host)
-                seen[str(layers)] = list(definition_checks.judged(one, every, index_of, where))
+                seen[str(layers)] = list(definition_checks.checked(one, every, index_of, where))
             findings += [replace(finding, hosts=(one.host,)) for finding in seen[str(layers)]]
         return findings
 
@@ -272,7 +272,7 @@ class ActionModule(ActionBase):
         findings = list(self.given_certificates(cloud))
         if not settings.RULES["cloud_secrets_dir"].fits(path):
             return findings
-        folder, files, errors = Folder(path, self._loader), {}, {}
+        directory, files, errors = SecretsDirectory(path, self._loader), {}, {}
         if os.path.exists(path):
             if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
                 errors[""] = "not a directory" if not os.path.isdir(path) else "not readable"
@@ -284,7 +284,7 @@ class ActionModule(ActionBase):
             try:
                 if os.path.exists(os.path.join(path, name)):
                     files[name] = None
-                    files[name] = folder.read(name)
+                    files[name] = directory.read(name)
             except (OSError, AnsibleError, UnicodeDecodeError) as error:
                 errors[name] = " ".join(str(error).split())
         findings += secrets.findings(shortest(path), files, errors)
@@ -378,7 +378,7 @@ class ActionModule(ActionBase):
         findings, reached, units, held = [], [], set(), {}
         for name, one in members.items():
             if not reached:
-                held = Folder(str(one.values["cloud_secrets_dir"]), self._loader).values()
+                held = SecretsDirectory(str(one.values["cloud_secrets_dir"]), self._loader).values()
             resolver = self.resolver(name, one, list(facts), held)
             units |= {
                 hosts.stem(unit["name"]) for definition in resolver.definitions.values() for unit in definition["units"]

@@ -36,9 +36,9 @@ class ActionModule(ActionBase):
         result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
         files = result.pop("files", None)
         if files:
-            folder = self._connection._shell.tmpdir or self._make_tmp_path()
+            directory = self._connection._shell.tmpdir or self._make_tmp_path()
             args["staged"] = {
-                file: self._transfer_file(self.local(file), self._connection._shell.join_path(folder, str(number)))
+                file: self._transfer_file(self.local(file), self._connection._shell.join_path(directory, str(number)))
                 for number, file in enumerate(files)
             }
             result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)

@@ -6,26 +6,26 @@ from __future__ import annotations
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, sources
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, generate
 
 
 class ActionModule(ActionBase):
     """Adds missing secrets; existing ones are never replaced."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"folder"})
+    _VALID_ARGS = frozenset({"directory"})
 
     def run(self, tmp=None, task_vars=None):
         """Return the names (never the values) of the secrets that were or would be generated."""
         result = super().run(tmp, task_vars)
-        folder = Folder(self._task.args["folder"], self._loader)
+        directory = SecretsDirectory(self._task.args["directory"], self._loader)
         every = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
-        have = folder.values()
+        have = directory.values()
         missing = [name for name in definitions.secret_names(every) if name not in have]
         result["changed"] = bool(missing)
         result["changes"] = [returned("secret", "generate", name) for name in missing]
         if missing:
             result["diff"] = listed(result["changes"])
         if missing and not self._task.check_mode:
-            folder.replace({**have, **{name: generate(name) for name in missing}})
+            directory.replace({**have, **{name: generate(name) for name in missing}})
         return result

@@ -92,8 +92,8 @@ class ActionModule(ActionBase):
         args = {"public_key": public, "image_offered": bool(file and os.path.exists(file))}
         answer = self.module("use", **args)
         if answer.get("image_wanted"):
-            folder = self._connection._shell.tmpdir or self._make_tmp_path()
-            copy = self._transfer_file(file, self._connection._shell.join_path(folder, "image"))
+            directory = self._connection._shell.tmpdir or self._make_tmp_path()
+            copy = self._transfer_file(file, self._connection._shell.join_path(directory, "image"))
             answer = self.module("use", image_file=copy, **args)
         return answer["results"], answer["made"]
 
@@ -156,9 +156,9 @@ class ActionModule(ActionBase):
 
     def keep(self, vantage, private, made):
         """Write the kept server's key and return the ssh command."""
-        folder = os.path.expanduser(self.options["output_dir"])
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        key = os.path.join(folder, KEY_FILE)
+        directory = os.path.expanduser(self.options["output_dir"])
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        key = os.path.join(directory, KEY_FILE)
         with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(private)
@@ -196,8 +196,8 @@ class ActionModule(ActionBase):
 
 def new_key(comment):
     """Return a new key pair as text: private, public."""
-    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as folder:
-        path = os.path.join(folder, "key")
+    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as directory:
+        path = os.path.join(directory, "key")
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path]
         try:
             subprocess.run(command, check=True, capture_output=True)

@@ -17,23 +17,23 @@ options:
     default: []
     suboptions:
       name: &name
-        description: Its name.
+        description: Name of the object.
         type: str
         required: true
       state: &state
-        description: Whether it shall be there. V(absent) deletes it.
+        description: Whether the object should exist. V(absent) deletes it.
         type: str
         choices: [present, absent]
         default: present
       domain: &domain
-        description: The domain, also that of a named project.
+        description: Domain of the object, and of a named project.
         type: str
         default: Default
       description: &description
-        description: What people read about it.
+        description: Description of the object.
         type: str
       quota:
-        description: Limits; those that are not given are left alone. -1 is no limit.
+        description: Quotas; those not given are left unchanged. -1 is no limit.
         type: dict
         suboptions:
           compute:
@@ -46,7 +46,7 @@ options:
             description: Cinder's, such as C(volumes), C(gigabytes).
             type: dict
   users:
-    description: Users, and what they may do on one project each. Give a user again for a further project.
+    description: Users with their roles on one project each. Repeat a user for a further project.
     type: list
     elements: dict
     default: []
@@ -56,21 +56,21 @@ options:
       domain: *domain
       description: *description
       email:
-        description: Address of mail.
+        description: Email address.
         type: str
       password:
-        description: Set when the user is made, never again.
+        description: Password, set only when the user is created.
         type: str
       project:
         description: The project of O(users[].roles).
         type: str
       roles:
-        description: Roles to grant; others are left alone.
+        description: Roles to grant; others are left unchanged.
         type: list
         elements: str
         default: []
   flavors:
-    description: Flavors. Sizes can't be changed later.
+    description: Flavors. Sizes cannot be changed later.
     type: list
     elements: dict
     default: []
@@ -81,13 +81,13 @@ options:
         description: Memory in MiB.
         type: int
       vcpus:
-        description: Virtual processors.
+        description: Virtual CPUs.
         type: int
       disk:
-        description: Root disk in GiB; 0 for the image's own size.
+        description: Root disk in GiB; 0 for the size of the image.
         type: int
       public:
-        description: Whether every project may use it; so it is if nothing is given.
+        description: Whether every project may use it; true by default.
         type: bool
       extra_specs:
         description: Extra specs; null removes one.
@@ -101,12 +101,12 @@ options:
       name: *name
       state: *state
       zone:
-        description: The availability zone that the aggregate is.
+        description: Availability zone of the aggregate.
         type: str
       hosts:
         description:
-          - All hosts of the aggregate, as Nova or the inventory names them. Others leave it.
-          - A host that joins an aggregate with a zone leaves that of another zone.
+          - All hosts of the aggregate, by their names in Nova or in the inventory. Others are removed from it.
+          - A host that is added to an aggregate with a zone is removed from one with another zone.
         type: list
         elements: str
       metadata:
@@ -122,18 +122,18 @@ options:
       state: *state
       description: *description
       public:
-        description: Whether every project may use it; so it is if nothing is given.
+        description: Whether every project may use it; true by default.
         type: bool
       extra_specs:
         description: Extra specs, such as C(volume_backend_name); null removes one.
         type: dict
       qos:
         description:
-          - Limits as Cinder names them, such as C(total_iops_sec); null removes one.
-          - C(consumer) is V(front-end) (the hypervisor) unless it is V(back-end) or V(both).
+          - QoS specs of Cinder, such as C(total_iops_sec); null removes one.
+          - C(consumer) is V(front-end) (the hypervisor, the default), V(back-end) or V(both).
         type: dict
   images:
-    description: Images of the administrator's project.
+    description: Images of the admin project.
     type: list
     elements: dict
     default: []
@@ -143,20 +143,20 @@ options:
       file:
         description:
           - Path of the image on the control node. It is copied to the host only if the cloud lacks the image.
-          - If its content has changed, a new image takes the name, and the old one is hidden under another.
+          - If its content has changed, a new image gets the name, and the old one is renamed and hidden.
         type: str
       url:
-        description: Where the host fetches the image, without O(images[].file), if the cloud has none of that name.
+        description: URL to download the image from, without O(images[].file), if the cloud has none of that name.
         type: str
       sha512:
-        description: Digest of the content. With O(images[].file) it is computed.
+        description: SHA-512 digest of the content. With O(images[].file) it is computed.
         type: str
       disk_format:
-        description: Format of the disk.
+        description: Disk format.
         type: str
         default: qcow2
       container_format:
-        description: Format of the container.
+        description: Container format.
         type: str
         default: bare
       visibility:
@@ -164,10 +164,10 @@ options:
         type: str
         choices: [public, private, shared, community]
       min_disk:
-        description: The smallest disk for it, in GiB.
+        description: Minimum disk in GiB.
         type: int
       min_ram:
-        description: The smallest memory for it, in MiB.
+        description: Minimum memory in MiB.
         type: int
       properties:
         description: Properties; null removes one.
@@ -182,42 +182,42 @@ options:
       state: *state
       domain: *domain
       project: &project
-        description: The project that owns it; the administrator's if nothing is given.
+        description: The project that owns it; the admin project by default.
         type: str
       external:
-        description: Whether routers may have their gateway there.
+        description: Whether routers may use it as their external gateway.
         type: bool
       shared:
         description: Whether every project may use it.
         type: bool
       network_type:
-        description: C(flat), C(vlan), C(vxlan), …; the cloud's choice if nothing is given.
+        description: C(flat), C(vlan), C(vxlan) or another type; Neutron's default if not given.
         type: str
       physical_network:
         description: The physical network of a flat or VLAN network.
         type: str
       segment:
-        description: The VLAN's or tunnel's number.
+        description: VLAN ID or tunnel ID.
         type: int
       mtu:
-        description: Largest packet in bytes.
+        description: MTU in bytes.
         type: int
       subnets:
-        description: Subnets; others that the network has are left alone.
+        description: Subnets; others of the network are left unchanged.
         type: list
         elements: dict
         default: []
         suboptions:
           name: *name
           cidr:
-            description: The addresses in CIDR form.
+            description: Network in CIDR notation.
             type: str
             required: true
           gateway:
-            description: The gateway's address; the first one if nothing is given, V(none) for no gateway.
+            description: Address of the gateway; the first address by default, V(none) for no gateway.
             type: str
           pools:
-            description: The addresses that are handed out, each as first-last.
+            description: Allocation pools, each as first-last.
             type: list
             elements: str
           dns:
@@ -225,7 +225,7 @@ options:
             type: list
             elements: str
           dhcp:
-            description: Whether machines get their address by DHCP; so it is if nothing is given.
+            description: Whether DHCP is enabled; true by default.
             type: bool
   routers:
     description: Routers.
@@ -238,10 +238,10 @@ options:
       domain: *domain
       project: *project
       external_network:
-        description: Name of the external network with its gateway.
+        description: Name of the external network for its gateway.
         type: str
       subnets:
-        description: Names of subnets that it connects; others are left alone.
+        description: Names of subnets to connect; others are left unchanged.
         type: list
         elements: str
         default: []

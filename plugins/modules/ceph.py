@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Ceph cluster holds, and a host's devices in it, in one call."""
+"""Users, pools and devices of a Ceph cluster, in one call."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ version_added: 0.1.0
 description:
   - Manages users with their keys and capabilities, replicated pools, and the daemons (OSDs) of this host's devices.
     Other users and pools are left unchanged.
-  - Talks to the monitors through librados as C(client.admin), so a monitor must run, and the user's keyring be
-    beside O(conf).
-  - A device is taken only if nothing is on it. What a killed run began is finished by the next.
-  - A device of this host that is none of O(osds) is emptied, and its daemon is removed by a later run, when Ceph says
-    that nothing needs it. What is on the device then stays there.
-  - No key is on a command line, and none is read back from a host.
+  - Connects to the monitors through librados as C(client.admin), so a monitor must be running, and the keyring of that
+    user must be in the directory of O(conf).
+  - A device is used only if it is empty. The next run completes what an interrupted run has started.
+  - A device of this host that is not in O(osds) is drained, and its daemon is removed by a later run, when Ceph reports
+    it as safe to destroy. The content of the device is not erased.
+  - Keys are never on a command line, and never read from a host.
 options:
-  accounts:
+  users:
     description: Users.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Its name, such as C(client.glance).
+        description: Name of the user, such as C(client.glance).
         type: str
         required: true
       key:
-        description: Its key, as Ceph writes it.
+        description: Its key, in Ceph's format.
         type: str
         required: true
       caps:
-        description: What it may do, by the service that lets it; nothing else is let.
+        description: All its capabilities, by daemon type.
         type: dict
         required: true
   pools:
@@ -43,23 +43,23 @@ options:
     default: []
     suboptions:
       name:
-        description: Its name.
+        description: Name of the pool.
         type: str
         required: true
       application:
-        description: What uses it, such as C(rbd).
+        description: The application that uses it, such as C(rbd).
         type: str
         required: true
       replicas:
-        description: Copies of all data.
+        description: Number of copies.
         type: int
         required: true
       groups:
-        description: Placement groups of a new pool; later they are the autoscaler's, which leaves it these, or 32.
+        description: Placement groups of a new pool. Later the autoscaler sets them, but to no fewer than these or 32.
         type: int
         required: true
       apart:
-        description: Whether copies are on different hosts, or only on different devices.
+        description: Failure domain, whether copies are on different hosts or only on different devices.
         type: str
         choices: [host, osd]
         default: host
@@ -70,19 +70,19 @@ options:
     default: []
     suboptions:
       path:
-        description: The device, or a file in its place.
+        description: The device, or a file used as one.
         type: path
         required: true
       size:
-        description: Makes a file of this size, such as C(10G), if there is nothing at O(osds[].path).
+        description: Creates a file of this size, such as C(10G), if O(osds[].path) does not exist.
         type: str
   monitors:
-    description: Names of the cluster's monitors. Others are removed from it, once all these agree; none if it is empty.
+    description: Names of the cluster's monitors. Others are removed once all of these are in quorum; none if empty.
     type: list
     elements: str
     default: []
   conf:
-    description: The cluster's configuration.
+    description: Configuration file of the cluster.
     type: path
     default: /etc/ceph/ceph.conf
   wait:
@@ -92,18 +92,18 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Where no monitor answers, tells what would be there after the first run.
+    description: If no monitor responds, reports the changes of a first run.
   diff_mode:
     support: full
-    description: Shows one difference per object; of a key only whether it is the given one.
+    description: Shows one difference per object; for a key only whether it matches.
 requirements: [python3-rados]
 author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: A pool for images, its user, two devices
+- name: Create a pool for images, its user and two OSDs
   cairn.openstack.ceph:
-    accounts:
+    users:
       - name: client.glance
         key: "{{ glance_key }}"
         caps: {mon: profile rbd, osd: profile rbd pool=images, mgr: profile rbd pool=images}
@@ -117,23 +117,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Each object that was changed, or would be.
+  description: Objects that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: Ceph user, verb: create, name: client.glance, detail: ""}]
 staying:
-  description: Of each device that is still being emptied, why its daemon stays. They are warnings, too.
+  description: For each device that is still being drained, why its daemon remains. Also returned as warnings.
   type: list
   elements: str
   returned: always
 reachable:
-  description: Whether a monitor answered; C(false) only in check mode.
+  description: Whether a monitor responded; C(false) only in check mode.
   type: bool
   returned: always
 """
@@ -153,7 +153,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
 
-ACCOUNT = {
+USER = {
     "name": {"type": "str", "required": True},
     "key": {"type": "str", "required": True, "no_log": True},
     "caps": {"type": "dict", "required": True},
@@ -166,19 +166,19 @@ POOL = {
     "apart": {"type": "str", "choices": ["host", "osd"], "default": "host"},
 }
 OSD = {"path": {"type": "path", "required": True}, "size": {"type": "str"}}
-# The id of a cluster that is yet to be configured; nothing is made of it.
+# The id of a cluster that is not configured yet; no object is created with it.
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
 def configured(path: str) -> str:
-    """Return the cluster's id by its configuration."""
+    """Return the id of the cluster from its configuration."""
     parser = configparser.ConfigParser(strict=False)
     parser.read(path)
     return parser.get("global", "fsid", fallback=UNKNOWN)
 
 
 def staged(*stages: list[Change]) -> list[Change]:
-    """Return the changes in one list; those of the same stage are made at the same time."""
+    """Return the changes by stage; those of a stage are made at the same time."""
     for number, changes in enumerate(stages):
         for change in changes:
             change.stage = number
@@ -186,10 +186,10 @@ def staged(*stages: list[Change]) -> list[Change]:
 
 
 def main() -> None:
-    """Compare, and unless in check mode change."""
+    """Compare, and apply the changes unless in check mode."""
     module = AnsibleModule(
         argument_spec={
-            "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
+            "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
             "pools": {"type": "list", "elements": "dict", "default": [], "options": POOL},
             "osds": {"type": "list", "elements": "dict", "default": [], "options": OSD},
             "monitors": {"type": "list", "elements": "str", "default": []},
@@ -200,7 +200,7 @@ def main() -> None:
     )
     host_lock.acquire(module)
     params = module.params
-    accounts, monitor = params["accounts"], None
+    users, monitor = params["users"], None
     try:
         try:
             monitor = Monitor(params["conf"], 3 if module.check_mode else params["wait"])
@@ -209,19 +209,19 @@ def main() -> None:
             if not module.check_mode:
                 raise
             state = cluster.State()
-            # The first monitor of a new cluster brings its managers' along.
-            accounts = [account for account in accounts if not account["name"].startswith("mgr.")]
+            # The first monitor of a new cluster creates the users of the managers.
+            users = [user for user in users if not user["name"].startswith("mgr.")]
         host = socket.gethostname().split(".")[0]
         cluster_id = configured(params["conf"])
         kept = {osd.identity(cluster_id, host, device["path"]) for device in params["osds"]}
         gone, staying = leaving.devices(kept, state, host, monitor)
         gone += leaving.monitors(params["monitors"], state, monitor)
         changes = staged(
-            cluster.accounts(accounts, state, monitor) + cluster.rules(params["pools"], state, monitor),
-            # Before there is a device, on which a manager would make its pool itself.
+            cluster.users(users, state, monitor) + cluster.rules(params["pools"], state, monitor),
+            # Before the first device, as a manager creates its pool itself once there is one.
             cluster.pools(params["pools"], state, monitor),
             osd.plan(params["osds"], state, cluster_id, host, monitor),
-            # Whether one may leave depends on those that have left.
+            # Whether a device may be removed depends on those already removed.
             *([change] for change in gone),
         )
     except Failed as error:

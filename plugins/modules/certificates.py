@@ -15,47 +15,47 @@ description:
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
 options:
-  folder:
+  directory:
     description: Directory of the secrets, created with mode 0700.
     type: path
     required: true
   cloud:
-    description: The cloud's name, which the authority carries.
+    description: Name of the cloud, used in the name of the authority.
     type: str
     required: true
   names:
-    description: DNS names and IP addresses that the certificate is for.
+    description: DNS names and IP addresses of the certificate.
     type: list
     elements: str
     required: true
 requirements: [cryptography]
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Certificates
+- name: Create or renew the certificates
   cairn.openstack.certificates:
-    folder: "{{ cloud_secrets_dir }}"
+    directory: "{{ cloud_secrets_dir }}"
     cloud: cairn
     names: [cairn.example.org, 192.0.2.10]
 """
 
 RETURN = r"""
 changes:
-  description: The certificates that were issued, or would be.
+  description: Certificates that were or would be issued.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: certificate, verb: issue, name: front.crt, detail: missing}]
 """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_files
-short_description: Many configuration files in one call
+short_description: Manage many configuration files in one call
 version_added: 0.1.0
 description:
-  - Brings files to given contents, modes and owners; each is replaced in one rename, so no reader sees half a file.
+  - Manages contents, modes and owners of files; each file is replaced atomically.
   - Secrets are masked in the diff, by the names of options and by the values in O(mask).
 author: The Cairn authors (@cairn)
 options:
@@ -22,10 +22,10 @@ options:
         type: path
         required: true
       content:
-        description: The whole content, or the block's, as text.
+        description: The content of the file, or of the block.
         type: str
       encoding:
-        description: How O(files[].content) is written; V(base64) is for files that are no text.
+        description: Encoding of O(files[].content); use V(base64) for binary files.
         type: str
         choices: [text, base64]
         default: text
@@ -34,20 +34,20 @@ options:
         type: str
         default: "0644"
       owner:
-        description: Owner's name; empty leaves it alone. In check mode it need not exist yet.
+        description: Name of the owner; empty leaves it unchanged. In check mode it need not exist yet.
         type: str
         default: root
       group:
-        description: Group's name; empty leaves it alone.
+        description: Name of the group; empty leaves it unchanged.
         type: str
         default: root
       state:
-        description: Whether the file shall be there.
+        description: Whether the file should exist.
         type: str
         choices: [present, absent]
         default: present
       managed_block:
-        description: Keep what the host's owner wrote and manage only a marked block.
+        description: Manage only a marked block, and keep the rest of the file.
         type: bool
         default: false
       comment_out:
@@ -59,14 +59,14 @@ options:
         type: bool
         default: false
       contributors:
-        description: Names of service definitions that contribute options to the file; the diff says so.
+        description: Names of service definitions that contribute options to the file, shown in the diff.
         type: list
         elements: str
         default: []
       options_of:
         description:
-          - The service that reads the options in O(files[].content), and its name for the file. Where a package's
-            version is not the one in O(option_packages), the options are judged by the service's own code before any
+          - The service that reads the options in O(files[].content), and its name for the file. If the version of a
+            package differs from O(option_packages), the options are checked against the service's own code before any
             file is replaced.
         type: dict
         suboptions:
@@ -79,31 +79,31 @@ options:
             type: str
             required: true
   option_packages:
-    description: For each service in O(files[].options_of) the packages, with their versions, by whose code its options
-      were judged already.
+    description: For each service in O(files[].options_of) the packages and versions that its options were already
+      checked against.
     type: dict
     default: {}
   known_options:
-    description: Patterns of options that pass unjudged, C(SERVICE/FILE/SECTION/OPTION).
+    description: Patterns of options to accept unchecked, C(SERVICE/FILE/SECTION/OPTION).
     type: list
     elements: str
     default: []
   mask:
-    description: Values to be replaced wherever they would be shown.
+    description: Values to mask in all output.
     type: list
     elements: str
     default: []
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Two files of a service
+- name: Configure Glance
   cairn.openstack.config_files:
     files:
       - path: /etc/glance/glance-api.conf
@@ -116,18 +116,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The files that differ.
+  description: Files that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: file, verb: change, name: /etc/glance/glance-api.conf, detail: "content, mode"}]
 fingerprints:
-  description: Of each file that differs, the digest of content, mode and owner that it gets; empty for one that goes.
+  description: For each changed file, the digest of its new content, mode and owner; empty for a removed one.
   type: dict
   returned: success
 """
@@ -138,7 +138,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import config
 
 
 def confirm_options(module: AnsibleModule, files: list[dict]) -> list[str]:
-    """Return what the code on this host finds wrong in *files*, where it is other code than judged them already."""
+    """Check the options in *files* against the code on this host, unless already checked against the same versions."""
     wrong = []
     for service, packages in module.params["option_packages"].items():
         mine = [file for file in files if (file["options_of"] or {}).get("service") == service]
@@ -149,13 +149,13 @@ def confirm_options(module: AnsibleModule, files: list[dict]) -> list[str]:
             continue
         for file in mine if index else ():
             name, sections = file["options_of"]["file"], ini.parse(file["content"])
-            for fault in options.faults(service, name, sections, index, module.params["known_options"]):
-                (module.warn if fault.passing else wrong.append)(f"{file['path']} {fault}")
+            for finding in options.findings(service, name, sections, index, module.params["known_options"]):
+                (module.warn if finding.warning else wrong.append)(f"{file['path']} {finding}")
     return wrong
 
 
 def main() -> None:
-    """Compare, and unless in check mode write."""
+    """Compare, and write the files unless in check mode."""
     module = AnsibleModule(
         argument_spec={
             **config_files.SPEC,
@@ -166,7 +166,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     host_lock.acquire(module)
-    changes, diffs, faults, differing, fingerprints = [], [], [], [], {}
+    changes, diffs, failures, differing, fingerprints = [], [], [], [], {}
     for file in module.params["files"]:
         path = file["path"]
         before = config_files.read(path)
@@ -186,9 +186,9 @@ def main() -> None:
         try:
             config_files.write(file["path"], after)
         except (KeyError, OSError) as error:
-            faults.append(f"{file['path']}: {error}")
-    if faults:
-        module.fail_json(msg="These files could not be written:\n" + "\n".join(faults), changes=changes)
+            failures.append(f"{file['path']}: {error}")
+    if failures:
+        module.fail_json(msg="These files could not be written:\n" + "\n".join(failures), changes=changes)
     module.exit_json(changed=bool(changes), changes=changes, diff=diffs, fingerprints=fingerprints)
 
 

@@ -1,17 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Databases, their accounts and grants, in one call."""
+"""Databases, their users and grants, in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: databases
-short_description: MariaDB databases, their users and grants, in one call
+short_description: Manage MariaDB databases, their users and grants, in one call
 version_added: 0.1.0
 description:
-  - Creates databases with a user each that has all privileges on it, and repairs what is missing or differs.
-  - Works through the server's local socket as root, so the task needs C(become). A password never reaches the server
-    in the clear, only its C(mysql_native_password) hash does.
+  - Creates databases, each with a user that has all privileges on it, and corrects what is missing or differs.
+  - Connects to the server's local socket as root, so the task needs C(become). Passwords are not sent to the server in
+    the clear, only their C(mysql_native_password) hashes.
 options:
   databases:
     description: The databases. Several may share a user.
@@ -35,7 +35,7 @@ options:
         type: str
         default: '%'
       charset:
-        description: Character set of a database that is created. An existing one keeps its own, as its tables do.
+        description: Character set of a new database. An existing one keeps its own.
         type: str
         choices: [utf8mb4, utf8mb3]
         default: utf8mb4
@@ -49,22 +49,22 @@ options:
         type: bool
         default: false
   login_unix_socket:
-    description: The server's socket.
+    description: Socket of the server.
     type: path
     default: /run/mysqld/mysqld.sock
 attributes:
   check_mode:
     support: full
-    description: Where no server answers, tells what would be created, except for databases that a stopped one holds.
+    description: If no server responds, reports what would be created, except for databases of a stopped server.
   diff_mode:
     support: full
-    description: Shows one difference per object; of a password only whether it is the given one.
+    description: Shows one difference per object; for a password only whether it matches.
 requirements: [python3-pymysql]
 author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Databases of Nova
+- name: Create Nova's databases
   cairn.openstack.databases:
     databases:
       - {name: nova_api, user: nova, password: "{{ nova_password }}"}
@@ -75,18 +75,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Each object that was changed, or would be.
+  description: Objects that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: database grant, verb: create, name: nova@% on nova, detail: ""}]
 reachable:
-  description: Whether the server answered; C(false) only in check mode.
+  description: Whether the server responded; C(false) only in check mode.
   type: bool
   returned: always
 """

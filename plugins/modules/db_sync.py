@@ -1,19 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings database schemas to the revision of the installed packages."""
+"""Migrates database schemas to the revision of the installed packages."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: db_sync
-short_description: Database schemas at the revision of the installed packages
+short_description: Migrate database schemas to the revision of the installed packages
 version_added: 0.1.0
 description:
-  - Runs a service's schema commands, each unless its guard says that it has been done. The guards are SQL, which costs
-    milliseconds where a manage command costs seconds.
-  - The steps of one schema run in order, different schemas at the same time.
-  - Waits for the commands of an earlier run that was killed, and begins a schema anew whose first sync was cut short.
-  - Reads MariaDB through its local socket as root, so the task needs C(become).
+  - Runs the schema commands of services, each unless its guard shows that it is done. The guards are SQL queries, which
+    take milliseconds where a manage command takes seconds.
+  - The steps of a schema run in order, different schemas at the same time.
+  - Waits for commands of an interrupted run that are still running, and repeats an interrupted first sync on an empty
+    database.
+  - Connects to MariaDB's local socket as root, so the task needs C(become).
 options:
   schemas:
     description: The schemas.
@@ -22,7 +23,7 @@ options:
     required: true
     suboptions:
       name:
-        description: What to call it, usually the service.
+        description: Name of the schema, usually the service.
         type: str
         required: true
       steps:
@@ -32,54 +33,54 @@ options:
         required: true
         suboptions:
           run:
-            description: The command line, without a shell.
+            description: The command line, run without a shell.
             type: str
             required: true
           user:
-            description: The user to run it as.
+            description: The system user to run it as.
             type: str
             required: true
           environment:
-            description: Variables added to its environment.
+            description: Environment variables.
             type: dict
             default: {}
           secret_environment:
-            description: More variables, which no log shows.
+            description: Environment variables that are not logged.
             type: dict
             default: {}
           unless:
-            description: The guard, with exactly one of its C(alembic), C(query), C(file) and C(get).
+            description: The guard, with exactly one of C(alembic), C(query), C(file) and C(get).
             type: dict
             required: true
             suboptions:
               database:
-                description: The database to ask, for C(alembic) and C(query).
+                description: The database to query, for C(alembic) and C(query).
                 type: str
               alembic:
                 description:
                   - Directory of the migration scripts, absolute or relative to C(/usr/lib/python3/dist-packages).
-                    The step is done when the database holds exactly the heads of these scripts.
-                  - A revision that they don't know is an error, since the database is newer than the package.
+                    The step is done if the database is at exactly the heads of these scripts.
+                  - A revision unknown to them is an error, as the database is newer than the package.
                 type: str
               table:
-                description: The table in which Alembic keeps the revisions.
+                description: Alembic's version table.
                 type: str
                 default: alembic_version
               query:
-                description: The step is done when this query finds any row.
+                description: The step is done if this query returns a row.
                 type: str
               file:
-                description: The step is done when this file is there.
+                description: The step is done if this file exists.
                 type: path
               get:
-                description: The step is done when this URL answers 200 to O(auth).
+                description: The step is done if a GET of this URL with a token of O(auth) returns 200.
                 type: str
   auth:
-    description: Whose token guards that ask an API have.
+    description: Credentials for guards that use an API.
     type: dict
     suboptions:
       url:
-        description: Keystone's address, with its version.
+        description: URL of Keystone, with the API version.
         type: str
         required: true
       username:
@@ -99,16 +100,16 @@ options:
         type: str
         default: Default
       cafile:
-        description: The certificate authority by which Keystone and the services are trusted.
+        description: CA bundle to verify Keystone and the services with.
         type: path
   login_unix_socket:
-    description: The server's socket.
+    description: Socket of the server.
     type: path
     default: /run/mysqld/mysqld.sock
 attributes:
   check_mode:
     support: full
-    description: Where no server answers, every step is due, except on databases that a stopped one holds.
+    description: If no server responds, all steps are pending, except on databases of a stopped server.
   diff_mode:
     support: full
     description: Shows the revisions.
@@ -117,7 +118,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Database schemas
+- name: Migrate database schemas
   cairn.openstack.db_sync:
     schemas:
       - name: placement
@@ -138,23 +139,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The steps that were run, or would be; the name is the schema's.
+  description: Steps that were or would be run; the name is the schema's.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: schema step, verb: run, name: nova, detail: nova-manage api_db sync}]
 steps:
-  description: Every step, with the keys C(schema), C(run), C(ran) and C(seconds).
+  description: All steps, with the keys C(schema), C(run), C(ran) and C(seconds).
   type: list
   elements: dict
   returned: always
 reachable:
-  description: Whether the server answered; C(false) only in check mode.
+  description: Whether the server responded; C(false) only in check mode.
   type: bool
   returned: always
 """

@@ -6,26 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: desired_state
-short_description: Compute a host's part of the cloud
+short_description: Compute the desired state of a host
 version_added: 0.1.0
 description:
   - Runs on the control node. Reads the service definitions, the settings and the inventory, and returns the host's
     packages, files, units, databases, users and endpoints, sorted by the step that reads them.
-  - Register what it returns. It holds passwords and keys, so it is no fact, which a fact cache would write to a file.
+  - Register the result. It contains passwords and keys, so it is not returned as facts, which a fact cache would write
+    to a file.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.
 author: The Cairn authors (@cairn)
 options:
   state:
-    description: V(absent) computes how to remove all of the cloud from the host.
+    description: V(absent) computes how to remove the cloud from the host.
     type: str
     choices: [present, absent]
     default: present
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns no diff.
     support: none
 """
 
@@ -37,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 packages:
-  description: The packages that the host shall have; the other keys are named for the steps that take them.
+  description: Packages that the host should have; the other keys are named after their steps.
   type: list
   elements: str
   returned: always

@@ -6,68 +6,68 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: explain
-short_description: Tells where the value of an option comes from
+short_description: Explain the source of an option's value
 version_added: 0.1.0
 description:
-  - Runs on the control node. Shows the value of an option, each layer that names it with file and line, and which units
-    read the file. Secrets are masked.
+  - Runs on the control node. Shows the value of an option, each layer that sets it with file and line, and the units
+    that read the file. Secrets are masked.
   - Needs the fact C(cairn_probe) of M(cairn.openstack.host_probe). Changes nothing.
 author: The Cairn authors (@cairn)
 options:
   option:
-    description: Service, file, section and option, with slashes between.
+    description: Service, file, section and option, separated by slashes.
     type: str
     required: true
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns no diff.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Where does it come from
+- name: Explain an option
   cairn.openstack.explain:
     option: nova/nova.conf/DEFAULT/cpu_allocation_ratio
 """
 
 RETURN = r"""
 found:
-  description: Whether the host has such a file.
+  description: Whether the host has the file.
   type: bool
   returned: always
 path:
-  description: The file's path on the host.
+  description: Path of the file on the host.
   type: str
   returned: if found
 value:
-  description: The value as it stands in the file; null where it is not set.
+  description: The value in the file; null if it is not set.
   type: str
   returned: if found
 layers:
-  description: Where values come from, general to particular; the last one counts.
+  description: Layers that set a value, in order of precedence; the last one is effective.
   type: list
   elements: dict
   returned: if found
   contains:
     where:
-      description: The layer, with file and line where they are known.
+      description: The layer, with file and line if known.
       type: str
     value:
-      description: What it says.
+      description: Its value.
       type: str
 units:
-  description: Who reads the file.
+  description: Units that read the file.
   type: list
   elements: dict
   returned: if found
   contains:
     name:
-      description: The unit.
+      description: Name of the unit.
       type: str
     change:
-      description: What a change of the file does to it, V(restart) or V(reload).
+      description: Effect of a change of the file, V(restart) or V(reload).
       type: str
 """

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fernet_keys
-short_description: Key repositories of Keystone (Fernet tokens, credentials)
+short_description: Manage Keystone's key repositories (Fernet tokens, credentials)
 version_added: 0.1.0
 description:
   - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
-  - A repository that holds keys keeps them, since they may have been rotated; only its modes and owners are repaired.
+  - A repository with keys keeps them, as they may have been rotated; only its modes and owners are corrected.
 options:
   repositories:
     description: The repositories.
@@ -38,15 +38,15 @@ options:
 attributes:
   check_mode:
     support: full
-    description: An owner that doesn't exist yet is no error.
+    description: An owner that does not exist yet is not an error.
   diff_mode:
     support: full
-    description: Shows modes, owners and how many keys there are, never a key.
+    description: Shows modes, owners and the number of keys, never a key.
 author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Keys of Keystone
+- name: Create Keystone's keys
   cairn.openstack.fernet_keys:
     repositories:
       - {path: /etc/keystone/fernet-keys, keys: "{{ fernet_keys }}"}
@@ -61,10 +61,10 @@ changes:
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: key repository, verb: create, name: /etc/keystone/fernet-keys, detail: ""}]
 """
 

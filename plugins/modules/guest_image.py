@@ -4,22 +4,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: guest_image
-short_description: Build a tiny disk image for virtual machines
+short_description: Build a small disk image for servers
 version_added: 0.1.0
 description:
   - Builds a bootable qcow2 image from the distribution's packages, without mounting anything.
-  - The image is built again when its recipe changes, or when the file is not the one that was built.
-  - Needs root, an amd64 machine, and mmdebstrap, mtools, syslinux, sfdisk, mke2fs and qemu-img.
+  - The image is rebuilt if its recipe changes, or if the file is not the one that was built.
+  - Needs root, an amd64 host, and mmdebstrap, mtools, syslinux, sfdisk, mke2fs and qemu-img.
 author: The Cairn authors (@cairn)
 options:
   path:
-    description: Where the image goes. What it was made from is noted beside it, in a file that ends in C(.json).
+    description: Path of the image. Its recipe is recorded in the same directory, in a file with the suffix C(.json).
     type: path
     required: true
   files:
     description:
-      - Directory of files that are added.
-      - C(root/) goes on top of the root file system, C(initramfs/init) starts it, C(boot/syslinux.cfg) configures the
+      - Directory of files to add.
+      - C(root/) is copied into the root file system, C(initramfs/init) starts it, C(boot/syslinux.cfg) configures the
         boot loader.
     type: path
     required: true
@@ -28,17 +28,17 @@ options:
     type: str
     required: true
   packages:
-    description: Packages to unpack; what they depend on comes along.
+    description: Packages to unpack, with their dependencies.
     type: list
     elements: str
     required: true
   contents:
-    description: Paths to take out of the packages. Libraries come along; busybox is always there.
+    description: Paths to copy from the packages, with their libraries; busybox is always included.
     type: list
     elements: str
     required: true
   modules:
-    description: Kernel modules to load at boot; those that they depend on come along.
+    description: Kernel modules to load at boot, with their dependencies.
     type: list
     elements: str
     required: true
@@ -47,20 +47,20 @@ options:
     type: int
     required: true
   apt_proxy:
-    description: Address of a proxy to fetch packages through. It does not count as part of the recipe.
+    description: URL of a proxy for package downloads. It is not part of the recipe.
     type: str
     default: ""
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: A small guest
+- name: Build a small guest image
   cairn.openstack.guest_image:
     path: /var/cache/cairn/images/cairn-guest.qcow2
     files: "{{ role_path }}/files"
@@ -73,12 +73,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: Why the image is built, empty when it is as it should be.
+  description: Why the image is built, empty if it is up to date.
   type: str
   returned: always
   sample: the recipe changed
 seconds:
-  description: How long each step took.
+  description: Duration of each step.
   type: dict
   returned: when the image was built
   sample: {packages: 11.2, root: 0.6, boot: 0.8, disk: 3.4}
@@ -93,7 +93,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_imag
 
 
 def main() -> None:
-    """Compare, and unless in check mode build."""
+    """Compare, and build the image unless in check mode."""
     names = {"type": "list", "elements": "str", "required": True}
     module = AnsibleModule(
         argument_spec={

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_baseline
-short_description: A host's state, to be compared with what it was
+short_description: Take a snapshot of a host's state for comparison
 version_added: 0.1.0
 description:
-  - Reads what a rerun of C(site.yml) must leave as it is, by commands of the host's own
-    and without any code of the modules that change it.
-  - Compare two of its snapshots with P(cairn.openstack.baseline_diff#filter).
-  - Changes nothing. A password or key enters a snapshot as a digest only.
+  - Reads the state that a rerun of C(site.yml) must not change, with the host's own commands and without code of the
+    modules that change it.
+  - Compare two snapshots with P(cairn.openstack.baseline_diff#filter).
+  - Changes nothing. Snapshots contain passwords and keys only as digests.
 author: The Cairn authors (@cairn)
 options:
   sections:
     description:
       - What to read; by default everything.
-      - V(files) are all below C(/etc) and a few more, with digest, mode and owner. V(units) are services, sockets,
-        timers and paths with the invocation that runs. V(packages) are dpkg's. V(kernel), V(addresses), V(routes),
-        V(firewall) and V(openvswitch) are the host's own, without those of guests and tenants' networks.
-      - V(databases), V(identity) and V(cells) are read by SQL through root's socket, V(messaging) by the broker's own
-        command; each is empty on a host that has no such server running.
+      - V(files) are all files below C(/etc) and a few more, with digest, mode and owner. V(units) are services,
+        sockets, timers and paths with their current invocation. V(packages) are those of dpkg. V(kernel), V(addresses),
+        V(routes), V(firewall) and V(openvswitch) are the host's own, without those of guests and tenant networks.
+      - V(databases), V(identity) and V(cells) are read by SQL through the local socket, V(messaging) by the broker's
+        command; each is empty on a host where that server is not running.
     type: list
     elements: str
     default: []
@@ -42,16 +42,16 @@ attributes:
     description: Reads the same in check mode.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Returns no diff.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Probe the host
+- name: Take a snapshot of the host
   cairn.openstack.host_baseline:
   register: before
 
-- name: Which units run, and since which start
+- name: Take a snapshot of the units only
   cairn.openstack.host_baseline:
     sections: [units]
   register: units
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 snapshot:
-  description: The state, by section and object, each object's attributes being plain strings.
+  description: The state, by section and object; the attributes of an object are strings.
   returned: success
   type: dict
   sample:

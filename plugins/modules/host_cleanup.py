@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_cleanup
-short_description: Remove what services leave beside their packages and files
+short_description: Remove what services leave behind besides their packages and files
 version_added: 0.1.0
 description:
   - Stops guests, and removes network namespaces with the processes in them, bridges and directories. Missing ones are
@@ -12,41 +12,41 @@ description:
 author: The Cairn authors (@cairn)
 options:
   guests:
-    description: Stop QEMU guests whose libvirt names start with one of these.
+    description: Prefix of the libvirt names of QEMU guests to stop.
     type: str
   namespaces:
-    description: Remove the network namespaces whose names begin so.
+    description: Prefixes of the names of network namespaces to remove.
     type: list
     elements: str
     default: []
   bridges:
-    description: Remove these bridges of Open vSwitch.
+    description: Open vSwitch bridges to remove.
     type: list
     elements: str
     default: []
-  folders:
+  directories:
     description:
-      - Remove these directories with their contents. One that has a file system mounted in it is refused, and so is
-        one that is not a service's own, such as C(/var/lib). What belongs to an installed package stays.
+      - Directories to remove with their contents. A directory with a mounted file system in it is refused, and so is
+        one that does not belong to a service, such as C(/var/lib). Files of installed packages are kept.
     type: list
     elements: str
     default: []
   packages:
-    description: Packages that count as gone, since a plan does not purge them.
+    description: Packages to treat as removed, as a plan does not purge them.
     type: list
     elements: str
     default: []
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would remove.
+    description: Can run in check mode and report what it would remove.
     support: full
   diff_mode:
-    description: Says what it removes, as a diff.
+    description: Returns a diff of the removed objects.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Nova's guests and Neutron's networks
+- name: Remove Nova's guests and Neutron's networks
   cairn.openstack.host_cleanup:
     guests: instance-
     namespaces: [qrouter-, qdhcp-]
@@ -55,15 +55,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was there.
+  description: Objects that were or would be removed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: guest, verb: end, name: instance-00000001, detail: ""}]
 """
 
@@ -76,13 +76,13 @@ NAMES = {"type": "list", "elements": "str", "default": []}
 
 
 def main() -> None:
-    """Look, and unless in check mode remove."""
+    """Search, and remove unless in check mode."""
     module = AnsibleModule(
         argument_spec={
             "guests": {"type": "str"},
             "namespaces": NAMES,
             "bridges": NAMES,
-            "folders": NAMES,
+            "directories": NAMES,
             "packages": NAMES,
         },
         supports_check_mode=True,

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_probe
-short_description: What a host is and can do, in one fast call
+short_description: Gather the facts of a host that this collection needs
 version_added: 0.1.0
 description:
-  - Reads what the roles of this collection choose by, and what preflight checks, from C(/proc), C(/sys) and C(ip).
-  - Changes nothing, and costs a fraction of M(ansible.builtin.setup).
+  - Reads the facts that the roles of this collection and preflight use, from C(/proc), C(/sys) and C(ip).
+  - Changes nothing, and takes a fraction of the time of M(ansible.builtin.setup).
 author: The Cairn authors (@cairn)
 options:
   names:
-    description: Names to be resolved on the host.
+    description: Names to resolve on the host.
     type: list
     elements: str
     default: []
   addresses:
-    description: IPv4 addresses that nobody but the cloud should answer for; asked for by ARP on the host's networks.
+    description: IPv4 addresses of the cloud, probed by ARP on the host's networks to find other hosts that use them.
     type: list
     elements: str
     default: []
   operator_time:
-    description: Seconds since the epoch by the clock of the control node, to compare with the host's.
+    description: Seconds since the epoch by the clock of the control node, compared with that of the host.
     type: float
   storage:
-    description: Paths of devices, or of files in their place, of which is asked whether they are there and empty.
+    description: Paths of devices, or of files used as such, to inspect.
     type: list
     elements: str
     default: []
@@ -34,7 +34,7 @@ attributes:
     description: Reads the same in check mode.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Returns no diff.
     support: none
 """
 
@@ -47,19 +47,19 @@ EXAMPLES = r"""
     names: [ntp.example.org]
     operator_time: "{{ now().timestamp() }}"
 
-- name: Say which datapath Open vSwitch gets here
+- name: Show the datapath for Open vSwitch
   ansible.builtin.debug:
     msg: "{{ cairn_probe.ovs_datapath.type }}: {{ cairn_probe.ovs_datapath.why }}"
 """
 
 RETURN = r"""
 ansible_facts:
-  description: One fact, so that nothing else of a host's is shadowed.
+  description: A single fact, so that no other fact of the host is shadowed.
   type: dict
   returned: always
   contains:
     cairn_probe:
-      description: What was found.
+      description: The result.
       type: dict
       returned: always
       contains:
@@ -71,12 +71,12 @@ ansible_facts:
         architecture: {description: Machine architecture., type: str, returned: always, sample: x86_64}
         hostname: {description: Name of the host., type: str, returned: always, sample: compute1}
         fqdn:
-          description: What C(hostname -f) says, empty where the name does not resolve within a second.
+          description: Output of C(hostname -f), empty if the name does not resolve within a second.
           type: str
           returned: always
           sample: compute1.example.org
-        cpus: {description: Processors that may be used., type: int, returned: always, sample: 8}
-        memory_mb: {description: All memory in MiB., type: int, returned: always, sample: 16000}
+        cpus: {description: Usable processors., type: int, returned: always, sample: 8}
+        memory_mb: {description: Total memory in MiB., type: int, returned: always, sample: 16000}
         disk_free_mb: {description: Free space of C(/var/lib) in MiB., type: int, returned: always, sample: 50000}
         time: {description: Seconds since the epoch., type: float, returned: always, sample: 1763683200.5}
         clock_offset:
@@ -90,20 +90,20 @@ ansible_facts:
           type: dict
           returned: always
           sample: {eth0: {mac: "52:54:00:00:00:01", mtu: 1500, up: true, addresses: [10.0.0.1/24], kind: physical}}
-        default_interface: {description: Where the default route leaves., type: str, returned: always, sample: eth0}
-        default_gateway: {description: The default route's gateway., type: str, returned: always, sample: 10.0.0.254}
+        default_interface: {description: Interface of the default route., type: str, returned: always, sample: eth0}
+        default_gateway: {description: Gateway of the default route., type: str, returned: always, sample: 10.0.0.254}
         connection_address:
-          description: The host's own address in the ssh connection of this call, empty without one.
+          description: Address of the host in the current ssh connection, empty without one.
           type: str
           returned: always
           sample: 10.0.0.1
         hypervisor:
-          description: C(type) is V(kvm) or V(qemu), C(why) says the cause.
+          description: C(type) is V(kvm) or V(qemu), C(why) the cause.
           type: dict
           returned: always
           sample: {type: kvm, why: vmx and a /dev/kvm that opens}
         ovs_datapath:
-          description: C(type) is V(system) or V(netdev), C(why) says the cause.
+          description: C(type) is V(system) or V(netdev), C(why) the cause.
           type: dict
           returned: always
           sample: {type: system, why: the kernel has openvswitch loaded}
@@ -116,13 +116,13 @@ ansible_facts:
           returned: always
           sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd, unit: ssh.service}]
         unconfigured_units:
-          description: Services that a boot has started, or is about to, and that no run of Cairn ever did.
+          description: Services that were or are being started at boot, and that were never started by a run.
           type: list
           elements: str
           returned: always
           sample: [cron, ssh]
         unfinished_packages:
-          description: Packages whose installation was broken off.
+          description: Packages whose installation was interrupted.
           type: list
           elements: str
           returned: always
@@ -134,37 +134,37 @@ ansible_facts:
           returned: always
           sample: []
         neighbours:
-          description: Those of O(addresses) that somebody else answers for, with the hardware address.
+          description: Those of O(addresses) that another host uses, with its MAC address.
           type: dict
           returned: always
           sample: {}
         devices:
           description:
-            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by the
-              marks on it, its C(owner) (V(ceph) or V(swift)), LVM's C(group) that it is of (empty for a physical volume
-              in none, null for what is no physical volume) and where it is C(mounted).
+            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by its
+              signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume C(group) (empty for a physical volume in
+              none, null for anything else) and where it is C(mounted).
           type: dict
           returned: always
           sample: {/dev/sdb: {kind: block, holds: "", owner: "", group: null, mounted: ""}}
-        volume_groups: {description: Names of LVM's volume groups., type: list, elements: str, returned: always}
+        volume_groups: {description: Names of the LVM volume groups., type: list, elements: str, returned: always}
         cloud:
           description:
-            - What the host keeps of the cloud that it is part of, null where it is of none. C(identity) is a digest by
-              which preflight knows the operator's secrets, C(names) are those that the cloud was made with.
+            - The host's record of its cloud, null if it belongs to none. C(identity) is a digest by which preflight
+              recognizes the secrets of the cloud, C(names) are the secrets that it was deployed with.
           type: dict
           returned: always
           sample: {identity: 9f86d081, names: [admin, glance_database]}
         rings:
-          description: The versions of Swift's rings that the host has, by their names.
+          description: Versions of the host's Swift rings by name.
           type: dict
           returned: always
           sample: {account: 4, container: 4, object: 7}
         bridges:
-          description: The record of M(cairn.openstack.ovs_bridges), null where it made none.
+          description: The record of M(cairn.openstack.ovs_bridges), null if there is none.
           type: dict
           returned: always
         machine_id: {description: Content of C(/etc/machine-id)., type: str, returned: always}
-        boot_id: {description: Differs after each boot., type: str, returned: always}
+        boot_id: {description: Id of the current boot., type: str, returned: always}
 """
 
 import time

@@ -1,20 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole identity catalog in one session."""
+"""Keystone's projects, users, roles and service catalog in one session."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: identity
-short_description: A whole identity catalog in one session
+short_description: Manage Keystone's projects, users, roles and service catalog in one call
 version_added: 0.1.0
 description:
-  - Creates and repairs domains, projects, roles, users, their grants, services and endpoints. Lists everything once and
-    makes only the differences. What is not named is left alone.
-  - Speaks Keystone's API without further Python packages, whose import takes longer than a call with nothing to do.
+  - Creates and corrects domains, projects, roles, users, their grants, services and endpoints. Lists all objects once
+    and changes only the differences. Objects that are not listed are left unchanged.
+  - Uses Keystone's API without further Python packages, whose import takes longer than a call without changes.
 options:
   auth:
-    description: The administrator, of the domain O(auth.domain).
+    description: Credentials of the admin user, in the domain O(auth.domain).
     type: dict
     required: true
     suboptions:
@@ -23,27 +23,27 @@ options:
         type: str
         required: true
       username:
-        description: Name of the administrator.
+        description: Name of the admin user.
         type: str
         default: admin
       password:
-        description: The administrator's password.
+        description: Password of the admin user.
         type: str
         required: true
       project:
-        description: The administrator's project.
+        description: Project of the admin user.
         type: str
         default: admin
       domain:
-        description: The domain of both.
+        description: Domain of user and project.
         type: str
         default: Default
       cafile:
-        description: Bundle of the CAs to trust, in PEM. The system's by default.
+        description: CA bundle in PEM format; the system's by default.
         type: path
   bootstrap:
     description:
-      - When the administrator is refused, makes or repairs it by C(keystone-manage bootstrap), which needs C(become).
+      - If the admin user cannot log in, create or correct it with C(keystone-manage bootstrap), which needs C(become).
     type: bool
     default: true
   region:
@@ -51,7 +51,7 @@ options:
     type: str
     required: true
   wait:
-    description: Seconds to wait for the API. Check mode doesn't wait.
+    description: Seconds to wait for the API. Check mode does not wait.
     type: int
     default: 60
   domains:
@@ -61,7 +61,7 @@ options:
     default: []
     suboptions:
       name: {description: Name of the domain., type: str, required: true}
-      description: {description: What it is for., type: str}
+      description: {description: Description., type: str}
   projects:
     description: Projects.
     type: list
@@ -70,7 +70,7 @@ options:
     suboptions:
       name: {description: Name of the project., type: str, required: true}
       domain: {description: Its domain., type: str, default: Default}
-      description: {description: What it is for., type: str}
+      description: {description: Description., type: str}
       state: {description: Whether it exists., type: str, choices: [present, absent], default: present}
   roles:
     description: Names of roles.
@@ -85,31 +85,31 @@ options:
     suboptions:
       name: {description: Name of the user., type: str, required: true}
       password:
-        description: Its password. Verified by asking for a token, set when that is refused, left alone when not given.
+        description: Its password. Verified by requesting a token, set if that fails, left unchanged if not given.
         type: str
       domain: {description: Its domain., type: str, default: Default}
-      project: {description: The project of its roles. Without one they are on the domain., type: str}
-      roles: {description: Names of the roles it has there., type: list, elements: str, default: []}
-      system_roles: {description: Names of the roles it has on the system., type: list, elements: str, default: []}
+      project: {description: Project of its roles. Without one they are on the domain., type: str}
+      roles: {description: Names of its roles there., type: list, elements: str, default: []}
+      system_roles: {description: Names of its roles on the system., type: list, elements: str, default: []}
       state: {description: Whether it exists., type: str, choices: [present, absent], default: present}
   services:
-    description: Services. There is one of each type.
+    description: Services, one of each type.
     type: list
     elements: dict
     default: []
     suboptions:
       name: {description: Name of the service., type: str, required: true}
       type: {description: Its type., type: str, required: true}
-      description: {description: What it is., type: str}
-      enabled: {description: Whether it is in the catalog that clients see., type: bool, default: true}
+      description: {description: Description., type: str}
+      enabled: {description: Whether it is in the service catalog of tokens., type: bool, default: true}
       endpoints:
-        description: Its URLs. An interface that is not named is left alone; of duplicates one remains.
+        description: Its URLs. An interface that is not listed is left unchanged; duplicates are removed.
         type: dict
         default: {}
         suboptions:
-          public: {description: For everybody., type: str}
+          public: {description: For all users., type: str}
           internal: {description: For the services., type: str}
-          admin: {description: For administrators., type: str}
+          admin: {description: For administration., type: str}
       state:
         description: V(absent) deletes the service with its endpoints.
         type: str
@@ -118,15 +118,15 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Where Keystone doesn't answer or doesn't know the administrator, tells what would be created.
+    description: If Keystone does not respond or the admin user cannot log in, reports what would be created.
   diff_mode:
     support: full
-    description: Shows one difference per object; of a password only whether it is the given one.
+    description: Shows one difference per object; for a password only whether it matches.
 author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Identity of the image service
+- name: Register the image service
   cairn.openstack.identity:
     auth: {url: "https://cloud.example:5000", password: "{{ admin_password }}"}
     region: RegionOne
@@ -140,18 +140,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Each object that was changed, or would be.
+  description: Objects that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: user, verb: change, name: glance, detail: password}]
 reachable:
-  description: Whether Keystone answered and let the administrator in; C(false) only in check mode.
+  description: Whether Keystone responded and the admin user could log in; C(false) only in check mode.
   type: bool
   returned: always
 """

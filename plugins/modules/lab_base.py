@@ -6,54 +6,54 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_base
-short_description: Base tree of the test hosts
+short_description: Build the base tree of the test hosts
 version_added: 0.1.0
 description:
-  - Makes a small Debian tree with mmdebstrap, once for each recipe, and removes trees that no host
-    and no snapshot stands on.
+  - Builds a small Debian tree with mmdebstrap, once for each recipe, and removes trees that no host and no snapshot
+    uses.
 author: The Cairn authors (@cairn)
 options:
   state:
     description:
-      - V(present) makes the tree. V(absent) ends a build that a killed run left behind, and removes half made
-        trees; whole ones stay.
+      - V(present) builds the tree. V(absent) stops a build of an interrupted run, and removes incomplete trees;
+        complete ones are kept.
     type: str
     choices: [present, absent]
     default: present
   directory:
-    description: The directory that all of the lab lives in.
+    description: Directory of the lab.
     type: path
     required: true
   prefix:
-    description: What the names of the lab start with.
+    description: Prefix of the names of the lab.
     type: str
     default: cairn
   suite:
-    description: The release of Debian.
+    description: Debian release.
     type: str
     default: trixie
   packages:
-    description: What it has besides Debian's essential packages and apt.
+    description: Packages besides Debian's essential ones and apt.
     type: list
     elements: str
     default: []
   proxy:
-    description: The proxy that apt goes through, while it is built and on every host.
+    description: Proxy for apt, during the build and on every host.
     type: str
     default: ''
   emulated:
     description:
-      - Whether emulated machines stand on the tree, which then needs a kernel and initramfs-tools among O(packages).
-      - Trees of the other kind are left as they are.
+      - Whether the tree is for emulated hosts, so that it needs a kernel and initramfs-tools among O(packages).
+      - Trees of the other kind are left unchanged.
     type: bool
     default: false
   user:
-    description: The ordinary user, who may use sudo without a password.
+    description: The unprivileged user, with sudo without a password.
     type: str
     default: cairn
 attributes:
   check_mode:
-    description: Says what would be done and does nothing.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
     description: Shows the trees before and after.
@@ -61,7 +61,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Build the base image
+- name: Build the base tree
   cairn.openstack.lab_base:
     directory: /var/lib/cairn-lab
     packages: [systemd, systemd-sysv, openssh-server, python3]
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The tree of this recipe.
+  description: Path of the tree.
   returned: O(state=present)
   type: str
   sample: /var/lib/cairn-lab/base/trixie-0123456789ab

@@ -6,24 +6,24 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_cache
-short_description: Package cache of the test hosts
+short_description: Run the package cache of the test hosts
 version_added: 0.1.0
 description:
-  - Runs an apt-cacher-ng of the lab's own, which listens on one address of the lab only; it is not
-    the service of Debian's package.
+  - Runs the lab's own apt-cacher-ng, which listens on one address of the lab only; it is not the service of Debian's
+    package.
 author: The Cairn authors (@cairn)
 options:
   state:
-    description: Whether it should run. What it has cached stays.
+    description: Whether it should run. Cached packages are kept.
     type: str
     choices: [present, absent]
     default: present
   directory:
-    description: The directory that all of the lab lives in.
+    description: Directory of the lab.
     type: path
     required: true
   prefix:
-    description: What the names of the lab start with.
+    description: Prefix of the names of the lab.
     type: str
     default: cairn
   networks:
@@ -40,7 +40,7 @@ options:
     default: ''
 attributes:
   check_mode:
-    description: Says what would be done and does nothing.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
     description: Shows its configuration before and after.
@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 url:
-  description: What to give to apt as its proxy.
+  description: URL for apt's proxy setting.
   returned: always
   type: str
   sample: http://10.203.0.1:3142

@@ -6,11 +6,11 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_hosts
-short_description: Test hosts on the control node
+short_description: Manage test hosts on the control node
 version_added: 0.1.0
 description:
-  - Makes, starts, breaks, repairs and removes the lab's hosts, which are systemd-nspawn containers or machines
-    that QEMU emulates, with a real systemd and sshd, all those named in one call and side by side.
+  - Creates, starts, breaks, repairs and removes the lab's hosts, which are systemd-nspawn containers or hosts emulated
+    by QEMU, with a real systemd and sshd. All hosts of a call are handled in parallel.
 author: The Cairn authors (@cairn)
 options:
   hosts:
@@ -20,12 +20,12 @@ options:
     required: true
     suboptions:
       name:
-        description: The host's name.
+        description: Name of the host.
         type: str
         required: true
       address:
         description:
-          - The address of the host's first network interface.
+          - Address of the host's first network interface.
           - Not needed for a host that exists.
         type: str
         default: ''
@@ -36,13 +36,13 @@ options:
         choices: [management, tunnel, external]
         default: [management, tunnel, external]
       emulated:
-        description: Whether the host is an emulated one (QEMU) with its own kernel, instead of a container.
+        description: Whether the host is emulated by QEMU, with its own kernel, instead of a container.
         type: bool
         default: false
       disks:
         description:
-          - The sizes of its blank disks, such as V(4G). The first is C(/dev/disk/by-id/virtio-disk1).
-          - A container's are loop devices of the control node.
+          - Sizes of its blank disks, such as V(4G). The first is C(/dev/disk/by-id/virtio-disk1).
+          - In a container they are loop devices of the control node.
         type: list
         elements: str
         default: []
@@ -52,30 +52,30 @@ options:
         default: 2048
   state:
     description:
-      - V(started) makes a host that does not exist, boots it and waits until its sshd lets users in.
-      - V(stopped) powers off in order, V(killed) takes the power away.
-      - V(cut) pulls the network cables and V(joined) plugs them; they stay as they are over a reboot.
-      - V(snapshotted) saves the disk of a powered-off host under the name O(snapshot), in an older one's place.
-      - V(restored) brings it back.
-      - V(absent) takes the power away and removes the host; its snapshots stay.
+      - V(started) creates a missing host, boots it and waits until its sshd accepts logins.
+      - V(stopped) shuts down, V(killed) turns the power off.
+      - V(cut) unplugs the network cables and V(joined) plugs them in; this persists across reboots.
+      - V(snapshotted) saves the disk of a powered-off host as O(snapshot), and replaces an older one.
+      - V(restored) restores it.
+      - V(absent) turns the power off and removes the host; its snapshots are kept.
     type: str
     choices: [started, stopped, killed, cut, joined, snapshotted, restored, absent]
     default: started
   others:
-    description: Also the hosts that the lab has and O(hosts) does not name.
+    description: Include hosts of the lab that are not in O(hosts).
     type: bool
     default: false
   snapshot:
     description:
-      - The name of a snapshot. One that a host has already is left as it is.
+      - Name of a snapshot. An existing one is left unchanged.
     type: str
     default: ''
   directory:
-    description: The directory that all of the lab lives in.
+    description: Directory of the lab.
     type: path
     required: true
   prefix:
-    description: What the names of the lab's namespaces and interfaces start with.
+    description: Prefix of the names of the lab's namespaces and interfaces.
     type: str
     default: cairn
   networks:
@@ -83,32 +83,32 @@ options:
     type: dict
     required: true
   base:
-    description: The base tree that new containers stand on.
+    description: Base tree of new containers.
     type: path
     default: ''
   emulated_base:
-    description: The base tree that new emulated hosts are filled with, and that has their kernel.
+    description: Base tree of new emulated hosts, with their kernel.
     type: path
     default: ''
   user:
-    description: The ordinary user that new hosts let in.
+    description: The unprivileged user of new hosts.
     type: str
     default: cairn
   supervise:
-    description: The program that keeps a host running, as text. Needed for O(state=started).
+    description: Text of the program that keeps a host running. Needed for O(state=started).
     type: str
     default: ''
   timeout:
-    description: How many seconds a container may need to boot or to power off.
+    description: Seconds a container may take to boot or to shut down.
     type: int
     default: 90
   emulated_timeout:
-    description: Seconds an emulated host may take to boot or to power off.
+    description: Seconds an emulated host may take to boot or to shut down.
     type: int
     default: 600
 attributes:
   check_mode:
-    description: Says what would be done and does nothing.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
     description: Shows the state of each host before and after.
@@ -116,7 +116,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Take the power from a host
+- name: Turn off the power of a host
   cairn.openstack.lab_hosts:
     hosts: [{name: compute1}]
     state: killed
@@ -126,13 +126,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: What each host was and is.
+  description: State of each host before and after.
   returned: always
   type: list
   elements: dict
   sample: [{name: compute1, changed: true, before: {power: 'on'}, after: {power: 'off'}}]
 remaining:
-  description: The names of all hosts of the lab afterwards, of whatever inventory.
+  description: Names of all hosts of the lab afterwards, of all inventories.
   returned: always
   type: list
   elements: str

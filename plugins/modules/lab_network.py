@@ -6,24 +6,24 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_network
-short_description: Network segments of the test hosts
+short_description: Manage the network segments of the test hosts
 version_added: 0.1.0
 description:
-  - One Linux bridge for each segment of the lab; the control node has the first address of the
-    management and the external network, and nothing is routed or translated.
+  - Creates a Linux bridge for each segment of the lab; the control node has the first address of the management and the
+    external network, without routing or NAT.
 author: The Cairn authors (@cairn)
 options:
   state:
-    description: Whether the bridges should be there.
+    description: Whether the bridges should exist.
     type: str
     choices: [present, absent]
     default: present
   directory:
-    description: The directory that all of the lab lives in.
+    description: Directory of the lab.
     type: path
     required: true
   prefix:
-    description: What the names of the bridges start with.
+    description: Prefix of the names of the bridges.
     type: str
     default: cairn
   networks:
@@ -32,7 +32,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Says what would be done and does nothing.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
     description: Shows the bridges before and after.
@@ -40,7 +40,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Lay the segments
+- name: Create the segments
   cairn.openstack.lab_network:
     directory: /var/lib/cairn-lab
     networks: {management: 10.203.0.0/24, tunnel: 10.203.1.0/24, external: 10.203.2.0/24}

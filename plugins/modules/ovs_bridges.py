@@ -4,38 +4,38 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ovs_bridges
-short_description: Open vSwitch bridges that hold the host's addresses
+short_description: Manage Open vSwitch bridges and the addresses on them
 version_added: 0.1.0
 description:
-  - Configures Open vSwitch's bridges, their network interfaces, addresses and routes, persistently over reboots and
-    restarts of Open vSwitch, however the host's network is configured.
-  - What others put on the bridges (Neutron's ports, a virtual address) is left alone. Bridges of an earlier call that
-    are no longer listed are removed, and their network interfaces get back their addresses.
-  - A change of the interface that carries the default route or Ansible's own connection is on trial. If no new
-    connection reaches the host within 30 seconds, it undoes the change by itself and the task fails.
+  - Configures Open vSwitch bridges, their network interfaces, addresses and routes, persistent across reboots and
+    restarts of Open vSwitch, whatever configures the host's network.
+  - Other ports and addresses of the bridges (Neutron's ports, a virtual address) are left unchanged. Bridges of an
+    earlier call that are no longer listed are removed, and their network interfaces get their addresses back.
+  - A change of the interface with the default route or Ansible's own connection is provisional. If no new connection
+    reaches the host within 30 seconds, it reverts the change by itself and the task fails.
 author: The Cairn authors (@cairn)
 options:
   datapath:
-    description: V(system) is in the kernel, V(netdev) in user space, for kernels without it (needs C(ethtool)).
+    description: V(system) is in the kernel, V(netdev) in user space, for kernels without the module (needs C(ethtool)).
     type: str
     choices: [system, netdev]
     default: system
   bridges:
-    description: All bridges of this host that this module shall manage.
+    description: All bridges of this host to manage.
     type: list
     elements: dict
     default: []
     suboptions:
       name: {description: Name of the bridge and of its internal port., type: str, required: true}
-      ports: {description: Cards that become ports and lose their addresses., type: list, elements: str, default: []}
+      ports: {description: NICs that become ports and lose their addresses., type: list, elements: str, default: []}
       patches:
-        description: Bridges to be joined to this one, which must be listed before it.
+        description: Bridges to connect to this one; they must be listed before it.
         type: list
         elements: dict
         default: []
         suboptions:
           peer: {description: The other bridge., type: str, required: true}
-      addresses: {description: Addresses with prefix length of the bridge., type: list, elements: str, default: []}
+      addresses: {description: Addresses of the bridge with prefix lengths., type: list, elements: str, default: []}
       routes:
         description: Routes through the bridge.
         type: list
@@ -43,7 +43,7 @@ options:
         default: []
         suboptions:
           to: {description: V(default) or a network., type: str, required: true}
-          via: {description: Gateway's address., type: str, required: true}
+          via: {description: Address of the gateway., type: str, required: true}
       take_over: {description: Interface to add as a port; its addresses and routes move to the bridge., type: str}
       mtu: {description: MTU of the bridge and its network interfaces. Unchanged by default., type: int}
   state:
@@ -52,20 +52,20 @@ options:
     choices: [present, absent]
     default: present
   confirm:
-    description: Keep the change on trial. The action plugin of the same name does it; no playbook needs to.
+    description: Confirm a provisional change. Used by the action plugin of the same name, not by playbooks.
     type: bool
     default: false
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change, on a host without Open vSwitch too.
+    description: Can run in check mode and report what it would change, also on a host without Open vSwitch.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: A host with one network interface, and one whose tunnel interface in user space also carries VLANs
+- name: Create bridges with a single NIC, and with tunnels and VLANs on the same NIC in user space
   cairn.openstack.ovs_bridges:
     datapath: netdev
     bridges:
@@ -76,24 +76,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The bridges, network interfaces, files and the unit that differ.
+  description: Bridges, network interfaces, files and units that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: bridge, verb: change, name: br-tep, detail: "addresses, mtu"}]
 commands:
-  description: The commands that lead there.
+  description: The commands for these changes.
   type: list
   elements: str
   returned: always
   sample: [ip address replace 10.1.0.13/24 dev br-tep]
 trial:
-  description: Whether the change was undone unless confirmed.
+  description: Whether the change is reverted unless confirmed.
   type: bool
   returned: always
 """
@@ -105,7 +105,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup 
 
 
 def main() -> None:
-    """Compare, and unless in check mode change; or confirm a change."""
+    """Compare, and apply the changes unless in check mode; or confirm a change."""
     module = AnsibleModule(argument_spec=ovs_bridges.SPEC, supports_check_mode=True)
     host_lock.acquire(module)
     try:

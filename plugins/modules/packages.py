@@ -4,63 +4,63 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: packages
-short_description: All of a host's packages in one transaction
+short_description: Install all packages of a host in one transaction
 version_added: 0.1.0
 description:
-  - Installs what is missing in one transaction, after repairing what an earlier one left half done.
-  - Python packages' byte code is compiled beside dpkg and together, which takes half of the processor's time.
-  - Services do not start until they are configured. What holds them back vanishes by itself should the run be killed.
-  - In check mode it names the missing packages, also on a host whose package lists do not know them yet.
+  - Installs missing packages in one transaction, after completing an interrupted one.
+  - Compiles the byte code of all Python packages together and in parallel to dpkg, in half the processor time.
+  - Services are not started until they are configured. The block on them disappears if the run is killed.
+  - In check mode it reports the missing packages, also on a host whose package lists do not contain them yet.
 author: The Cairn authors (@cairn)
 options:
   names:
-    description: Package names. Newer versions of installed packages are not fetched.
+    description: Names of packages. Installed packages are not upgraded.
     type: list
     elements: str
     default: []
   state:
-    description: V(absent) purges every package that this module ever brought to the host, and what only those needed.
+    description: V(absent) purges all packages that this module has installed, and the dependencies only of those.
     type: str
     choices: [present, absent]
     default: present
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Glance and its database client
+- name: Install Glance and its database client
   cairn.openstack.packages:
     names: [glance-api, python3-pymysql]
 
-- name: The host without what Cairn brought
+- name: Purge all packages that Cairn installed
   cairn.openstack.packages:
     state: absent
 """
 
 RETURN = r"""
 changes:
-  description: The packages that were installed, configured or purged, or would be.
+  description: Packages that were or would be installed, configured or purged.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: package, verb: install, name: glance-api, detail: ""}]
 names:
-  description: The packages that were missing, or were to be purged.
+  description: Packages that were missing, or to be purged.
   type: list
   elements: str
   returned: always
 seconds:
-  description: How long each step took.
+  description: Duration of each step.
   type: dict
   returned: always
   sample: {lists: 2.1, download: 40.2, install: 151.0}
@@ -73,7 +73,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import packag
 
 
 def main() -> None:
-    """Compare, and unless in check mode install."""
+    """Compare, and install unless in check mode."""
     module = AnsibleModule(
         argument_spec={
             **packages.SPEC,

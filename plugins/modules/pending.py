@@ -1,22 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of the collection's modules have something to do on a host, in one call."""
+"""The steps that would change something on a host, in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pending
-short_description: Which of the collection's modules have something to do on a host, in one call
+short_description: Find the steps that would change something on a host, in one call
 version_added: 0.1.0
 description:
-  - Compares a host with its desired state, as several modules would do in check mode, in one process. Tasks with these
-    modules can then be skipped where they would change nothing, which saves most of a run's time.
-  - A step that can't be compared now, because a server does not answer or its options contradict each other, is
-    pending. Its module then waits, or reports what is wrong.
+  - Compares the actual with the desired state, as several modules would do in check mode, in one process. Tasks with
+    these modules can then be skipped where nothing is pending, which saves most of the time of a run.
+  - A step that cannot be compared, because a server does not respond or its options conflict, is pending. Its module
+    then waits, or reports the error.
   - Changes nothing.
 options:
   steps:
-    description: The steps, by names of your choice. Each has the C(module) and its C(options), as a task has them.
+    description: For each step, under any name, the C(module) and its C(options) as in a task.
     type: dict
     default: {}
   first:
@@ -27,10 +27,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Does the same.
+    description: Returns the same in check mode.
   diff_mode:
     support: none
-    description: Changes nothing.
+    description: Returns no diff.
 requirements: [python3-pymysql]
 author: The Cairn authors (@cairn)
 """
@@ -44,7 +44,7 @@ EXAMPLES = r"""
   become: true
   register: found
 
-- name: Databases and their users
+- name: Create databases and their users
   cairn.openstack.databases:
     databases: "{{ databases }}"
   become: true
@@ -88,7 +88,7 @@ def main():
         found |= {} if first else pending(module.params["steps"])
     except (Failed, TypeError) as error:
         module.fail_json(msg=str(error))
-    # Else a value that is as short as "e" would be masked in True and False.
+    # Otherwise a value as short as "e" would be masked in True and False.
     module.no_log_values.clear()
     module.exit_json(changed=False, pending=found, first=first, any=first or any(found.values()))
 

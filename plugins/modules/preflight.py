@@ -9,14 +9,14 @@ module: preflight
 short_description: Find all errors before a host is changed
 version_added: 0.1.0
 description:
-  - Runs on the control node, once for all hosts, and fails with all errors at once, each with its place, what was
-    found, what is allowed and what to do. Doubtful values are warnings.
+  - Runs on the control node, once for all hosts, and fails with all errors at once, each with its place, the value
+    found, the values allowed and the remedy. Doubtful values are warnings.
   - With O(stage=input) it checks the inventory, the settings, the user's service definitions and the secrets without
     contacting a host; without errors it takes the lock that prevents a second run.
-  - With O(stage=hosts) it checks the facts C(cairn_probe) of M(cairn.openstack.host_probe), and at the results of
-    that module, registered as C(preflight_probe), to tell which hosts were not reached. It sets the fact
-    C(cairn_skipped), the hosts that the run goes on without, with the reason.
-  - With O(stage=end) it reports the unreachable hosts once more.
+  - With O(stage=hosts) it checks the facts C(cairn_probe) of M(cairn.openstack.host_probe), and the results of that
+    module, registered as C(preflight_probe), to find unreachable hosts. It sets the fact C(cairn_skipped), the hosts
+    that the run continues without, with the reasons.
+  - With O(stage=end) it reports the skipped hosts again.
 author: The Cairn authors (@cairn)
 options:
   stage:
@@ -26,10 +26,10 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Finds the same in check mode, and takes no lock.
+    description: Checks the same in check mode, without taking the lock.
     support: full
   diff_mode:
-    description: There is nothing to show.
+    description: Returns no diff.
     support: none
 """
 

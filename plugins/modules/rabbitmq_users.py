@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rabbitmq_users
-short_description: RabbitMQ virtual hosts, users and permissions, in one call
+short_description: Manage RabbitMQ virtual hosts, users and permissions, in one call
 version_added: 0.1.0
 description:
-  - Creates users with every permission on a virtual host of their own and none elsewhere, and repairs what is missing
-    or differs.
+  - Creates users with all permissions on their own virtual host and none elsewhere, and corrects what is missing or
+    differs.
   - Virtual hosts get C(quorum) as their default queue type.
-  - Works through the management API. An administrator who can't enter (the first run, a changed password) is made or
-    repaired by C(rabbitmqctl), which needs C(become). Passwords are never on a command line.
+  - Uses the management API. If the administrator cannot log in (first run, changed password), it is created or
+    corrected with C(rabbitmqctl), which needs C(become). Passwords are never on a command line.
 options:
   admin:
-    description: The administrator, who may do everything in the virtual host C(/).
+    description: The administrator, with all permissions on the virtual host C(/).
     type: dict
     required: true
     suboptions:
@@ -25,7 +25,7 @@ options:
         type: str
         required: true
       password:
-        description: The administrator's password.
+        description: Password of the administrator.
         type: str
         required: true
   users:
@@ -39,10 +39,10 @@ options:
         type: str
         required: true
       password:
-        description: The user's password. Required unless O(users[].state=absent).
+        description: Password of the user. Required unless O(users[].state=absent).
         type: str
       vhost:
-        description: The user's virtual host.
+        description: Virtual host of the user.
         type: str
         required: true
       tags:
@@ -61,25 +61,25 @@ options:
     elements: str
     default: [guest]
   url:
-    description: The management API.
+    description: URL of the management API.
     type: str
     default: http://127.0.0.1:15672
   wait:
-    description: Seconds to wait for the management API. Check mode doesn't wait.
+    description: Seconds to wait for the management API. Check mode does not wait.
     type: int
     default: 60
 attributes:
   check_mode:
     support: full
-    description: Where no broker answers, tells what would be created, except for what a stopped one holds.
+    description: If no broker responds, reports what would be created, except for objects of a stopped broker.
   diff_mode:
     support: full
-    description: Shows one difference per object; of a password only whether it is the given one.
+    description: Shows one difference per object; for a password only whether it matches.
 author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Message users
+- name: Create users for Nova and Neutron
   cairn.openstack.rabbitmq_users:
     admin: {name: admin, password: "{{ rabbitmq_password }}"}
     users:
@@ -90,18 +90,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Each object that was changed, or would be.
+  description: Objects that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: RabbitMQ user, verb: change, name: nova, detail: password}]
 reachable:
-  description: Whether the management API answered; C(false) only in check mode.
+  description: Whether the management API responded; C(false) only in check mode.
   type: bool
   returned: always
 """

@@ -1,34 +1,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a cloud shall hold, brought about in one session."""
+"""The resources of a cloud, created and updated in one session."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: resources
-short_description: What a cloud shall hold, declared in lists and brought about in one session
+short_description: Manage the resources of a cloud, declared in lists, in one session
 version_added: 0.1.0
 description:
   - Creates and updates projects, users, flavors, aggregates, images, networks and routers.
-  - Only what is declared is touched, and of that only the fields that are given. Nothing is deleted unless an entry
-    says C(state=absent).
-  - What can't be changed in place is told before anything is touched.
+  - Only declared objects are changed, and of these only the given fields. Objects are deleted only by an entry with
+    C(state=absent).
+  - Fails before any change if a field cannot be changed in place.
 options:
   cloud:
-    description: The entry of the host's C(clouds.yaml) to work as.
+    description: Entry of the host's C(clouds.yaml) to use.
     type: str
     required: true
   staged:
-    description: The host's copies of image files by the path on the control node. Filled in by the action plugin.
+    description: Copies of image files on the host by path on the control node. Set by the action plugin.
     type: dict
     default: {}
 attributes:
   check_mode:
     support: full
-    description: Where no cloud is configured yet, tells what would be created.
+    description: If no cloud is configured yet, reports what would be created.
   diff_mode:
     support: full
-    description: Shows one difference per object; passwords are never in it.
+    description: Shows one difference per object, without passwords.
   platform:
     platforms: posix
 extends_documentation_fragment:
@@ -39,7 +39,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: A project with a network of its own
+- name: Create a project with its own network
   cairn.openstack.resources:
     cloud: cairn
     projects:
@@ -66,25 +66,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Each object that was changed, or would be.
+  description: Objects that were or would be changed.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: network, verb: change, name: public, detail: mtu 1450 -> 1500}]
 reachable:
-  description: Whether there is a cloud to ask; C(false) only in check mode.
+  description: Whether the cloud responded; C(false) only in check mode.
   type: bool
   returned: always
 files:
-  description: Image files that are needed here first; nothing was changed.
+  description: Image files that must be copied to the host first; nothing was changed.
   type: list
   elements: str
-  returned: when a planned change sends a file that is not on the host
+  returned: when a planned change needs a file that is not on the host
 """
 
 import os

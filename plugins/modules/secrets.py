@@ -15,35 +15,35 @@ description:
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
 options:
-  folder:
+  directory:
     description: Directory of the secrets, created with mode 0700.
     type: path
     required: true
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Secrets
+- name: Generate missing secrets
   cairn.openstack.secrets:
-    folder: "{{ cloud_secrets_dir }}"
+    directory: "{{ cloud_secrets_dir }}"
 """
 
 RETURN = r"""
 changes:
-  description: The secrets that were generated, or would be.
+  description: Secrets that were or would be generated.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: secret, verb: generate, name: nova_database, detail: ""}]
 """

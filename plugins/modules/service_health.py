@@ -4,12 +4,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_health
-short_description: Wait until services answer
+short_description: Wait until services respond
 version_added: 0.1.0
 description:
-  - Asks every service's health URL at once until all answer or the time is up; on failure shows the unit's own last
-    lines.
-  - In check mode it asks nothing, since what is not deployed yet can't answer.
+  - Polls the health URLs of all services until all respond or the time is up; on failure shows the last log lines of
+    the unit.
+  - In check mode it does nothing, as services may not be deployed yet.
 author: The Cairn authors (@cairn)
 options:
   services:
@@ -19,53 +19,53 @@ options:
     required: true
     suboptions:
       name:
-        description: The service's name.
+        description: Name of the service.
         type: str
         required: true
       url:
-        description: What to ask; any status below 400 is an answer.
+        description: Health URL; any status below 400 is healthy.
         type: str
         required: true
       unit:
-        description: The systemd unit whose lines are shown.
+        description: The systemd unit whose log is shown.
         type: str
         required: true
       log:
-        description: The unit's log file.
+        description: Log file of the unit.
         type: path
   checks:
     description:
-      - Calls with a token, made once all services answer. A service may answer its health check and still fail for
-        whoever uses it.
+      - Requests with a token, sent after all services respond. A service may pass its health check and still fail for
+        its users.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Its name.
+        description: Name of the service.
         type: str
         required: true
       url:
-        description: What is asked for; C(%(project_id)s) in it is the project of O(auth).
+        description: URL of the request; C(%(project_id)s) is replaced by the project of O(auth).
         type: str
         required: true
       status:
-        description: The status that it has to answer with.
+        description: Expected status.
         type: int
         default: 200
       unit:
-        description: The systemd unit whose lines are shown.
+        description: The systemd unit whose log is shown.
         type: str
         required: true
       log:
-        description: The unit's log file.
+        description: Log file of the unit.
         type: path
   auth:
-    description: Whose token the calls have. Required by O(checks).
+    description: Credentials for the token. Required by O(checks).
     type: dict
     suboptions:
       url:
-        description: Keystone's address, with its version.
+        description: URL of Keystone, with the API version.
         type: str
         required: true
       username:
@@ -85,23 +85,23 @@ options:
         type: str
         default: Default
       cafile:
-        description: The certificate authority by which Keystone and the services are trusted.
+        description: CA bundle to verify Keystone and the services with.
         type: path
   wait:
-    description: Seconds to wait at most.
+    description: Maximum seconds to wait.
     type: int
     default: 120
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns no diff.
     support: none
 """
 
 EXAMPLES = r"""
-- name: Glance answers
+- name: Wait for Glance
   cairn.openstack.service_health:
     services:
       - {name: glance-api, unit: glance-api, url: "http://127.0.0.1:9292/healthcheck"}
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 silent:
-  description: The services that did not answer, with the reason.
+  description: Services that did not respond, with the reason.
   type: dict
   returned: always
 """
@@ -130,7 +130,7 @@ CHECK = {**SERVICE, "status": {"type": "int", "default": 200}}
 
 
 def main() -> None:
-    """Poll, and fail with the services' own words."""
+    """Poll, and fail with the logs of the services."""
     module = AnsibleModule(
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},

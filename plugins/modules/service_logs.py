@@ -1,35 +1,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's log lines on a failure."""
+"""The log lines of a host about a failure."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_logs
-short_description: The log lines of services that tell why something failed
+short_description: Find the log lines of services that show why something failed
 version_added: 0.1.0
 description:
-  - Reads the services' units in the journal and their files in C(/var/log), and returns of each source the lines that
-    report an error, and warnings that name one of the given ids. Errors that name one come first. Of reports of the
-    same, the last is returned, and of tracebacks the end.
-  - Also tells which of the units don't run.
+  - Reads the services' units in the journal and their files in C(/var/log), and returns from each source errors, and
+    warnings with one of the given ids. Errors with an id come first. Of repeated messages the last one is returned,
+    and of tracebacks the end.
+  - Also returns which of the units are not running.
 options:
   services:
-    description: Folders and files in C(/var/log), without C(.log), and beginnings of units' names.
+    description: Directories and files in C(/var/log), without C(.log), and prefixes of the names of units.
     type: list
     elements: str
     required: true
   ids:
-    description: What the logs call the objects and requests concerned.
+    description: Ids of the objects and requests concerned.
     type: list
     elements: str
     default: []
   age:
-    description: How far to look back, in seconds.
+    description: Maximum age of lines in seconds.
     type: int
     default: 600
   limit:
-    description: The number of lines of one source.
+    description: Maximum number of lines per source.
     type: int
     default: 6
 attributes:
@@ -44,7 +44,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Why the server did not boot
+- name: Find out why a server did not boot
   cairn.openstack.service_logs:
     services: [nova, neutron, libvirt]
     ids: [5c7d3c5e-8a44-4c0e-9f3d-3b7f5a0b8a11]
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 idle:
-  description: Units of the services that are enabled and don't run.
+  description: Units of the services that are enabled but not running.
   type: list
   elements: str
   returned: always
@@ -83,7 +83,7 @@ def main():
     listed = module.run_command(service_logs.enabled_command(services))[1]
     state = service_logs.state_command(listed)
     idle = service_logs.idle(module.run_command(state)[1]) if state else []
-    # No journal is no error: the files remain.
+    # Without a journal the files are used.
     text = module.run_command(service_logs.journal_command(services, age))[1]
     sources = {**service_logs.journal(text), **service_logs.files(services, age)}
     chosen = {

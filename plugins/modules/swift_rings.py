@@ -4,17 +4,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swift_rings
-short_description: Swift's rings, as the inventory has their devices
+short_description: Manage Swift's rings by the devices in the inventory
 version_added: 0.1.0
 description:
-  - Reconciles the ring builders in C(/etc/swift) with a list of rings and their devices, rebalances what needs it, and
-    returns builders and rings as files for those hosts that need them.
-  - A device that is no longer listed is drained first and removed once it holds no partition. A partition never moves
-    more than one replica at once, and none within C(min_part_hours) of the last move.
-  - Builders and rings are written on this host, the builders first. A run that died before it reached the other hosts
-    is finished by the next one.
+  - Reconciles the ring builders in C(/etc/swift) with a list of rings and their devices, rebalances them where needed,
+    and returns builders and rings as files for the hosts that need them.
+  - A device that is no longer listed is drained first and removed once it has no partitions. Only one replica of a
+    partition moves at a time, and none within C(min_part_hours) of the last move.
+  - Builders and rings are written on this host, the builders first. The next run completes an interrupted distribution
+    to the other hosts.
 author: The Cairn authors (@cairn)
-requirements: [python3-swift on the host, where something is to change]
+requirements: [python3-swift on the host, for changes]
 options:
   rings:
     description: The rings.
@@ -24,46 +24,46 @@ options:
     suboptions:
       name: {description: "C(account), C(container), C(object) or C(object-N).", type: str, required: true}
       part_power:
-        description: There are two to the power of this many partitions. It can't change.
+        description: Number of partitions as a power of two. It cannot be changed later.
         type: int
         required: true
       replicas:
-        description: Of each partition; there can be more of them later but not fewer.
+        description: Replicas of each partition; can be raised later but not lowered.
         type: int
         required: true
-      min_part_hours: {description: Hours until a partition may move again., type: int, required: true}
+      min_part_hours: {description: Hours before a partition may move again., type: int, required: true}
       devices:
-        description: The devices; a host's name and the device's own are what it is known by.
+        description: The devices, identified by the names of host and device.
         type: list
         elements: dict
         required: true
         suboptions:
-          host: {description: Name of its host., type: str, required: true}
-          ip: {description: Address of its host., type: str, required: true}
-          port: {description: Port of the ring's server., type: int, required: true}
-          device: {description: Name of the directory that it is mounted on., type: str, required: true}
+          host: {description: Name of the host., type: str, required: true}
+          ip: {description: Address of the host., type: str, required: true}
+          port: {description: Port of the server for this ring., type: int, required: true}
+          device: {description: Name of the directory of its mount point., type: str, required: true}
           region: {description: Region., type: int, default: 1}
           zone: {description: Zone., type: int, default: 1}
-          weight: {description: Its share of the partitions is in proportion. None with 0., type: float, required: true}
+          weight: {description: "Its share of the partitions, as a weight; 0 for none.", type: float, required: true}
   change:
-    description: Whether rings may change. Without it those that are there are returned.
+    description: Whether rings may change. If false, the existing ones are returned.
     type: bool
     default: true
   seen:
-    description: The newest version of each ring that any host holds. An older builder is refused.
+    description: The newest version of each ring on any host. An older builder is refused.
     type: dict
     default: {}
 attributes:
   check_mode:
-    description: Can run in check mode and say what would move; without Swift's library only what a new ring would hold.
+    description: Can run in check mode and report what would move; without Swift's library only for new rings.
     support: full
   diff_mode:
-    description: The changes say it.
+    description: Returns no diff; see the changes.
     support: none
 """
 
 EXAMPLES = r"""
-- name: One ring
+- name: Create a ring
   cairn.openstack.swift_rings:
     rings:
       - name: object
@@ -80,18 +80,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What changes of which ring, and what moves.
+  description: Changes of the rings, and the partitions that move.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: ring, verb: change, name: object, detail: storage4/sdb added with weight 100}]
 waiting:
-  description: What is still to be done by a later run, and when.
+  description: Changes that a later run must make, and when.
   type: list
   elements: str
   returned: always
@@ -122,11 +122,11 @@ RING = {
     **{name: {"type": "int", "required": True} for name in ("part_power", "replicas", "min_part_hours")},
     "devices": {"type": "list", "elements": "dict", "required": True, "options": DEVICE},
 }
-FOLDER = "/etc/swift"
+DIRECTORY = "/etc/swift"
 
 
 def library():
-    """Return Swift's own library, None where it is not installed; loading it takes a second that most runs save."""
+    """Return Swift's library, or None if not installed; imported only if needed, as that takes a second."""
     try:
         from swift.common import ring
     except ImportError:
@@ -135,7 +135,7 @@ def library():
 
 
 def main() -> None:
-    """Plan every ring, and unless in check mode write those that change."""
+    """Plan every ring, and write those that change unless in check mode."""
     module = AnsibleModule(
         argument_spec={
             "rings": {"type": "list", "elements": "dict", "required": True, "options": RING},
@@ -146,7 +146,7 @@ def main() -> None:
     )
     host_lock.acquire(module)
     seen = module.params["seen"]
-    rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), FOLDER) for ring in module.params["rings"]]
+    rings = [swift_rings.Ring(ring, int(seen.get(ring["name"], 0)), DIRECTORY) for ring in module.params["rings"]]
     try:
         found = [ring.reconcile(library, time.time(), module.params["change"], module.check_mode) for ring in rings]
     except swift_rings.NoLibrary:
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def file(path: str, data: bytes) -> dict:
-    """Return a file as config_files takes it."""
+    """Return a file in the form of the module config_files."""
     text = base64.b64encode(data).decode()
     return {"path": path, "content": text, "encoding": "base64", "mode": "0640", "group": "swift"}
 

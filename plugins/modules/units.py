@@ -4,124 +4,124 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: units
-short_description: systemd units enabled, started, and restarted when what they read has changed
+short_description: Enable and start systemd units, and restart them when the files that they read have changed
 version_added: 0.1.0
 description:
-  - Enables and starts (or stops and disables) units, and finds those whose running invocation has not read what lies
-    on the disk, by a digest of the files and package versions that a unit reads, or whose work somebody has undone.
-  - Such a unit is restarted when O(restart) is true, and named in RV(restart_required) otherwise.
+  - Enables and starts (or stops and disables) units. Finds stale units, whose running invocation has read older files
+    or runs older packages than those installed, by a digest of both, or whose runtime state was changed by others.
+  - A stale unit is restarted if O(restart) is true, and otherwise returned in RV(restart_required).
 author: The Cairn authors (@cairn)
 options:
   units:
-    description: The units, in the order in which they are started.
+    description: The units, in the order of their start.
     type: list
     elements: dict
     required: true
     suboptions: &unit
       name:
-        description: The unit's name.
+        description: Name of the unit.
         type: str
         required: true
       state:
-        description: Whether it shall run. V(any) leaves that alone.
+        description: Whether it should run. V(any) leaves that unchanged.
         type: str
         choices: [started, stopped, any]
         default: started
       enabled:
-        description: Whether it starts at boot; left alone when not given.
+        description: Whether it starts at boot; left unchanged if not given.
         type: bool
       watches:
-        description: Files, directories or patterns that it reads when it starts.
+        description: Files, directories or patterns that it reads at its start.
         type: list
         elements: str
         default: []
       packages:
-        description: The packages whose versions it runs.
+        description: Packages that it runs.
         type: list
         elements: str
         default: []
       state_commands:
         description:
-          - Commands that print what the unit has set up, in the kernel for example. When one prints something else than
+          - Commands that print what the unit has configured, for example in the kernel. If the output differs from that
             after the unit's start, the unit is stale.
         type: list
         elements: str
         default: []
-      account:
+      keystone_user:
         description:
-          - Keystone user, in the default domain, the service authenticates as when it validates tokens. If the user was
-            deleted and created again, the unit is stale, as it rejects its callers until its own old token expires.
-            Detected on hosts with Keystone's database only.
+          - Keystone user, in the default domain, that the service authenticates as when it validates tokens. If the
+            user was deleted and created again, the unit is stale, as it rejects clients until its old token expires.
+            Detected only on hosts with Keystone's database.
         type: str
       reload:
-        description: The unit takes a reload where others need a restart.
+        description: Whether a reload is sufficient instead of a restart.
         type: bool
         default: false
       restart_for:
-        description: What a reload does not take up, of its files and as C(package NAME).
+        description: Files, and packages as C(package NAME), whose changes need a restart in spite of O(units[].reload).
         type: list
         elements: str
         default: []
       restart_anytime:
-        description: Nothing waits for the unit and nothing is lost by it, so that it need not wait for O(restart).
+        description: Restart the unit without waiting for O(restart), as that interrupts no service.
         type: bool
         default: false
       restart_when:
         description:
-          - What must hold before the unit is restarted, so that its service goes on elsewhere meanwhile. A URL has to
-            answer, a command has to exit 0.
-          - Not asked of a unit that never ran as it is configured now.
+          - Conditions for a restart, so that its service continues elsewhere meanwhile. A URL must respond, a command
+            must exit with 0.
+          - Ignored for a unit that has not yet run with a configuration of this collection.
         type: list
         elements: str
         default: []
       restart_with:
-        description: A command that restarts the unit, in the place of C(systemctl restart).
+        description: A command that restarts the unit, instead of C(systemctl restart).
         type: str
       log:
-        description: Its log file, shown when it does not start.
+        description: Its log file, shown if it does not start.
         type: path
   then:
-    description: Units with which nothing is done before all is done with those of O(units).
+    description: Units that are handled after all of O(units).
     type: list
     elements: dict
     default: []
     suboptions: *unit
   restart:
-    description: Restart what is stale instead of naming it.
+    description: Restart stale units instead of returning them.
     type: bool
     default: false
   restart_timeout:
-    description: How many seconds to wait for O(units[].restart_when); V(0) restarts without asking.
+    description: Seconds to wait for O(units[].restart_when); V(0) ignores these conditions.
     type: int
     default: 600
   will_change:
     description:
-      - In check mode, what the run would write (path to fingerprint, as M(cairn.openstack.config_files) returns it), so
-        that the restarts this causes are foreseen.
+      - In check mode, the files that the run would write (path to fingerprint, as returned by
+        M(cairn.openstack.config_files)), to predict the restarts that they cause.
     type: dict
     default: {}
   will_stop:
-    description: In check mode, the names of units that run, and that the run would have stopped by now.
+    description: In check mode, the names of running units that the run would have stopped by now.
     type: list
     elements: str
     default: []
   will_start:
     description:
-      - In check mode, the units that the run would have started by now, each with the files that it would have written
-        since. One that runs already has written them.
+      - In check mode, the units that the run would have started by now, each with the files that it would have
+        written since. A unit that is already running has written them.
     type: dict
     default: {}
 attributes:
   check_mode:
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
   diff_mode:
-    description: Says what it changes, as a diff.
+    description: Returns a diff of the changes.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Glance's API
+- name: Start Glance's API
   cairn.openstack.units:
     units:
       - name: glance-api.service
@@ -133,18 +133,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What is done to which unit, in this order.
+  description: Actions on units, in this order.
   type: list
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: unit, verb: restart, name: glance-api, detail: /etc/glance/glance-api.conf}]
 restart_required:
-  description: Units that should be restarted and were not, with the reasons.
+  description: Units that require a restart, with the causes.
   type: list
   elements: dict
   returned: always
@@ -157,13 +157,13 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.user_ids import user_ids
 from ansible_collections.cairn.openstack.plugins.module_utils.host import units as u
 
-# Seconds in which a unit that systemd starts again after a failure has to come up: what it waits for may be slow.
+# Seconds for a unit to start, including restarts by systemd after failures.
 PATIENCE = 60
 SHOWN_CAUSES = 5
 
 
 def batches(due: list[u.Action]) -> list[u.Action]:
-    """Return the verbs of *due*, and at the end, each for itself, what restarts on a condition or in its own way.
+    """Return the verbs of *due*, and at the end one by one the restarts with a condition or an own command.
 
     So a condition that does not hold keeps nothing else from being done.
     """
@@ -193,7 +193,7 @@ def causes(unit: u.Unit) -> str:
 
 
 def main() -> None:
-    """Survey, and unless in check mode take the steps."""
+    """Survey the units, and take the steps unless in check mode."""
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": u.UNIT},
@@ -207,7 +207,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     host_lock.acquire(module)
-    # When the run is real all that has been done already, and what is there tells.
+    # In a real run these have happened already, and are found in the survey.
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
     asked, restart = module.params["units"], module.params["restart"]
@@ -223,13 +223,13 @@ def main() -> None:
         module.exit_json(**result)
 
     if missing := [unit.name for unit in units if unit.missing and unit.asked["state"] == "started"]:
-        module.fail_json(msg=f"No installed package brings these units: {', '.join(missing)}", **result)
+        module.fail_json(msg=f"No installed package provides these units: {', '.join(missing)}", **result)
     if any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
         u.systemctl("daemon-reload")
     done: set[str] = set()
 
     def fail(message: str) -> None:
-        # What has been done is known to the next run.
+        # The next run knows what has been done.
         u.stamp(units, done)
         module.fail_json(msg=message, **result)
 
@@ -243,18 +243,18 @@ def main() -> None:
         said = u.command(custom) if custom else u.systemctl(verb, *told)
         if custom and said.returncode:
             fail(f"{custom} failed: {(said.stderr or said.stdout).strip()}")
-        if verb == "stop" and said.returncode:  # a boot that is still at work cancels it
+        if verb == "stop" and said.returncode:  # a boot that is still in progress cancels it
             said = u.systemctl(verb, *told)
         broken = u.settled(told, PATIENCE) if said.returncode else u.refused(told) if verb == "reload" else []
         if broken or (said.returncode and verb not in ("start", "restart")):
             broken = [unit for unit in names if unit.name in broken] or names
             words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
             fail(f"systemctl {verb} failed: {said.stderr.strip()}\n{words}")
-        if verb == "stop":  # one that does not stop as it should is stopped all the same
+        if verb == "stop":  # a unit that does not stop cleanly is stopped nevertheless
             u.systemctl("reset-failed", *told)
         if verb in ("start", "restart", "reload"):
             done |= set(told)
-    # What has just been started has read what was surveyed before.
+    # The units that were just started have read the surveyed files.
     u.stamp(units, done)
     module.exit_json(**result)
 

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify
-short_description: Proves a cloud by using it as an unprivileged user does
+short_description: Verify a cloud by using it as an unprivileged user
 version_added: 0.1.0
 description:
-  - Makes a project with a user, and as that user everything that leads to servers that answer ping and ssh on a
-    floating IP. Each check is timed. All that was made is removed again, also what killed earlier runs left behind.
-  - Checks that don't need each other run at the same time. A check whose input failed is not run, and says why.
-  - Works on one controller through the APIs, and on the control node by ping and ssh; where that has no way to the
-    floating IPs, from the controller.
-  - Two runs at once would take the earlier one's objects for leftovers.
-  - Does not fail when checks do. Hand its result to M(cairn.openstack.verify_report).
+  - Creates a project with a user, and as that user everything up to servers that respond to ping and ssh on a floating
+    IP address. Each check is timed. All created objects are removed again, also those of interrupted runs.
+  - Independent checks run at the same time. A check that depends on a failed one is not run, and reports why.
+  - Uses the APIs from one controller, and ping and ssh from the control node; if that has no route to the floating IP
+    addresses, from the controller.
+  - Do not run it twice at the same time, as the second run would remove the objects of the first.
+  - Does not fail if checks fail. Pass its result to M(cairn.openstack.verify_report).
 options:
   cloud:
-    description: The entry of the controller's C(clouds.yaml) of the administrator.
+    description: Entry of the admin user in the controller's C(clouds.yaml).
     type: str
     required: true
   image:
@@ -33,7 +33,7 @@ options:
     type: dict
     default: {}
   user:
-    description: Whom the image lets in by ssh.
+    description: ssh user of the image.
     type: str
     default: cairn
   lease_line:
@@ -49,40 +49,40 @@ options:
     type: int
     default: 1
   cidr:
-    description: Addresses of the run's network.
+    description: CIDR of the run's network.
     type: str
     default: 198.18.0.0/24
   external_network:
-    description: Name of the external network; the first one by name if it is empty.
+    description: Name of the external network; empty for the first one by name.
     type: str
     default: ''
   vlan_network:
-    description: The physical network of VLANs; without a bridge for it, VLANs are not checked.
+    description: Physical network of VLANs; without a bridge for it, VLANs are not checked.
     type: str
     default: vlan
   vlan_range:
-    description: The VLANs that tenants get, as first:last.
+    description: VLAN range for tenants, as first:last.
     type: str
     default: ''
   vlan_segment:
-    description: A VLAN to use; 0 for one of O(vlan_range).
+    description: VLAN ID to use; 0 for one of O(vlan_range).
     type: int
     default: 0
   vlan_cidr:
-    description: Addresses of the run's VLAN network.
+    description: CIDR of the run's VLAN network.
     type: str
     default: 198.18.1.0/24
   machines_min:
-    description: Machines to boot, if need be on the same host. With one, what takes two is not run.
+    description: Minimum number of servers to boot, even on the same host. With one, checks that need two are not run.
     type: int
     default: 2
   machines_max:
-    description: Maximum number of servers to boot. Up to that number every compute host gets one.
+    description: Maximum number of servers to boot. Up to this number every compute host gets one.
     type: int
     default: 8
   from:
     description:
-      - Where servers are reached from. V(auto) is the control node if it reaches the router, else the controller.
+      - From where servers are reached. V(auto) is the control node if it reaches the router, otherwise the controller.
       - With V(none) these checks are not run.
     type: str
     choices: [auto, control, controller, none]
@@ -92,7 +92,7 @@ options:
     type: str
     default: ''
   objects:
-    description: The cloud has object storage, which is to be used too.
+    description: Whether the cloud has object storage to check.
     type: bool
     default: false
   snapshot:
@@ -107,7 +107,7 @@ options:
     description: Directory on the control node for the kept server's key.
     type: path
   api_timeout:
-    description: Seconds for an API to do what takes it a moment.
+    description: Timeout in seconds for short operations of an API.
     type: int
     default: 60
   boot_timeout:
@@ -119,11 +119,11 @@ options:
     type: int
     default: 300
   ping_timeout:
-    description: Seconds for the floating IP to answer.
+    description: Timeout in seconds for the floating IP address to respond to ping.
     type: int
     default: 90
   ssh_timeout:
-    description: Seconds for ssh to let us in.
+    description: Timeout in seconds for a login by ssh.
     type: int
     default: 180
   delete_timeout:
@@ -143,7 +143,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Use the cloud
+- name: Verify the cloud
   cairn.openstack.verify:
     cloud: cairn
   become: true
@@ -156,26 +156,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: Every check's name, outcome (passed, failed, not run), seconds and detail.
+  description: For each check its name, outcome (passed, failed, not run), seconds and detail.
   type: list
   elements: dict
   returned: always
 seconds:
-  description: How long all of it took.
+  description: Total duration.
   type: float
   returned: always
 failed_checks:
-  description: Names of the checks that failed.
+  description: Names of the failed checks.
   type: list
   elements: str
   returned: always
 suspects:
-  description: Hosts whose logs may tell why, as O(cairn.openstack.service_logs#module:services) and ids to look for.
+  description: Hosts whose logs may show why, with O(cairn.openstack.service_logs#module:services) and ids to find.
   type: list
   elements: dict
   returned: always
 machine:
-  description: The kept server's name, address, user, key and the ssh command that logs in.
+  description: Name, address, user, key and ssh command of the kept server.
   type: dict
   returned: when a server is kept
 """

@@ -1,31 +1,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One part of a run of the role verify."""
+"""One phase of a run of the role verify."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_phase
-short_description: Uses a cloud as an unprivileged user does
+short_description: Use a cloud as an unprivileged user
 version_added: 0.1.0
 description:
-  - The part of the action P(cairn.openstack.verify#module) that works on a controller. Use that one.
+  - The part of the action P(cairn.openstack.verify#module) that runs on a controller. Use that one.
 options:
   phase:
     description:
-      - V(use) makes a project and a user and, as that user, everything up to running servers.
-      - V(copies) makes copies of the volume that a server wrote to.
+      - V(use) creates a project and a user and, as that user, everything up to running servers.
+      - V(copies) copies the volume that a server wrote to.
       - V(reach) pings an address, V(probe) uses the servers, both from this host.
-      - V(clean) removes all that the run made.
+      - V(clean) removes all objects of the run.
     type: str
     choices: [use, copies, reach, probe, clean]
     required: true
   cloud:
-    description: The entry of the host's C(clouds.yaml) of the administrator.
+    description: Entry of the admin user in the host's C(clouds.yaml).
     type: str
     required: true
   run:
-    description: What the run's objects are called, or begin with.
+    description: Name, or prefix of the names, of the run's objects.
     type: str
     required: true
   options:
@@ -42,18 +42,18 @@ options:
     description: A copy on this host of the image to upload if the cloud has none.
     type: path
   image_offered:
-    description: Whether such a copy can be had, so that it is worth asking.
+    description: Whether such a copy is available on request.
     type: bool
     default: false
   address:
     description: The address for O(phase=reach).
     type: str
   seconds:
-    description: How long to try.
+    description: Seconds to try.
     type: int
     default: 10
   made:
-    description: What O(phase=use) made.
+    description: Objects created by O(phase=use).
     type: dict
     default: {}
   outcomes:
@@ -61,7 +61,7 @@ options:
     type: dict
     default: {}
   part:
-    description: Which checks of O(phase=probe), those of servers or those that read V(copies).
+    description: Which checks of O(phase=probe) to run, those of servers or those that read V(copies).
     type: str
     choices: [machines, copies]
     default: machines
@@ -70,7 +70,7 @@ options:
     type: bool
     default: false
   consoles:
-    description: With O(phase=clean), the ids of servers whose console logs to read first.
+    description: With O(phase=clean), the ids of servers whose console logs are read first.
     type: list
     elements: str
     default: []
@@ -87,7 +87,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: Remove what a run has made
+- name: Remove the objects of a run
   cairn.openstack.verify_phase:
     phase: clean
     cloud: cairn
@@ -98,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: Every check's name, outcome, seconds and detail, and where to look for the cause of a failure.
+  description: For each check its name, outcome, seconds and detail, and where to search for the cause of a failure.
   type: list
   elements: dict
   returned: for all phases but C(reach), except when an image is wanted
@@ -107,11 +107,11 @@ made:
   type: dict
   returned: for the phases C(use) and C(copies)
 image_wanted:
-  description: The cloud has no such image, so run this again with O(image_file).
+  description: Whether the image is missing, so that this must run again with O(image_file).
   type: bool
   returned: when the image was offered and is missing
 reached:
-  description: Whether the address answered.
+  description: Whether the address responded.
   type: bool
   returned: for the phase C(reach)
 consoles:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_report
-short_description: Shows how a cloud was proven, and fails if a check did
+short_description: Show the results of verify, and fail if a check failed
 version_added: 0.1.0
 description:
   - Prints the services' log lines and a table (check, result, seconds, detail), and writes JUnit XML.
@@ -16,7 +16,7 @@ options:
     type: dict
     required: true
   logs:
-    description: The results of M(cairn.openstack.service_logs), looped over the outcome's suspects.
+    description: Results of M(cairn.openstack.service_logs), looped over the outcome's suspects.
     type: list
     elements: dict
     default: []
@@ -43,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: How many checks passed, failed and were not run.
+  description: Numbers of checks that passed, failed and were not run.
   type: str
   returned: always
 """

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: volume_groups
-short_description: LVM's volume groups, made of empty devices
+short_description: Create LVM volume groups from empty devices
 version_added: 0.1.0
 description:
-  - Makes volume groups of devices, and lets further devices into them. None is ever taken out, and none removed.
-  - A device is taken only if nothing is on it. What a killed run began is finished by the next.
+  - Creates volume groups from devices, and extends them with further devices. Devices and groups are never removed.
+  - A device is used only if it is empty. The next run completes what an interrupted run has started.
 options:
   groups:
     description: The volume groups.
@@ -18,7 +18,7 @@ options:
     required: true
     suboptions:
       name:
-        description: Its name.
+        description: Name of the volume group.
         type: str
         required: true
       devices:
@@ -29,7 +29,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Can run in check mode and say what it would change.
+    description: Can run in check mode and report what it would change.
   diff_mode:
     support: full
     description: Shows the devices of each group that changes.
@@ -37,7 +37,7 @@ author: The Cairn authors (@cairn)
 """
 
 EXAMPLES = r"""
-- name: A volume group of two disks
+- name: Create a volume group from two disks
   cairn.openstack.volume_groups:
     groups:
       - name: cinder-volumes
@@ -52,10 +52,10 @@ changes:
   elements: dict
   returned: always
   contains:
-    kind: {description: What it is., type: str, returned: always}
-    verb: {description: "What is done to it, in the verb's base form.", type: str, returned: always}
-    name: {description: Which one., type: str, returned: always}
-    detail: {description: "What of it, or why; may be empty.", type: str, returned: always}
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: volume group, verb: create, name: cinder-volumes, detail: /dev/sdb}]
 """
 
@@ -71,7 +71,7 @@ GROUP = {
 
 
 def main() -> None:
-    """Compare, and unless in check mode change."""
+    """Compare, and apply the changes unless in check mode."""
     module = AnsibleModule(
         argument_spec={"groups": {"type": "list", "elements": "dict", "required": True, "options": GROUP}},
         supports_check_mode=True,

@@ -46,9 +46,9 @@ def first(aio: Path) -> dict:
     """The plain script and site.yml, each on a bare host; a machine on the cloud."""
     run("guest image", aio, "playbooks/guest_image.yml")
     lab(aio, "new")
-    with tempfile.TemporaryDirectory() as folder:
-        run("raw", aio, "tests/bench/raw.yml", f"--extra-vars=bench_dir={folder}")
-        raw = json.loads(next(Path(folder).glob("*.json")).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as directory:
+        run("raw", aio, "tests/bench/raw.yml", f"--extra-vars=bench_dir={directory}")
+        raw = json.loads(next(Path(directory).glob("*.json")).read_text(encoding="utf-8"))
     lab(aio, "new")
     site = run("site from bare", aio, "playbooks/site.yml")
     one = "--extra-vars=" + json.dumps({"verify_machines_min": 1, "verify_machines_max": 1, "verify_keep": True})
@@ -58,8 +58,8 @@ def first(aio: Path) -> dict:
 def guest(aio: Path) -> dict:
     """The memory of a host with a guest on it."""
     ((name, variables),) = computes.hosts_of(aio)["_meta"]["hostvars"].items()
-    folder = Path(variables.get("lab_dir", "/var/lib/cairn-lab"))
-    found = memory.held(int((folder / "hosts" / name / "pid").read_text(encoding="ascii")))
+    directory = Path(variables.get("lab_dir", "/var/lib/cairn-lab"))
+    found = memory.held(int((directory / "hosts" / name / "pid").read_text(encoding="ascii")))
     return {"together": sum(found.values()), "most": found.most_common(12)}
 
 
@@ -80,12 +80,12 @@ def option(aio: Path) -> dict:
 
 def mitogen(aio: Path) -> dict:
     """A rerun over mitogen, which is installed for that alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["uv", "pip", "install", "--quiet", "--target", folder, MITOGEN], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["uv", "pip", "install", "--quiet", "--target", directory, MITOGEN], check=True)
         strategy = {
             "ANSIBLE_STRATEGY": "mitogen_linear",
-            "ANSIBLE_STRATEGY_PLUGINS": f"{folder}/ansible_mitogen/plugins/strategy",
-            "PYTHONPATH": folder,
+            "ANSIBLE_STRATEGY_PLUGINS": f"{directory}/ansible_mitogen/plugins/strategy",
+            "PYTHONPATH": directory,
         }
         run("mitogen, its first run", aio, "playbooks/site.yml", **strategy)
         return run("mitogen, nothing to do", aio, "playbooks/site.yml", **strategy).plain()

@@ -29,7 +29,7 @@ def hosts_of(inventory: Path) -> dict:
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
-def record(inventory: Path, folder: Path) -> None:
+def record(inventory: Path, directory: Path) -> None:
     """Write what each of the inventory's hosts says to a run with nothing to do, a file for each.
 
     Beside them ``tasks.json`` holds how many modules a compute host has run.
@@ -44,8 +44,8 @@ def record(inventory: Path, folder: Path) -> None:
             tasks += host == compute
             module = said["action"].rpartition(".")[2]
             answers[host][module] = {key: value for key, value in said.items() if not key.startswith(ADDED)}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tasks.json").write_text(f"{tasks}", encoding="utf-8")
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "tasks.json").write_text(f"{tasks}", encoding="utf-8")
     for name, found in answers.items():
         address = variables[name]["ansible_host"]
         interfaces = found["host_probe"]["ansible_facts"]["cairn_probe"]["interfaces"].values()
@@ -53,10 +53,10 @@ def record(inventory: Path, folder: Path) -> None:
         # A host's addresses end alike.
         networks = sorted({one[: one.rindex(".") + 1] for one in own if one.split(".")[3:] == address.split(".")[3:]})
         document = {"name": name, "address": address, "networks": networks, "answers": found}
-        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        (directory / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
 
 
-def inventory_of(inventory: Path, folder: Path, computes: int) -> Path:
+def inventory_of(inventory: Path, directory: Path, computes: int) -> Path:
     """Write an inventory of the recorded hosts with *computes* compute hosts, and return it."""
     told = hosts_of(inventory)
     variables = told["_meta"]["hostvars"]
@@ -65,7 +65,7 @@ def inventory_of(inventory: Path, folder: Path, computes: int) -> Path:
     prefix = variables[controller]["ansible_host"].rpartition(".")[0]
 
     def host(recorded: str, address: str) -> dict:
-        return {"ansible_host": address, "bench_answers": str(folder / f"{recorded}.json")}
+        return {"ansible_host": address, "bench_answers": str(directory / f"{recorded}.json")}
 
     document = {
         "all": {
@@ -81,14 +81,16 @@ def inventory_of(inventory: Path, folder: Path, computes: int) -> Path:
             "hosts": {f"node{number}": host(compute[0], f"{prefix}.{FIRST + number}") for number in range(computes)}
         },
     }
-    path = folder / f"{computes}.yml"
+    path = directory / f"{computes}.yml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
 
 
-def measured(inventory: Path, folder: Path, computes: int) -> Measured:
+def measured(inventory: Path, directory: Path, computes: int) -> Measured:
     """Run site.yml on that many compute hosts which all are as they should be."""
-    found = run(f"{computes} compute hosts", inventory_of(inventory, folder, computes), "playbooks/site.yml", **PLUGINS)
+    found = run(
+        f"{computes} compute hosts", inventory_of(inventory, directory, computes), "playbooks/site.yml", **PLUGINS
+    )
     assert found.changes == 0, f"see {LOGS}"
     return found
 

@@ -50,8 +50,8 @@ def run(title: str, inventory: Path, playbook: str, *arguments: str, **environme
     """Run *playbook*; what it says goes to a log, and if it fails that's the end."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{title.replace(' ', '_')}.log"
-    with tempfile.TemporaryDirectory() as folder:
-        timing, changes = Path(folder, "timing"), Path(folder, "changes")
+    with tempfile.TemporaryDirectory() as directory:
+        timing, changes = Path(directory, "timing"), Path(directory, "changes")
         before = processor_seconds()
         with log.open("w", encoding="utf-8") as file:
             done = subprocess.run(

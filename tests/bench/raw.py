@@ -101,11 +101,11 @@ def accounts(part: dict) -> None:
 def schemas(part: dict) -> None:
     """Run every schema command, and make the keys."""
     for repository in part["keys"]:
-        folder = pathlib.Path(repository["path"])
-        folder.mkdir(exist_ok=True)
+        directory = pathlib.Path(repository["path"])
+        directory.mkdir(exist_ok=True)
         for number, key in enumerate(repository["keys"]):
-            (folder / str(number)).write_text(key)
-        run("chown", "-R", f"{repository['owner']}:{repository['group']}", str(folder))
+            (directory / str(number)).write_text(key)
+        run("chown", "-R", f"{repository['owner']}:{repository['group']}", str(directory))
     for schema in part["db_sync"]:
         for step in schema["steps"]:
             run(*shlex.split(step["run"]), user=step["user"])

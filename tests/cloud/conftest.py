@@ -41,13 +41,13 @@ def machine(playbooks, name):
 @pytest.fixture(scope="session")
 def looks(playbooks, groups, tmp_path_factory):
     """Return for each host its part of the cloud, by the engine, and the secrets that were found lying about."""
-    folder = tmp_path_factory.mktemp("look", numbered=True)
-    folder.chmod(0o700)
-    playbooks.must("tests/cloud/look.yml", f"--extra-vars=look_dir={folder}")
+    directory = tmp_path_factory.mktemp("look", numbered=True)
+    directory.chmod(0o700)
+    playbooks.must("tests/cloud/look.yml", f"--extra-vars=look_dir={directory}")
     return {
         name: {
-            "part": Quiet(json.loads((folder / f"{name}.part.json").read_text(encoding="utf-8"))),
-            "leaks": json.loads((folder / f"{name}.leaks.json").read_text(encoding="utf-8")),
+            "part": Quiet(json.loads((directory / f"{name}.part.json").read_text(encoding="utf-8"))),
+            "leaks": json.loads((directory / f"{name}.leaks.json").read_text(encoding="utf-8")),
         }
         for name in groups["all"]
     }

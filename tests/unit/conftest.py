@@ -21,7 +21,7 @@ init_plugin_loader([str(ROOT / ".venv" / "collections")])
 
 @pytest.fixture(scope="session")
 def root():
-    """The checkout's folder."""
+    """The checkout's directory."""
     return ROOT
 
 

@@ -46,8 +46,8 @@ AT = f"{YML}7, cloud_storage"
 class Site:
     """An inventory that a test may spoil, and what preflight says of it."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, directory):
+        self.directory = directory
         self.hosts = copy.deepcopy(HOSTS)
         self.all = copy.deepcopy(ALL)
         self.loader = DataLoader()
@@ -55,16 +55,16 @@ class Site:
 
     @property
     def secrets(self):
-        """The folder of the secrets, made by whoever asks."""
-        path = self.folder / ".secrets"
+        """The directory of the secrets, made by whoever asks."""
+        path = self.directory / ".secrets"
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def write(self):
         """Write the inventory; returns its files."""
         groups = {name: {"hosts": members} for name, members in self.hosts.items()}
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump(groups, sort_keys=False))
-        (self.folder / "settings.yml").write_text(yaml.safe_dump({"all": {"vars": self.all}}, sort_keys=False))
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump(groups, sort_keys=False))
+        (self.directory / "settings.yml").write_text(yaml.safe_dump({"all": {"vars": self.all}}, sort_keys=False))
         return ["hosts.yml", "settings.yml"]
 
     def said(self, monkeypatch, stage="input", facts=None, more=None, source=None, check=True):
@@ -133,7 +133,7 @@ def three_controllers(site):
 
 
 def file(name, text, mode=0o600):
-    """Return a change: a file in the secrets folder."""
+    """Return a change: a file in the secrets directory."""
 
     def change(site):
         (site.secrets / name).write_text(text)

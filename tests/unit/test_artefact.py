@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml") if not path.stem.startswith("lab_"))
 
 
-def run(folder, *command):
+def run(directory, *command):
     """Run *command* where only the installed collection is found."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
     said = subprocess.run(
         command,
-        cwd=folder,
-        env={**own, "ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_NOCOLOR": "1"},
+        cwd=directory,
+        env={**own, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -33,17 +33,27 @@ def run(folder, *command):
 
 @pytest.fixture(scope="module")
 def artefact(root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artefact")
-    run(folder, "ansible-galaxy", "collection", "build", str(root), "--output-path", str(folder))
-    (found,) = folder.glob("cairn-openstack-*.tar.gz")
+    directory = tmp_path_factory.mktemp("artefact")
+    run(directory, "ansible-galaxy", "collection", "build", str(root), "--output-path", str(directory))
+    (found,) = directory.glob("cairn-openstack-*.tar.gz")
     return found
 
 
 @pytest.fixture(scope="module")
 def installed(artefact, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("installed")
-    run(folder, "ansible-galaxy", "collection", "install", "--offline", "--no-deps", "-p", str(folder), str(artefact))
-    return folder
+    directory = tmp_path_factory.mktemp("installed")
+    run(
+        directory,
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--offline",
+        "--no-deps",
+        "-p",
+        str(directory),
+        str(artefact),
+    )
+    return directory
 
 
 def test_it_is_small_and_holds_nothing_of_the_checkout(artefact):

@@ -244,7 +244,7 @@ class TestCeph:
         assert [pool["apart"] for pool in one["pools_wanted"]] == ["host"] * 4
         assert last["member"]
         assert not last["monitor"]
-        assert last["pools_wanted"] == last["accounts"] == []
+        assert last["pools_wanted"] == last["users"] == []
 
     def test_two_hosts_have_one_monitor(self):
         """With two, each would be lost without the other."""
@@ -255,18 +255,18 @@ class TestCeph:
         assert of_host([CEPH], "s2", found, playing=["s2"])["ceph"]["pools_wanted"]
 
     def test_the_least_rights(self):
-        accounts = {one["name"]: one for one in of_host([{**CEPH, "serves": ["volumes"]}], "s1")["ceph"]["accounts"]}
-        assert list(accounts) == ["mgr.s1", "client.crash", "client.cinder"]
-        assert accounts["client.cinder"]["caps"]["osd"] == "profile rbd pool=volumes"
+        users = {one["name"]: one for one in of_host([{**CEPH, "serves": ["volumes"]}], "s1")["ceph"]["users"]}
+        assert list(users) == ["mgr.s1", "client.crash", "client.cinder"]
+        assert users["client.cinder"]["caps"]["osd"] == "profile rbd pool=volumes"
 
     def test_clones_of_images_are_read(self):
-        accounts = {one["name"]: one for one in of_host([CEPH], "s1")["ceph"]["accounts"]}
-        osd = accounts["client.cinder"]["caps"]["osd"]
+        users = {one["name"]: one for one in of_host([CEPH], "s1")["ceph"]["users"]}
+        osd = users["client.cinder"]["caps"]["osd"]
         assert osd == "profile rbd pool=volumes, profile rbd-read-only pool=images"
 
     def test_gateways_reach_the_pools_of_objects_alone(self):
         ceph = of_host([{**CEPH, "serves": ["images", "objects"]}], "s1")["ceph"]
-        gateway = next(one for one in ceph["accounts"] if one["name"] == "client.rgw.c1")
+        gateway = next(one for one in ceph["users"] if one["name"] == "client.rgw.c1")
         assert gateway == {
             "name": "client.rgw.c1",
             "key": "radosgw's key",

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def bench(root, monkeypatch):
-    """The folder of the benchmarks on the path; returns how to import from it."""
+    """The directory of the benchmarks on the path; returns how to import from it."""
     monkeypatch.syspath_prepend(root / "tests")
     monkeypatch.syspath_prepend(root / "tests/bench")
     before = set(sys.modules)

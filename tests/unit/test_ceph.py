@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A Ceph cluster's accounts, pools and devices: what would change, and what is never touched."""
+"""A Ceph cluster's users, pools and devices: what would change, and what is never touched."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lines(changes):
 class TestAccounts:
     def test_a_new_one(self):
         monitor = Monitor()
-        (change,) = cluster.accounts([GLANCE], State(), monitor)
+        (change,) = cluster.users([GLANCE], State(), monitor)
         assert str(change) == "create Ceph user client.glance"
         change.make()
         prefix, given, _arguments = monitor.said[0]
@@ -52,12 +52,12 @@ class TestAccounts:
         assert given.startswith("[client.glance]\n\tkey = AQ==\n\tcaps mon = ")
 
     def test_no_key_is_shown(self):
-        (change,) = cluster.accounts([GLANCE], State(), None)
+        (change,) = cluster.users([GLANCE], State(), None)
         assert "AQ==" not in str((change.before, change.after))
 
     def test_as_it_should_be(self):
         found = {"key": "AQ==", "caps": GLANCE["caps"]}
-        assert cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None) == []
+        assert cluster.users([GLANCE], State(users={"client.glance": found}), None) == []
 
     @pytest.mark.parametrize(
         ("found", "what"),
@@ -67,7 +67,7 @@ class TestAccounts:
         ],
     )
     def test_repaired(self, found, what):
-        changes = cluster.accounts([GLANCE], State(accounts={"client.glance": found}), None)
+        changes = cluster.users([GLANCE], State(users={"client.glance": found}), None)
         assert lines(changes) == [f"change Ceph user client.glance: {what}"]
 
 
@@ -214,7 +214,7 @@ class TestLeaving:
     def test_it_is_removed_when_nothing_needs_it(self, state, monkeypatch, tmp_path):
         commands = []
         monkeypatch.setattr(leaving, "run", lambda *command: commands.append(command))
-        monkeypatch.setattr(leaving, "FOLDER", str(tmp_path))
+        monkeypatch.setattr(leaving, "DIRECTORY", str(tmp_path))
         (tmp_path / "ceph-3").mkdir()
         state.weights["s1"][3] = 0
         monitor = Monitor(osd_dump={"osds": [{"osd": 3, "up": 0}]})

@@ -30,7 +30,7 @@ DPKG = "#!/bin/sh\necho installed\n"
 
 @pytest.fixture
 def ci(root, tmp_path, monkeypatch):
-    """Start .ci/run in a folder of its own, with a make that only says what it was asked for."""
+    """Start .ci/run in a directory of its own, with a make that only says what it was asked for."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(root / ".ci/run", tmp_path / ".ci/run")
     for name, text in (("make", MAKE), ("dpkg-query", DPKG)):

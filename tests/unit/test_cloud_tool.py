@@ -29,7 +29,7 @@ echo '{"_meta": {"hostvars": {"one": {"ansible_host": "192.0.2.11"}}}, "controll
 
 @pytest.fixture
 def cloud(root, tmp_path, monkeypatch):
-    """Run the tool in a folder of its own; returns what it said and its exit code."""
+    """Run the tool in a directory of its own; returns what it said and its exit code."""
     for name, text in (("ansible-playbook", PLAYBOOK), ("ansible-inventory", INVENTORY)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)

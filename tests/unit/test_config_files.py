@@ -20,7 +20,7 @@ OWNER, GROUP = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_n
 
 @pytest.fixture
 def write(run_module, tmp_path):
-    """Run the module on files with paths below a folder of the test's own."""
+    """Run the module on files with paths below a directory of the test's own."""
 
     def run(*files, check=False):
         items = [{"owner": OWNER, "group": GROUP, **file, "path": str(tmp_path / file["path"])} for file in files]
@@ -33,7 +33,7 @@ def mode(path):
     return path.stat().st_mode & 0o7777
 
 
-def test_created_with_its_folders(write, tmp_path):
+def test_created_with_its_directories(write, tmp_path):
     result = write({"path": "a/b/c.conf", "content": "x = 1\n", "mode": "0640"})
     assert in_words(result["changes"]) == [f"create {tmp_path}/a/b/c.conf"]
     assert (tmp_path / "a/b/c.conf").read_text() == "x = 1\n"

@@ -24,9 +24,9 @@ def load(path):
     return yaml.safe_load(path.read_text()) or {}
 
 
-def texts(folder, suffixes=None):
-    """Return every text file below *folder* with its text."""
-    for path in sorted((ROOT / folder).rglob("*")):
+def texts(directory, suffixes=None):
+    """Return every text file below *directory* with its text."""
+    for path in sorted((ROOT / directory).rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts and (suffixes is None or path.suffix in suffixes):
             try:
                 yield path.relative_to(ROOT), path.read_text()
@@ -144,10 +144,10 @@ HARMLESS = {"true", "false", "null", "none", "[", "{", "str", "secret", "passwor
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("folder", ["roles", "playbooks", "inventories"])
-    def test_none_is_written_down(self, folder):
+    @pytest.mark.parametrize("directory", ["roles", "playbooks", "inventories"])
+    def test_none_is_written_down(self, directory):
         found = []
-        for path, text in texts(folder, {".yml", ".j2", ".conf", ".cfg", ".sh", ".py", ""}):
+        for path, text in texts(directory, {".yml", ".j2", ".conf", ".cfg", ".sh", ".py", ""}):
             if "argument_specs" in path.name or any(part.startswith(".") for part in path.parts):
                 continue
             for number, line in enumerate(text.splitlines(), 1):
@@ -160,8 +160,8 @@ class TestSecrets:
     def test_no_key_is_written_down(self):
         found = [
             path
-            for folder in ("roles", "playbooks", "inventories", "plugins")
-            for path, text in texts(folder)
+            for directory in ("roles", "playbooks", "inventories", "plugins")
+            for path, text in texts(directory)
             if "PRIVATE KEY-----\n" in text and ".secrets" not in path.parts
         ]
         assert found == []
@@ -210,8 +210,8 @@ class TestSettings:
     def uses(self):
         """Return who uses which names that look like a setting."""
         found = {}
-        for folder in ("roles", "plugins", "playbooks"):
-            for path, text in texts(folder):
+        for directory in ("roles", "plugins", "playbooks"):
+            for path, text in texts(directory):
                 # The indexes of options hold names of others.
                 if path.parts[:2] != ("roles", "cloud") and path.suffix != ".json":
                     for name in re.findall(r"\bcloud_[a-z0-9_]+", text):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Databases, accounts and grants, beside a server made of sets."""
+"""Databases, users and grants, beside a server made of sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def whole(*items):
     for entry in items:
         key = (entry["user"], entry["host"])
         state.databases.add(entry["name"])
-        state.accounts[key] = (databases.PLUGIN, databases.native_hash(entry["password"]), False)
+        state.users[key] = (databases.PLUGIN, databases.native_hash(entry["password"]), False)
         state.grants.add((*key, databases.pattern(entry["name"])))
     return state
 
@@ -53,7 +53,7 @@ def test_nothing_to_do():
 
 
 @pytest.mark.parametrize(
-    ("account", "line"),
+    ("user", "line"),
     [
         ((databases.PLUGIN, databases.native_hash("old"), False), "change database user nova@%: password"),
         (("unix_socket", databases.native_hash("hunter22"), False), "change database user nova@%: plugin"),
@@ -62,12 +62,12 @@ def test_nothing_to_do():
         (None, "create database user nova@%"),
     ],
 )
-def test_an_account_that_differs_is_repaired(account, line):
+def test_a_user_that_differs_is_corrected(user, line):
     state = whole(item("nova"))
-    if account:
-        state.accounts[NOVA] = account
+    if user:
+        state.users[NOVA] = user
     else:
-        del state.accounts[NOVA]
+        del state.users[NOVA]
     assert lines([item("nova")], state) == [line]
 
 
@@ -132,4 +132,4 @@ def test_reading_the_tables():
     state = databases.read(Server())
     assert lines([item("nova")], state) == []
     assert state.grants == {(*NOVA, "nova")}
-    assert state.accounts["root", "localhost"][0] == "several"
+    assert state.users["root", "localhost"][0] == "several"

@@ -259,7 +259,7 @@ def test_ports_have_one_order():
 
 
 def test_null_takes_an_option_out(lamp):
-    """What is gone is not judged; what was never there is, as it is misspelt."""
+    """What is gone is not checked; what was never there is, as it is misspelt."""
     layers = [{"a": {"x": 1, "y": 2}}, {"a": {"x": None, "z": None}}]
     assert definitions.ordered(layers) == {"a": {"y": 2, "z": None}}
 

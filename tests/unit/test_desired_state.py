@@ -76,33 +76,33 @@ def playbook(root, *arguments):
     )
 
 
-def parts(root, folder, inventory, options=None, limit="all", status=0):
+def parts(root, directory, inventory, options=None, limit="all", status=0):
     """Run the playbook, which ends with *status*; returns every host's part by name."""
     variables = {
-        "results": str(folder),
-        "cloud_secrets_dir": str(folder / "secrets"),
+        "results": str(directory),
+        "cloud_secrets_dir": str(directory / "secrets"),
         "found": probe(),
         **(options or {}),
     }
-    (folder / "variables.yml").write_text(yaml.safe_dump(variables))
+    (directory / "variables.yml").write_text(yaml.safe_dump(variables))
     inventory = root / "inventories" / inventory
     said = playbook(
-        root, "-i", inventory, HERE / "files/desired_state.yml", "-e", f"@{folder}/variables.yml", "--limit", limit
+        root, "-i", inventory, HERE / "files/desired_state.yml", "-e", f"@{directory}/variables.yml", "--limit", limit
     )
     assert said.returncode == status, said.stdout + said.stderr
-    found = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    found = {path.stem: json.loads(path.read_text()) for path in directory.glob("*.json")}
     assert all("secrets" not in part for part in found.values())
-    secrets = yaml.safe_load((folder / "secrets/secrets.yml").read_text())
+    secrets = yaml.safe_load((directory / "secrets/secrets.yml").read_text())
     return {name: {**part, "secrets": secrets} for name, part in found.items()}
 
 
 @pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "storage", "stored"])
 def shipped(request, root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    return parts(root, folder, stored(folder) if request.param == "stored" else request.param)
+    directory = tmp_path_factory.mktemp(request.param)
+    return parts(root, directory, stored(directory) if request.param == "stored" else request.param)
 
 
-def stored(folder):
+def stored(directory):
     """Write an inventory with a storage host of every kind of back end; returns its path."""
     served = ["volumes", "images", "backups", "objects", "ephemeral"]
     everything = [
@@ -116,7 +116,7 @@ def stored(folder):
         name: {"hosts": {"aio1": {"ansible_host": "192.0.2.11"}}} for name in ("controller", "network", "compute")
     }
     groups |= {"storage": {"hosts": {"storage1": host}}, "all": {"vars": {"cloud_storage": everything}}}
-    path = folder / "inventory" / "hosts.yml"
+    path = directory / "inventory" / "hosts.yml"
     path.parent.mkdir()
     path.write_text(yaml.safe_dump(groups))
     return path
@@ -143,8 +143,8 @@ OBJECTS = {
 @pytest.fixture(scope="module")
 def swift_lab(root, tmp_path_factory):
     """The lab with three storage hosts for Swift and one that has none of it."""
-    folder = tmp_path_factory.mktemp("stored")
-    inventory = folder / "inventory"
+    directory = tmp_path_factory.mktemp("stored")
+    inventory = directory / "inventory"
     shutil.copytree(root / "inventories/lab", inventory, ignore=shutil.ignore_patterns(".secrets"))
     hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
     hosts["storage"] = {
@@ -231,14 +231,14 @@ class TestShipped:
                     assert [name for name in held if name.endswith("_database")] == [], item["path"]
 
     def test_no_option_is_wrong_or_old(self, shipped):
-        judged = [item for part in shipped.values() for item in part["files"] if item.get("options_of")]
-        assert judged
-        for item in judged:
+        checked = [item for part in shipped.values() for item in part["files"] if item.get("options_of")]
+        assert checked
+        for item in checked:
             service, name = item["options_of"].values()
             index = option_index.shipped(service)
-            assert options.faults(service, name, ini.parse(item["content"]), index) == [], item["path"]
+            assert options.findings(service, name, ini.parse(item["content"]), index) == [], item["path"]
 
-    def test_every_file_of_options_is_judged(self, shipped):
+    def test_every_file_of_options_is_checked(self, shipped):
         """One that no index knows would never be."""
         for part in shipped.values():
             for item in part["files"]:
@@ -264,8 +264,8 @@ def test_ports_are_kept_up_where_open_vswitch_is_in_user_space(root, tmp_path, d
 
 @pytest.fixture(scope="module")
 def found(root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("storage")
-    return parts(root, folder, stored(folder))
+    directory = tmp_path_factory.mktemp("storage")
+    return parts(root, directory, stored(directory))
 
 
 class TestStored:
@@ -308,9 +308,9 @@ class TestStored:
 
     def test_keystone_and_ceph_know_the_gateway(self, found):
         part = found["aio1"]
-        accounts = {one["name"]: one["key"] for one in found["storage1"]["ceph"]["accounts"]}
+        users = {one["name"]: one["key"] for one in found["storage1"]["ceph"]["users"]}
         key = file(part, "/etc/ceph/ceph.client.rgw.aio1.keyring")
-        assert key == f"[client.rgw.aio1]\nkey = {accounts['client.rgw.aio1']}\n"
+        assert key == f"[client.rgw.aio1]\nkey = {users['client.rgw.aio1']}\n"
         user = next(one for one in part["identity"]["users"] if one["name"] == "radosgw")
         assert file(part, "/etc/ceph/ceph.client.rgw.aio1.password") == user["password"]
         (service,) = [one for one in part["identity"]["services"] if one["type"] == "object-store"]
@@ -468,7 +468,7 @@ class TestSwift:
 
 
 def test_limit_changes_nothing(root, tmp_path, lab):
-    """A host's part is the same when the others are left out, but for the secrets, which differ with the folder."""
+    """A host's part is the same when the others are left out, but for the secrets, which differ with the directory."""
     (only,) = parts(root, tmp_path, "multinode", OPTIONS, limit="compute1").values()
     assert [item["path"] for item in only["files"]] == [item["path"] for item in lab["compute1"]["files"]]
     assert only["units"] == lab["compute1"]["units"]

@@ -43,7 +43,7 @@ def test_what_the_user_says_counts(explain):
         "cloud_config",
         "cloud_config_site",
     ]
-    assert "<- counts" in explanation.lines("aio1", ("nova", "nova.conf", "DEFAULT", "x"), found)[3]
+    assert "<- effective" in explanation.lines("aio1", ("nova", "nova.conf", "DEFAULT", "x"), found)[3]
 
 
 def test_what_others_contribute(explain):
@@ -74,7 +74,7 @@ def test_secrets_are_masked(explain):
 
 def test_what_is_not_there(explain):
     assert explain("nova/nova.conf/DEFAULT/nothing").value is None
-    with pytest.raises(explanation.Unknown, match=r"no file nova.con of nova here; there are .*nova\.conf"):
+    with pytest.raises(explanation.Unknown, match=r"no file nova.con of nova on this host; it has .*nova\.conf"):
         explain("nova/nova.con/DEFAULT/x")
-    with pytest.raises(explanation.Unknown, match="no service novva here"):
+    with pytest.raises(explanation.Unknown, match="no service novva on this host"):
         explain("novva/nova.conf/DEFAULT/x")

@@ -53,21 +53,21 @@ def test_end_kills_who_does_not_listen():
     assert not alive(pid)
 
 
-def test_folders(run_module, tmp_path):
+def test_directories(run_module, tmp_path):
     (tmp_path / "nova" / "instances").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     paths = [str(tmp_path / name) for name in ("nova", "link", "absent")]
-    planned = run_module(module, {"folders": paths}, check=True)
+    planned = run_module(module, {"directories": paths}, check=True)
     assert in_words(planned["changes"]) == [f"remove directory {path}" for path in paths[:2]]
     assert (tmp_path / "nova").exists()
-    assert run_module(module, {"folders": paths})["changes"] == planned["changes"]
+    assert run_module(module, {"directories": paths})["changes"] == planned["changes"]
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
-    assert run_module(module, {"folders": paths})["changed"] is False
+    assert run_module(module, {"directories": paths})["changed"] is False
 
 
 def test_what_another_package_has_stays():
-    """A folder goes with the packages that it belongs to."""
+    """A directory goes with the packages that it belongs to."""
     assert host_cleanup.owned("/etc/apt", [])
     said = subprocess.run(["dpkg-query", "--search", "/etc/apt"], capture_output=True, text=True, check=True).stdout
     owners = [name.strip() for line in said.splitlines() for name in line.rpartition(": ")[0].split(",")]
@@ -77,7 +77,7 @@ def test_what_another_package_has_stays():
 
 @pytest.mark.parametrize("path", ["/", "/var/lib", "/etc/", "relative", "/etc/../etc"])
 def test_nobody_removes_what_is_no_services(run_module, path):
-    result = run_module(module, {"folders": [path]})
+    result = run_module(module, {"directories": [path]})
     assert result["failed"]
     assert "nothing was removed" in result["msg"]
 
@@ -88,5 +88,5 @@ def test_a_file_system_in_a_folder_is_refused(monkeypatch, tmp_path):
     mounts.write_text(f"/dev/vdb {tmp_path}/instances xfs rw 0 0\n")
     monkeypatch.setattr(host_cleanup, "_MOUNTS", str(mounts))
     with pytest.raises(host_cleanup.CleanupError, match="unmount it first"):
-        host_cleanup.drop_folder(str(tmp_path))
+        host_cleanup.drop_directory(str(tmp_path))
     assert (tmp_path / "instances").exists()

@@ -152,7 +152,7 @@ class TestDevices:
         file.write_bytes(bytes(2**22))
         found = host_probe.devices([str(file), str(tmp_path), f"{tmp_path}/none"])
         assert found[str(file)] == {"kind": "file", "holds": "", "owner": "", "group": None, "mounted": ""}
-        assert found[str(tmp_path)]["kind"] == "folder"
+        assert found[str(tmp_path)]["kind"] == "directory"
         assert found[f"{tmp_path}/none"]["kind"] == "missing"
 
     def test_what_it_holds(self, tmp_path):

@@ -29,7 +29,7 @@ class Server:
 
 @pytest.fixture
 def schema(tmp_path, monkeypatch):
-    monkeypatch.setattr(interrupted_sync, "FOLDER", str(tmp_path / "marks"))
+    monkeypatch.setattr(interrupted_sync, "DIRECTORY", str(tmp_path / "marks"))
     scripts = tmp_path / "versions"
     scripts.mkdir()
     (scripts / "a.py").write_text('revision = "a"\ndown_revision = None\n')

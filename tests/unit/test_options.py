@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options judged by the shipped indexes and by an installed service's own code."""
+"""Options checked by the shipped indexes and by an installed service's own code."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.common import option_index, options
 from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, installed_options
 from ansible_collections.cairn.openstack.plugins.modules import config_files as module
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import FOLDER, shipped
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import DIRECTORY, shipped
 
-SHIPPED = sorted(path.stem for path in FOLDER.glob("*.json"))
+SHIPPED = sorted(path.stem for path in DIRECTORY.glob("*.json"))
 
 
-def faults(service, name, sections, known=()):
-    return options.faults(service, name, sections, shipped(service), known)
+def findings(service, name, sections, known=()):
+    return options.findings(service, name, sections, shipped(service), known)
 
 
 def said(service, name, section, option, value):
-    return [fault.says for fault in faults(service, name, {section: {option: value}})]
+    return [finding.message for finding in findings(service, name, {section: {option: value}})]
 
 
 class TestIndexes:
@@ -60,7 +60,7 @@ class TestIndexes:
                     assert isinstance(spec, str) or {"type", "renamed"} & spec.keys()
 
     def test_they_are_small(self):
-        assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 500_000
+        assert sum(path.stat().st_size for path in DIRECTORY.iterdir()) < 500_000
 
     @pytest.mark.parametrize("service", SHIPPED)
     def test_the_libraries_are_in_it(self, service):
@@ -70,7 +70,7 @@ class TestIndexes:
             "keystone_authtoken": {"auth_type": "password", "auth_url": "http://a/", "user_domain_name": "Default"},
             "oslo_messaging_rabbit": {"rabbit_quorum_queue": True},
         }
-        assert faults(service, name, sections) == []
+        assert findings(service, name, sections) == []
 
 
 class TestNames:
@@ -116,7 +116,7 @@ class TestNames:
         assert said(service, name, section, option, "1") == []
 
     def test_the_file_of_an_unknown_name_is_not_judged(self):
-        assert faults("nova", "api-paste.ini", {"anything": {"goes": 1}}) == []
+        assert findings("nova", "api-paste.ini", {"anything": {"goes": 1}}) == []
 
     def test_sections_that_the_operator_names(self):
         sections = {
@@ -124,15 +124,15 @@ class TestNames:
             "fast": {"rbd_store_pool": "images", "store_description": "On flash"},
             "slow": {"filesystem_store_datadr": "/srv"},
         }
-        (fault,) = faults("glance", "glance-api.conf", sections)
-        assert str(fault) == "[slow] filesystem_store_datadr: no such option; did you mean filesystem_store_datadir?"
+        (finding,) = findings("glance", "glance-api.conf", sections)
+        assert str(finding) == "[slow] filesystem_store_datadr: no such option; did you mean filesystem_store_datadir?"
         sections = {
             "DEFAULT": {"enabled_backends": "lvm-1, ceph"},
             "lvm-1": {"volume_grop": "v"},
             "ceph": {"rbd_pool": "p"},
         }
-        (fault,) = faults("cinder", "cinder.conf", sections)
-        assert "did you mean volume_group?" in fault.says
+        (finding,) = findings("cinder", "cinder.conf", sections)
+        assert "did you mean volume_group?" in finding.message
 
     def test_an_option_that_is_taken_away_must_exist_too(self):
         assert said("nova", "nova.conf", "libvirt", "virt_type", None) == []
@@ -142,26 +142,26 @@ class TestNames:
     @pytest.mark.parametrize("pattern", ["nova/nova.conf/libvirt/virt_typ", "nova/*", "*/libvirt/*"])
     def test_what_the_operator_vouches_for_passes(self, pattern):
         sections = {"libvirt": {"virt_typ": "x"}}
-        assert faults("nova", "nova.conf", sections, [pattern]) == []
-        assert faults("nova", "nova.conf", sections, ["neutron/*"]) != []
+        assert findings("nova", "nova.conf", sections, [pattern]) == []
+        assert findings("nova", "nova.conf", sections, ["neutron/*"]) != []
 
     def test_a_section_passes_when_all_of_it_is_vouched_for(self):
         sections = {"site": {"a": 1, "b": 2}}
-        assert faults("nova", "nova.conf", sections, ["nova/nova.conf/site/*"]) == []
-        assert faults("nova", "nova.conf", sections, ["nova/nova.conf/site/a"]) != []
+        assert findings("nova", "nova.conf", sections, ["nova/nova.conf/site/*"]) == []
+        assert findings("nova", "nova.conf", sections, ["nova/nova.conf/site/a"]) != []
 
     def test_old_names_work_for_now(self):
-        (fault,) = faults("nova", "nova.conf", {"libvirt": {"cpu_model": "Nehalem"}})
-        assert fault == ("libvirt", "cpu_model", "an old name; it is cpu_models now", True)
+        (finding,) = findings("nova", "nova.conf", {"libvirt": {"cpu_model": "Nehalem"}})
+        assert finding == ("libvirt", "cpu_model", "deprecated name; use cpu_models", True)
         old = "remove_unused_resized_minimum_age_seconds"
-        (fault,) = faults("nova", "nova.conf", {"libvirt": {old: 1}})
-        assert (fault.says, fault.passing) == (f"an old name; it is {old} in [image_cache] now", True)
-        (fault,) = faults("nova", "nova.conf", {"api": {"auth_strategy": "keystone"}})
-        assert (fault.says, fault.passing) == ("it is deprecated, and will be removed", True)
+        (finding,) = findings("nova", "nova.conf", {"libvirt": {old: 1}})
+        assert (finding.message, finding.warning) == (f"deprecated name; use {old} in [image_cache]", True)
+        (finding,) = findings("nova", "nova.conf", {"api": {"auth_strategy": "keystone"}})
+        assert (finding.message, finding.warning) == ("deprecated, and will be removed", True)
 
     def test_an_old_name_must_have_a_right_value_too(self):
-        old, wrong = faults("nova", "nova.conf", {"libvirt": {"num_iscsi_scan_tries": "many"}})
-        assert old.passing
+        old, wrong = findings("nova", "nova.conf", {"libvirt": {"num_iscsi_scan_tries": "many"}})
+        assert old.warning
         assert wrong == ("libvirt", "num_iscsi_scan_tries", "'many' is not an integer", False)
 
 
@@ -223,8 +223,8 @@ class TestValues:
     def test_a_secret_is_not_shown(self):
         spec = {"type": "int", "secret": True}
         index = {"files": {"f": ["all"]}, "free": [], "auth": {}, "sets": {"all": {"DEFAULT": {"pin": spec}}}}
-        (fault,) = options.faults("lamp", "f", {"DEFAULT": {"pin": "Sesame"}}, index)
-        assert fault.says == "its value is not an integer"
+        (finding,) = options.findings("lamp", "f", {"DEFAULT": {"pin": "Sesame"}}, index)
+        assert finding.message == "its value is not an integer"
 
 
 class TestSources:
@@ -243,7 +243,7 @@ class TestSources:
         ],
     )
     def test_the_last_that_says_it(self, section, option, variable):
-        assert options.source("nova", "nova.conf", options.Fault(section, option, ""), self.LAYERS) == variable
+        assert options.source("nova", "nova.conf", options.Finding(section, option, ""), self.LAYERS) == variable
 
 
 class TestGenerator:
@@ -290,7 +290,7 @@ def host(monkeypatch, tmp_path):
     made = Host()
     monkeypatch.setattr(option_index, "versions", made.versions)
     monkeypatch.setattr(installed_options, "_asked", made.answer)
-    monkeypatch.setattr(installed_options, "FOLDER", str(tmp_path / "options"))
+    monkeypatch.setattr(installed_options, "DIRECTORY", str(tmp_path / "options"))
     return made
 
 

@@ -98,7 +98,7 @@ def for_databases(state, patch, tmp_path):
 
 def for_db_sync(state, patch, tmp_path):
     on_a_server(state, patch, tmp_path)
-    patch(interrupted_sync, "FOLDER", str(tmp_path / "marks"))
+    patch(interrupted_sync, "DIRECTORY", str(tmp_path / "marks"))
     return SCHEMAS
 
 

@@ -176,10 +176,10 @@ UNFIT = {
         ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
         ("storage_devices", "no device /dev/sdb", "a block device", "/dev/disk/by-id"),
     ),
-    "a device that is a folder": (
+    "a device that is a directory": (
         STORED,
-        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "folder"}}}),
-        ("storage_devices", "/dev/sdb, which is a folder", "a block device", "Correct the path"),
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "directory"}}}),
+        ("storage_devices", "/dev/sdb, which is a directory", "a block device", "Correct the path"),
     ),
     "a device that holds something": (
         STORED,
@@ -307,7 +307,7 @@ class TestHosts:
         """Before any are made: a second operator would lock the first one out."""
         cloud = {"identity": identity("mine"), "names": ["cloud"]}
         changes = {name: {"cloud": cloud} for name in ("controller1", "compute1")}
-        site.all["cloud_secrets_dir"] = str(site.folder / "elsewhere")
+        site.all["cloud_secrets_dir"] = str(site.directory / "elsewhere")
         (finding,) = told(self.said(site, monkeypatch, changes))
         assert finding[0] == "elsewhere (hosts controller1, compute1)"
         assert "secrets that are not in this directory" in finding[1]

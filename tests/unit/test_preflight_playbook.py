@@ -16,8 +16,8 @@ class TestPlaybook:
     def run(self, site, *options, playbook=ROOT / "playbooks/site.yml"):
         site.write()
         return subprocess.run(
-            ["ansible-playbook", "-i", site.folder, playbook, *options],
-            cwd=site.folder,
+            ["ansible-playbook", "-i", site.directory, playbook, *options],
+            cwd=site.directory,
             env={
                 **os.environ,
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -60,7 +60,7 @@ class TestPlaybook:
         assert "reachable by ssh: without it the cloud has no majority" in words
         assert "none of its hosts is reachable" in words
         assert all(f"--limit {name}." in words for name in ("network1", "compute1", "compute2"))
-        assert not (site.folder / ".secrets").exists()
+        assert not (site.directory / ".secrets").exists()
 
     def test_the_run_goes_on_without_a_compute_host(self, site):
         """All later plays are without it; the exit code says so, as does the end."""

@@ -10,7 +10,7 @@ import sys
 import pytest
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory
 from preflight_site import YML, both, check_one_error, file, given, take, told
 
 
@@ -19,7 +19,7 @@ def vaulted(password, other):
 
     def change(site):
         site.loader.set_vault_secrets([("default", VaultSecret(password))])
-        Folder(str(site.secrets), site.loader).replace({"admin": "x"})
+        SecretsDirectory(str(site.secrets), site.loader).replace({"admin": "x"})
         site.loader.set_vault_secrets([("default", VaultSecret(other))] if other else [])
 
     return change
@@ -29,14 +29,14 @@ def certificate(names, **others):
     """Return a change: a certificate of the user's own for *names*, with *others* in place of its files."""
 
     def change(site):
-        site.folder.mkdir(exist_ok=True)
+        site.directory.mkdir(exist_ok=True)
         ca_key, key = authority.new_key(), authority.new_key()
         ca = authority.authority("Test", ca_key)
         texts = {"ca": ca, "key": key, "certificate": authority.issue(names, key, ca, ca_key), **others}
         for name, text in texts.items():
             if text is not None:
-                (site.folder / f"{name}.pem").write_text(text)
-            site.all[f"cloud_tls_{name}"] = str(site.folder / f"{name}.pem")
+                (site.directory / f"{name}.pem").write_text(text)
+            site.all[f"cloud_tls_{name}"] = str(site.directory / f"{name}.pem")
 
     return change
 
@@ -67,7 +67,7 @@ BAD = {
         file("secrets.yml", "admin:\ncloud: x"),
         (".secrets/secrets.yml", "no value for admin", "a value for each name", "Restore them"),
     ),
-    "a folder that is a file": (
+    "a directory that is a file": (
         given(cloud_secrets_dir="/dev/null"),
         ("/dev/null", "not a directory", "readable", "the path"),
     ),

@@ -19,8 +19,8 @@ def given_ceph(*serves):
     """Return a change: the cloud has a Ceph that was there before, and that serves this."""
 
     def change(site):
-        (site.folder / "ceph.conf").write_text("[global]\n")
-        stored({**CEPH, "cluster": str(site.folder), "serves": list(serves)}, devices=0)(site)
+        (site.directory / "ceph.conf").write_text("[global]\n")
+        stored({**CEPH, "cluster": str(site.directory), "serves": list(serves)}, devices=0)(site)
 
     return change
 
@@ -87,7 +87,7 @@ BAD = {
         stored({**LVM, "networks": ["192.0.3.11/24"]}, devices=0),
         (f"{AT}[0].networks", "'192.0.3.11/24': 192.0.3.11/24 has host bits set", "CIDR", "192.0.2.0/24"),
     ),
-    "images in a relative folder": (
+    "images in a relative directory": (
         stored({"name": "files", "kind": "file", "path": "images"}, devices=0),
         (f"{AT}[0].path", "'images'", "an absolute path", "slash"),
     ),
@@ -301,10 +301,10 @@ class TestOwnDefinitions:
         """Return what preflight says of files and of back ends."""
 
         def ask(files, *backends):
-            (site.folder / "catalog").mkdir(exist_ok=True)
+            (site.directory / "catalog").mkdir(exist_ok=True)
             for name, text in files.items():
-                (site.folder / f"catalog/{name}.yml").write_text(text)
-            site.all |= {"catalog_dir": str(site.folder / "catalog"), "cloud_storage": list(backends)}
+                (site.directory / f"catalog/{name}.yml").write_text(text)
+            site.all |= {"catalog_dir": str(site.directory / "catalog"), "cloud_storage": list(backends)}
             result = site.said(monkeypatch)
             return result.get("msg", "")
 
@@ -328,17 +328,17 @@ class TestOwnDefinitions:
         assert "catalog/lamp.yml" in words
 
     def test_two_files_of_one_definition(self, said, site):
-        (site.folder / "catalog").mkdir()
-        (site.folder / "catalog/acme.yaml").write_text(self.ACME)
+        (site.directory / "catalog").mkdir()
+        (site.directory / "catalog/acme.yaml").write_text(self.ACME)
         assert "catalog/acme.yml\n   found    acme.yaml beside it" in said({"acme": self.ACME})
 
     def test_the_other_ending(self, said, site):
-        (site.folder / "catalog").mkdir()
-        (site.folder / "catalog/lamp.yaml").write_text("descripton: Light\n")
+        (site.directory / "catalog").mkdir()
+        (site.directory / "catalog/lamp.yaml").write_text("descripton: Light\n")
         assert "Did you mean 'description'?" in said({})
 
     def test_a_directory_that_is_not_there(self, site, monkeypatch):
-        site.all["catalog_dir"] = str(site.folder / "catalogue")
+        site.all["catalog_dir"] = str(site.directory / "catalogue")
         assert "no directory" in site.said(monkeypatch)["msg"]
 
     def test_a_back_end_whose_kind_is_removed(self, said):

@@ -30,7 +30,7 @@ def ran(tmp_path, monkeypatch):
     """A host whose dpkg lists two packages' files; what py3compile is asked is recorded."""
     calls = []
     monkeypatch.setattr(py3compile, "OWED", str(tmp_path / "owed"))
-    monkeypatch.setattr(py3compile, "_FOLDER", str(tmp_path / "path"))
+    monkeypatch.setattr(py3compile, "_DIRECTORY", str(tmp_path / "path"))
     monkeypatch.setattr(py3compile, "_PAUSE", 0.01)
     real = subprocess.run
 

@@ -170,7 +170,7 @@ def test_a_stopped_broker_is_presumed_to_hold_what_is_on_its_disk(tmp_path, monk
     monkeypatch.setattr(rabbitmq_users, "DATADIR", str(tmp_path))
     items = [item("nova"), item("gone", state="absent", password=None)]
     assert "create RabbitMQ user nova" in lines(items, rabbitmq_users.presume(items, ADMIN))
-    folder = tmp_path / "rabbit@host" / "msg_stores" / "vhosts" / "ABC"
-    folder.mkdir(parents=True)
-    (folder / ".vhost").write_text("nova")
+    directory = tmp_path / "rabbit@host" / "msg_stores" / "vhosts" / "ABC"
+    directory.mkdir(parents=True)
+    (directory / ".vhost").write_text("nova")
     assert lines(items, rabbitmq_users.presume(items, ADMIN)) == []

@@ -76,10 +76,10 @@ def test_every_file_is_in_a_subpackage():
 
 
 def test_each_package_is_one_and_has_its_sentence():
-    folders = {path.parent for path in FILES} - {PLUGINS / "module_utils", PLUGINS / "plugin_utils"}
-    for folder in folders:
-        tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
-        assert ast.get_docstring(tree), name(folder)
+    directories = {path.parent for path in FILES} - {PLUGINS / "module_utils", PLUGINS / "plugin_utils"}
+    for directory in directories:
+        tree = ast.parse((directory / "__init__.py").read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), name(directory)
     for one in MAY:
         text = " ".join(
             ast.get_docstring(ast.parse((PLUGINS / one.replace(".", "/") / "__init__.py").read_text())).split()

@@ -246,7 +246,7 @@ class TestRemedies:
             ("(2003, \"Can't connect to MySQL server on '192.0.2.1'\")", "journalctl -u mariadb"),
             ("RabbitMQ's API: refused. Does rabbitmq-server run, with rabbitmq_management?", "rabbitmq-server"),
             ("database nova is at revision x: the database is newer than the package.", "restore"),
-            ("No installed package brings these units: nova-apo", "service definition"),
+            ("No installed package provides these units: nova-apo", "service definition"),
             ("Error while resolving value: 'cloud_nam' is undefined", "group_vars"),
             ("something that nobody has seen", ""),
         ],

@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.action.secrets import ActionModule
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import ssh
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import Folder, generate
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, generate
 from told import in_words
 
 PAGE = {"description": "Light", "databases": [{"name": "lamp"}], "secrets": ["key_fernet"]}
@@ -29,10 +29,10 @@ def loader(request):
 
 @pytest.fixture
 def action(tmp_path, loader):
-    """Run the action on a folder; returns its result."""
+    """Run the action on a directory; returns its result."""
 
     def run(check=False, variables=None):
-        args = {"folder": str(tmp_path / "secrets")}
+        args = {"directory": str(tmp_path / "secrets")}
         task = SimpleNamespace(args=args, check_mode=check, async_val=0, diff=False, environment=None)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         module = ActionModule(task, connection, None, loader, SimpleNamespace(template=None), None)
@@ -66,15 +66,15 @@ def test_an_ssh_key_is_one(tmp_path):
 
 def test_made_for_the_owner_alone(action, tmp_path, loader):
     result = action()
-    folder, file = tmp_path / "secrets", tmp_path / "secrets/secrets.yml"
+    directory, file = tmp_path / "secrets", tmp_path / "secrets/secrets.yml"
     assert result["changed"]
-    assert (mode(folder), mode(file)) == (0o700, 0o600)
-    values = Folder(str(folder), loader).values()
+    assert (mode(directory), mode(file)) == (0o700, 0o600)
+    values = SecretsDirectory(str(directory), loader).values()
     assert sorted(values) == ["admin", "cloud", "lamp_database", "lamp_key_fernet", "message_admin"]
     text = file.read_text()
     assert text.startswith("$ANSIBLE_VAULT") == bool(loader._vault.secrets)
     assert (values["admin"] in text) != bool(loader._vault.secrets)
-    assert list(folder.glob("*.new")) == []
+    assert list(directory.glob("*.new")) == []
 
 
 def test_never_made_again(action, tmp_path):
@@ -87,18 +87,18 @@ def test_never_made_again(action, tmp_path):
 
 def test_a_new_page_adds_and_changes_nothing_else(action, tmp_path, loader):
     action()
-    folder = Folder(str(tmp_path / "secrets"), loader)
-    before = folder.values()
+    directory = SecretsDirectory(str(tmp_path / "secrets"), loader)
+    before = directory.values()
     result = action(variables={"catalog_lamp": PAGE, "catalog_oven": {"secrets": ["heat"]}})
     assert in_words(result["changes"]) == ["generate secret oven_heat"]
-    after = folder.values()
+    after = directory.values()
     assert {name: after[name] for name in before} == before
 
 
 def test_a_removed_page_keeps_its_secret(action, tmp_path, loader):
     action()
     action(variables={})
-    assert "lamp_database" in Folder(str(tmp_path / "secrets"), loader).values()
+    assert "lamp_database" in SecretsDirectory(str(tmp_path / "secrets"), loader).values()
 
 
 def test_check_mode_writes_nothing_and_tells_no_value(action, tmp_path):
@@ -111,23 +111,25 @@ def test_check_mode_writes_nothing_and_tells_no_value(action, tmp_path):
 def test_the_result_tells_no_value(action, tmp_path, loader):
     result = action()
     told = str(result)
-    assert not [value for value in Folder(str(tmp_path / "secrets"), loader).values().values() if value in told]
+    assert not [
+        value for value in SecretsDirectory(str(tmp_path / "secrets"), loader).values().values() if value in told
+    ]
 
 
 def test_a_file_that_is_missing_is_empty(tmp_path, loader):
-    folder = Folder(str(tmp_path), loader)
-    assert (folder.read("ca.crt"), folder.values()) == ("", {})
+    directory = SecretsDirectory(str(tmp_path), loader)
+    assert (directory.read("ca.crt"), directory.values()) == ("", {})
 
 
 def test_what_is_public_is_readable_and_not_vaulted(tmp_path, loader):
-    Folder(str(tmp_path), loader).write("ca.crt", "certificate\n")
+    SecretsDirectory(str(tmp_path), loader).write("ca.crt", "certificate\n")
     assert mode(tmp_path / "ca.crt") == 0o644
     assert (tmp_path / "ca.crt").read_text() == "certificate\n"
 
 
 def test_a_readable_file_is_closed_when_it_becomes_secret(tmp_path, loader):
-    folder = Folder(str(tmp_path), loader)
-    folder.write("front.key", "x")
-    folder.write("front.key", "y", secret=True)
+    directory = SecretsDirectory(str(tmp_path), loader)
+    directory.write("front.key", "x")
+    directory.write("front.key", "y", secret=True)
     assert mode(tmp_path / "front.key") == 0o600
-    assert folder.read("front.key") == "y"
+    assert directory.read("front.key") == "y"

@@ -41,8 +41,8 @@ def library():
     return found
 
 
-class Folder:
-    """A controller's folder with rings, and a clock."""
+class Directory:
+    """A controller's directory with rings, and a clock."""
 
     def __init__(self, path, library, monkeypatch):
         self.path = path
@@ -75,17 +75,17 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path, library, monkeypatch):
-    """A folder with no ring yet."""
-    return Folder(tmp_path, library, monkeypatch)
+def directory(tmp_path, library, monkeypatch):
+    """A directory with no ring yet."""
+    return Directory(tmp_path, library, monkeypatch)
 
 
 @pytest.fixture
-def made(folder):
-    """A folder with a ring of three hosts, old enough to change."""
-    folder.run(ring())
-    folder.now += 2 * HOUR
-    return folder
+def made(directory):
+    """A directory with a ring of three hosts, old enough to change."""
+    directory.run(ring())
+    directory.now += 2 * HOUR
+    return directory
 
 
 def moved(before, after):
@@ -94,9 +94,9 @@ def moved(before, after):
 
 
 class TestNew:
-    def test_it_is_made(self, folder):
-        assert folder.run(ring()) == ["create ring object: 256 partitions, 3 replicas, 3 devices of 3 hosts"]
-        assert all(len({name.split("/")[0] for name in row}) == 3 for row in folder.places())
+    def test_it_is_made(self, directory):
+        assert directory.run(ring()) == ["create ring object: 256 partitions, 3 replicas, 3 devices of 3 hosts"]
+        assert all(len({name.split("/")[0] for name in row}) == 3 for row in directory.places())
 
     def test_it_stays(self, made):
         loads = made.loads
@@ -105,9 +105,9 @@ class TestNew:
         assert [(path.name, path.read_bytes()) for path in sorted(made.path.iterdir())] == before
         assert made.loads == loads, "a run with nothing to do needs no library"
 
-    def test_a_plan_writes_nothing(self, folder):
-        assert len(folder.run(ring(), check=True)) == 1
-        assert list(folder.path.iterdir()) == []
+    def test_a_plan_writes_nothing(self, directory):
+        assert len(directory.run(ring(), check=True)) == 1
+        assert list(directory.path.iterdir()) == []
 
     def test_a_plan_on_a_bare_host_needs_no_library(self, tmp_path):
         found = swift_rings.Ring(ring(), 0, str(tmp_path))
@@ -117,9 +117,9 @@ class TestNew:
         with pytest.raises(swift_rings.NoLibrary):
             found.reconcile(lambda: None, 0, True, False)
 
-    def test_too_few_devices(self, folder):
+    def test_too_few_devices(self, directory):
         with pytest.raises(swift_rings.RingError, match=r"needs 3 devices with a weight.*has 2"):
-            folder.run(ring(hosts=2))
+            directory.run(ring(hosts=2))
 
 
 class TestGrown:
@@ -133,51 +133,51 @@ class TestGrown:
         assert sum(after) == 192  # a quarter of all replicas
         assert made.run(ring(hosts=4)) == []
 
-    def test_no_host_has_two_replicas_while_there_are_others(self, folder):
+    def test_no_host_has_two_replicas_while_there_are_others(self, directory):
         """Not even one with most of the devices."""
-        folder.run(ring(disks=2))
-        folder.now += 2 * HOUR
-        before = folder.places()
+        directory.run(ring(disks=2))
+        directory.now += 2 * HOUR
+        before = directory.places()
         grown = ring(disks=2)
         grown["devices"].append({**grown["devices"][-1], "device": "d3"})
-        folder.run(grown)
-        rows = folder.places()
+        directory.run(grown)
+        rows = directory.places()
         assert all(len({name.split("/")[0] for name in row}) == 3 for row in rows)
         assert 80 <= sum(moved(before, rows)) <= 90
 
-    def test_a_ring_of_before_puts_hosts_first(self, folder, monkeypatch):
+    def test_a_ring_of_before_puts_hosts_first(self, directory, monkeypatch):
         """By weight alone, as Swift does it where nothing is said, and then as Cairn does."""
         grown = ring(disks=2)
         grown["devices"].append({**grown["devices"][-1], "device": "d3"})
         with monkeypatch.context() as patched:
             patched.setattr(swift_rings, "_OVERLOAD", 0.0)
-            folder.run(grown)
-        assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places())
-        told = folder.run(grown)
+            directory.run(grown)
+        assert any(len({name.split("/")[0] for name in row}) < 3 for row in directory.places())
+        told = directory.run(grown)
         assert told == ["change ring object: replicas go onto different hosts first, and by weight second"]
-        assert any(len({name.split("/")[0] for name in row}) < 3 for row in folder.places()), (
+        assert any(len({name.split("/")[0] for name in row}) < 3 for row in directory.places()), (
             "moved within min_part_hours"
         )
-        folder.now += 2 * HOUR
-        assert "move one replica" in folder.run(grown)[0]
-        assert all(len({name.split("/")[0] for name in row}) == 3 for row in folder.places())
-        assert folder.run(grown) == []
+        directory.now += 2 * HOUR
+        assert "move one replica" in directory.run(grown)[0]
+        assert all(len({name.split("/")[0] for name in row}) == 3 for row in directory.places())
+        assert directory.run(grown) == []
 
     def test_the_plan_tells_the_same(self, made):
         planned = made.run(ring(hosts=4), check=True)
         assert made.run(ring(hosts=4)) == planned
 
-    def test_within_min_part_hours_nothing_moves(self, folder):
-        folder.run(ring())
-        before = folder.places()
-        folder.now += HOUR / 2
-        assert folder.run(ring(hosts=4)) == ["change ring object: storage4/d1 added with weight 100"]
-        assert moved(before, folder.places()) == [0] * 256
-        assert "30 minutes" in folder.waiting[0]
-        assert folder.run(ring(hosts=4)) == []
-        folder.now += HOUR / 2
-        assert "192 of 256 partitions move" in folder.run(ring(hosts=4))[0]
-        assert folder.waiting == []
+    def test_within_min_part_hours_nothing_moves(self, directory):
+        directory.run(ring())
+        before = directory.places()
+        directory.now += HOUR / 2
+        assert directory.run(ring(hosts=4)) == ["change ring object: storage4/d1 added with weight 100"]
+        assert moved(before, directory.places()) == [0] * 256
+        assert "30 minutes" in directory.waiting[0]
+        assert directory.run(ring(hosts=4)) == []
+        directory.now += HOUR / 2
+        assert "192 of 256 partitions move" in directory.run(ring(hosts=4))[0]
+        assert directory.waiting == []
 
     def test_more_replicas(self, made):
         made.run(ring(hosts=4, replicas=3))
@@ -249,16 +249,16 @@ class TestShrunk:
         assert made.run(wanted) == []
         assert made.run(ring()) == ["change ring object: storage4/d1 removed, as it holds no partition any more"]
 
-    def test_two_hosts_at_once_lose_no_partition_two_replicas(self, folder):
-        folder.run(ring(hosts=6))
-        folder.now += 2 * HOUR
+    def test_two_hosts_at_once_lose_no_partition_two_replicas(self, directory):
+        directory.run(ring(hosts=6))
+        directory.now += 2 * HOUR
         rounds = 0
-        while any({"storage5/d1", "storage6/d1"} & row for row in folder.places()):
-            before = folder.places()
-            folder.run(ring(hosts=4))
-            assert max(moved(before, folder.places())) == 1
-            assert all(len(row) == 3 for row in folder.places())
-            folder.now += 2 * HOUR
+        while any({"storage5/d1", "storage6/d1"} & row for row in directory.places()):
+            before = directory.places()
+            directory.run(ring(hosts=4))
+            assert max(moved(before, directory.places())) == 1
+            assert all(len(row) == 3 for row in directory.places())
+            directory.now += 2 * HOUR
             rounds += 1
         assert rounds == 2
 
@@ -290,9 +290,9 @@ class TestRepair:
         with pytest.raises(swift_rings.RingError, match=f"of version {held + 1}"):
             made.run(ring(), seen=held + 1)
 
-    def test_a_lost_builder_is_no_reason_for_new_places(self, folder):
+    def test_a_lost_builder_is_no_reason_for_new_places(self, directory):
         with pytest.raises(swift_rings.RingError, match=r"newest builder .* is none"):
-            folder.run(ring(), seen=5)
+            directory.run(ring(), seen=5)
 
 
 class TestPartOfTheHosts:
@@ -302,9 +302,9 @@ class TestPartOfTheHosts:
         assert made.places() == before
         assert "without --limit" in made.waiting[0]
 
-    def test_none_yet(self, folder):
+    def test_none_yet(self, directory):
         with pytest.raises(swift_rings.RingError, match="There is no object ring yet"):
-            folder.run(ring(), change=False)
+            directory.run(ring(), change=False)
 
 
 class TestModule:
@@ -312,7 +312,7 @@ class TestModule:
 
     @pytest.fixture
     def run(self, run_module, tmp_path, monkeypatch):
-        monkeypatch.setattr(swift_rings_module, "FOLDER", str(tmp_path))
+        monkeypatch.setattr(swift_rings_module, "DIRECTORY", str(tmp_path))
         monkeypatch.setattr(swift_rings.config_files, "write", self.write)
         return lambda check=False, **options: run_module(
             swift_rings_module, {"rings": [ring()], **options}, check=check

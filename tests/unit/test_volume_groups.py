@@ -41,16 +41,16 @@ def host(tmp_path, monkeypatch, run_module):
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
 
     class Host:
-        folder = tmp_path
+        directory = tmp_path
 
         def __call__(self, *names, check=False):
-            devices = [str(self.folder / name) for name in names]
+            devices = [str(self.directory / name) for name in names]
             return run_module(module, {"groups": [{"name": "vg", "devices": devices}]}, check=check)
 
         def rows(self, **new):
             """Return what LVM knows: the name of each device, and its group; or let it know *new*."""
             if new:
-                rows.write_text(json.dumps({str(self.folder / name): group for name, group in new.items()}))
+                rows.write_text(json.dumps({str(self.directory / name): group for name, group in new.items()}))
             return {path.rpartition("/")[2]: group for path, group in json.loads(rows.read_text()).items()}
 
     for name in ("a", "b"):
@@ -59,13 +59,13 @@ def host(tmp_path, monkeypatch, run_module):
 
 
 def test_it_is_made_and_grows(host):
-    assert in_words(host("a", check=True)["changes"]) == [f"create volume group vg: {host.folder}/a"]
+    assert in_words(host("a", check=True)["changes"]) == [f"create volume group vg: {host.directory}/a"]
     assert host.rows() == {}
     assert host("a")["changed"]
     assert not host("a")["changed"]
     grown = host("a", "b")
-    assert in_words(grown["changes"]) == [f"extend volume group vg: {host.folder}/b"]
-    assert grown["diff"][0]["before"] == {"devices": [f"{host.folder}/a"]}
+    assert in_words(grown["changes"]) == [f"extend volume group vg: {host.directory}/b"]
+    assert grown["diff"][0]["before"] == {"devices": [f"{host.directory}/a"]}
     assert host.rows() == {"a": "vg", "b": "vg"}
     # What is asked for no longer stays.
     assert not host("b")["changed"]
@@ -73,11 +73,11 @@ def test_it_is_made_and_grows(host):
 
 def test_what_a_killed_run_began_is_finished(host):
     host.rows(a="")
-    assert in_words(host("a", "b")["changes"]) == [f"create volume group vg: {host.folder}/a, {host.folder}/b"]
+    assert in_words(host("a", "b")["changes"]) == [f"create volume group vg: {host.directory}/a, {host.directory}/b"]
 
 
 def test_what_holds_something_is_never_touched(host):
-    subprocess.run(["mkfs.ext4", "-q", host.folder / "b"], check=True)
+    subprocess.run(["mkfs.ext4", "-q", host.directory / "b"], check=True)
     host.rows(c="other")
     said = host("a", "b", "c", "d")
     assert said["failed"]

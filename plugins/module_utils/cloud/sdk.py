@@ -50,10 +50,10 @@ def connect(cloud: str):
 
 @contextmanager
 def installed_path():
-    """Take the archive that Ansible runs a module from out of the module path.
+    """Remove the archive that Ansible runs a module from from the module path.
 
-    stevedore keeps in the user's folder C(.cache/python-entrypoints) what it finds on a path. With the archive, which
-    is another each time, every task would search all packages anew (0.4 s) and leave a file there.
+    stevedore caches the entry points of a path in the user's C(.cache/python-entrypoints). With the archive, whose path
+    changes each time, every task would search all packages again (0.4 s) and leave a file there.
     """
     path = sys.path[:]
     sys.path[:] = [entry for entry in path if not os.path.isfile(entry)]

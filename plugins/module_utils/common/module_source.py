@@ -7,7 +7,7 @@ from types import ModuleType
 
 
 def source(module: ModuleType) -> str:
-    """Return the text of *module*, wherever it was loaded from: a folder, or the archive that Ansible sends."""
+    """Return the text of *module*, wherever it was loaded from: a directory, or the archive that Ansible sends."""
     found = module.__loader__.get_source(module.__name__)
     # Ansible's loader of collections, on the control node, gives bytes.
     return found.decode() if isinstance(found, bytes) else found

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options judged by an index of those that a service's code reads; ``option_index.py`` makes it and says its shape."""
+"""Checks of options against an index of those in a service's code; ``option_index.py`` builds it and documents it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.option_inde
 
 Spec = Mapping[str, Any]
 Options = Mapping[str, Any]
-# A variable of the user's with the options in it, by service, file and section.
+# The name of a user's variable, and its options by service, file and section.
 Layer = tuple[str, Mapping[str, Any]]
 
 _TRUE_FALSE = ("true", "1", "on", "yes", "false", "0", "off", "no")
@@ -36,19 +36,19 @@ _NAMES = {
 }
 
 
-class Fault(NamedTuple):
-    """What is wrong in a file: where (``option`` is empty for a whole section), and the sentence that says it.
+class Finding(NamedTuple):
+    """An error or warning in a file: its place (``option`` is empty for a whole section), and the message.
 
-    ``passing`` is what works for now: a name that will go.
+    ``warning`` is set for options that still work, but are deprecated.
     """
 
     section: str
     option: str
-    says: str
-    passing: bool = False
+    message: str
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"[{self.section}]{self.option and f' {self.option}'}: {self.says}"
+        return f"[{self.section}]{self.option and f' {self.option}'}: {self.message}"
 
 
 def _number(kind: Callable[[str], float]) -> Callable[[str, Spec], bool]:
@@ -79,7 +79,7 @@ def _is_address(value: str, spec: Spec) -> bool:
 
 def _is_host(value: str, spec: Spec) -> bool:
     labels = value.removesuffix(".").split(".")
-    # What has digits alone at its end is an address, or one with a slip in it.
+    # A name that ends in digits only is an address, or a misspelt one.
     if ":" in value or labels[-1].isdigit():
         return _is_address(value, spec)
     return all(_LABEL.fullmatch(label) for label in labels)
@@ -99,7 +99,7 @@ def _unbound(value: str, spec: Spec, ends: str) -> str:
 
 
 def _all_fit(parts: list[str], fits: Callable[[str], bool]) -> bool:
-    """Whether all of *parts* fit, where one that does not may go on behind the comma."""
+    """Whether all of *parts* fit, as such or joined with the next ones by commas."""
     while parts:
         part = parts.pop(0)
         while not fits(part):
@@ -144,7 +144,7 @@ def _spec(found: str | Spec) -> Spec:
 
 
 def is_right(value: str, spec: Spec) -> bool:
-    """Whether oslo.config takes *value* for *spec*; one in which it fills in another (``$my_ip``) is not looked at."""
+    """Whether oslo.config accepts *value* for *spec*; values with a substitution (``$my_ip``) are not checked."""
     try:
         return "$" in value or _RIGHT[spec["type"]](value, spec)
     except ValueError:
@@ -152,7 +152,7 @@ def is_right(value: str, spec: Spec) -> bool:
 
 
 def taken(spec: Spec) -> str:
-    """Return in words what an option takes."""
+    """Return a description of the values of an option."""
     if "choices" in spec:
         return "one of " + ", ".join(str(choice) or "''" for choice in spec["choices"] if choice is not None)
     words = _NAMES[spec["type"]]
@@ -171,13 +171,13 @@ def _near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 class _File:
-    """What one file of a service may hold."""
+    """The sections and options that a file of a service may have."""
 
     def __init__(self, names: Iterable[str], sections: Mapping[str, Options], index: Mapping[str, Any]) -> None:
         self.sets = [index["sets"][name] for name in names]
         self.index = index
         self.patterns = [name for sections in self.sets for name in sections if "*" in name]
-        # A section with a name of the operator's own → those that it looks like.
+        # A section with a user-defined name → the sections whose options it takes.
         self.free: dict[str, list[str]] = {}
         for free in index["free"]:
             section, name = free["by"].split("/")
@@ -186,11 +186,11 @@ class _File:
                 self.free[section_name(part.split(":")[0].strip())] = free["like"]
 
     def names(self) -> list[str]:
-        """Return the sections that are known by name."""
+        """Return the names of the known sections."""
         return [*dict.fromkeys(name for sections in self.sets for name in sections if "*" not in name), *self.free]
 
     def options(self, section: str) -> dict[str, Spec] | None:
-        """Return the options of *section*, None where there is no such section."""
+        """Return the options of *section*, None if it is unknown."""
         section = section_name(section)
         like = self.free.get(section, [])
         found: dict[str, Spec] = {}
@@ -203,13 +203,13 @@ class _File:
         return {name: _spec(spec) for name, spec in found.items()} or None
 
     def others(self, section: str, option: str) -> list[str]:
-        """Return the service's files that may hold *option*."""
+        """Return the files of the service that may have *option*."""
         found = {name: _File(names, {}, self.index).options(section) for name, names in self.index["files"].items()}
         return [name for name, known in found.items() if option in (known or {})]
 
 
 def _values(options: Options) -> dict[str, list[tuple[Any, str]]]:
-    """Return *options* by their names in the file, each with its values, as they are and as text; none for null."""
+    """Return *options* by name, each with its values both as given and as text; none for null."""
     found: dict[str, list[tuple[Any, str]]] = {}
     for key, value in options.items():
         name = key.removesuffix("[]")
@@ -233,8 +233,8 @@ def _unknown(section: str, option: str, known: Mapping[str, Spec], file: _File) 
     return f"no such option; did you mean {near}?" if near else "no such option"
 
 
-def _judged(option: str, values: list[tuple[Any, str]], spec: Spec) -> Iterator[str]:
-    """Say what is wrong with *values* of an option that exists."""
+def _check_values(option: str, values: list[tuple[Any, str]], spec: Spec) -> Iterator[str]:
+    """Check *values* of a known option."""
     if len(values) > 1 and not spec.get("multi"):
         yield "takes one value, and is given several"
     for value, text in values:
@@ -246,73 +246,75 @@ def _judged(option: str, values: list[tuple[Any, str]], spec: Spec) -> Iterator[
             yield f"{'its value' if spec.get('secret') else repr(text)} is not {taken(spec)}"
 
 
-def _section_faults(section: str, options: Options, file: _File) -> Iterator[Fault]:
+def _section_findings(section: str, options: Options, file: _File) -> Iterator[Finding]:
     known = file.options(section)
     if known is None:
         near = _near(section, file.names())
-        yield Fault(section, "", "no such section" + (f"; did you mean [{near}]?" if near else ""))
+        yield Finding(section, "", "no such section" + (f"; did you mean [{near}]?" if near else ""))
         return
     for option, values in _values(options).items():
         spec = known.get(option)
         if spec is None:
-            yield Fault(section, option, _unknown(section, option, known, file))
+            yield Finding(section, option, _unknown(section, option, known, file))
             continue
         if values and "renamed" in spec:
             home, _slash, name = spec["renamed"].rpartition("/")
-            yield Fault(section, option, f"an old name; it is {name}{f' in [{home}]' if home else ''} now", True)
+            yield Finding(section, option, f"deprecated name; use {name}{f' in [{home}]' if home else ''}", True)
             spec = (file.options(home or section) or {}).get(name, {})
         if values and spec.get("removal"):
-            yield Fault(section, option, "it is deprecated, and will be removed", True)
+            yield Finding(section, option, "deprecated, and will be removed", True)
         if "type" in spec:
-            yield from (Fault(section, option, says) for says in _judged(option, values, spec))
+            yield from (Finding(section, option, message) for message in _check_values(option, values, spec))
 
 
 def sets_of(name: str, index: Mapping[str, Any]) -> list[str] | None:
-    """Return the sets of *index* that the file *name* may hold, None for a file that the index does not know."""
+    """Return the sets of *index* that the file *name* may have, None for a file unknown to the index."""
     return next((sets for pattern, sets in index["files"].items() if fnmatch.fnmatch(name, pattern)), None)
 
 
-def faults(
+def findings(
     service: str, name: str, sections: Mapping[str, Options], index: Mapping[str, Any], known: Sequence[str] = ()
-) -> list[Fault]:
-    """Return what is wrong in *sections* of the file *name*, by the *index* of *service*; nothing for unknown files.
+) -> list[Finding]:
+    """Check *sections* of the file *name* against the *index* of *service*; unknown files have no findings.
 
-    A section's values are as service definitions have them, templated. *known* are patterns of options to accept
-    although the index does not have them, ``SERVICE/FILE/SECTION/OPTION``.
+    The sections are in the form of service definitions, templated. *known* are patterns of options to accept although
+    the index does not have them, ``SERVICE/FILE/SECTION/OPTION``.
     """
     names = sets_of(name, index)
     if names is None:
         return []
     file = _File(names, sections, index)
-    found = [fault for section, options in sections.items() for fault in _section_faults(section, options or {}, file)]
+    found = [
+        finding for section, options in sections.items() for finding in _section_findings(section, options or {}, file)
+    ]
 
-    def vouched(fault: Fault) -> bool:
-        options = [fault.option] if fault.option else list(sections[fault.section])
-        paths = [f"{service}/{name}/{fault.section}/{option}" for option in options]
+    def vouched(finding: Finding) -> bool:
+        options = [finding.option] if finding.option else list(sections[finding.section])
+        paths = [f"{service}/{name}/{finding.section}/{option}" for option in options]
         return all(matches_any(path, known) for path in paths)
 
-    return [fault for fault in found if not vouched(fault)]
+    return [finding for finding in found if not vouched(finding)]
 
 
-def source(service: str, name: str, fault: Fault, layers: Sequence[Layer]) -> str:
-    """Return the variable that *fault*, in the file *name*, comes from: the last that says it, or the definition's."""
+def source(service: str, name: str, finding: Finding, layers: Sequence[Layer]) -> str:
+    """Return the variable that sets the option of *finding* in the file *name*: the last one, or the definition's."""
     for variable, options in reversed(layers):
         sections = (options.get(service) or {}).get(name)
-        section = sections.get(fault.section) if isinstance(sections, Mapping) else None
-        if section and (not fault.option or {fault.option, f"{fault.option}[]"} & section.keys()):
+        section = sections.get(finding.section) if isinstance(sections, Mapping) else None
+        if section and (not finding.option or {finding.option, f"{finding.option}[]"} & section.keys()):
             return variable
     return f"catalog_{service}"
 
 
-def is_judged(file: Mapping[str, Any]) -> bool:
-    """Whether *file*, as ``definitions.files`` has it, holds options; a text is the user's own affair."""
+def is_checked(file: Mapping[str, Any]) -> bool:
+    """Whether *file*, as returned by ``definitions.files``, has options; text is not checked."""
     return bool(file["sections"]) and file["state"] == "present"
 
 
 def misspelt(
     definition: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any] | None, known: Sequence[str] = ()
 ) -> Iterator[tuple[str, str, str]]:
-    """Find files unknown to *definition* whose names resemble one that it has: yield variable, file, the other."""
+    """Find files unknown to *definition* whose names resemble a known one: yield variable, file and known file."""
     shipped = [*definition["config"], *definition["files"]]
     for variable, options in layers:
         for name in options.get(definition["name"]) or {}:
@@ -328,10 +330,10 @@ def misspelt(
 
 def written(
     definition: Mapping[str, Any], layers: Sequence[Layer], index: Mapping[str, Any], known: Sequence[str] = ()
-) -> Iterator[tuple[str, str, Fault]]:
-    """Find what is wrong with the user's options of *definition*, with no host known: yield file, variable and fault.
+) -> Iterator[tuple[str, str, Finding]]:
+    """Check the user's options of *definition* before any host is known: yield file, variable and finding.
 
-    *definition* is as it is written; a section that one of its templates, or what is computed, may name is let pass.
+    *definition* is not templated; a section that its templates or computed options may name is accepted.
     """
     service = definition["name"]
     for name in dict.fromkeys(name for _variable, options in layers for name in options[service]):
@@ -348,16 +350,16 @@ def written(
         )
         late = computed or any("{{" in ini.text(value) for value in _free_names(sections, index))
         asked = _asked(definition["files"].get(name) or {})
-        for fault in faults(service, name, sections, index, known):
-            variable = source(service, name, fault, layers)
-            # null takes out what the definition's sections for databases, queue and users would have.
-            removed = fault.section in asked and sections[fault.section].get(fault.option, "") is None
-            if variable != f"catalog_{service}" and not (fault.passing or removed or (late and not fault.option)):
-                yield name, variable, fault
+        for finding in findings(service, name, sections, index, known):
+            variable = source(service, name, finding, layers)
+            # null removes an option from the definition's sections for databases, messaging and authentication.
+            removed = finding.section in asked and sections[finding.section].get(finding.option, "") is None
+            if variable != f"catalog_{service}" and not (finding.warning or removed or (late and not finding.option)):
+                yield name, variable, finding
 
 
 def _asked(file: Mapping[str, Any]) -> set[str]:
-    """Return the sections that a definition asks for without writing them."""
+    """Return the sections that a definition requests without writing them."""
     auth = file.get("auth") if isinstance(file.get("auth"), list) else []
     names = {given if isinstance(given, str) else given["section"] for given in auth}
     names |= set(file.get("databases") or {})
@@ -365,13 +367,13 @@ def _asked(file: Mapping[str, Any]) -> set[str]:
 
 
 def _free_names(sections: Mapping[str, Options], index: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the values that name sections of the operator's own."""
+    """Yield the values that name user-defined sections."""
     for free in index["free"]:
         section, option = free["by"].split("/")
         yield (sections.get(section) or {}).get(option, "")
 
 
-def judged(
+def checked(
     definition: Mapping[str, Any],
     files: Iterable[Mapping[str, Any]],
     layers: Sequence[Layer],
@@ -380,18 +382,18 @@ def judged(
 ) -> tuple[list[str], list[str]]:
     """Return the errors and the warnings about options in the *files* of *definition*, as sentences.
 
-    *files* are as ``definitions.files`` has them for a host, *layers* the user's variables.
+    *files* are as returned by ``definitions.files`` for a host, *layers* the user's variables.
     """
     service = definition["name"]
-    wrong, passing = [], []
+    errors, warnings = [], []
     for variable, name, near in misspelt(definition, layers, index, known):
-        wrong.append(f"{variable}: {service} {name}: no such file; did you mean {near}?")
-    for file in filter(is_judged, files if index else ()):
-        for fault in faults(service, file["name"], file["sections"], index, known):
-            variable = source(service, file["name"], fault, layers)
-            says = f"{variable}: {service} {file['name']} {fault}"
-            if not fault.passing:
-                wrong.append(says)
+        errors.append(f"{variable}: {service} {name}: no such file; did you mean {near}?")
+    for file in filter(is_checked, files if index else ()):
+        for finding in findings(service, file["name"], file["sections"], index, known):
+            variable = source(service, file["name"], finding, layers)
+            message = f"{variable}: {service} {file['name']} {finding}"
+            if not finding.warning:
+                errors.append(message)
             elif variable != f"catalog_{service}":
-                passing.append(says)
-    return wrong, passing
+                warnings.append(message)
+    return errors, warnings

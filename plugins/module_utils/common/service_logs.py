@@ -77,7 +77,7 @@ def recent(text: str, since: datetime.datetime) -> list[tuple[str, bool]]:
 def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, list[tuple[str, bool]]]:
     """Return the recent lines of every log file of the services.
 
-    :param services: folders in C(root), and files in it without C(.log).
+    :param services: directories in C(root), and files in it without C(.log).
     :param age: in seconds, how far to look back.
     """
     begin = datetime.datetime.now().astimezone() - datetime.timedelta(seconds=age)

@@ -51,9 +51,9 @@ def revisions(directory: str) -> tuple[set[str], set[str]]:
 
 def scripts(path: str) -> Iterator[str]:
     """The Python files below a directory."""
-    for folder, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        yield from (os.path.join(folder, name) for name in files if name.endswith(".py"))
+    for directory, directories, files in os.walk(path):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        yield from (os.path.join(directory, name) for name in files if name.endswith(".py"))
 
 
 def _names(value) -> set[str]:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Databases, their accounts and grants: what is there, what should be, and the statements between."""
+"""Databases, their users and grants: what is there, what should be, and the statements between."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class State:
     """What a server holds."""
 
     databases: set = field(default_factory=set)
-    accounts: dict = field(default_factory=dict)
+    users: dict = field(default_factory=dict)
     """(user, host) → (plugin, authentication string, locked)"""
     grants: set = field(default_factory=set)
     """(user, host, pattern) of those that hold every privilege on it"""
@@ -83,7 +83,7 @@ def read(server: Server) -> State:
         priv = json.loads(row["Priv"])
         plugin = "several" if "auth_or" in priv else priv.get("plugin", "")
         key = (row["User"], row["Host"])
-        state.accounts[key] = (plugin, priv.get("authentication_string", ""), bool(priv.get("account_locked")))
+        state.users[key] = (plugin, priv.get("authentication_string", ""), bool(priv.get("account_locked")))
     for row in server.rows("SELECT * FROM mysql.db"):
         if all(value == "Y" for name, value in row.items() if name.endswith("_priv") and name != "Grant_priv"):
             state.grants.add((row["User"], row["Host"], row["Db"]))
@@ -100,7 +100,7 @@ def presume(items: list[dict]) -> State:
         if item["state"] == "present" and stored(item["name"]):
             user, host = item["user"], item["host"]
             state.databases.add(item["name"])
-            state.accounts[user, host] = (PLUGIN, native_hash(item["password"]), False)
+            state.users[user, host] = (PLUGIN, native_hash(item["password"]), False)
             state.grants.add((user, host, pattern(item["name"])))
     return state
 
@@ -148,7 +148,7 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
     for (user, host), digest in wanted.items():
         name, after = f"{user}@{host}", {"plugin": PLUGIN, "password": "as given", "lock": False}
         secret = (user, host, digest)
-        if (user, host) not in state.accounts:
+        if (user, host) not in state.users:
             add(
                 "database user",
                 "create",
@@ -159,7 +159,7 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
                 secret,
             )
             continue
-        plugin, stored_digest, locked = state.accounts[user, host]
+        plugin, stored_digest, locked = state.users[user, host]
         before = {"plugin": plugin, "password": "as given" if stored_digest == digest else "another", "lock": locked}
         if before != after:
             add(
@@ -176,7 +176,7 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
         changes += _grant(item, wanted, state, execute)
     for item in items:
         name, key = item["name"], (item["user"], item["host"])
-        if item["state"] == "absent" and key not in wanted and state.accounts.pop(key, None):
+        if item["state"] == "absent" and key not in wanted and state.users.pop(key, None):
             add("database user", "drop", f"{key[0]}@{key[1]}", {"state": "present"}, {}, "DROP USER %s@%s", key)
         if item["state"] == "absent" and item["drop_data"] and name in state.databases:
             state.databases.remove(name)

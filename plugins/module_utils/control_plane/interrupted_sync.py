@@ -14,7 +14,7 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.alembic import revisions
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import Missing, Server, identifier
 
-FOLDER = "/var/lib/cairn/schemas"
+DIRECTORY = "/var/lib/cairn/schemas"
 
 
 def _databases(schema: dict) -> dict[str, str]:
@@ -27,14 +27,14 @@ def _databases(schema: dict) -> dict[str, str]:
 
 
 def _mark(database: str) -> str:
-    return os.path.join(FOLDER, database)
+    return os.path.join(DIRECTORY, database)
 
 
 def begin(server: Server, schema: dict) -> None:
     """Mark those databases of *schema* that are empty."""
     for database, goal in _databases(schema).items():
         if not server.rows("SELECT 1 FROM information_schema.tables WHERE table_schema = %s LIMIT 1", (database,)):
-            os.makedirs(FOLDER, exist_ok=True)
+            os.makedirs(DIRECTORY, exist_ok=True)
             with open(_mark(database), "w", encoding="ascii") as file:
                 file.write(goal)
                 file.flush()

@@ -185,14 +185,14 @@ def write(path: str, after: State) -> None:
     """
     if after.content is None:
         os.unlink(path)
-        folder = os.path.dirname(path)
-        if folder.startswith("/etc/systemd/") and not os.listdir(folder):
-            os.rmdir(folder)
+        directory = os.path.dirname(path)
+        if directory.startswith("/etc/systemd/") and not os.listdir(directory):
+            os.rmdir(directory)
         return
     uid, gid = pwd.getpwnam(after.owner).pw_uid, grp.getgrnam(after.group).gr_gid
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".cairn-")
+    directory = os.path.dirname(path)
+    os.makedirs(directory, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".cairn-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(after.content)

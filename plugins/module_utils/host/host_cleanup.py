@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What services leave on a host beside their packages and files: guests, network namespaces, bridges, folders."""
+"""What services leave on a host beside their packages and files: guests, network namespaces, bridges, directories."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def drop_bridge(name: str) -> None:
     run("ovs-vsctl", "--timeout=30", "del-br", name)
 
 
-def folders(paths: list[str]) -> list[str]:
+def directories(paths: list[str]) -> list[str]:
     """Return those of *paths* that exist.
 
     :raises CleanupError: one of them is not a service's.
     """
     for path in paths:
         if os.path.normpath(path) in _NEVER or not os.path.isabs(path):
-            raise CleanupError(f"{path!r} is not a service's own folder: nothing was removed")
+            raise CleanupError(f"{path!r} is not a service's own directory: nothing was removed")
     return [path for path in paths if os.path.lexists(path)]
 
 
@@ -121,8 +121,8 @@ def owned(path: str, going: list[str]) -> bool:
     return bool(owners - set(going))
 
 
-def drop_folder(path: str) -> None:
-    """Remove a folder, or the link that stands in its place, but nothing below a file system mounted in it."""
+def drop_directory(path: str) -> None:
+    """Remove a directory, or the link that stands in its place, but nothing below a file system mounted in it."""
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
         return
@@ -143,7 +143,7 @@ def found(params: dict) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
         yield returned("network namespace", "remove", name), lambda name=name: drop_namespace(name)
     for name in bridges(params["bridges"]):
         yield returned("bridge", "remove", name), lambda name=name: drop_bridge(name)
-    for path in folders(params["folders"]):
+    for path in directories(params["directories"]):
         if owned(path, params["packages"]):
             continue
-        yield returned("directory", "remove", path), lambda path=path: drop_folder(path)
+        yield returned("directory", "remove", path), lambda path=path: drop_directory(path)

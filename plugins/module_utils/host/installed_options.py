@@ -15,7 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common import opti
 from ansible_collections.cairn.openstack.plugins.module_utils.common.module_source import source
 
 # Each index as the host's code answered, until a package has another version.
-FOLDER = "/var/lib/cairn/options"
+DIRECTORY = "/var/lib/cairn/options"
 # The interpreter that Debian's packages are installed for.
 _PYTHON = "/usr/bin/python3"
 _SECONDS = 120
@@ -54,7 +54,7 @@ def index(service: str, shipped: Mapping[str, str], keep: bool) -> dict[str, Any
     installed = option_index.versions(shipped)
     if all(shipped[name] == version for name, version in installed.items()):
         return None
-    path = os.path.join(FOLDER, f"{service}.json")
+    path = os.path.join(DIRECTORY, f"{service}.json")
     # Another program may write an index of another shape.
     program = hashlib.sha256(_program().encode()).hexdigest()
     with contextlib.suppress(OSError, ValueError, KeyError), open(path, encoding="utf-8") as file:
@@ -63,7 +63,7 @@ def index(service: str, shipped: Mapping[str, str], keep: bool) -> dict[str, Any
             return kept
     found = _asked(service)
     if found and keep:
-        os.makedirs(FOLDER, exist_ok=True)
+        os.makedirs(DIRECTORY, exist_ok=True)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump({"program": program, **found}, file)
         os.replace(f"{path}.new", path)

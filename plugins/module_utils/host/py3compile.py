@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterator
 
 OWED = "/var/lib/cairn/py3compile"
-_FOLDER = "/var/lib/cairn/path"
+_DIRECTORY = "/var/lib/cairn/path"
 _PUBLIC = "/usr/lib/python3/dist-packages/"
 # A package's public modules, the common form; the versions (-V), if any, have Debian 13's only Python among them.
 _PACKAGE = re.compile(r"-p (\S+)(?: -V \S+)?")
@@ -57,7 +57,7 @@ def _py3compile(*arguments: str) -> None:
 
 
 def public(packages: list[str]) -> list[str]:
-    """Return the modules and folders of modules that *packages* have in Python's public folder."""
+    """Return the modules and directories of modules that *packages* have in Python's public directory."""
     said = subprocess.run(["dpkg-query", "--listfiles", *packages], capture_output=True, text=True, check=False).stdout
     files = (line for line in said.splitlines() if line.startswith(_PUBLIC) and line.endswith(".py"))
     return sorted({_PUBLIC + file.removeprefix(_PUBLIC).partition("/")[0] for file in files})
@@ -83,11 +83,11 @@ def settle(done: int = 0) -> None:
     :raises CompileError: py3compile failed; it is owed on.
     """
     compile_all(owed(done))
-    for path in (OWED, os.path.join(_FOLDER, _NAME)):
+    for path in (OWED, os.path.join(_DIRECTORY, _NAME)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     with contextlib.suppress(FileNotFoundError):
-        os.rmdir(_FOLDER)
+        os.rmdir(_DIRECTORY)
 
 
 class _Worker(threading.Thread):
@@ -118,15 +118,15 @@ def beside() -> Iterator[list[str]]:
 
     :raises CompileError: py3compile failed; it is owed on.
     """
-    os.makedirs(_FOLDER, exist_ok=True)
-    stand_in = os.path.join(_FOLDER, _NAME)
+    os.makedirs(_DIRECTORY, exist_ok=True)
+    stand_in = os.path.join(_DIRECTORY, _NAME)
     with open(stand_in, "w", encoding="ascii") as file:
         file.write(_STAND_IN.format(owed=OWED))
     os.chmod(stand_in, 0o755)
     worker = _Worker()
     worker.start()
     try:
-        yield ["-o", f"DPkg::Path={_FOLDER}:/usr/sbin:/usr/bin:/sbin:/bin"]
+        yield ["-o", f"DPkg::Path={_DIRECTORY}:/usr/sbin:/usr/bin:/sbin:/bin"]
     finally:
         worker.stop()
     settle(worker.done)

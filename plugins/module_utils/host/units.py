@@ -28,7 +28,7 @@ STAMPS = "/var/lib/cairn/units.json"
 MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
 _OUTPUT = "output of "
-_ACCOUNT = "account "
+_KEYSTONE_USER = "Keystone user "
 
 _PROPERTIES = (
     "Id",
@@ -49,7 +49,7 @@ UNIT = {
     "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "state_commands": {"type": "list", "elements": "str", "default": []},
-    "account": {"type": "str"},
+    "keystone_user": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "restart_anytime": {"type": "bool", "default": False},
@@ -126,7 +126,7 @@ def _files(pattern: str) -> list[str]:
     found = []
     for path in glob.glob(pattern) or [pattern]:
         if os.path.isdir(path):
-            found += [os.path.join(folder, name) for folder, _folders, names in os.walk(path) for name in names]
+            found += [os.path.join(directory, name) for directory, _folders, names in os.walk(path) for name in names]
         else:
             found.append(path)
     return sorted(found)
@@ -160,8 +160,8 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
-    if unit["account"] and ids is not None:
-        found[f"{_ACCOUNT}{unit['account']}"] = ids.get(unit["account"], "")
+    if unit["keystone_user"] and ids is not None:
+        found[f"{_KEYSTONE_USER}{unit['keystone_user']}"] = ids.get(unit["keystone_user"], "")
     return {**found, **effects(unit)}
 
 
@@ -329,7 +329,7 @@ class Unit:
         # What a definition names no longer is no reason, unless it has gone from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
         # It can't hold a token of an account that was not there yet.
-        later = {what for what in self.reads if what.startswith(_ACCOUNT) and not old.get(what)}
+        later = {what for what in self.reads if what.startswith(_KEYSTONE_USER) and not old.get(what)}
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
@@ -363,7 +363,7 @@ def survey(
     for name in found.keys() & set(will_stop or ()):
         found[name]["ActiveState"] = "inactive"
     versions = package_versions({package for unit in asked for package in unit["packages"]})
-    ids = user_ids() if user_ids and any(unit["account"] for unit in asked) else None
+    ids = user_ids() if user_ids and any(unit["keystone_user"] for unit in asked) else None
     stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
         Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change, since)
@@ -393,11 +393,11 @@ def actions(units: list[Unit], restart: bool) -> list[Action]:
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
-        # Workers that load again while what restarts is still about to end: no processor is idle.
+        # Workers load while other units are still stopping, which keeps all processors busy.
         ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
-        # Before the starts, which may need what these read: sysctl, a policy of D-Bus.
+        # Before the starts, which may need what these configure: sysctl, a D-Bus policy.
         ("restart", [unit for unit in stale if not unit.reloads]),
-        # HAProxy can't, as long as sysctl does not let it listen at an address.
+        # HAProxy cannot reload before sysctl allows it to bind to a new address.
         ("reload", [unit for unit in stale if unit.reloads and not unit.asked["restart_for"]]),
         ("start", [unit for unit in units if unit.start or unit in blocked]),
     ]

@@ -256,9 +256,9 @@ def _osd(path: str) -> bool:
     return any(text(f"{OSDS}/{name}/fsid").strip() == label[1] for name in _names(OSDS))
 
 
-def _names(folder: str) -> list[str]:
+def _names(directory: str) -> list[str]:
     try:
-        return os.listdir(folder)
+        return os.listdir(directory)
     except FileNotFoundError:
         return []
 
@@ -266,12 +266,12 @@ def _names(folder: str) -> list[str]:
 def devices(paths: list[str]) -> dict[str, dict]:
     """Return what is at *paths*: {kind, holds, owner, group, mounted}.
 
-    The kind is ``block``, ``file``, ``missing`` or ``folder``; what it holds is empty where nothing is seen; its owner
-    is ``ceph`` or ``swift``, where one of them has it already. A disk of Swift's may not be mounted. The group is
-    LVM's, empty for a physical volume that is in none, and None for what is no physical volume.
+    The kind is ``block``, ``file``, ``missing`` or ``directory``; holds is empty if nothing is found; the owner is
+    ``ceph`` or ``swift`` if one of them uses it, even if a Swift disk is not mounted. The group is the LVM volume
+    group, empty for a physical volume in none, and None for anything else.
     """
     mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
-    node = f"{swift_facts.FOLDER}/"
+    node = f"{swift_facts.DIRECTORY}/"
     places = {os.path.realpath(words[0]) for words in table if len(words) > 1 and words[1].startswith(node)}
     groups = physical_volumes() if paths else {}
     answer = {}
@@ -279,7 +279,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
         found = {"kind": "missing", "holds": "", "owner": "", "group": None, "mounted": ""}
         if os.path.exists(path):
             mode = os.stat(path).st_mode
-            kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"))
+            kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"))
             found["kind"] = next((kind for fits, kind in kinds if fits(mode)), "special file")
         if found["kind"] in ("block", "file"):
             found["holds"] = signatures(path)
@@ -302,10 +302,10 @@ def volume_groups() -> list[str]:
     return []
 
 
-def rings(folder: str = "/etc/swift") -> dict[str, int]:
+def rings(directory: str = "/etc/swift") -> dict[str, int]:
     """Return the versions of Swift's rings that the host has, by their names."""
-    names = [name.removesuffix(".ring.gz") for name in _names(folder) if name.endswith(".ring.gz")]
-    return {name: ring_version(content(f"{folder}/{name}.ring.gz")) for name in sorted(names)}
+    names = [name.removesuffix(".ring.gz") for name in _names(directory) if name.endswith(".ring.gz")]
+    return {name: ring_version(content(f"{directory}/{name}.ring.gz")) for name in sorted(names)}
 
 
 def unfinished_packages(status: str) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-FOLDER = "/srv/node"
+DIRECTORY = "/srv/node"
 PORTS = {"object": 6200, "container": 6201, "account": 6202}
 ERASURE_CODING = ("ec_type", "ec_num_data_fragments", "ec_num_parity_fragments")
 POLICY = {"index": 0, "name": "replicated", "default": True}
@@ -15,15 +15,15 @@ POLICY = {"index": 0, "name": "replicated", "default": True}
 def device(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return one of a host's ``storage_devices`` as Swift knows it: by the last part of its path.
 
-    A path below Swift's own folder is a directory of the host's file system, any other a disk to be mounted there.
+    A path below Swift's own directory is a directory of the host's file system, any other a disk to be mounted there.
     """
     name = given["path"].rstrip("/").rpartition("/")[2]
-    folder = f"{FOLDER}/{name}"
+    directory = f"{DIRECTORY}/{name}"
     return {
         "name": name,
         "path": given["path"],
-        "folder": folder,
-        "mount": given["path"] != folder,
+        "directory": directory,
+        "mount": given["path"] != directory,
         "weight": given.get("weight", 100),
         "zone": given.get("zone", 1),
     }

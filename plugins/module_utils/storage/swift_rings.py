@@ -264,25 +264,25 @@ class Work:
 
     def files(self) -> tuple[bytes, bytes]:
         """Return the builder's file and the ring's."""
-        with tempfile.TemporaryDirectory() as folder:
-            builder, ring = os.path.join(folder, "builder"), os.path.join(folder, "ring.gz")
+        with tempfile.TemporaryDirectory() as directory:
+            builder, ring = os.path.join(directory, "builder"), os.path.join(directory, "ring.gz")
             self.builder.save(builder)
             self.builder.get_ring().save(ring)
             return content(builder), content(ring)
 
 
 class Ring:
-    """A ring in its folder.
+    """A ring in its directory.
 
     :param wanted: as ``plan`` takes it.
     :param seen: as ``check`` takes it.
     """
 
-    def __init__(self, wanted: Mapping[str, Any], seen: int, folder: str) -> None:
+    def __init__(self, wanted: Mapping[str, Any], seen: int, directory: str) -> None:
         self.wanted = wanted
         self.title = f"{wanted['name']} ring"
-        self.builder_path = f"{folder}/{wanted['name']}.builder"
-        self.ring_path = f"{folder}/{wanted['name']}.ring.gz"
+        self.builder_path = f"{directory}/{wanted['name']}.builder"
+        self.ring_path = f"{directory}/{wanted['name']}.ring.gz"
         self.builder_data, self.ring_data = content(self.builder_path), content(self.ring_path)
         self.builder = pickle.loads(self.builder_data) if self.builder_data else None
         self.seen = seen

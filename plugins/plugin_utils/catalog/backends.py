@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the cloud keeps things: the setting ``cloud_storage``, with what it leaves unsaid filled in.
+"""Storage back ends: the setting ``cloud_storage``, completed with defaults.
 
-What a kind of back end is stands in a service definition, under ``backend``.
+A kind of back end is declared by a service definition, under ``backend``.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from typing import Any
 Backend = dict[str, Any]
 
 USES = ("volumes", "images", "backups", "objects", "ephemeral")
-# Where one back end at most can serve: backups, objects and the servers' own disks have no choice of place.
+# Uses that at most one back end can serve.
 SINGLE = ("backups", "objects", "ephemeral")
 POOLS = {"volumes": "volumes", "images": "images", "backups": "backups", "ephemeral": "vms"}
 COPIES = 3
-# Keys of a back end that every kind has.
+# Keys of all kinds of back ends.
 COMMON = ("name", "kind", "serves", "default")
-# Keys of those that serve volumes.
+# Keys of back ends that serve volumes.
 OF_VOLUMES = ("type", "qos", "image_cache")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of back end can do.
+    """A kind of back end.
 
-    :param name: as ``cloud_storage`` has it under ``kind``, which is the definition's name.
-    :param can: what it can serve.
-    :param serves: what it serves where nothing is said.
-    :param always: what it provides whatever it serves.
-    :param keys: those of a back end's keys that not every kind has, each with its shape.
-    :param hosts: whether it is made of hosts of the group storage.
-    :param devices: whether those give devices to it.
-    :param by_name: whether only a device that names it is meant for it.
-    :param alone: whether a cloud has one of it at most.
-    :param served_from_hosts: whether Cinder serves it from its hosts, where it has any, instead of from controllers.
-    :param volume_group: whether its devices are made a volume group, which the key of that name names.
-    :param device_memory: MiB that the daemon of a device takes at least.
+    :param name: its name in ``cloud_storage`` under ``kind``, which is the definition's name.
+    :param can: the uses that it can serve.
+    :param serves: the uses that it serves by default.
+    :param always: the uses that it always provides.
+    :param keys: the keys of this kind only, each with its shape.
+    :param hosts: whether it consists of hosts of the group storage.
+    :param devices: whether it uses devices of these hosts.
+    :param by_name: whether it uses only devices that name it.
+    :param alone: whether a cloud can have only one of it.
+    :param served_from_hosts: whether Cinder serves it from its hosts, if it has any, instead of from controllers.
+    :param volume_group: whether its devices form a volume group, named by the key of that name.
+    :param device_memory: minimum MiB of the daemon of a device.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Kind:
 
     @classmethod
     def of(cls, name: str, given: Mapping[str, Any]) -> Kind:
-        """Return the kind that the definition *name* says under ``backend``."""
+        """Return the kind that the definition *name* declares under ``backend``."""
         flags = {key: given[key] for key in given if key not in ("can", "serves", "keys", "always")}
         can = tuple(given["can"])
         serves = tuple(given.get("serves") or can[:1])
@@ -65,22 +65,22 @@ class Kind:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all keys that a back end of this kind may have beside those of every kind."""
+        """The names of the keys of this kind, besides those of all kinds."""
         return (*(OF_VOLUMES if "volumes" in self.can else ()), *self.keys)
 
 
 def kinds(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, Kind]:
-    """Return the kinds of back ends by name, as the *definitions* say, each by its own name."""
+    """Return the kinds of back ends in *definitions* by name."""
     return {name: Kind.of(name, one["backend"]) for name, one in definitions.items() if one.get("backend")}
 
 
 def backends(
     setting: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]
 ) -> list[Backend]:
-    """Return the back ends of *setting*, complete; each has ``devices``: host → its devices for it.
+    """Return the back ends of *setting* with their defaults and ``devices``: host → its devices for the back end.
 
-    :param setting: ``cloud_storage``, without an error.
-    :param hosts: the cloud's, as ``topology`` has them, each with ``devices``, its ``storage_devices``.
+    :param setting: ``cloud_storage``, which must be valid.
+    :param hosts: as returned by ``topology``, each with ``devices``, its ``storage_devices``.
     :param known: the kinds.
     """
     found = []
@@ -109,7 +109,7 @@ def in_group(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def takers(found: Iterable[Backend], host: str, known: Mapping[str, Kind], nameless: bool = False) -> list[str]:
-    """Return the names of the back ends that take devices of *host*; or only of those that take *nameless* ones."""
+    """Return the names of the back ends that use devices of *host*; with *nameless* of those that need no name."""
     able = [name for name, kind in known.items() if kind.devices and not (nameless and kind.by_name)]
     return [one["name"] for one in found if one["kind"] in able and host in one["hosts"]]
 
@@ -117,7 +117,7 @@ def takers(found: Iterable[Backend], host: str, known: Mapping[str, Kind], namel
 def devices_of(
     one: Backend, name: str, host: Mapping[str, Any], found: Iterable[Backend], known: Mapping[str, Kind]
 ) -> list[dict[str, Any]]:
-    """Return the devices that the host *name* gives to the back end *one*."""
+    """Return the devices of the host *name* for the back end *one*."""
     only = takers(found, name, known, nameless=True) == [one["name"]]
     return [
         dict(device)
@@ -132,14 +132,14 @@ def serving(found: Iterable[Backend], use: str) -> list[Backend]:
 
 
 def of_kind(found: Iterable[Backend], kind: str) -> Backend | None:
-    """Return the cloud's back end of *kind*, None where it has none."""
+    """Return the cloud's back end of *kind*, or None."""
     return next((one for one in found if one["kind"] == kind), None)
 
 
 def of_host(found: list[Backend], me: Mapping[str, Any], known: Mapping[str, Kind]) -> dict[str, Any]:
-    """Return what definitions may ask of the cloud's storage, for the host *me*: their ``cloud.storage``.
+    """Return ``cloud.storage``, the definitions' variable about the cloud's storage, for the host *me*.
 
-    :param found: as ``backends`` returns them.
+    :param found: as returned by ``backends``.
     """
     ready = [{**one, "here": _served_here(one, me, known)} for one in sorted(found, key=lambda one: not one["default"])]
     here = {use: [one["name"] for one in serving(ready, use) if one["here"]] for use in ("volumes", "backups")}
@@ -148,9 +148,9 @@ def of_host(found: list[Backend], me: Mapping[str, Any], known: Mapping[str, Kin
         "kinds": sorted({one["kind"] for one in found}),
         "uses": {use: names for use in USES if (names := [one["name"] for one in serving(found, use)])},
         "here": here,
-        # cinder-volume and cinder-backup have volumes here for a while, as guests have them on compute hosts.
+        # cinder-volume and cinder-backup attach volumes here temporarily, as guests do on compute hosts.
         "attaches": any(here.values()),
-        # cinder-volume beside the disks asks the database itself.
+        # cinder-volume on the host with the disks connects to the database directly.
         "from_hosts": any(known[one["kind"]].served_from_hosts and one["hosts"] for one in found),
         "default_type": next((one["type"] for one in serving(found, "volumes")), None),
         "volume_groups": [
@@ -162,7 +162,7 @@ def of_host(found: list[Backend], me: Mapping[str, Any], known: Mapping[str, Kin
 
 
 def _served_here(one: Backend, me: Mapping[str, Any], known: Mapping[str, Kind]) -> bool:
-    """Whether Cinder serves the back end *one* from the host: from where it is said to, or else from controllers."""
+    """Whether Cinder serves the back end *one* from the host."""
     if known[one["kind"]].served_from_hosts and one["hosts"]:
         return me["name"] in one["hosts"]
     return "controller" in me["groups"]

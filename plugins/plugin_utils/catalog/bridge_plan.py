@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which bridges a host needs, from what it is and what it is for: a pure function."""
+"""The bridges that a host needs, from its facts and its node groups: a pure function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _plain(addresses: list[str]) -> list[str]:
 
 
 def _card_with(probe: dict, address: str) -> str:
-    """Return the NIC that carries *address*, or carried it before a bridge took it over; empty if none does."""
+    """Return the NIC that has *address*, or had it before a bridge took it over; empty if none does."""
     for name, link in probe["interfaces"].items():
         if address in _plain(link["addresses"]):
             for bridge in (probe.get("bridges") or {}).get("bridges", []):
@@ -22,7 +22,7 @@ def _card_with(probe: dict, address: str) -> str:
 
 
 def _addresses(probe: dict, nic: str, bridge: str) -> list[str]:
-    """Return the addresses of *nic*, wherever they are by now: on it, on its *bridge*, or on record."""
+    """Return the addresses of *nic*, which may be on it, on its *bridge*, or recorded."""
     record = (probe.get("bridges") or {}).get("nics", {}).get(nic, {"addresses": []})
     on_nic, on_bridge = (probe["interfaces"].get(name, {"addresses": []})["addresses"] for name in (nic, bridge))
     return list(dict.fromkeys([*on_nic, *record["addresses"], *on_bridge]))
@@ -38,23 +38,23 @@ def _with_prefix(address: str, nic: str, found: list[str]) -> str:
     for candidate in found:
         if candidate.split("/")[0] == address:
             return candidate
-    raise ValueError(f"tunnel_address {address} is not on {nic}: give it with its prefix length, as in {address}/24")
+    raise ValueError(f"tunnel_address {address} is not on {nic}: add its prefix length, as in {address}/24")
 
 
 def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bool = False) -> dict:
-    """Derive the parameters of M(cairn.openstack.ovs_bridges), and what Neutron's agent is told of them.
+    """Derive the options of M(cairn.openstack.ovs_bridges) and of Neutron's agent.
 
-    The answer is the same before and after the bridges are made.
+    The result is the same before and after the bridges are created.
 
-    :param probe: what M(cairn.openstack.host_probe) found.
+    :param probe: the result of M(cairn.openstack.host_probe).
     :param settings: ``datapath`` (default: the probe's), ``tunnel_interface`` (default: the NIC with the management
         address), ``tunnel_address`` (with or without prefix; default: the NIC's first), ``external_interface``,
         ``external_bridge`` (br-ex), ``vlan_interface``, ``vlan_bridge`` (br-vlan), ``mtu``, ``management_address``;
         each may be missing, None or empty.
-    :param network: whether the host is a network node, the only kind that has the external bridge.
-    :param compute: whether it is a compute node. A host that is neither has no bridges.
+    :param network: whether the host is a network node, which has the external bridge.
+    :param compute: whether the host is a compute node. A host that is neither has no bridges.
     :returns: ``{"datapath", "bridges": [...], "bridge_mappings": {physical network: bridge}, "tunnel_address"}``,
-        the last one plain, and empty where the host has no tunnels.
+        the last one without prefix, and empty if the host has no tunnels.
     :raises ValueError: an interface does not exist, or the tunnel's address is not known.
     """
     datapath = settings.get("datapath") or probe["ovs_datapath"]["type"]
@@ -81,7 +81,7 @@ def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bo
             if not wanted and not found:
                 raise ValueError(f"tunnel_interface {nic} has no address, and no tunnel_address is set")
             plan["tunnel_address"] = (wanted or found[0]).split("/")[0]
-            # In the kernel's datapath the kernel routes the tunnels' packets: the address stays where it is.
+            # With the kernel datapath the kernel routes the tunnels' packets: the address stays on the NIC.
             if datapath == "system":
                 continue
         else:

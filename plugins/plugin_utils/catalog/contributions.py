@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one service definition adds to another: packages, files, units, and options between its own and the user's.
+"""Contributions of service definitions to others: packages, files, units and options.
 
-A definition says so under ``contributes``, and under ``each_backend`` for each back end of ``cloud_storage``.
+A definition lists them under ``contributes``, and under ``each_backend`` for each back end of ``cloud_storage``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ansible.errors import AnsibleError
 
 Definition = dict[str, Any]
 
-# What a definition may add to another.
+# The keys that a definition may contribute.
 KEYS = ("packages", "files", "units", "config")
-# A section, or a file, that is called like the back end which a contribution is made for.
+# Stands for the name of the back end, as a section or in the name of a file.
 BACKEND_NAME = re.compile(r"\{\{\s*backend\.name\s*\}\}")
 
 
@@ -28,10 +28,10 @@ class Conflict(AnsibleError):
 
 @dataclass(frozen=True)
 class Contribution:
-    """What the definition *source* adds to the definition *target*.
+    """A contribution of the definition *source* to the definition *target*.
 
-    :param content: templated, with some of ``KEYS``.
-    :param absent: the source is removed: its files and units go from the target.
+    :param content: templated; has some of ``KEYS``.
+    :param absent: whether the source is removed, and its files and units are removed from the target.
     """
 
     source: str
@@ -41,13 +41,13 @@ class Contribution:
 
 
 def of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield what *definition* may add to others, as it is written: the other's name and the content."""
+    """Yield the untemplated contributions of *definition*: the target's name and the content."""
     for entry in ({"contributes": definition.get("contributes")}, *(definition.get("each_backend") or [])):
         yield from (entry.get("contributes") or {}).items()
 
 
 def files(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
-    """Return the files to which some definition may contribute options, by the definition whose they are."""
+    """Return the files that get contributed options, by the definition that they belong to."""
     found: dict[str, set[str]] = {}
     for definition in definitions.values():
         for target, content in of(definition):
@@ -56,7 +56,7 @@ def files(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, set[str]]:
 
 
 def own_section(content: Mapping[str, Any], backend: str) -> dict[str, Any]:
-    """Return a contribution's *content*, whose section of the back end is called by its name."""
+    """Return a contribution's *content* with the name of the back end inserted."""
 
     def named(found: Any) -> Any:
         if not isinstance(found, Mapping):
@@ -68,12 +68,12 @@ def own_section(content: Mapping[str, Any], backend: str) -> dict[str, Any]:
 
 
 def add(definition: Definition, found: Iterable[Contribution]) -> Definition:
-    """Return *definition* with all that others contribute to it.
+    """Return *definition* with all contributions to it.
 
-    Its ``contributions`` are the options, each with its source, which are laid over its own ``config`` and under what
-    the user says.
+    Its ``contributions`` are the options with their sources, which override its own ``config`` and are overridden by
+    the user's options.
 
-    :raises Conflict: two of them want different things.
+    :raises Conflict: two contributions differ.
     """
     result = {**definition, "contributions": []}
     for key in ("packages", "files"):
@@ -105,15 +105,15 @@ def add(definition: Definition, found: Iterable[Contribution]) -> Definition:
 
 
 def layers(definition: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
-    """Yield what others contribute to the file *name*, each with its source."""
+    """Yield the contributions to the file *name*, each with its source."""
     yield from ((source, options) for source, file, options in definition.get("contributions", ()) if file == name)
 
 
 def check_texts(found: Iterable[tuple[str, Any]], where: str) -> None:
-    """Check that at most one source contributes a text to a file, and then nobody options.
+    """Check that a file gets at most one contributed text, and no options besides it.
 
     :param where: service and file.
-    :raises Conflict: there are several.
+    :raises Conflict: there are several texts.
     """
     given = list(found)
     texts = {value for _source, value in given if isinstance(value, str)}
@@ -123,11 +123,11 @@ def check_texts(found: Iterable[tuple[str, Any]], where: str) -> None:
 
 
 def merged(found: Iterable[tuple[str, Mapping[str, Any]]], where: str = "") -> dict[str, dict[str, Any]]:
-    """Return the options of several sources as one: lists are joined, other values have to agree; None says nothing.
+    """Merge the options of several sources: lists are joined, other values must agree; None is ignored.
 
-    :param found: sections with their options, each with its source.
-    :param where: service and file, for the error.
-    :raises Conflict: two of them want different values.
+    :param found: pairs of a source and its sections with their options.
+    :param where: service and file, for the error message.
+    :raises Conflict: two values differ.
     """
     sections: dict[str, dict[str, Any]] = {}
     sources: dict[tuple[str, str], str] = {}
@@ -149,17 +149,17 @@ def merged(found: Iterable[tuple[str, Mapping[str, Any]]], where: str = "") -> d
 
 
 def _add_unit(units: list[dict[str, Any]], unit: dict[str, Any], source: str) -> None:
-    """Add a *unit*, which several back ends may bring alike."""
+    """Add a *unit*, which several back ends may contribute equally."""
     for other in units:
         if other["name"] == unit["name"]:
             if other != unit:
-                raise Conflict(f"unit {unit['name']} is another one for {source}")
+                raise Conflict(f"unit {unit['name']} differs for {source}")
             return
     units.append(unit)
 
 
 def _joined(files: Mapping[str, Any], name: str, more: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Return a file's attributes with *more*: lists and dictionaries are joined, other values have to agree."""
+    """Return the attributes of a file merged with *more*: lists and dictionaries are joined, others must agree."""
     result = dict(files.get(name) or {})
     for key, value in more.items():
         old = result.get(key)
@@ -170,6 +170,6 @@ def _joined(files: Mapping[str, Any], name: str, more: Mapping[str, Any], source
         elif old is not None and old != value:
             raise Conflict(f"file {name}: {key} is {old!r}, and {value!r} for {source}")
         elif key not in ("groups", "units") or name not in files:
-            # A file that is there without them is for all groups and all units.
+            # Without these keys a file is for all groups and all units.
             result[key] = value
     return result

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From service definitions to what one host gets: pure functions over plain data."""
+"""The content of service definitions for one host: pure functions over plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources im
 Definition = dict[str, Any]
 TIERS = ("infrastructure", "identity", "service")
 
-# The keys of a definition that does not name them.
+# The defaults of a definition's keys.
 DEFAULTS: Definition = {
     "state": "present",
     "when": True,
@@ -42,7 +42,7 @@ DEFAULTS: Definition = {
 
 
 def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[str, Definition]:
-    """Return every definition, of variables ``catalog_NAME`` and the user's own, with the defaults filled in."""
+    """Return all definitions, from variables ``catalog_NAME`` and the user's own, with their defaults."""
     shipped = {
         key.removeprefix("catalog_"): variables[key]
         for key in variables
@@ -55,21 +55,21 @@ def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[
 
 
 def _of_name(name: str, definition: Mapping[str, Any]) -> Definition:
-    """Return what follows from a definition's name where the definition does not say it."""
-    found: Definition = {"name": name, "user": name, "purge_paths": folders(definition.get("user", name))}
+    """Return *definition* with the defaults that depend on its name."""
+    found: Definition = {"name": name, "user": name, "purge_paths": directories(definition.get("user", name))}
     if definition.get("backend"):
         found["when"] = trust_as_template(f"{{{{ '{name}' in cloud.storage.kinds }}}}")
     return found
 
 
-def folders(user: str) -> list[str]:
-    """Return where Debian's package of a service keeps its configuration, data and logs."""
+def directories(user: str) -> list[str]:
+    """Return the directories for configuration, data and logs of a service's Debian package."""
     return [f"/etc/{user}", f"/var/lib/{user}", f"/var/log/{user}"]
 
 
 def secret_names(catalog: Mapping[str, Definition]) -> list[str]:
-    """Return the names of all secrets that the definitions need, each to be generated once."""
-    # By the last one a cloud knows its operators.
+    """Return the names of all secrets that the definitions need."""
+    # The last one identifies the cloud to its hosts.
     names = {"admin", "message_admin", "cloud"}
     for name, definition in catalog.items():
         if definition["databases"]:
@@ -89,13 +89,13 @@ def secret_of(name: str, user: str) -> str:
 
 
 def domain_users(definition: Definition) -> list[tuple[str, dict[str, Any]]]:
-    """Return the users that the service has in domains of its own, each with its domain."""
+    """Return the users of the service in its own domains, each with its domain."""
     domains = definition["identity"].get("domains") or [] if isinstance(definition["identity"], Mapping) else []
     return [(domain["name"], user) for domain in domains for user in domain.get("users") or []]
 
 
 def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the calls that prove that the service works, as the module ``service_health`` takes them."""
+    """Return the requests that check the service, in the form of the module ``service_health``."""
     apis_by_name = {api["name"]: api for api in definition["apis"]}
     result = []
     for check in definition["checks"]:
@@ -109,12 +109,12 @@ def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, 
 
 
 def has_user(definition: Definition) -> bool:
-    """Whether the service has an account of its own in Keystone."""
+    """Whether the service has its own user in Keystone."""
     return bool(definition["identity"]) and definition["identity"].get("account", True)
 
 
 def groups_of(definition: Definition) -> set[str]:
-    """Return the node groups that have some part of *definition*."""
+    """Return the node groups that *definition* applies to."""
     named = set(definition["packages"])
     named.update(group for unit in definition["units"] for group in unit.get("groups", ["controller"]))
     named.update(group for file in definition["files"].values() for group in (file or {}).get("groups", []))
@@ -122,12 +122,12 @@ def groups_of(definition: Definition) -> set[str]:
 
 
 def workers(setting: Any, processors: int) -> int:
-    """Return how many processes each API has: the *setting*, or half of a controller's processors within bounds."""
+    """Return the number of processes per API: the *setting*, or half of the controller's processors within limits."""
     return int(setting or 0) or max(2, min(8, processors // 2))
 
 
 def merged(base: Any, over: Any) -> Any:
-    """Return *base* with *over* laid on it, dictionaries merged at every depth; None in *over* removes an option."""
+    """Return *base* overridden by *over*, with dictionaries merged at every level; None in *over* removes an option."""
     if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
         return copy.deepcopy(over)
     result = dict(base)
@@ -140,7 +140,7 @@ def merged(base: Any, over: Any) -> Any:
 
 
 def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the user's layers of options, general to particular: ``cloud_config``, then ``cloud_config_*`` by name."""
+    """Return the user's layers of options in order of precedence: ``cloud_config``, then ``cloud_config_*`` by name."""
     return [
         (name, variables[name])
         for name in sorted(variables)
@@ -151,12 +151,12 @@ def overrides(variables: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def apis(
     catalog: Mapping[str, Definition], scheme: str, template: Callable[[Any], Any] = lambda value: value
 ) -> list[dict[str, Any]]:
-    """Return every API of the cloud with its definition's name; what the load balancer and the firewall read.
+    """Return every API of the cloud with its definition's name, for the load balancer and the firewall.
 
     :param template: templates a definition's ``apis``.
 
-    ``frontend_port`` is where clients reach it: the service's own port, unless the definition has one for *scheme*.
-    ``unit``, which a host may have under a name of its own, is left out.
+    ``frontend_port`` is the port for clients: the service's own, unless the definition has one for *scheme*. ``unit``
+    is omitted, as its name may differ between hosts.
     """
     return [
         {
@@ -175,9 +175,9 @@ def apis(
 def ports(
     catalog: Mapping[str, Definition], groups: set[str], template: Callable[[Any], Any] = lambda value: value
 ) -> list[dict[str, Any]]:
-    """Return what a host in *groups* listens on beside its APIs; the firewall reads it.
+    """Return the ports of a host in *groups* besides those of its APIs, for the firewall.
 
-    :param catalog: the definitions that this cloud has.
+    :param catalog: the definitions of this cloud.
     :param template: templates a definition's ``ports``.
     """
     defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None}
@@ -193,10 +193,10 @@ def ports(
 def common_sections(
     definition: Definition, file: Mapping[str, Any], cloud: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return the oslo sections that *file* asks for: databases, message queue, accounts, cache."""
+    """Return the oslo sections that *file* requests: databases, message queue, authentication, cache."""
     name, secrets = definition["name"], cloud["secrets"]
     sections: dict[str, dict[str, Any]] = {}
-    # Only controllers reach the databases, unless the file says more: no other node holds their passwords.
+    # By default only controllers get the database passwords.
     reach = set(file.get("database_groups") or ["controller"])
     databases = file.get("databases") or {} if reach & set(cloud["me"]["groups"]) else {}
     for section, given in databases.items():
@@ -216,7 +216,7 @@ def common_sections(
         password = quote(secrets[f"{name}_messaging"], safe="")
         nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
         sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
-        # use_queue_manager needs it; Debian's units make the directory.
+        # use_queue_manager needs it; Debian's units create the directory.
         sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{definition['user']}"}
         sections["oslo_messaging_rabbit"] = {
             "rabbit_quorum_queue": True,
@@ -224,7 +224,7 @@ def common_sections(
             "rabbit_stream_fanout": True,
             "rabbit_qos_prefetch_count": 10,
             "use_queue_manager": True,
-            # An idle server looks up every (60 s / rate / 2), also to see that it shall stop: 1.5 s, not 5.
+            # An idle RPC server polls every (60 s / rate / 2), also for a request to stop: 1.5 s, not 5.
             "heartbeat_rate": 20,
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
@@ -235,9 +235,9 @@ def common_sections(
 
 
 def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the section by which the service authenticates: keystoneauth's options.
+    """Return the section with keystoneauth's options, by which the service authenticates.
 
-    :param wanted: ``section``; ``omit``, options that it does not have; ``rename``, those that it calls otherwise.
+    :param wanted: ``section``; ``omit``, options that it lacks; ``rename``, options with other names.
     """
     name, secrets, section = definition["name"], cloud["secrets"], wanted["section"]
     options = {
@@ -251,7 +251,7 @@ def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str,
         "region_name": cloud["region"],
         "cafile": cloud["ca_file"],
     }
-    # keystonemiddleware, which checks the tokens of callers
+    # keystonemiddleware, which validates the tokens of clients
     if section == "keystone_authtoken":
         services = definition["identity"].get("services") or []
         options |= {
@@ -263,7 +263,7 @@ def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str,
             "service_token_roles_required": True,
             **({"service_type": services[0]["type"]} if services else {}),
         }
-    # The token that a service sends beside its caller's; it asks Keystone alone.
+    # The service token, sent besides the client's; it is requested from Keystone only.
     if section == "service_user":
         options["send_service_user_token"] = True
         del options["region_name"]
@@ -272,7 +272,7 @@ def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str,
 
 
 def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge *layers*, the first being the most general."""
+    """Merge *layers*; later ones take precedence."""
     result: dict[str, Any] = {}
     for layer in layers:
         result = merged(result, layer or {})
@@ -280,7 +280,7 @@ def ordered(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the files by which Debian's start scripts run a WSGI service on our address with our workers."""
+    """Return the files that make Debian's start scripts run a WSGI service with this address and these workers."""
     uwsgi, unit, user = api["uwsgi"], api["name"], definition["user"]
     path, default, shared = _uwsgi_paths(definition, api)
     options = {
@@ -290,13 +290,13 @@ def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[
         "threads": 1,
         "enable-threads": True,
         "master": True,
-        # Each worker makes its application. A reload makes new workers, and leaves the master what it has imported.
+        # Each worker loads its application. A reload replaces the workers; the master keeps its imports.
         "lazy": True,
-        # else it would answer 500 for ever when it could not load while its database was away
+        # else it would return 500 until restarted, if it was loaded while its database was unavailable
         "need-app": True,
-        # No thunder-lock: a worker that waits for it when it shall end serves errors, until it is killed.
+        # No thunder-lock: a worker that waits for it during a reload returns errors until it is killed.
         "worker-reload-mercy": 10,
-        # What it would do last, without its threads, aborts or does not end.
+        # Its exit handlers, which run without its threads, abort or hang.
         "skip-atexit-teardown": True,
         "die-on-term": True,
         "no-orphans": True,
@@ -308,10 +308,10 @@ def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[
         "rem-header": "Content-Length",
         "listen": 100,
         "env[]": [
-            # Else all of them are "uwsgi" to oslo.messaging's queue manager: one file in /dev/shm, which belongs to
-            # whoever came first, and the same reply queues for two services of one user.
+            # Else all are "uwsgi" for oslo.messaging's queue manager: one file in /dev/shm, owned by the first of
+            # them, and the same reply queues for two services of one user.
             f"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME={unit}",
-            # A worker that waits for a request runs no thread that could answer: RabbitMQ would close what it has.
+            # An idle worker runs no threads, so it sends no heartbeats: RabbitMQ would close its connection.
             "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD=0",
         ],
         "uid": user,
@@ -327,7 +327,7 @@ def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[
         {"path": path, "content": ini.render({"uwsgi": options})},
         {
             "path": default,
-            "content": "# Written by Cairn: the address and the workers stand in the ini file.\n"
+            "content": "# Written by Cairn: the address and the workers are set in the ini file.\n"
             f'DAEMON_ARGS="--ini {path}"\n',
         },
     ]
@@ -335,20 +335,20 @@ def _uwsgi_files(definition: Definition, api: Mapping[str, Any], cloud: Mapping[
 
 
 def _uwsgi_paths(definition: Definition, api: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return what uWSGI's master reads: its ini file, the start script's defaults, what it imports."""
-    uwsgi, unit, folder = api["uwsgi"], api["name"], f"/etc/{definition['user']}"
+    """Return the files that uWSGI's master reads: its ini file, the start script's defaults, its imports."""
+    uwsgi, unit, directory = api["uwsgi"], api["name"], f"/etc/{definition['user']}"
     default = f"/etc/default/{uwsgi.get('default', unit)}"
-    return uwsgi.get("file", f"{folder}/{unit}-uwsgi.ini"), default, f"{folder}/{unit}-uwsgi.py"
+    return uwsgi.get("file", f"{directory}/{unit}-uwsgi.ini"), default, f"{directory}/{unit}-uwsgi.py"
 
 
 def _shared(modules: Iterable[str]) -> str:
-    """Return what uWSGI's master runs before there are workers: it imports these *modules*."""
+    """Return the code that uWSGI's master runs before it forks workers: it imports these *modules*."""
     return _SHARED.format("\n".join(f"import {module}" for module in modules))
 
 
 _SHARED = """\
-# Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each makes an application with
-# connections of its own.
+# Written by Cairn: uWSGI's master imports this once, and its workers share the memory. Each worker creates its own
+# application and connections.
 import gc
 import random
 import sys
@@ -358,15 +358,15 @@ import uwsgi
 
 
 def apart():
-    # Python's modules don't hear of uWSGI's forks: all would draw the same numbers, as for MAC addresses.
+    # Python does not notice uWSGI's forks: all workers would use the same random numbers, such as for MAC addresses.
     random.seed()
-    # Where eventlet is patched in, it made a hub in the master.
+    # If eventlet has patched Python, it has created a hub in the master.
     if "eventlet.hubs" in sys.modules:
         sys.modules["eventlet.hubs"].use_hub()
 
 
 uwsgi.post_fork_hook = apart
-# The collector writes into what it looks at, which would end the sharing.
+# The garbage collector writes to the objects that it visits, which would unshare their memory.
 gc.freeze()
 """
 
@@ -374,10 +374,10 @@ gc.freeze()
 def files(
     definition: Definition, groups: set[str], cloud: Mapping[str, Any], layers: list[Mapping[str, Any]]
 ) -> list[dict]:
-    """Return the files that a host in *groups* gets from *definition*.
+    """Return the files of *definition* for a host in *groups*.
 
-    Each has ``name``, the definition's for it, ``sections``, its options (None for a text), and ``units``, the names of
-    those that read it. *layers* are the user's options for this definition, general first.
+    Each has ``name``, its name in the definition, ``sections``, its options (None for a text), and ``units``, the names
+    of the units that read it. *layers* are the user's options for this definition; later ones take precedence.
     """
     result = []
     contributed = [file for _source, file, _options in definition.get("contributions", ())]
@@ -431,7 +431,7 @@ def files(
 
 
 def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
-    """Whether *unit* is a service of OpenStack's, which waits for databases and queues instead of giving up."""
+    """Whether *unit* is an OpenStack service, which must wait for databases and queues instead of giving up."""
     return unit.get("tier", definition["tier"]) != "infrastructure" and "." not in unit["name"]
 
 
@@ -441,9 +441,9 @@ def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
 
 
 def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
-    """Return the file by which systemd goes on starting *unit*, however often it fails, and how it looks up names.
+    """Return the drop-in that lets systemd restart *unit* without limit, and configures its name resolution.
 
-    :param wsgi: uWSGI runs it, which reloads its workers.
+    :param wsgi: whether uWSGI runs it, which can reload its workers.
     """
     return {
         **_PLAIN,
@@ -460,16 +460,16 @@ _DROP_IN = """\
 StartLimitIntervalSec=0
 
 [Service]
-# Names are looked up as all else on the host does it, and 0.1 s of each start are saved.
+# Resolve names as everything else on the host does, which also saves 0.1 s of each start.
 Environment=EVENTLET_NO_GREENDNS=yes
-# Units of a service share its folder for locks. systemd would remove it with the first of them that stops: from under
-# the others, and while one of them starts, which fails then.
+# Units of a service share its directory for locks. systemd would remove it when the first of them stops, while others
+# run or start, which would then fail.
 RuntimeDirectoryPreserve=yes
 Restart=on-failure
 RestartSec=3
 """
 _UWSGI_DROP_IN = """\
-# What Debian gives all but Neutron's API, which holds up a host's end for 90 s while it waits for its database.
+# Debian's value for all but Neutron's API, which delays a shutdown by 90 s while it waits for its database.
 TimeoutStopSec=15
 ExecReload=/bin/kill -HUP $MAINPID
 """
@@ -491,11 +491,11 @@ _PLAIN = {
 
 
 def units(definition: Definition, groups: set[str], host_files: list[dict]) -> list[dict]:
-    """Return the units that a host in *groups* runs of *definition*, each with what it reads and its tier."""
+    """Return the units of *definition* for a host in *groups*, each with the files that it reads and its tier."""
     result = []
     packages = sorted({name for group in groups for name in definition["packages"].get(group, [])})
     wsgi = {api["name"]: _uwsgi_paths(definition, api) for api in definition["apis"] if api.get("uwsgi")}
-    # The first API asks Keystone about its callers, with a token of the service's user.
+    # The first API validates tokens in Keystone as the user of the service.
     asks = (
         definition["apis"][0].get("unit", definition["apis"][0]["name"])
         if has_user(definition) and definition["apis"]
@@ -514,12 +514,12 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
                 "watches": sorted({*reads, *unit.get("watches", [])}),
                 "packages": unit.get("packages", packages),
                 "state_commands": unit.get("state_commands", []),
-                "account": definition["name"] if name == asks else None,
+                "keystone_user": definition["name"] if name == asks else None,
                 "restart_anytime": unit.get("restart_anytime", False),
                 "restart_when": unit.get("restart_when", []),
                 "restart_with": unit.get("restart_with"),
                 "reload": unit.get("reload", name in wsgi),
-                # What a reload of the workers leaves as it was: the master's own.
+                # A reload of the workers does not apply changes of these, which only the master reads.
                 "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
                 "host_owned": unit.get("host_owned", False),
                 "enabled": unit.get("enabled", True),
@@ -531,7 +531,7 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
 
 
 def steps(definition: Definition, commands: list[dict], cloud: Mapping[str, Any]) -> list[dict]:
-    """Return the guarded *commands* of a definition as the module ``db_sync`` takes them."""
+    """Return the guarded *commands* of a definition in the form of the module ``db_sync``."""
     found = []
     for command in commands:
         step = {"user": definition["user"], **{key: value for key, value in command.items() if key != "credentials"}}
@@ -543,7 +543,7 @@ def steps(definition: Definition, commands: list[dict], cloud: Mapping[str, Any]
 
 
 def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
-    """Return the administrator's credentials but the password, as OpenStack's clients read them."""
+    """Return the credentials of the admin user for OpenStack clients, without the password."""
     return {
         "OS_AUTH_URL": cloud["identity_url"],
         "OS_USERNAME": "admin",
@@ -558,7 +558,7 @@ def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
 
 
 def identity_services(definition: Definition, cloud: Mapping[str, Any]) -> list[dict]:
-    """Return the services with their endpoints, as the module ``identity`` takes them."""
+    """Return the services with their endpoints, in the form of the module ``identity``."""
     ports = {api["name"]: api["port"] for api in definition["apis"]}
     result = []
     for service in definition["identity"].get("services", []):

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the value of an option comes from, and who reads it."""
+"""The source of an option's value, and the units that read it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import con
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Model
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place
 
-# What a section that a definition asks for is computed by.
+# The source of a section that a definition requests.
 COMPUTED = "computed from the definition's databases, messaging and auth"
 
 
 class Unknown(Exception):
-    """There is no such service, file or option on this host; its text says what there is."""
+    """The service or file does not exist on this host; the message lists those that do."""
 
 
 @dataclass
 class Explanation:
     """An option on one host.
 
-    :param value: as it stands in the file; None where the file has no such option.
+    :param value: its value in the file; None if the file does not have the option.
     :param path: the file's path.
-    :param layers: where a value comes from and the value, general to particular; the last one counts.
-    :param units: who reads the file, each with what a change does to it: restart, reload or nothing.
+    :param layers: pairs of source and value in order of precedence; the last one is effective.
+    :param units: the units that read the file, each with the effect of a change: restart, reload or nothing.
     """
 
     path: str
@@ -43,27 +43,27 @@ def explain(
     option: tuple[str, str, str, str],
     place_of: Callable[[str], str] = lambda name: "",
 ) -> Explanation:
-    """Return where an option of a host comes from.
+    """Return the explanation of an option on a host.
 
-    :param model: what the host shall have.
-    :param groups: its node groups.
-    :param variables: the host's, as they are written, which know their files and lines.
+    :param model: the desired state of the host.
+    :param groups: the host's node groups.
+    :param variables: the host's untemplated variables, which carry their files and lines.
     :param option: service, file, section and option.
-    :param place_of: where the user's own definition of a name is; empty for a shipped one.
+    :param place_of: returns the place of the user's definition of a name; empty for a shipped one.
     :raises Unknown: the host has no such file.
     """
     service, name, section, key = option
     definition = model.definitions.get(service)
     if definition is None:
-        raise Unknown(f"no service {service} here; there are {', '.join(sorted(model.definitions))}")
+        raise Unknown(f"no service {service} on this host; it has {', '.join(sorted(model.definitions))}")
     layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
     files = definitions.files(definition, {*groups, "all"}, model.cloud, layers)
     file = next((file for file in files if file["name"] == name), None)
     if file is None:
         names = ", ".join(sorted(file["name"] for file in files if file["name"])) or "none"
-        raise Unknown(f"no file {name} of {service} here; there are {names}")
+        raise Unknown(f"no file {name} of {service} on this host; it has {names}")
     if file["sections"] is None:
-        raise Unknown(f"{name} of {service} is a text without options")
+        raise Unknown(f"{name} of {service} is text without options")
     value = (file["sections"].get(section) or {}).get(key)
     found = [(where, _shown(key, said)) for where, said in _layers(model, definition, option, variables, place_of)]
     units = [
@@ -79,7 +79,7 @@ def _effect(unit: Mapping[str, Any], path: str) -> str:
 
 
 def _shown(key: str, value: Any) -> str:
-    """Return the value as a file has it, without secrets."""
+    """Return the value in the format of the file, with secrets masked."""
     if value is None:
         return "(taken out)"
     return masking.masked(f"{key} = {ini.text(value)}").partition(" = ")[2]
@@ -92,7 +92,7 @@ def _layers(
     variables: Mapping[str, Any],
     place_of: Callable[[str], str],
 ) -> Iterator[tuple[str, Any]]:
-    """Yield where the option is named and its value there, general to particular."""
+    """Yield the sources of the option with their values, in order of precedence."""
     service, name, section, key = option
     common = definitions.common_sections(definition, definition["files"].get(name) or {}, model.cloud)
     if key in common.get(section, {}):
@@ -117,7 +117,7 @@ def _layers(
 
 
 def _line(value: Any, keys: list[str]) -> str:
-    """Return file and line of what *keys* lead to in *value*, empty where they are not known."""
+    """Return file and line of the value at *keys* in *value*, empty if unknown."""
     found = ""
     for following in keys:
         if not isinstance(value, Mapping):
@@ -131,16 +131,16 @@ def _line(value: Any, keys: list[str]) -> str:
 
 
 def lines(host: str, option: tuple[str, str, str, str], found: Explanation) -> list[str]:
-    """Return the explanation for a person to read."""
+    """Return the explanation as text."""
     service, _name, section, key = option
     value = f"{key} = {found.value}" if found.value is not None else f"{key} is not set"
     result = [f"{host}: {service}, {found.path}, [{section}] {value}"]
     width = max((len(where) for where, _value in found.layers), default=0)
     for index, (where, said) in enumerate(found.layers):
-        counts = "  <- counts" if index == len(found.layers) - 1 and len(found.layers) > 1 else ""
+        counts = "  <- effective" if index == len(found.layers) - 1 and len(found.layers) > 1 else ""
         result.append(f"  {where:<{width}}  {said}{counts}")
     if not found.layers:
-        result.append("  nobody sets it: the service has its own default")
+        result.append("  not set: the service uses its own default")
     effects = {effect: [name for name, does in found.units if does == effect] for effect in ("reload", "restart")}
     result += [f"  a change would {effect} {', '.join(names)}" for effect, names in effects.items() if names]
     return result

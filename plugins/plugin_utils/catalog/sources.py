@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where service definitions are read from: the collection, the inventory's variables, and files of the user's own."""
+"""The sources of service definitions: the collection, the inventory's variables, and the user's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ try:
 except ImportError:  # ansible-core 2.18
 
     def trust_as_template(value):
-        """Return *value*: 2.18 templates any text."""
+        """Return *value*: 2.18 templates all text."""
         return value
 
 
@@ -27,23 +27,23 @@ except ImportError:  # ansible-core 2.18
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 PREFIX = "catalog_"
-# Variables that begin like a definition's and are none.
+# Variables with the prefix of definitions that are not definitions.
 NO_DEFINITION = ("catalog_extra", "catalog_dir")
-# A hundred times as fast, where PyYAML has it.
+# A hundred times faster, if PyYAML has it.
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(path: Path | str) -> dict[str, Any]:
     """Return the data of a YAML file.
 
-    :raises yaml.YAMLError: it is no YAML.
+    :raises yaml.YAMLError: the file is not YAML.
     """
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, Loader=_YAML) or {}
 
 
 def trusted(value: Any) -> Any:
-    """Return *value*, whose texts may be templates: it comes from the collection, or from the user's own files."""
+    """Return *value* with its texts trusted as templates: it comes from the collection or from the user's files."""
     if isinstance(value, str):
         return trust_as_template(value)
     if isinstance(value, dict):
@@ -61,28 +61,28 @@ def _defaults() -> dict[str, Any]:
 
 @functools.cache
 def settings() -> dict[str, Any]:
-    """Return the settings of the cloud with the values that they have when nobody sets them."""
+    """Return the settings of the cloud with their defaults."""
     own = {name: value for name, value in _defaults().items() if name in NO_DEFINITION}
     return {**trusted(load(ROLES / "cloud/defaults/main.yml")), **own}
 
 
 @functools.cache
 def shipped() -> dict[str, Any]:
-    """Return the definitions of the collection by their variables' names, as they are written."""
+    """Return the untemplated definitions of the collection, by the names of their variables."""
     return {name: value for name, value in _defaults().items() if name not in NO_DEFINITION}
 
 
 def files(directory: str) -> dict[str, Path]:
-    """Return the files of the user's own definitions by the names of what they define; none without a directory."""
+    """Return the files of the user's definitions by name; none without a directory."""
     return {path.stem: path for path in sorted(Path(directory).glob("*.y*ml"))} if directory else {}
 
 
 def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the user's own definitions by name: files of ``catalog_dir``, and ``catalog_extra``, which goes first.
+    """Return the user's definitions by name: files of ``catalog_dir``, and ``catalog_extra``, which takes precedence.
 
-    What they say of ``cloud`` is templated later.
+    Templates with ``cloud`` are resolved later.
 
-    :raises yaml.YAMLError: a file is no YAML.
+    :raises yaml.YAMLError: a file is not YAML.
     """
     given = variables.get("catalog_dir")
     directory = template(given) if given else ""
@@ -93,7 +93,7 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
 
 
 def own_place(variables: Mapping[str, Any], template: Callable[[Any], Any], name: str) -> str:
-    """Return the file, or the variable, that has the user's own definition *name*; empty where there is none."""
+    """Return the file or the variable with the user's definition *name*; empty if there is none."""
     if name in (variables.get("catalog_extra") or {}):
         return "catalog_extra"
     given = variables.get("catalog_dir")
@@ -103,8 +103,8 @@ def own_place(variables: Mapping[str, Any], template: Callable[[Any], Any], name
 
 
 def place(key: Any, value: Any) -> str:
-    """Return file and line of a variable, as its name or its value carry it; empty where neither does."""
-    # A list's own place is its first line's.
+    """Return file and line of a variable, as recorded on its name or value; empty if on neither."""
+    # The place of a list is that of its first entry.
     for item in (key, value) if isinstance(value, (dict, list)) else (value, key):
         if Origin:
             tag = Origin.get_tag(item)
@@ -120,7 +120,7 @@ def place(key: Any, value: Any) -> str:
 
 
 def shortest(path: str) -> str:
-    """Return *path* as it is called from here, where that is shorter."""
-    # The checkout stands in for the installed collection by a link.
+    """Return *path* relative to the working directory, if that is shorter."""
+    # In a checkout the path of the collection is a symbolic link.
     relative = os.path.relpath(os.path.realpath(path))
     return path if relative.startswith("..") else relative

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The steps that are compared before their tasks run: whose they are, and how often a cloud takes them."""
+"""The steps that are compared before their tasks run, with their hosts and scopes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-# What a step is taken for: each host, or the cloud as a whole, on one controller that was reached.
+# The scope of a step: each host, or once for the cloud, on one reachable controller.
 HOST, ONCE = "host", "once"
 
 
@@ -17,11 +17,11 @@ FIRST = ("before_packages", "packages", "files", "units")
 class Step(NamedTuple):
     """A step.
 
-    :param name: as C(host_pending) has it, by which its task asks whether there is something to do.
-    :param module: what takes the step, and compares for it.
+    :param name: its key in C(host_pending), by which its task is skipped if nothing is pending.
+    :param module: the module that takes the step and compares the states.
     :param scope: ``HOST`` or ``ONCE``.
-    :param group: the node group whose hosts take it; None for all.
-    :param options: the module's options, of what the host shall have; nothing where there is nothing to compare.
+    :param group: the node group of the hosts; None for all.
+    :param options: returns the module's options from the desired state; empty if there is nothing to compare.
     """
 
     name: str
@@ -58,9 +58,9 @@ STEPS = (
 
 
 def of_host(desired: Mapping[str, Any], name: str, groups: set[str]) -> dict[str, dict[str, Any]]:
-    """Return what the module C(pending) compares on a host: its options.
+    """Return the options of the module C(pending) for a host.
 
-    :param desired: what the host shall have; C(controller) is the one that takes what is done once.
+    :param desired: the desired state of the host; C(controller) takes the steps with scope once.
     """
     found: dict[str, dict[str, Any]] = {"first": {}, "steps": {}}
     for step in STEPS:

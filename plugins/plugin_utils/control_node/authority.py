@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's own certificate authority: one key, one certificate for the front, renewed before it ends."""
+"""The cloud's own certificate authority: one key, one certificate for the load balancer, renewed before it expires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
     MISSING = None
 
 CA_DAYS, FRONT_DAYS, RENEW_DAYS = 3650, 730, 90
-_MINUTES = datetime.timedelta(minutes=10)  # hosts whose clock is a little late accept the certificate too
+_MINUTES = datetime.timedelta(minutes=10)  # for hosts whose clock is slightly behind
 
 
 def new_key() -> str:
@@ -107,7 +107,7 @@ def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
 
 
 def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
-    """Say why a certificate that the user gives (with its chain) can't serve *names*, or None where it can.
+    """Return why the user's certificate (with its chain) is not valid for *names*, or None if it is.
 
     :param names: DNS names that clients use.
     """
@@ -147,6 +147,6 @@ def error(certificate: str, names: list[str], ca: str) -> str | None:
         return "is for other names"
     try:
         found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca.encode()))
-    except Exception:  # cryptography raises a type of its own for each way in which a signature is wrong
+    except Exception:  # cryptography raises a different type for each cause
         return "is signed by another authority"
     return None

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A terminal's last line, rewritten in place."""
+"""The last line of a terminal, rewritten in place."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _ERASE = "\r\x1b[K"
 
 
 class LiveLine:
-    """Shows what a function returns, twice a second, and gives way to whatever Ansible prints.
+    """Shows the result of a function twice a second, below Ansible's output.
 
-    :param display: Ansible's; all that it prints comes through here from now on.
-    :param text: returns the line, empty for none; it must fit into the terminal.
+    :param display: Ansible's display, whose output is wrapped from now on.
+    :param text: returns the line, empty for none; it must fit in the terminal.
     """
 
     def __init__(self, display: Any, text: Callable[[], str]) -> None:
         self._text = text
         self._print = display.display
         self._process = os.getpid()
-        # Its own: with another one beside it, two threads could wait for each other.
+        # A lock of its own: with a second one, two threads could deadlock.
         self._lock = display._lock
         self._shown = ""
         display.display = self._give_way
         threading.Thread(target=self._tick, daemon=True).start()
 
     def _give_way(self, *arguments: Any, **options: Any) -> None:
-        if os.getpid() != self._process:  # a worker hands its words over to this process
+        if os.getpid() != self._process:  # a worker passes its output to this process
             self._print(*arguments, **options)
             return
         with self._lock:
@@ -48,7 +48,7 @@ class LiveLine:
 
     def _draw(self, text: str) -> None:
         if text != self._shown:
-            # Past Python's buffer, which a worker that is forked meanwhile would write once more.
+            # Not through Python's buffer, which a worker that is forked meanwhile would write again.
             with contextlib.suppress(OSError):
                 os.write(sys.stdout.fileno(), f"{_ERASE}{text}".encode())
             self._shown = text

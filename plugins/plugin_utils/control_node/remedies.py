@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What to do about failures that are known, by the words that they come with."""
+"""Remedies for known failures, by their messages."""
 
 from __future__ import annotations
 
 import re
 
-# Regular expressions, and indented below them the remedy. The first that fits is told: the particular stands before
-# the general.
+# Regular expressions, with their remedy indented below. The first match is used, so specific ones come before general
+# ones.
 REMEDIES = r"""
 No package source offers
 Unable to locate package
@@ -75,7 +75,7 @@ is not in the sudoers file
     (NOPASSWD) in /etc/sudoers.d.
 
 waiting for privilege escalation
-    sudo did not answer in time. If it asks for a password, use --ask-become-pass, or NOPASSWD in /etc/sudoers.d. If the
+    sudo did not respond in time. If it needs a password, use --ask-become-pass, or NOPASSWD in /etc/sudoers.d. If the
     host is busy, raise `timeout` in ansible.cfg and run again.
 
 /python[\d.]*: (not found|No such file)
@@ -99,7 +99,7 @@ lacks these secrets
     the inventory.
 
 Address already in use
-    Another process listens on this port; `ss -ltnp` on the host shows which. Stop it, or set another port for the
+    Another process uses this port; `ss -ltnp` on the host shows which. Stop it, or set another port for the
     service.
 
 ACCESS_REFUSED
@@ -113,20 +113,20 @@ Access denied for user
 
 Can't connect to (local )?(MySQL|server|MariaDB)
 Lost connection to (MySQL )?server
-    MariaDB does not answer. See `systemctl status mariadb` and `journalctl -u mariadb` on the controller.
+    MariaDB does not respond. See `systemctl status mariadb` and `journalctl -u mariadb` on the controller.
 
 Does rabbitmq-server run
 AMQP server on \S+ is unreachable
-    RabbitMQ does not answer. See `systemctl status rabbitmq-server` and /var/log/rabbitmq on the controller.
+    RabbitMQ does not respond. See `systemctl status rabbitmq-server` and /var/log/rabbitmq on the controller.
 
 The request you have made requires authentication
-    The password differs from the one in Keystone. Run site.yml, which resets the passwords of the administrator and
+    The password differs from the one in Keystone. Run site.yml, which resets the passwords of the admin user and
     the services.
 
 newer than the package
     A newer package has upgraded the database. Install that package on this host, or restore the database.
 
-No installed package brings these units
+No installed package provides these units
     Add the package to the service definition, or correct the unit's name there.
 
 is undefined
@@ -148,5 +148,5 @@ _KNOWN = _parsed(REMEDIES)
 
 
 def remedy(words: str) -> str:
-    """Return what likely helps against a failure with these words, empty for one that is not known."""
+    """Return the likely remedy for a failure with this message, empty if unknown."""
     return next((sentence for pattern, sentence in _KNOWN if pattern.search(words)), "")

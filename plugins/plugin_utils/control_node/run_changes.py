@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a task's result says that it changed, as a list of one type, and counted."""
+"""The changes reported by a task's result, as a list of one type, and their counts."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-# A task of a module that says only that it changed something.
+# The kind for modules that report only whether they changed something.
 STEP = "step"
-# What definitions list by name.
+# Kinds whose names are listed in service definitions.
 OWNED = ("package", "file", "unit")
-# Action plugins that work on the control node, whichever host's task they are.
+# Action plugins that run on the control node, whatever the host of the task.
 AT_THE_OPERATOR = {"secrets", "certificates"}
-# Of these one name stands for several things, which their details tell apart.
+# Kinds in which several things have the same name, and differ in their details.
 SEVERAL = (STEP, "schema step")
-# What is done to one unit is counted once, by the last of these.
+# Several changes of one unit are counted once, as the last of these.
 UNIT_VERBS = ("unmask", "disable", "enable", "stop", "reload", "start", "restart")
 KEYS = ("kind", "verb", "name", "detail")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that was changed, or would be.
+    """A change that was or would be made.
 
-    :param kind: what it is, such as C(file).
-    :param verb: what is done to it, in its base form.
-    :param detail: what of it, or why.
-    :param diff: as the module returned it.
+    :param kind: the kind of thing, such as C(file).
+    :param verb: the action, in its base form.
+    :param detail: the part that changed, or the cause.
+    :param diff: as returned by the module.
     """
 
     kind: str
@@ -40,14 +40,14 @@ class Change:
 
 
 def module_of(action: str) -> str:
-    """Return the name of one of the collection's modules or action plugins without the collection's."""
+    """Return the short name of one of the collection's modules or action plugins."""
     return action.removeprefix("cairn.openstack.")
 
 
 def read(step: str, result: dict) -> list[Change]:
-    """Return what the result of one task on one host says that it changed.
+    """Return the changes reported by the result of one task on one host.
 
-    :param step: the task's name, for modules that say only that they changed something.
+    :param step: the task's name, for modules that report only whether they changed something.
     """
     items = result.get("results")
     if isinstance(items, list):
@@ -60,7 +60,7 @@ def read(step: str, result: dict) -> list[Change]:
         detail = label if isinstance(label, str) and not result.get("_ansible_no_log") else ""
         diffs = [one for one in (diff if isinstance(diff, list) else [diff]) if isinstance(one, dict)]
         return [Change(STEP, "change", step, detail, tuple(diffs))]
-    # A list has one for each change, in their order; a single one is of them all and says nothing new.
+    # A list has one for each change, in their order; a single one is for all of them and adds nothing.
     diffs = diff if isinstance(diff, list) and len(diff) == len(found) else [None] * len(found)
     return [
         Change(*(one[key] for key in KEYS), (own,) if isinstance(own, dict) else ())
@@ -69,7 +69,7 @@ def read(step: str, result: dict) -> list[Change]:
 
 
 def _changes(found: Any) -> bool:
-    """Whether these are changes as the collection's modules return them; another's may be anything."""
+    """Whether these are changes in the format of the collection's modules."""
     return (
         isinstance(found, list)
         and bool(found)
@@ -78,7 +78,7 @@ def _changes(found: Any) -> bool:
 
 
 def service(words: str, definitions: dict[str, str]) -> str:
-    """Return the service definition that *words* name, empty where they name none.
+    """Return the service definition that *words* mention, empty if none.
 
     :param definitions: the definitions' texts by name.
     """
@@ -86,7 +86,7 @@ def service(words: str, definitions: dict[str, str]) -> str:
 
 
 def service_of(change: Change, definitions: dict[str, str]) -> str:
-    """Return the definition that a change is about: the one that its name names, or the only one that mentions it."""
+    """Return the definition of a change: the one in its name, or the only one that mentions it."""
     named = service(change.name, definitions)
     if named or change.kind not in OWNED:
         return named
@@ -96,7 +96,7 @@ def service_of(change: Change, definitions: dict[str, str]) -> str:
 
 
 def counts(changes: Iterable[tuple[str, Change]]) -> dict[str, dict[str, int]]:
-    """Return how many things of each kind have which verb.
+    """Return the number of changes by kind and verb.
 
     :param changes: each with its host.
     """

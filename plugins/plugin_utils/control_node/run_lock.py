@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One run at a time: a lock in the secrets folder that the kernel lets go when the run ends, however it ends.
+"""One run at a time: a lock in the secrets directory, which the kernel releases when the run ends for any reason.
 
-Actions run in processes that end with their task, and Ansible's own process runs none of our code. So the lock is held
-by a watcher that the first task leaves behind: it sleeps until Ansible's process is gone.
+Actions run in processes that end with their task, and no code of the collection runs in Ansible's main process. So the
+lock is held by a watcher process that the first task starts: it waits until Ansible's main process has ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import time
 
 FILE = "run.lock"
-# How long a run that was killed a moment ago may still seem to hold it.
+# Seconds in which a run that was just killed may still hold the lock.
 _PATIENCE = 2.0
 _WATCH = """
 import os, select, sys, time
@@ -27,7 +27,7 @@ try:
     poll = select.poll()
     poll.register(os.pidfd_open(run), select.POLLIN)
     poll.poll()
-except (AttributeError, OSError):  # a system without such descriptors, or the run is gone
+except (AttributeError, OSError):  # a system without such descriptors, or the run has ended
     while True:
         try:
             os.kill(run, 0)
@@ -38,14 +38,14 @@ except (AttributeError, OSError):  # a system without such descriptors, or the r
 
 
 def _holder(handle: int) -> dict:
-    """Return what the file says of who holds the lock, nothing where it is only being written."""
+    """Return the holder of the lock from the file, empty while it is being written."""
     with contextlib.suppress(ValueError):
         return json.loads(os.pread(handle, 4096, 0))
     return {}
 
 
 def _locked(handle: int, patience: float) -> bool:
-    """Try to get the lock for *patience* seconds."""
+    """Try for *patience* seconds to acquire the lock."""
     until = time.monotonic() + patience
     while True:
         with contextlib.suppress(BlockingIOError):
@@ -56,17 +56,17 @@ def _locked(handle: int, patience: float) -> bool:
         time.sleep(0.1)
 
 
-def take(folder: str, run: int) -> str | None:
-    """Take the lock of *folder* for the process *run* until that ends.
+def take(directory: str, run: int) -> str | None:
+    """Acquire the lock of *directory* for the process *run* until it ends.
 
-    :returns: None, or who has it.
-    :raises OSError: the folder can't be written.
+    :returns: None, or the holder.
+    :raises OSError: the directory is not writable.
     """
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = os.open(os.path.join(folder, FILE), os.O_RDWR | os.O_CREAT, 0o600)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    handle = os.open(os.path.join(directory, FILE), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        mine = {"user": getpass.getuser(), "machine": socket.gethostname(), "process": run}
-        # A playbook that imports another comes here twice.
+        mine = {"user": getpass.getuser(), "host": socket.gethostname(), "process": run}
+        # A playbook that imports another one does this twice.
         if not _locked(handle, 0):
             holder = _holder(handle)
             if {key: holder.get(key) for key in mine} == mine:
@@ -86,14 +86,14 @@ def take(folder: str, run: int) -> str | None:
         )
         return None
     finally:
-        # The watcher has a copy, and the lock goes with the last one.
+        # The watcher has a copy; the lock is released with the last one.
         os.close(handle)
 
 
-def held(folder: str) -> str | None:
-    """Return who has the lock of *folder*, None where nobody has; leaves no trace."""
+def held(directory: str) -> str | None:
+    """Return the holder of the lock of *directory*, or None; creates no file."""
     try:
-        handle = os.open(os.path.join(folder, FILE), os.O_RDONLY)
+        handle = os.open(os.path.join(directory, FILE), os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -103,7 +103,7 @@ def held(folder: str) -> str | None:
 
 
 def words(holder: dict) -> str:
-    """Say who holds the lock."""
+    """Describe the holder of the lock."""
     if not holder:
         return "another run"
-    return f"a run of {holder['user']} on {holder['machine']} since {holder['since']}, process {holder['process']}"
+    return f"a run of {holder['user']} on {holder['host']} since {holder['since']}, process {holder['process']}"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What happened in a run: phases, steps, changes and failures, for people's text and for machines."""
+"""The record of a run: phases, steps, changes and failures, for the output and for programs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Step:
 
     @property
     def waiting(self) -> list[str]:
-        """The hosts that have not answered yet."""
+        """The hosts without a result yet."""
         return [host for host in self.started if host not in self.done]
 
 
 @dataclass
 class Failure:
-    """Why a task failed on a host, or why the host can't be reached."""
+    """Why a task failed on a host, or why the host is unreachable."""
 
     host: str
     step: str
@@ -54,18 +54,18 @@ class Phase:
 
     @property
     def hosts(self) -> list[str]:
-        """The hosts that had something to do."""
+        """The hosts that executed tasks."""
         return list(dict.fromkeys(host for step in self.steps for host in [*step.started, *sorted(step.done)]))
 
     @property
     def seconds(self) -> float:
-        """How long it took, or takes until now."""
+        """The duration, until now if it has not ended."""
         return (self.ended or time.monotonic()) - self.began
 
 
 @dataclass
 class Run:
-    """All of it."""
+    """A whole run."""
 
     definitions: dict[str, str] = field(default_factory=dict)
     """the texts of the service definitions, by name"""
@@ -74,23 +74,23 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     phases: list[Phase] = field(default_factory=list)
     tasks: Counter = field(default_factory=Counter)
-    """by host, how many it executed"""
+    """the number of executed tasks by host"""
     packages: dict[str, float] = field(default_factory=dict)
-    """the seconds of each step of the slowest host"""
+    """the seconds of each step of package installation on the slowest host"""
     _seen: set = field(default_factory=set)
 
     def begin_phase(self, name: str) -> None:
-        """Begin a phase; what was before has ended."""
+        """Start a phase, and end the previous one."""
         self.end()
         self.phases.append(Phase(name, time.monotonic()))
 
     def begin_step(self, name: str, action: str) -> None:
-        """Begin a task; the one before has ended."""
+        """Start a task, and end the previous one."""
         self._end_step()
         self.phases[-1].steps.append(Step(name, action, time.monotonic()))
 
     def end(self) -> None:
-        """End the phase that runs."""
+        """End the current phase."""
         self._end_step()
         if self.phases and self.phases[-1].ended is None:
             self.phases[-1].ended = time.monotonic()
@@ -101,13 +101,13 @@ class Run:
 
     @property
     def step(self) -> Step | None:
-        """The last task of this phase."""
+        """The current task of this phase."""
         return self.phases[-1].steps[-1] if self.phases and self.phases[-1].steps else None
 
     def ok(self, host: str, where: str, action: str, step: str, result: dict) -> None:
-        """Take in what a task said of a host.
+        """Record the result of a task on a host.
 
-        :param where: the host that it worked on, when it was delegated.
+        :param where: the host that it was delegated to, if any.
         """
         self._executed(host)
         seconds = result.get("seconds")
@@ -117,14 +117,14 @@ class Run:
         if run_changes.module_of(action) in run_changes.AT_THE_OPERATOR:
             where = "localhost"
         for change in run_changes.read(step, result):
-            # A plan's later tasks find undone what an earlier one would do, and say it again.
+            # In a plan, a later task may report the same change again, as the earlier one did not make it.
             told = (where, change.kind, change.verb, change.name, change.detail if change.kind != "unit" else "")
             if not (self.check and told in self._seen):
                 self.phases[-1].changes.append((where, step, change))
             self._seen.add(told)
 
     def failed(self, failure: Failure) -> None:
-        """Take in a failure."""
+        """Record a failure."""
         if failure.unreachable:
             self.answered(failure.host)
         else:
@@ -132,7 +132,7 @@ class Run:
         self.phases[-1].failures.append(failure)
 
     def answered(self, host: str) -> None:
-        """Take in that nobody waits for a host in this task any more."""
+        """Record that the task has ended on a host."""
         if self.step:
             self.step.done.add(host)
 
@@ -147,19 +147,19 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken until now."""
+        """The duration until now."""
         return time.monotonic() - self.began
 
     def slowest(self, number: int | None = None, over: float = 0) -> list[tuple[float, Phase, Step]]:
         """Return the slowest tasks with their seconds, all by default.
 
-        :param over: seconds below which a task is not worth telling.
+        :param over: minimum seconds of the listed tasks.
         """
         took = [((step.ended or step.began) - step.began, phase, step) for phase in self.phases for step in phase.steps]
         return sorted((row for row in took if row[0] >= over), key=lambda row: -row[0])[:number]
 
     def timing(self) -> dict:
-        """Return the run's seconds for machines."""
+        """Return the durations as data."""
         parts = [(phase.name, phase.seconds) for phase in self.phases]
         parts += [(f"packages: {name}", seconds) for name, seconds in self.packages.items() if seconds]
         return {
@@ -171,7 +171,7 @@ class Run:
         }
 
     def document(self) -> dict:
-        """Return everything that changed, or would, for machines."""
+        """Return all changes and failures as data."""
         return {
             "playbook": self.playbook,
             "check": self.check,

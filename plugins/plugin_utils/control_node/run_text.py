@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a person reads of a run: lines, each with its colour or None."""
+"""The output of a run: lines, each with its colour or None."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ PAST = {
     "run": "ran",
     "stop": "stopped",
 }
-# A run tells this many changes of one verb on the same hosts, and counts the others.
+# A run lists this many changes of one verb on the same hosts, and counts the others.
 SHOWN = 8
-# Restarts are always told, each with its cause.
+# Restarts are always listed, each with its cause.
 NEVER_SHORTENED = ("restart", "reload")
-# Kinds whose names stand in one row, after their number.
+# Kinds whose names are listed in one row, after their number.
 LISTED = ("package", "secret")
-# Of a failure's words and of each unit's log in it.
+# Limits for a failure's message and for each log of a unit in it.
 LOG_LINES = 8
 HEAD_LINES = 12
-# A line of a failure that is longer, in characters, is nothing to read, and takes minutes to wrap.
+# Longer lines, in characters, are unreadable and take minutes to wrap.
 LINE_LENGTH = 2000
 HOSTS_WIDTH = 24
 TITLE_WIDTH = 44
@@ -41,10 +41,10 @@ _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 def hosts(names: Iterable[str], everybody: Iterable[str] = (), exact: bool = False) -> str:
-    """Name hosts in a few words: ``compute1-3, network1``, and by their number where that gets too long.
+    """Return a short text for hosts: ``compute1-3, network1``, or their number if that gets too long.
 
-    :param everybody: the run's hosts, so that all of them are named so.
-    :param exact: name them however long it gets.
+    :param everybody: the hosts of the run, to recognize all of them.
+    :param exact: always list their names.
     """
     names = sorted(set(names), key=_natural)
     if len(names) > 1 and set(names) == set(everybody):
@@ -85,14 +85,14 @@ def number(count: int, thing: str) -> str:
 
 
 def clipped(text: str, width: int) -> str:
-    """Return as much of *text* as fits."""
+    """Return *text* shortened to the available width."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def phase_lines(run: Run, phase: Phase, everybody: list[str], width: int, render: Callable | None) -> Lines:
-    """Return a finished phase: its line, and what it changed.
+    """Return the line of a finished phase, and its changes.
 
-    :param render: makes text of a module's diff; None where diffs weren't asked for.
+    :param render: formats a module's diff; None without --diff.
     """
     changed = {host for host, _step, _change in phase.changes}
     failed = {failure.host for failure in phase.failures if not failure.unreachable}
@@ -110,10 +110,10 @@ def phase_lines(run: Run, phase: Phase, everybody: list[str], width: int, render
 def change_lines(
     run: Run, changes: list[tuple[str, Change]], everybody: list[str], width: int, render: Callable | None
 ) -> Lines:
-    """Return changes by verb, hosts, and in a plan service; equal ones of several hosts as one."""
+    """Return changes by verb, hosts, and in a plan service; equal changes of several hosts are merged."""
     verbs: dict[str, dict[str, tuple[Change, list[str]]]] = {}
     for host, change in changes:
-        # Not the change itself: a diff has no hash, and counts only where it is shown.
+        # Not the change itself: a diff is not hashable, and matters only if it is shown.
         key = repr(change if render else replace(change, diff=()))
         verbs.setdefault(change.verb, {}).setdefault(key, (change, []))[1].append(host)
     blocks: list[tuple[tuple[str, ...], list[Change]]] = []
@@ -130,7 +130,7 @@ def change_lines(
     said: tuple[str, ...] = ()
     for columns, part in blocks:
         start = _columns(columns, said, widths) if beside else " " * 4
-        if not beside:  # a heading leaves narrow terminals room for the rows
+        if not beside:  # on a narrow terminal a heading leaves more room for the rows
             lines += wrapped([(f"  {'  '.join(filter(None, columns))}", None)], width)
         said = columns
         for text, change in rows_of(run.check or render is not None, part, width - len(start)):
@@ -138,13 +138,13 @@ def change_lines(
             start = " " * len(start)
             difference = diff_lines(change, render) if render and change else []
             lines += difference
-            if difference and beside:  # it has pushed the columns away
+            if difference and beside:  # the diff separates the rows
                 start, said = _columns(columns, (), widths), ()
     return lines
 
 
 def _by_service(run: Run, changes: list[Change]) -> list[tuple[tuple[str, ...], list[Change]]]:
-    """Return changes by their service as a column; what a run did is short enough without."""
+    """Return changes by their service as a column, in a plan only."""
     if not run.check:
         return [((), changes)]
     found: dict[str, list[Change]] = {}
@@ -154,7 +154,7 @@ def _by_service(run: Run, changes: list[Change]) -> list[tuple[tuple[str, ...], 
 
 
 def _columns(columns: tuple[str, ...], said: tuple[str, ...], widths: list[int]) -> str:
-    """Return the columns before a row, empty from the left as far as the row above has said them."""
+    """Return the columns before a row, without those that repeat the row above."""
     same = 0
     while same < min(len(said), len(columns)) and said[same] == columns[same]:
         same += 1
@@ -168,9 +168,9 @@ def _verb(verb: str, check: bool) -> str:
 
 
 def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str, Change | None]]:
-    """Return the rows of changes with one verb on the same hosts: what has but a name in one.
+    """Return the rows of changes with one verb on the same hosts: those with only a name in one row.
 
-    :param complete: not to tell the beginning and a count, as a run does.
+    :param complete: list all changes, not only the first ones and a count.
     """
     rows: list[tuple[str, Change | None]] = []
     for kind in LISTED:
@@ -179,7 +179,7 @@ def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str
         if names:
             rows.append((f"{count}: {', '.join(names if complete else _some(names, width - len(count) - 2))}", None))
     others = [change for change in changes if change.kind not in LISTED]
-    # Sorted, files of one folder stand together; the others have an order of their own.
+    # Sorting groups the files of a directory; other kinds keep their order.
     others = sorted((change for change in others if change.kind == "file"), key=lambda change: change.name) + [
         change for change in others if change.kind != "file"
     ]
@@ -194,7 +194,7 @@ def rows_of(complete: bool, changes: list[Change], width: int) -> list[tuple[str
 
 
 def _some(names: list[str], width: int) -> list[str]:
-    """Return the names that fit into a line, and how many more there are."""
+    """Return the names that fit in a line, and the number of the others."""
     if len(", ".join(names)) <= width:
         return names
     end = f"… {len(names)} more"
@@ -221,20 +221,20 @@ def _clipped(line: str) -> str:
 
 
 def wrapped(lines: Lines, width: int) -> Lines:
-    """Return lines that fit into a terminal."""
+    """Return lines that fit in the terminal."""
     return [(part, colour) for text, colour in lines for part in _wrapped("", text, width)]
 
 
 def diff_lines(change: Change, render: Callable) -> Lines:
-    """Return a change's differences, indented. They keep their length, so that they can be read and copied."""
+    """Return the diff of a change, indented but not wrapped, so that it can be copied."""
     text = "".join(render(diff) for diff in change.diff).rstrip("\n")
     return [(f"    {line}", None) for line in text.split("\n")] if text else []
 
 
 def cause(result: dict) -> list[str]:
-    """Return what a failed result says of its cause: the message, and the last error lines that it quotes."""
+    """Return the cause in a failed result: the message, and the last error lines that it quotes."""
     text = "\n".join(_words(result)).strip() or "no reason given; -v shows the complete result"
-    # A unit's log begins with its name after dashes, as the module units writes it.
+    # The module units puts the name of a unit after dashes before its log.
     head, *logs = re.split(r"\n(?=--- )", masked(text))
     lines = head.splitlines()
     # Preflight's errors are all causes; none is a line of a log.
@@ -256,7 +256,7 @@ def _words(result: dict) -> Iterable[str]:
         return
     message = result.get("censored") or result.get("msg")
     if message:
-        yield str(message).removeprefix("Task failed: ")  # ansible-core 2.19 says it of each
+        yield str(message).removeprefix("Task failed: ")  # ansible-core 2.19 adds it to each message
     for key in ("stderr", "module_stderr", "stdout", "module_stdout"):
         said = result.get(key)
         if isinstance(said, str) and said.strip() and said.strip() not in str(message):
@@ -265,7 +265,7 @@ def _words(result: dict) -> Iterable[str]:
 
 
 def services(result: dict, words: list[str], definitions: dict[str, str]) -> list[str]:
-    """Return the units or services that a failure is about, empty where it doesn't say."""
+    """Return the units or services of a failure, empty if unknown."""
     silent = result.get("silent")
     if isinstance(silent, dict) and silent:
         return sorted(map(str, silent))
@@ -278,7 +278,7 @@ def failure_lines(failures: list[Failure], phase: str, everybody: list[str], wid
     """Return a frame for each different failure of one task."""
     different: dict[tuple, list[Failure]] = {}
     for failure in failures:
-        # Times, numbers and the host's own name differ where the cause is the same.
+        # Times, numbers and host names may differ although the cause is the same.
         same = VARYING.sub("", "\n".join(failure.cause).replace(failure.host, ""))
         different.setdefault((failure.unreachable, same), []).append(failure)
     lines: Lines = []
@@ -305,9 +305,9 @@ def failure_lines(failures: list[Failure], phase: str, everybody: list[str], wid
 
 
 def live_text(where: str, phase: Phase, step: Step, width: int) -> str:
-    """Return what goes on, in at most a line.
+    """Return the current activity, in at most a line.
 
-    :param where: how far the run is, such as ``[2/8]``.
+    :param where: the progress of the run, such as ``[2/8]``.
     """
     waiting, everybody = step.waiting, len(step.started)
     text = f"{where} {phase.name}: {step.name}  {int(phase.seconds) // 60}:{int(phase.seconds) % 60:02}"
@@ -318,7 +318,7 @@ def live_text(where: str, phase: Phase, step: Step, width: int) -> str:
 
 
 def slowest_lines(run: Run, width: int) -> Lines:
-    """Return the tasks that took longest."""
+    """Return the slowest tasks."""
     lines: Lines = []
     for seconds, phase, step in run.slowest(5, SLOW):
         inside = ""
@@ -330,7 +330,7 @@ def slowest_lines(run: Run, width: int) -> Lines:
 
 
 def end_line(run: Run, names: list[str], failed: list[str], unreachable: list[str]) -> tuple[str, str]:
-    """Return the run's line and its colour."""
+    """Return the summary of the run and its colour."""
     changed = {host for host, _change in run.changes} & set(names)
     would = "would change" if run.check else "changed"
     parts = [
@@ -352,7 +352,7 @@ def _where(names: set[str], everybody: list[str]) -> str:
 
 
 def plan_line(run: Run, everybody: list[str]) -> tuple[str, str]:
-    """Return what a plan comes to, and its colour."""
+    """Return the summary of a plan and its colour."""
     incomplete = any(phase.failures for phase in run.phases)
     counts = run_changes.counts(run.changes)
     parts = []

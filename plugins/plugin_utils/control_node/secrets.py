@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's secrets: a folder on the control node, filled by the first run and only ever added to."""
+"""The cloud's secrets: a directory on the control node, filled by the first run; secrets are never removed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _FILE = "secrets.yml"
 
 
 def generate(name: str) -> str:
-    """Return a new secret for *name*: a Fernet, a Ceph or an ssh key where it says so, else 40 letters and digits."""
+    """Return a new secret for *name*: by its suffix a Fernet, Ceph or ssh key, otherwise 40 letters and digits."""
     if name.endswith("_fernet"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     if name.endswith("_cephx"):
-        # AES, when it was made (never read), and 16 bytes.
+        # AES, the time of creation (never read), and 16 bytes.
         return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
     if name.endswith("_ssh"):
         return ssh.private_key()
     return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 
-class Folder:
-    """The folder of the secrets; files in it are vaulted when Ansible has a vault password.
+class SecretsDirectory:
+    """The secrets directory; its files are encrypted if Ansible has a vault password.
 
-    :param path: the folder; made with mode 0700 by the first write.
-    :param loader: Ansible's data loader, which knows the vault passwords.
+    :param path: the directory; created with mode 0700 by the first write.
+    :param loader: Ansible's data loader, which has the vault passwords.
     """
 
     def __init__(self, path: str, loader: Any) -> None:
@@ -44,7 +44,7 @@ class Folder:
         self._secrets = vault.secrets if vault else []
 
     def read(self, name: str) -> str:
-        """Return a file's text, decrypted; empty where there is no such file."""
+        """Return the decrypted text of a file; empty if there is no such file."""
         path = os.path.join(self.path, name)
         if not os.path.exists(path):
             return ""
@@ -55,7 +55,7 @@ class Folder:
         return data.decode()
 
     def write(self, name: str, text: str, secret: bool = False) -> None:
-        """Write a file in one rename: a secret one with mode 0600 and vaulted, if there is a vault password."""
+        """Write a file atomically: a secret one with mode 0600, and encrypted if there is a vault password."""
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         data = VaultLib(self._secrets).encrypt(text) if secret and self._secrets else text.encode()
         path = os.path.join(self.path, name)
@@ -71,10 +71,10 @@ class Folder:
         return {str(name): str(value) for name, value in (yaml.safe_load(self.read(_FILE)) or {}).items()}
 
     def replace(self, values: dict[str, str]) -> None:
-        """Write *values*, all secrets by name, in the place of the present ones."""
+        """Replace all secrets with *values*, secrets by name."""
         self.write(_FILE, "---\n" + yaml.safe_dump(values, sort_keys=True), secret=True)
 
 
 def identity(secret: str) -> str:
-    """Return what the hosts keep to know the cloud's operators by: not to be turned back into the *secret*."""
+    """Return the cloud's identity that the hosts keep: a digest that does not reveal the *secret*."""
     return hashlib.sha256(f"cairn {secret}".encode()).hexdigest()

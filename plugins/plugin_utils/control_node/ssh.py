@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys by which the cloud's hosts enter each other."""
+"""The ssh keys of connections between the cloud's hosts."""
 
 from __future__ import annotations
 
 import contextlib
 
-# Where it is missing, the action certificates says so.
+# The action certificates reports if it is missing.
 with contextlib.suppress(ImportError):
     from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.serialization import (
@@ -18,12 +18,12 @@ with contextlib.suppress(ImportError):
 
 
 def private_key() -> str:
-    """Return a new private key as OpenSSH keeps it, without a passphrase."""
+    """Return a new private key in OpenSSH's format, without a passphrase."""
     key = ed25519.Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 def public_key(private: str) -> str:
-    """Return what ``authorized_keys`` says of the key *private*."""
+    """Return the public key of *private* in the format of ``authorized_keys``."""
     key = load_ssh_private_key(private.encode(), None).public_key()
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The results, for people and for machines."""
+"""The results of verify as a table and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import FAILED, NOT_RUN, PASSED
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_RUN: "yellow"}
-# What XML can't hold.
+# Characters that XML does not allow.
 UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 
 
 def counts(results: list[dict], seconds: float) -> str:
-    """Return the table's last line.
+    """Return the last line of the table.
 
     :param seconds: of the whole run, as checks overlap.
     """
@@ -38,7 +38,7 @@ def rows(results: list[dict]) -> Iterable[tuple[str, str]]:
 
 
 def logs(found: list[dict]) -> list[str]:
-    """Return the hosts' log lines under headings.
+    """Return the log lines of the hosts under headings.
 
     :param found: results of the module service_logs, each with its C(host).
     """
@@ -56,7 +56,7 @@ def logs(found: list[dict]) -> list[str]:
 def junit(results: list[dict], seconds: float, log: list[str]) -> bytes:
     """Return the results as JUnit XML.
 
-    :param log: lines of the services' logs, for the whole suite.
+    :param log: log lines of the services, for the whole suite.
     """
     number = Counter(result["outcome"] for result in results)
     suite = ElementTree.Element(

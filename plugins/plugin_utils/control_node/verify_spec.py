@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a run, as the action ``verify`` takes them."""
+"""The options of the action ``verify``."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _files(
                     yield settings.finding(layer, found, "section → option", remedy)
 
 
-def judged(
+def checked(
     settings: Settings,
     catalog: Mapping[str, Mapping[str, Any]],
     index_of: Callable[[str], Mapping[str, Any] | None],

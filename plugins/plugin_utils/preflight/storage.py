@@ -300,8 +300,8 @@ def _device(
 ) -> Iterator[Finding]:
     path = device["path"]
     checks = backend_kinds.modules().get(backend["kind"])
-    is_folder = getattr(checks, "is_folder", lambda _path: False)
-    if seen is None or (is_folder(path) and seen["kind"] in ("missing", "folder")):
+    is_directory = getattr(checks, "is_directory", lambda _path: False)
+    if seen is None or (is_directory(path) and seen["kind"] in ("missing", "directory")):
         return
     if seen["kind"] == "missing" and not device.get("size"):
         guide = getattr(checks, "GUIDE", "storage")

@@ -52,10 +52,10 @@ class Searcher:
 def files(roots):
     """Yield the regular files below *roots* that can be opened, each with its content's reader."""
     for root in roots:
-        for folder, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if os.path.join(folder, name) not in SKIPPED]
+        for directory, directories, names in os.walk(root):
+            directories[:] = [name for name in directories if os.path.join(directory, name) not in SKIPPED]
             for name in names:
-                path = os.path.join(folder, name)
+                path = os.path.join(directory, name)
                 if not os.path.islink(path) and os.path.isfile(path) and os.path.getsize(path) <= LARGEST:
                     yield path
 

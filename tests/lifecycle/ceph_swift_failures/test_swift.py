@@ -93,7 +93,7 @@ def moves(before, after):
 
 
 def restarts(run):
-    """Return what a run restarted, but for the unit that makes folders and mounts disks: it reads which there are."""
+    """Return the restarted units, except the one that creates directories and mounts disks."""
     changes = [change for _host, _task, said in run.results for change in said.get("changes", [])]
     restarted = [change["name"] for change in changes if (change["kind"], change["verb"]) == ("unit", "restart")]
     return [name for name in restarted if not name.startswith("swift-devices")]
@@ -202,10 +202,10 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
     """An empty one in its place: no ring changes, and copies come back."""
     storage = host(playbooks, groups["storage"][-1])
     before = rings(controller)
-    folder = f"/srv/node/{TWO}"
-    storage.check_output("xfs_io -x -c shutdown %s", folder)
+    directory = f"/srv/node/{TWO}"
+    storage.check_output("xfs_io -x -c shutdown %s", directory)
     # Swift's daemons keep databases open for good.
-    first = f"systemctl stop 'swift-*' && umount {folder}"
+    first = f"systemctl stop 'swift-*' && umount {directory}"
     storage.check_output(first)
     storage.check_output("blkdiscard --force --zeroout /dev/disk/by-id/%s", TWO)
     # What has made the old one's file system ends with the device, had somebody pulled it.
@@ -215,7 +215,7 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, client, tab
     assert sum(missing(controller, client).values()) > 0
     healed(controller, client)
     seconds = time.monotonic() - began
-    assert storage.check_output("findmnt --noheadings --output FSTYPE %s", folder) == "xfs"
+    assert storage.check_output("findmnt --noheadings --output FSTYPE %s", directory) == "xfs"
     gone = client.lost()
     table("replaced", *REPLACED).add("Swift", first, len(gone), f"{seconds:.0f} s")
     assert gone == {}

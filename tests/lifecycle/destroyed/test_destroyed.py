@@ -39,7 +39,7 @@ def test_another_name_is_refused(playbooks, baseline):
 
 
 def test_a_plan_says_what_would_go(playbooks, baseline):
-    """It names the services, the packages and the folders, and touches nothing."""
+    """It names the services, the packages and the directories, and touches nothing."""
     baseline.look("cloud")
     plan = playbooks.must("playbooks/destroy.yml", NAME, "--check", "--diff")
     told = "\n".join(plan.changes)

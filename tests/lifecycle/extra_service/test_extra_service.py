@@ -63,8 +63,8 @@ def test_they_are_there(added):
     """Databases, users, a domain, services, endpoints, files and units have come."""
     lines = "\n".join(added)
     for what in (
-        "databases: account barbican@",
-        "databases: account heat@",
+        "databases: user barbican@",
+        "databases: user heat@",
         "identity: service ",
         "identity: endpoint ",
     ):

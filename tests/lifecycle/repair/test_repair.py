@@ -191,14 +191,14 @@ BATCHES = {
             sql("DROP USER placement@'%'"),
             "database user placement@% create",
             "database grant placement@% on placement create",
-            differs=(f"databases: account placement@%: {PASSWORD}",),
+            differs=(f"databases: user placement@%: {PASSWORD}",),
         ),
         row(
             "a database's password changed",
             "controller",
             sql("ALTER USER nova@'%' IDENTIFIED BY 'another'"),
             "database user nova@% change password",
-            differs=(f"databases: account nova@%: {PASSWORD}",),
+            differs=(f"databases: user nova@%: {PASSWORD}",),
         ),
         row(
             "a schema behind its package",
@@ -250,7 +250,7 @@ BATCHES = {
             "user neutron create",
             "role assignment admin of neutron on project service create",
             "role assignment service of neutron on project service create",
-            "unit neutron-api reload account neutron",
+            "unit neutron-api reload Keystone user neutron",
         ),
         row(
             "a user's password changed",

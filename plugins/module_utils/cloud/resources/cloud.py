@@ -24,7 +24,7 @@ class Cloud:
 
     :param conn: the administrator's connection; None for a cloud that isn't there yet.
     :param params: what is declared.
-    :param tmpdir: a folder for what is fetched.
+    :param tmpdir: a directory for what is fetched.
     """
 
     def __init__(self, conn, params: dict, tmpdir: str | None = None):

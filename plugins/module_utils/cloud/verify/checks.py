@@ -40,7 +40,7 @@ class Check:
 
     :param needs: checks that must have passed.
     :param after: checks that must have ended, however.
-    :param services: whose logs tell why it failed: folders in /var/log and beginnings of units' names.
+    :param services: whose logs tell why it failed: directories in /var/log and beginnings of units' names.
     :param groups: on which kinds of node those run.
     """
 

@@ -236,8 +236,8 @@ def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part:
     :param outcomes: by check, of those that ran before.
     :param part: C(machines), or C(copies) of their volumes.
     """
-    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as folder:
-        path = os.path.join(folder, "key")
+    with tempfile.TemporaryDirectory(prefix="cairn-verify-") as directory:
+        path = os.path.join(directory, "key")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(key)
         return perform_all(checks(Probe(path, made, options), part), outcomes)

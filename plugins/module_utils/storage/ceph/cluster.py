@@ -16,12 +16,12 @@ LEAST = 32
 
 @dataclass
 class State:
-    """What monitors say: accounts and pools by name, devices by their uuid, placement rules by name; who they are.
+    """What monitors say: users and pools by name, devices by their uuid, placement rules by name; who they are.
 
     :param weights: host → its daemons' numbers → the weight of each one's device.
     """
 
-    accounts: dict[str, dict] = field(default_factory=dict)
+    users: dict[str, dict] = field(default_factory=dict)
     pools: dict[str, dict] = field(default_factory=dict)
     osds: dict[str, dict] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
@@ -47,22 +47,22 @@ def read(monitor: Monitor) -> State:
     )
 
 
-def keyring(account: dict) -> str:
-    """Return an account as the text of a keyring."""
-    caps = "".join(f'\tcaps {service} = "{rights}"\n' for service, rights in sorted(account["caps"].items()))
-    return f"[{account['name']}]\n\tkey = {account['key']}\n{caps}"
+def keyring(user: dict) -> str:
+    """Return an user as the text of a keyring."""
+    caps = "".join(f'\tcaps {service} = "{rights}"\n' for service, rights in sorted(user["caps"].items()))
+    return f"[{user['name']}]\n\tkey = {user['key']}\n{caps}"
 
 
-def accounts(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
-    """Return the changes to accounts. One that nobody asks for is left alone."""
+def users(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
+    """Return the changes to users. One that nobody asks for is left alone."""
     changes = []
-    for account in wanted:
-        name, found = account["name"], state.accounts.get(account["name"])
-        if found and found["key"] == account["key"] and found["caps"] == account["caps"]:
+    for user in wanted:
+        name, found = user["name"], state.users.get(user["name"])
+        if found and found["key"] == user["key"] and found["caps"] == user["caps"]:
             continue
         before = {**found["caps"], "key": "(set)"} if found else {}
-        after = {**account["caps"], "key": "(set)" if not found or found["key"] == account["key"] else "(another)"}
-        what = "" if not found else "key" if found["caps"] == account["caps"] else "capabilities"
+        after = {**user["caps"], "key": "(set)" if not found or found["key"] == user["key"] else "(another)"}
+        what = "" if not found else "key" if found["caps"] == user["caps"] else "capabilities"
         changes.append(
             Change(
                 "Ceph user",
@@ -70,7 +70,7 @@ def accounts(wanted: list[dict], state: State, monitor: Monitor | None) -> list[
                 name,
                 before,
                 after,
-                lambda account=account: monitor.tell("auth import", keyring(account)),
+                lambda user=user: monitor.tell("auth import", keyring(user)),
                 what,
             )
         )

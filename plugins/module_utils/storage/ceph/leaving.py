@@ -16,7 +16,7 @@ import time
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.cluster import State
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
-from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.osd import FOLDER, PATIENCE, run
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.osd import DIRECTORY, PATIENCE, run
 
 
 def devices(kept: set[str], state: State, host: str, monitor: Monitor | None) -> tuple[list[Change], list[str]]:
@@ -87,7 +87,7 @@ def _remove(number: int, monitor: Monitor) -> None:
         time.sleep(0.5)
     monitor.manage("osd purge", id=number)
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(f"{FOLDER}/ceph-{number}")
+        shutil.rmtree(f"{DIRECTORY}/ceph-{number}")
 
 
 def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[Change]:

@@ -19,9 +19,9 @@ ABSENT = 2
 
 
 class Monitor:
-    """The monitors, as the account C(client.admin).
+    """The monitors, as the user C(client.admin).
 
-    :param conf: the path of ceph.conf, beside which the account's keyring is.
+    :param conf: the path of ceph.conf, beside which the user's keyring is.
     :param wait: seconds until somebody has to answer.
     :raises Unreachable: nobody does.
     """

@@ -24,7 +24,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.clust
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import signatures
 
-FOLDER = "/var/lib/ceph/osd"
+DIRECTORY = "/var/lib/ceph/osd"
 MARK = b"bluestore block device\n"
 # Seconds until a daemon that was started is up.
 PATIENCE = 90
@@ -138,11 +138,11 @@ def _is(what: str, number: int) -> bool:
 
 
 def _link(number: int) -> str:
-    return f"{FOLDER}/ceph-{number}/block"
+    return f"{DIRECTORY}/ceph-{number}/block"
 
 
 def _leads(number: int, path: str) -> bool:
-    """Whether the daemon's folder leads to the device."""
+    """Whether the daemon's directory leads to the device."""
     return os.path.realpath(_link(number)) == os.path.realpath(path)
 
 
@@ -154,11 +154,11 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
     else:
         given = json.dumps({"cephx_secret": new_key()})
         number = json.loads(monitor.tell("osd new", given, uuid=name, format="json"))["osdid"]
-    folder = f"{FOLDER}/ceph-{number}"
-    if not served and not label(path) and os.path.isdir(folder):
+    directory = f"{DIRECTORY}/ceph-{number}"
+    if not served and not label(path) and os.path.isdir(directory):
         # What an earlier daemon of this number has left would be taken for this one's.
-        shutil.rmtree(folder)
-    os.makedirs(folder, exist_ok=True)
+        shutil.rmtree(directory)
+    os.makedirs(directory, exist_ok=True)
     if device["size"] and not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -170,17 +170,17 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         os.symlink(path, _link(number))
     key = monitor.ask("auth get", entity=f"osd.{number}")[0]["key"]
     with open(
-        os.open(f"{folder}/keyring", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
+        os.open(f"{directory}/keyring", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
     ) as file:
         file.write(f"[osd.{number}]\n\tkey = {key}\n")
-    for entry in (folder, *(f"{folder}/{one}" for one in os.listdir(folder))):
+    for entry in (directory, *(f"{directory}/{one}" for one in os.listdir(directory))):
         shutil.chown(entry, "ceph", "ceph")
     run("systemctl", "stop", f"ceph-osd@{number}")
     ceph = ("--setuser", "ceph", "--setgroup", "ceph")
     if not served:
         run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
-    elif not os.path.exists(f"{folder}/fsid"):
-        run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", folder)
+    elif not os.path.exists(f"{directory}/fsid"):
+        run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", directory)
     # A unit that was never loaded has no failure to forget, and says so.
     subprocess.run(["systemctl", "reset-failed", f"ceph-osd@{number}"], capture_output=True, check=False)
     run("systemctl", "enable", "--now", f"ceph-osd@{number}")

@@ -74,7 +74,7 @@ def databases() -> Objects:
         return {}
     result = {}
     for user, host, privileges in _rows("SELECT User, Host, Priv FROM global_priv"):
-        result[f"account {user}@{host}"] = {"password and rights": digest(privileges)}
+        result[f"user {user}@{host}"] = {"password and rights": digest(privileges)}
     for row in _rows("SELECT * FROM db"):
         result[f"grant {row[1]} to {row[2]}@{row[0]}"] = {"rights": " ".join(row[3:])}
     for row in _rows("SELECT Host, Db, User, Table_name, Table_priv FROM tables_priv"):

@@ -77,8 +77,8 @@ def _passing(path: str) -> bool:
 
 def _walk(root: str):
     yield root
-    for folder, folders, names in os.walk(root):
-        yield from (os.path.join(folder, name) for name in [*folders, *names])
+    for directory, directories, names in os.walk(root):
+        yield from (os.path.join(directory, name) for name in [*directories, *names])
 
 
 def _file(path: str) -> dict[str, str]:

@@ -64,12 +64,12 @@ class Lab:
         """The base trees that hosts and snapshots still stand on."""
         found = set()
         for top, depth in ((self.path("hosts"), 1), (self.path("snapshots"), 2)):
-            for here, folders, files in os.walk(top):
+            for here, directories, files in os.walk(top):
                 level = 0 if here == top else os.path.relpath(here, top).count(os.sep) + 1
                 if "host.json" in files:
                     found.add(json.loads(read(os.path.join(here, "host.json")))["base"])
                 if level >= depth:
-                    folders.clear()
+                    directories.clear()
         return found
 
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What some kinds of storage back ends compute on the control node beyond their definitions: a module for each kind.
+"""Computations of some kinds of storage back ends on the control node, besides their definitions: a module per kind.
 
-A module is found by the name of its kind. It has ``facts``, what definitions may ask as ``cloud.KIND``, and
-``desired``, the options of the steps that are particular to the kind.
+A module has the name of its kind. It has ``facts``, available to definitions as ``cloud.KIND``, and ``desired``, the
+options of the kind's own steps.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What follows for a host from the cloud's back end in Swift: devices, storage policies, and which rings it gets."""
+"""A host's part of the cloud's Swift back end: devices, storage policies and rings."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def facts(
     me: Mapping[str, Any],
     _cloud: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what definitions may ask of the cloud's Swift, for the host *me*; nothing where the cloud has none.
+    """Return ``cloud.swift``, the definitions' variable about the cloud's Swift, for the host *me*; empty without one.
 
-    :param found: the cloud's back ends, complete.
-    :param hosts: as ``topology`` has them.
+    :param found: the cloud's back ends with their defaults and devices.
+    :param hosts: as returned by ``topology``.
     """
     return swift_facts.swift(found, hosts, me["name"])
 
 
 def desired(cloud: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which rings the host gets; the first of the run, which asks for all, how they are made.
+    """Return which rings the host gets, and for the first host of the run how they are built.
 
-    :param run: ``everyone`` and ``reached``, the hosts of the run, and their ``probes`` by name.
+    :param run: ``everyone`` and ``reached``, hosts of the run, and their ``probes`` by name.
     """
     found, me = cloud["swift"], cloud["me"]
     if not found:
@@ -40,7 +40,7 @@ def desired(cloud: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
             "rings": found["rings"],
             "controller": swift_facts.keeper(run["probes"], [host["name"] for host in cloud["controllers"]]),
             "seen": swift_facts.newest(run["probes"], found["members"]),
-            # Rings that only some hosts have would let objects be looked for where they are not.
+            # With new rings on only some hosts, objects would be searched on the wrong devices.
             "change": set(found["members"]) <= set(run["everyone"]),
         }
     }

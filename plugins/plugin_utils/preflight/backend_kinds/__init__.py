@@ -2,7 +2,7 @@
 """Additional preflight checks of some kinds of storage back ends: a module for each kind.
 
 A module has the name of its kind. It has ``findings`` (of a back end by itself), and may have ``enough`` (of a complete
-one), ``devices`` (of a host's devices for it), ``is_folder`` (whether a path is a directory used as a device) and
+one), ``devices`` (of a host's devices for it), ``is_directory`` (whether a path is a directory used as a device) and
 ``GUIDE``, the file in docs that describes how to replace a device.
 """
 

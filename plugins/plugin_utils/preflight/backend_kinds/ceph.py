@@ -28,9 +28,9 @@ def _existing_cluster(where: str, one: Mapping[str, Any], serves: Iterable[str])
     if "objects" in serves:
         remedy = "Remove objects; the gateways of an existing Ceph are not managed by Cairn."
         yield Finding(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn deploys", remedy)
-    folder = str(one["cluster"])
+    directory = str(one["cluster"])
     wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
-    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(folder, name), os.R_OK)]
+    lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(directory, name), os.R_OK)]
     if lacking:
         remedy = "Export them from that Ceph cluster: ceph auth get client.NAME."
-        yield Finding(f"{where}.cluster", f"{folder} without {', '.join(lacking)}", ", ".join(wanted), remedy)
+        yield Finding(f"{where}.cluster", f"{directory} without {', '.join(lacking)}", ", ".join(wanted), remedy)

@@ -85,7 +85,7 @@ def devices(given: Iterable[Mapping[str, Any]], finding: Callable[[str, str, str
     for device in given:
         name = swift_facts.device(device)["name"]
         if device.get("size"):
-            remedy = f"Remove size; for tests use a directory such as {swift_facts.FOLDER}/d1."
+            remedy = f"Remove size; for tests use a directory such as {swift_facts.DIRECTORY}/d1."
             yield finding(f"{device['path']} with a size", "a device; Swift does not use files", remedy)
         if name in names:
             yield finding(f"a second device named {name}", "a unique name for each", "Use another link to one of them.")
@@ -94,6 +94,6 @@ def devices(given: Iterable[Mapping[str, Any]], finding: Callable[[str, str, str
         names.append(name)
 
 
-def is_folder(path: str) -> bool:
+def is_directory(path: str) -> bool:
     """Whether *path* is a directory used as a device."""
     return not swift_facts.device({"path": path})["mount"]
