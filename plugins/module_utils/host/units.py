@@ -28,7 +28,7 @@ STAMPS = "/var/lib/cairn/units.json"
 MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
 _OUTPUT = "output of "
-_KEYSTONE_USER = "Keystone user "
+_SERVICE_USER = "service user "
 
 _PROPERTIES = (
     "Id",
@@ -161,7 +161,7 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
     if unit["keystone_user"] and ids is not None:
-        found[f"{_KEYSTONE_USER}{unit['keystone_user']}"] = ids.get(unit["keystone_user"], "")
+        found[f"{_SERVICE_USER}{unit['keystone_user']}"] = ids.get(unit["keystone_user"], "")
     return {**found, **effects(unit)}
 
 
@@ -329,7 +329,7 @@ class Unit:
         # What a definition names no longer is no reason, unless it has gone from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
         # It can't hold a token of an account that was not there yet.
-        later = {what for what in self.reads if what.startswith(_KEYSTONE_USER) and not old.get(what)}
+        later = {what for what in self.reads if what.startswith(_SERVICE_USER) and not old.get(what)}
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
