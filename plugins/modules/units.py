@@ -47,7 +47,7 @@ options:
         type: list
         elements: str
         default: []
-      keystone_user:
+      service_user:
         description:
           - Keystone user, in the default domain, that the service authenticates as when it validates tokens. If the
             user was deleted and created again, the unit is stale, as it rejects clients until its old token expires.
@@ -167,7 +167,7 @@ UNIT = {
     "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "state_commands": {"type": "list", "elements": "str", "default": []},
-    "keystone_user": {"type": "str"},
+    "service_user": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "restart_anytime": {"type": "bool", "default": False},

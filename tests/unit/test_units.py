@@ -19,7 +19,7 @@ ASKED = {
     "watches": [],
     "packages": [],
     "state_commands": [],
-    "keystone_user": None,
+    "service_user": None,
     "reload": False,
     "restart_for": [],
     "restart_anytime": False,
@@ -126,15 +126,15 @@ class TestStale:
         ("was", "now", "why"),
         [
             ("1", "1", []),
-            ("1", "2", ["Keystone user lamp"]),
-            ("1", "", ["Keystone user lamp"]),  # deleted, and about to be recreated
+            ("1", "2", ["service user lamp"]),
+            ("1", "", ["service user lamp"]),  # deleted, and about to be recreated
             ("", "1", []),
             (None, "1", []),
             ("1", None, []),  # the database doesn't answer
         ],
     )
-    def test_its_keystone_user_was_recreated(self, was, now, why):
-        stamped, reads = ({} if one is None else {"Keystone user lamp": one} for one in (was, now))
+    def test_its_service_user_was_recreated(self, was, now, why):
+        stamped, reads = ({} if one is None else {"service user lamp": one} for one in (was, now))
         assert unit(reads=reads, stamp=stamp(stamped)).stale() == why
 
     def test_its_reload_failed(self):

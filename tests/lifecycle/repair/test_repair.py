@@ -250,7 +250,7 @@ BATCHES = {
             "user neutron create",
             "role assignment admin of neutron on project service create",
             "role assignment service of neutron on project service create",
-            "unit neutron-api reload Keystone user neutron",
+            "unit neutron-api reload service user neutron",
         ),
         row(
             "a user's password changed",
