@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
             with contextlib.suppress(AnsibleActionFail):
                 self.clean([], [])
             raise
-        results += self.clean(results, made["machines"])
+        results += self.clean(results, made["servers"])
         result.update(
             results=results,
             seconds=round(time.monotonic() - start, 1),
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             suspects=suspects(results, task_vars["groups"]),
         )
         if self.kept:
-            result["machine"] = self.keep(vantage, private, made)
+            result["server"] = self.keep(vantage, private, made)
         return result
 
     def module(self, phase, **args):
@@ -126,13 +126,13 @@ class ActionModule(ActionBase):
         outcomes.update({check["name"]: check["outcome"] for check in results})
         return results + self.probe(vantage, private, made, outcomes, "copies")
 
-    def probe(self, vantage, private, made, outcomes, part="machines"):
+    def probe(self, vantage, private, made, outcomes, part="servers"):
         """Use the servers; return the results."""
         if vantage == "none":
             checks = probe.checks(probe.Probe("", made, self.options), part)
             why = "verify_from is none"
             return [{"name": check.name, "outcome": NOT_RUN, "seconds": 0.0, "detail": why} for check in checks]
-        if vantage == "controller" and (part == "machines" or outcomes["volume written"] == PASSED):
+        if vantage == "controller" and (part == "servers" or outcomes["volume written"] == PASSED):
             results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
             results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]
@@ -142,10 +142,10 @@ class ActionModule(ActionBase):
                 check["detail"] += f", from {where}"
         return results
 
-    def clean(self, results, machines):
+    def clean(self, results, guests):
         """Remove the created objects; return the result, and add the ends of console logs to failed checks."""
         failed = [check for check in results if check["outcome"] == FAILED]
-        wanted = [machine["id"] for machine in machines if any(machine["id"] in check["ids"] for check in failed)]
+        wanted = [guest["id"] for guest in guests if any(guest["id"] in check["ids"] for check in failed)]
         answer = self.module("clean", keep=self.kept, consoles=wanted)
         for check in failed:
             for server in set(answer["consoles"]) & set(check["ids"]):
@@ -162,7 +162,7 @@ class ActionModule(ActionBase):
         with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(private)
-        machine = next(machine for machine in made["machines"] if machine["network"] == TENANT)
+        guest = next(guest for guest in made["servers"] if guest["network"] == TENANT)
         command = [
             *("ssh", "-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
             *("-o", "LogLevel=ERROR"),
@@ -170,7 +170,7 @@ class ActionModule(ActionBase):
             f"{self.options['user']}@{made['floating_address']}",
         ]
         return {
-            "name": machine["name"],
+            "name": guest["name"],
             "address": made["floating_address"],
             "user": self.options["user"],
             "key": key,

@@ -37,9 +37,9 @@ class ActionModule(ActionBase):
         for row, colour in report.rows(results):
             display.display(row, color=colour)
         display.display(counts, color="red" if failed else "green")
-        machine = args["outcome"].get("machine")
-        if machine:
-            display.display(f"Kept server: {machine['ssh']}")
+        guest = args["outcome"].get("server")
+        if guest:
+            display.display(f"Kept server: {guest['ssh']}")
         if args["junit"]:
             os.makedirs(os.path.dirname(os.path.abspath(args["junit"])), mode=0o700, exist_ok=True)
             with open(args["junit"], "wb") as file:

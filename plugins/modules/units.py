@@ -47,7 +47,7 @@ options:
         type: list
         elements: str
         default: []
-      keystone_user:
+      service_user:
         description:
           - Keystone user, in the default domain, that the service authenticates as when it validates tokens. If the
             user was deleted and created again, the unit is stale, as it rejects clients until its old token expires.

@@ -174,7 +174,7 @@ suspects:
   type: list
   elements: dict
   returned: always
-machine:
+server:
   description: Name, address, user, key and ssh command of the kept server.
   type: dict
   returned: when a server is kept

@@ -63,8 +63,8 @@ options:
   part:
     description: Which checks of O(phase=probe) to run, those of servers or those that read V(copies).
     type: str
-    choices: [machines, copies]
-    default: machines
+    choices: [servers, copies]
+    default: servers
   keep:
     description: With O(phase=clean), keep the first server with its resources.
     type: bool
@@ -141,7 +141,7 @@ def main():
             "seconds": {"type": "int", "default": 10},
             "made": {"type": "dict", "default": {}},
             "outcomes": {"type": "dict", "default": {}},
-            "part": {"type": "str", "choices": ["machines", "copies"], "default": "machines"},
+            "part": {"type": "str", "choices": ["servers", "copies"], "default": "servers"},
             "keep": {"type": "bool", "default": False},
             "consoles": {"type": "list", "elements": "str", "default": []},
         },

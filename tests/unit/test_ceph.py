@@ -137,7 +137,7 @@ class TestDevices:
 
     def test_one_with_a_file_system(self, device):
         subprocess.run(["mkfs.ext4", "-q", device], check=True)
-        with pytest.raises(Failed, match="holds ext4; only empty devices are taken"):
+        with pytest.raises(Failed, match="holds ext4; only empty devices are used"):
             self.plan(device)
 
     def test_one_of_another_cluster(self, device):
@@ -153,12 +153,12 @@ class TestDevices:
 
     def test_one_that_was_removed_is_not_taken_for_new(self, device):
         self.label(device, osd.new_id(CLUSTER, "s1", str(device)))
-        with pytest.raises(Failed, match=r"when it was removed from this cluster; wipefs --all"):
+        with pytest.raises(Failed, match=r"before its removal from this cluster; wipefs --all"):
             self.plan(device, monitor=Monitor())
 
     def test_a_disk_that_was_replaced_is_a_person_s_affair(self, device):
         name = osd.new_id(CLUSTER, "s1", str(device))
-        with pytest.raises(Failed, match=r"osd\.3 had its data there.*ceph osd purge 3"):
+        with pytest.raises(Failed, match=r"osd\.3 had its data on it.*ceph osd purge 3"):
             self.plan(device, {name: {"osd": 3, "up_from": 7}})
 
     def test_one_that_is_served(self, device, monkeypatch):
@@ -200,7 +200,7 @@ class TestLeaving:
     def test_it_is_emptied_first(self, state):
         monitor = Monitor()
         (change,), staying = self.devices(state, monitor)
-        assert str(change) == "drain Ceph device osd.3: the inventory has it no more"
+        assert str(change) == "drain Ceph device osd.3: no longer in the inventory"
         assert staying == []
         change.make()
         assert monitor.said == [("osd crush reweight", "", {"name": "osd.3", "weight": 0.0})]
@@ -209,7 +209,7 @@ class TestLeaving:
         state.weights["s1"][3] = 0
         changes, (why,) = self.devices(state, Monitor(refused=["osd safe-to-destroy"]))
         assert changes == []
-        assert why.startswith("osd.3 stays until its device is empty")
+        assert why.startswith("osd.3 remains until its device is drained")
 
     def test_it_is_removed_when_nothing_needs_it(self, state, monkeypatch, tmp_path):
         commands = []
@@ -237,7 +237,7 @@ class TestLeaving:
     def test_a_monitor_that_is_elsewhere(self, state):
         monitor = Monitor(quorum_status={"quorum_names": ["s1", "s2"]})
         (change,) = leaving.monitors(["s1"], state, monitor)
-        assert str(change) == "remove Ceph monitor s2: the inventory has it elsewhere"
+        assert str(change) == "remove Ceph monitor s2: not a monitor in the inventory"
         change.make()
         assert monitor.said == [("mon remove", "", {"name": "s2"})]
 

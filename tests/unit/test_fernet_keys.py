@@ -62,7 +62,7 @@ def test_rotated_keys_stay_but_modes_are_repaired(repository, tmp_path):
 def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):
     changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
     assert in_words(changes) == [f"create key repository {repository['path']}"]
-    with pytest.raises(Failed, match="the user nobody-here doesn't exist"):
+    with pytest.raises(Failed, match="the user nobody-here does not exist"):
         changes[0].make()
     assert os.listdir(tmp_path) == []
 

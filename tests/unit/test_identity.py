@@ -151,7 +151,7 @@ def test_bootstrap_first_and_the_plan_says_so():
 
 
 def test_a_refused_administrator_without_bootstrap():
-    with pytest.raises(Failed, match="administrator admin is refused, and bootstrap is off"):
+    with pytest.raises(Failed, match="user admin cannot log in, and bootstrap is off"):
         plan(Cloud(admin=False), bootstrap=False)
 
 

@@ -36,7 +36,7 @@ def link(mac="02:00:00:00:00:01", addresses=(), routes=(), silent=False, tx_chec
 def host(**links):
     """A host without bridges, one card with an address and the default route."""
     card = link(addresses=["10.0.0.1/24"], routes=[{"to": "default", "via": "10.0.0.254"}])
-    return {"links": {"eth0": card, **links}, "bridges": {}, "fault": ""}
+    return {"links": {"eth0": card, **links}, "bridges": {}, "error": ""}
 
 
 def made(record):

@@ -151,8 +151,8 @@ def for_keystone_keys(state, _patch, tmp_path):
 
 
 def for_ovs_bridges(state, patch, tmp_path):
-    fault = "ovs-vsctl: connection refused" if state == "away" else ""
-    patch(bridge_setup, "read_host", lambda *_arguments: {"links": {}, "bridges": {}, "fault": fault})
+    error = "ovs-vsctl: connection refused" if state == "away" else ""
+    patch(bridge_setup, "read_host", lambda *_arguments: {"links": {}, "bridges": {}, "error": error})
     patch(bridge_setup, "read_json", lambda _path: None)
     patch(ovs_bridges, "files", lambda _record: {})
     patch(ovs_bridges, "unit_state", lambda: {"UnitFileState": "", "ActiveState": "inactive"})
@@ -293,7 +293,7 @@ def test_the_same_module_twice(monkeypatch):
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        ({"module": "nonsense", "options": {}}, "there is no module 'nonsense' here, only config_files,"),
+        ({"module": "nonsense", "options": {}}, "unknown module 'nonsense'; known are config_files,"),
         ({"module": "databases", "options": {"database": []}}, "missing required arguments: databases"),
     ],
 )

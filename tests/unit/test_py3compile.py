@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What packages ask of py3compile is put off, done together, and owed on when a run dies."""
+"""What packages ask of py3compile is put off, done together, and deferred on when a run dies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = [
 def ran(tmp_path, monkeypatch):
     """A host whose dpkg lists two packages' files; what py3compile is asked is recorded."""
     calls = []
-    monkeypatch.setattr(py3compile, "OWED", str(tmp_path / "owed"))
+    monkeypatch.setattr(py3compile, "DEFERRED", str(tmp_path / "deferred"))
     monkeypatch.setattr(py3compile, "_DIRECTORY", str(tmp_path / "path"))
     monkeypatch.setattr(py3compile, "_PAUSE", 0.01)
     real = subprocess.run
@@ -61,7 +61,7 @@ def test_together(ran, tmp_path):
     done = compiled(ran)
     assert MODULES in done
     assert ["-p", "openstack-dashboard", "/usr/share/openstack-dashboard"] in done
-    assert py3compile.owed() == []
+    assert py3compile.deferred() == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,14 +84,14 @@ def test_a_dead_run_owes(ran):
 
     with pytest.raises(KeyError):
         dying()
-    assert py3compile.owed_packages() == ["dashboard", "python3-nova"]
+    assert py3compile.deferred_packages() == ["dashboard", "python3-nova"]
     ran.clear()
     py3compile.settle()
     assert compiled(ran) == [MODULES, ["-p", "dashboard", "/usr/share/dashboard"]]
-    assert py3compile.owed_packages() == []
+    assert py3compile.deferred_packages() == []
 
 
-def test_an_error_is_said_and_owed(ran, monkeypatch):
+def test_an_error_is_reported_and_stays_deferred(ran, monkeypatch):
     monkeypatch.setattr(py3compile, "_PAUSE", 60)
 
     def run(command, **_options):
@@ -104,9 +104,9 @@ def test_an_error_is_said_and_owed(ran, monkeypatch):
 
     with pytest.raises(py3compile.CompileError, match="no space left"):
         failing()
-    assert py3compile.owed_packages() == ["dashboard"]
+    assert py3compile.deferred_packages() == ["dashboard"]
 
 
-def test_nothing_owed(ran):
+def test_nothing_deferred(ran):
     py3compile.settle()
     assert ran == []

@@ -154,7 +154,7 @@ class TestGrown:
             directory.run(grown)
         assert any(len({name.split("/")[0] for name in row}) < 3 for row in directory.places())
         told = directory.run(grown)
-        assert told == ["change ring object: replicas go onto different hosts first, and by weight second"]
+        assert told == ["change ring object: replicas are placed on different hosts first, by weight second"]
         assert any(len({name.split("/")[0] for name in row}) < 3 for row in directory.places()), (
             "moved within min_part_hours"
         )
@@ -183,7 +183,7 @@ class TestGrown:
         made.run(ring(hosts=4, replicas=3))
         made.now += 2 * HOUR
         before = made.places()
-        assert made.run(ring(hosts=4, replicas=4))[0] == "change ring object: 3 replicas become 4"
+        assert made.run(ring(hosts=4, replicas=4))[0] == "change ring object: replicas 3 -> 4"
         assert all(len(row) == 4 for row in made.places())
         assert max(moved(before, made.places())) <= 1
 
@@ -194,7 +194,7 @@ class TestGrown:
         wanted["devices"][3]["weight"] = 50.0
         before = made.places()
         told = made.run(wanted)
-        assert told[0] == "change ring object: storage4/d1 weight 100 becomes 50"
+        assert told[0] == "change ring object: storage4/d1 weight 100 -> 50"
         left = {name for was, now in zip(before, made.places(), strict=True) for name in was - now}
         assert left == {"storage4/d1"}
 
@@ -202,7 +202,7 @@ class TestGrown:
         wanted = ring()
         wanted["devices"][0]["ip"] = "192.0.2.99"
         before = made.places()
-        assert made.run(wanted) == ["change ring object: storage1/d1 ip 192.0.2.1 becomes 192.0.2.99"]
+        assert made.run(wanted) == ["change ring object: storage1/d1 ip 192.0.2.1 -> 192.0.2.99"]
         assert moved(before, made.places()) == [0] * 256
         assert made.run(wanted) == []
 
@@ -213,14 +213,16 @@ class TestShrunk:
         made.now += 2 * HOUR
         before = made.places()
         told = made.run(ring(hosts=3))
-        assert told[0] == "change ring object: storage4/d1 has left the inventory and is drained of 192 partitions"
+        assert (
+            told[0] == "change ring object: storage4/d1 is no longer in the inventory and is drained of 192 partitions"
+        )
         after = moved(before, made.places())
         assert (max(after), sum(after)) == (1, 192)
         assert not any("storage4/d1" in row for row in made.places())
         assert made.run(ring(hosts=3)) == [], "it may still hold data that others have not fetched"
         made.now += 2 * HOUR
         before = made.places()
-        assert made.run(ring(hosts=3)) == ["change ring object: storage4/d1 removed, as it holds no partition any more"]
+        assert made.run(ring(hosts=3)) == ["change ring object: storage4/d1 removed, as it has no partitions left"]
         assert made.places() == before
         assert made.run(ring(hosts=3)) == []
 
@@ -231,23 +233,23 @@ class TestShrunk:
         before = made.places()
         assert made.run(wanted)[:2] == [
             "change ring object: storage3/d9 added with weight 100",
-            "change ring object: storage3/d1 has left the inventory and is drained of 256 partitions",
+            "change ring object: storage3/d1 is no longer in the inventory and is drained of 256 partitions",
         ]
         assert moved(before, made.places()) == [1] * 256
         assert all({"storage1/d1", "storage2/d1", "storage3/d9"} == row for row in made.places())
         made.now += 2 * HOUR
-        assert made.run(wanted) == ["change ring object: storage3/d1 removed, as it holds no partition any more"]
+        assert made.run(wanted) == ["change ring object: storage3/d1 removed, as it has no partitions left"]
 
     def test_drained_by_its_weight_then_removed(self, made):
         wanted = ring(hosts=4)
         made.run(wanted)
         made.now += 2 * HOUR
         wanted["devices"][3]["weight"] = 0.0
-        assert made.run(wanted)[0] == "change ring object: storage4/d1 weight 100 becomes 0"
+        assert made.run(wanted)[0] == "change ring object: storage4/d1 weight 100 -> 0"
         assert not any("storage4/d1" in row for row in made.places())
         made.now += 2 * HOUR
         assert made.run(wanted) == []
-        assert made.run(ring()) == ["change ring object: storage4/d1 removed, as it holds no partition any more"]
+        assert made.run(ring()) == ["change ring object: storage4/d1 removed, as it has no partitions left"]
 
     def test_two_hosts_at_once_lose_no_partition_two_replicas(self, directory):
         directory.run(ring(hosts=6))
@@ -269,7 +271,7 @@ class TestShrunk:
         assert made.places() == before
 
     def test_fewer_replicas_are_refused(self, made):
-        with pytest.raises(swift_rings.RingError, match="Leave it at 3"):
+        with pytest.raises(swift_rings.RingError, match="Keep 3"):
             made.run(ring(replicas=2))
 
     def test_partitions_can_not_become_others(self, made):
@@ -281,13 +283,13 @@ class TestRepair:
     def test_a_lost_ring_is_made_of_its_builder(self, made):
         before = (made.path / "object.ring.gz").read_bytes()
         (made.path / "object.ring.gz").unlink()
-        assert made.run(ring()) == ["change ring object: its file is not the builder's, and is made anew"]
+        assert made.run(ring()) == ["change ring object: its file does not match the builder, and is rebuilt"]
         assert (made.path / "object.ring.gz").read_bytes() == before
 
     def test_an_older_builder_is_refused(self, made):
         held = swift_rings.version((made.path / "object.ring.gz").read_bytes())
         assert made.run(ring(), seen=held) == []
-        with pytest.raises(swift_rings.RingError, match=f"of version {held + 1}"):
+        with pytest.raises(swift_rings.RingError, match=f"have version {held + 1} of"):
             made.run(ring(), seen=held + 1)
 
     def test_a_lost_builder_is_no_reason_for_new_places(self, directory):

@@ -19,7 +19,7 @@ ASKED = {
     "watches": [],
     "packages": [],
     "state_commands": [],
-    "keystone_user": None,
+    "service_user": None,
     "reload": False,
     "restart_for": [],
     "restart_anytime": False,
@@ -133,7 +133,7 @@ class TestStale:
             ("1", None, []),  # the database doesn't answer
         ],
     )
-    def test_its_keystone_user_was_recreated(self, was, now, why):
+    def test_its_service_user_was_recreated(self, was, now, why):
         stamped, reads = ({} if one is None else {"service user lamp": one} for one in (was, now))
         assert unit(reads=reads, stamp=stamp(stamped)).stale() == why
 

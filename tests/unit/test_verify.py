@@ -39,7 +39,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.check
     perform_all,
     poll,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, VLAN, Machine, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, VLAN, Guest, Run
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import verify_report as report
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.verify_spec import SPEC
 
@@ -111,7 +111,7 @@ def test_poll_returns_the_first_true_answer_or_the_last():
 
 def test_every_check_can_be_reached_and_knows_its_services():
     checks = plan.checks(Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True, "objects": True}))
-    made = {"machines": [], "disks": {}}
+    made = {"servers": [], "disks": {}}
     seen = probe.Probe("", made, OPTIONS)
     checks += [*seen.checks(), *volume.Copies(None, made).checks(), *seen.copies()]
     names = {check.name for check in checks}
@@ -204,14 +204,14 @@ def test_a_cloud_without_volumes_is_asked_for_none():
     clean.Sweep(cloud, RUN, 0).all()
 
 
-def test_a_machine_that_does_not_go_is_named_and_the_project_stays_to_find_it_by():
+def test_a_server_that_does_not_go_is_named_and_the_project_stays_to_find_it_by():
     cloud = Cloud(stuck=(f"{RUN}-2",))
-    with pytest.raises(Bad, match=f"machine {RUN}-2"):
+    with pytest.raises(Bad, match=f"server {RUN}-2"):
         clean.Sweep(cloud, RUN, 0).all()
     assert cloud.names("projects") == {"projects": [RUN]}
 
 
-def test_a_kept_machine_keeps_what_it_needs():
+def test_a_kept_server_keeps_what_it_needs():
     cloud = Cloud()
     clean.Sweep(cloud, RUN, 0, keep=True).all()
     assert cloud.names("servers", "networks", "routers", "ips", "flavors", "security_groups", "projects", "images") == {
@@ -228,13 +228,13 @@ def test_a_kept_machine_keeps_what_it_needs():
 
 
 @pytest.mark.parametrize(("earlier", "left"), [(PASSED, ["1"]), (NOT_RUN, ["1"]), (FAILED, ["1", "2"])])
-def test_other_machines_go_before_copies_are_made_unless_their_consoles_may_tell_something(monkeypatch, earlier, left):
+def test_other_servers_go_before_copies_are_made_unless_their_consoles_may_tell_something(monkeypatch, earlier, left):
     cloud = Cloud()
     cloud.find_project = lambda name, ignore_missing: cloud.find("projects", f"id-{name}")
     cloud.connect_as = lambda project_id: cloud
     monkeypatch.setattr(volume.Copies, "checks", lambda self: [])
-    made = {"machines": [], "disks": {}}
-    phases.copies({"run": RUN, "options": OPTIONS, "made": made, "outcomes": {"move": earlier}}, cloud)
+    made = {"servers": [], "disks": {}}
+    phases.copies({"run": RUN, "options": OPTIONS, "made": made, "outcomes": {"cold migration": earlier}}, cloud)
     assert cloud.names("servers") == {"servers": [f"{RUN}-{number}" for number in left]}
 
 
@@ -267,18 +267,18 @@ def test_a_down_compute_host_is_a_failure_that_names_it():
     assert error.value.hosts == ("c2",)
 
 
-def test_a_machine_in_error_says_novas_words():
+def test_a_server_in_error_says_novas_words():
     server = SimpleNamespace(status="ERROR", fault={"message": "No valid host"}, compute_host=None, task_state=None)
     run = Run(RUN, SimpleNamespace(compute=SimpleNamespace(get_server=lambda server_id: server)), OPTIONS)
-    machine = Machine("m", "u1")
-    run.machines.append(machine)
+    guest = Guest("m", "u1")
+    run.guests.append(guest)
     with pytest.raises(Bad, match="m: No valid host") as error:
-        machines.active(run, [machine])
+        machines.active(run, [guest])
     assert error.value.ids == ("u1",)
     assert run.on(TENANT) == []
 
 
-def test_why_a_machine_was_not_moved_is_said_in_novas_words():
+def test_why_a_server_was_not_moved_is_said_in_novas_words():
     """It goes on where it was: only what was done to it says why."""
     server = SimpleNamespace(status="ACTIVE", fault=None, compute_host="c1", task_state=None)
     compute = SimpleNamespace(
@@ -286,22 +286,22 @@ def test_why_a_machine_was_not_moved_is_said_in_novas_words():
         server_actions=lambda _id: iter([SimpleNamespace(message="No valid host"), SimpleNamespace(message=None)]),
     )
     run = Run(RUN, SimpleNamespace(compute=compute), OPTIONS)
-    machine = Machine(f"{RUN}-moved", "id-moved", "moved", host="c1")
+    guest = Guest(f"{RUN}-moved", "id-moved", "moved", host="c1")
     with pytest.raises(Bad, match=r"moved on c1: ACTIVE \(no task\) No valid host"):
-        machines.confirmed(run, run.admin, machine)
+        machines.confirmed(run, run.admin, guest)
 
 
-def test_a_machine_is_moved_to_another_host_that_is_up(monkeypatch):
+def test_a_server_is_moved_to_another_host_that_is_up(monkeypatch):
     asked = []
     compute = SimpleNamespace(migrate_server=lambda server, host: asked.append((server, host)))
     services = [SimpleNamespace(host=name, status="enabled", state="up") for name in ("c1", "c2")]
     admin = SimpleNamespace(compute=SimpleNamespace(services=lambda binary: services))
     run = Run(RUN, admin, OPTIONS, admin_there=SimpleNamespace(compute=compute))
-    machine = Machine(f"{RUN}-moved", "id-moved", "moved", host="c1", active=True)
-    run.machines.append(machine)
+    guest = Guest(f"{RUN}-moved", "id-moved", "moved", host="c1", active=True)
+    run.guests.append(guest)
 
-    def arrives(_run, _conn, machine):
-        machine.host = "c2"
+    def arrives(_run, _conn, guest):
+        guest.host = "c2"
         return "c1"
 
     monkeypatch.setattr(machines, "confirmed", arrives)
@@ -325,16 +325,16 @@ def test_no_lease_shows_the_consoles_end():
     card = SimpleNamespace(network_id="net", mac_address="fa:16:3e:00:00:07")
     network = SimpleNamespace(get_port=lambda _port: card, ports=lambda network_id: iter([served]))
     run = Run(RUN, SimpleNamespace(compute=compute, network=network), {**OPTIONS, "lease_timeout": 0})
-    machine = Machine("m", "u1", port="p1", address="198.18.0.7", host="c1")
+    guest = Guest("m", "u1", port="p1", address="198.18.0.7", host="c1")
     words = r"198\.18\.0\.7.*\none\ntwo\n.*names fa:16:3e:00:00:07, .*\n.*network:dhcp 198\.18\.0\.2 on n1 DOWN$"
     with pytest.raises(Bad, match=words) as error:
-        machines.leases(run, [machine])
+        machines.leases(run, [guest])
     assert (error.value.ids, error.value.hosts) == (("u1", card.mac_address, "p2", "tapp2"), ("c1", "n1"))
     said["output"] += "lease of 198.18.0.7 obtained\n"
-    assert machines.leases(run, [machine]) == "198.18.0.7"
+    assert machines.leases(run, [guest]) == "198.18.0.7"
     run.options["lease_line"] = ""
     with pytest.raises(NotRun):
-        machines.leases(run, [machine])
+        machines.leases(run, [guest])
 
 
 def test_the_console_is_read_as_a_browser_does():
@@ -409,7 +409,7 @@ def test_objects_are_compared_and_leave_nothing(monkeypatch):
         objects.round_trip(run)
 
 
-def test_ssh_goes_by_the_first_machine_to_the_others():
+def test_ssh_goes_by_the_first_server_to_the_others():
     command = probe.ssh("/k", "cairn", "198.18.0.9", "192.0.2.1")
     proxy = next(option for option in command if option.startswith("ProxyCommand="))
     inner = shlex.split(proxy.removeprefix("ProxyCommand="))
@@ -418,17 +418,15 @@ def test_ssh_goes_by_the_first_machine_to_the_others():
     assert probe.ssh("/k", "cairn", "a")[:3] == ["ssh", "-i", "/k"]
 
 
-def machine(number, network=TENANT):
-    return Machine(
-        f"m{number}", f"u{number}", network, f"p{number}", f"198.18.0.{number}", f"c{number}", True
-    ).as_dict()
+def guest(number, network=TENANT):
+    return Guest(f"m{number}", f"u{number}", network, f"p{number}", f"198.18.0.{number}", f"c{number}", True).as_dict()
 
 
 @pytest.fixture
 def probed(monkeypatch):
-    """A probe of two machines and one on a VLAN whose commands are recorded, and answered by a function."""
+    """A probe of two servers and one on a VLAN whose commands are recorded, and answered by a function."""
     made = {
-        "machines": [machine(1), machine(2), machine(3, VLAN)],
+        "servers": [guest(1), guest(2), guest(3, VLAN)],
         "floating_address": "192.0.2.1",
         "gateway": "192.0.2.254",
         "run": RUN,
@@ -448,20 +446,20 @@ def probed(monkeypatch):
     return found
 
 
-def test_snat_is_tried_from_a_machine_without_a_floating_ip(probed):
+def test_snat_is_tried_from_a_server_without_a_floating_ip(probed):
     assert probed.world() == "c2 -> the external gateway"
     assert probed.said[0][-2] == "cairn@198.18.0.2"
     assert "192.0.2.254" in probed.said[0][-1]
 
 
-def test_a_single_machine_leaves_checks_not_run(probed):
+def test_a_single_server_leaves_checks_not_run(probed):
     probed.neighbours = []
     for check in (probed.world, probed.neighbourly):
         with pytest.raises(NotRun):
             check()
 
 
-def test_metadata_must_be_the_machines_own(probed):
+def test_metadata_must_be_the_servers_own(probed):
     probed.answer = lambda command: (0, "m1" if command[-1] == "hostname" else '{"uuid": "u1"}')
     assert probed.metadata() == "m1"
     probed.answer = lambda command: (0, '{"uuid": "u2"}')
@@ -505,7 +503,7 @@ def test_no_log_in_says_what_ssh_said(probed):
 
 
 def test_nothing_is_probed_without_a_floating_ip(probed):
-    earlier = {"floating IP": FAILED, "other machines": PASSED, "VLAN machines": NOT_RUN, "volume": PASSED}
+    earlier = {"floating IP": FAILED, "other servers": PASSED, "VLAN servers": NOT_RUN, "volume": PASSED}
     results = probe.perform("key", probed.made, probed.options, earlier)
     assert {result.outcome for result in results} == {NOT_RUN}
     assert probed.said == []
@@ -525,17 +523,17 @@ def test_suspects_are_the_hosts_of_the_failed_checks_groups():
 
 RESULTS = [
     {"name": "token", "outcome": PASSED, "seconds": 0.3, "detail": "roles: member"},
-    {"name": "machine", "outcome": FAILED, "seconds": 12.0, "detail": "No valid host\nsecond \x00line"},
-    {"name": "ssh", "outcome": NOT_RUN, "seconds": 0.0, "detail": "it needs: machine"},
+    {"name": "server", "outcome": FAILED, "seconds": 12.0, "detail": "No valid host\nsecond \x00line"},
+    {"name": "ssh", "outcome": NOT_RUN, "seconds": 0.0, "detail": "it needs: server"},
 ]
 
 
 def test_the_table():
     assert [row[0] for row in report.rows(RESULTS)] == [
-        "token    passed      0.3  roles: member",
-        "machine  failed     12.0  No valid host",
-        "         second \x00line",
-        "ssh      not run: it needs: machine",
+        "token   passed      0.3  roles: member",
+        "server  failed     12.0  No valid host",
+        "        second \x00line",
+        "ssh     not run: it needs: server",
     ]
     assert report.counts(RESULTS, 13.2) == "1 passed, 1 failed, 1 not run, 13 seconds"
 
@@ -547,8 +545,8 @@ def test_junit():
         "failures": "1",
         "skipped": "1",
     }
-    assert suite.find("testcase[@name='machine']/failure").get("message") == "No valid host"
-    assert suite.find("testcase[@name='ssh']/skipped").get("message") == "it needs: machine"
+    assert suite.find("testcase[@name='server']/failure").get("message") == "No valid host"
+    assert suite.find("testcase[@name='ssh']/skipped").get("message") == "it needs: server"
     assert suite.find("system-err").text == "ctl: a\n?[0m"
 
 

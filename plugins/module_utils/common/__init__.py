@@ -1,2 +1,2 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Helpers without knowledge of OpenStack; runs on the control node and on hosts; imports nothing of the collection."""
+"""Helpers independent of OpenStack; runs on the control node and on hosts; imports nothing from the collection."""

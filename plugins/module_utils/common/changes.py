@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the list-valued modules share: changes that are computed first, then made, then told."""
+"""Common code of the modules that take lists: changes are computed first, then made, then returned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-# What modules change; each is said by the module that knows it.
+# The kinds of things that modules change.
 KINDS = (
     "aggregate",
     "aggregate host",
@@ -55,54 +55,54 @@ KINDS = (
     "volume group",
     "volume type",
 )
-# Their names are enough to know what they are. A step is a task of a module that says only that it changed something.
+# Kinds whose names need no prefix. A step is a task of a module that reports only whether it changed something.
 SELF_EVIDENT = ("file", "step", "unit")
-# Weak machines make no more at once.
+# Small hosts do not handle more at the same time.
 WORKERS = 4
 
 
 class Failed(Exception):
-    """An error that a person can act upon: its text names the object and the cause."""
+    """An error for the user: its text names the object and the cause."""
 
 
 class Unreachable(Failed):
-    """Nobody answered: not installed, not running, or not yet."""
+    """No response: not installed, not running, or not ready."""
 
 
 def full_name(kind: str, name: str) -> str:
-    """Return what people call a thing: ``database nova``, ``/etc/nova/nova.conf``."""
+    """Return the name of a thing in messages: ``database nova``, ``/etc/nova/nova.conf``."""
     return name if kind in SELF_EVIDENT else f"{kind} {name}"
 
 
 def returned(kind: str, verb: str, name: str, detail: str = "") -> dict[str, str]:
-    """Return a change as every module returns it.
+    """Return a change in the form of all modules.
 
-    :param kind: what is changed, one of C(KINDS).
-    :param verb: what is done to it, in its base form.
-    :param detail: what of it, or why.
+    :param kind: the kind of thing, one of C(KINDS).
+    :param verb: the action, in its base form.
+    :param detail: the part that changed, or the cause.
     """
     return {"kind": kind, "verb": verb, "name": name, "detail": detail}
 
 
 def sentence(change: dict[str, str]) -> str:
-    """Return a change in words: ``restart nova-api: /etc/nova/nova.conf``."""
+    """Return a change as text: ``restart nova-api: /etc/nova/nova.conf``."""
     words = f"{change['verb']} {full_name(change['kind'], change['name'])}"
     return f"{words}: {change['detail']}" if change["detail"] else words
 
 
 def listed(changes: list[dict[str, str]]) -> dict[str, str]:
-    """Return one diff for changes that have none of their own: a line each."""
+    """Return one diff for changes without their own, with a line for each."""
     return {"before": "", "after": "".join(f"{sentence(change)}\n" for change in changes)}
 
 
 @dataclass
 class Change:
-    """One difference between what is there and what was asked for.
+    """A difference between the actual and the desired state.
 
-    C(before) and C(after) are shown to people: a secret is never in them, only that it differs.
+    C(before) and C(after) are shown to users: they contain no secrets, only whether these differ.
 
-    :param kind: as ``returned`` takes it, and so are C(verb), C(name) and C(detail).
-    :param stage: what needs another change has a later one.
+    :param kind: as for ``returned``, like C(verb), C(name) and C(detail).
+    :param stage: a change that depends on another one has a later stage.
     """
 
     kind: str
@@ -117,18 +117,18 @@ class Change:
 
     @property
     def full_name(self) -> str:
-        """What people call the thing."""
+        """The name of the thing in messages."""
         return full_name(self.kind, self.name)
 
     def __str__(self) -> str:
         return sentence(self.returned())
 
     def returned(self) -> dict[str, str]:
-        """Return it as every module does."""
+        """Return it in the form of all modules."""
         return returned(self.kind, self.verb, self.name, self.detail)
 
     def make(self) -> None:
-        """Make the change unless it has been made; an error says which one it was."""
+        """Make the change unless already made; errors name the change."""
         if self.done:
             return
         try:
@@ -139,15 +139,15 @@ class Change:
 
 
 def in_order(changes: list[Change]) -> None:
-    """Make the changes one after the other."""
+    """Make the changes in sequence."""
     for change in changes:
         change.make()
 
 
 def by_stages(changes: list[Change]) -> None:
-    """Make the changes of one stage at the same time, stage after stage.
+    """Make the changes stage by stage, those of a stage at the same time.
 
-    :raises Failed: with the words of everything that failed in its stage; later stages are not begun.
+    :raises Failed: with all errors of the stage; later stages are not started.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         for _stage, group in groupby(changes, key=lambda change: change.stage):
@@ -165,11 +165,11 @@ def _try(change: Change) -> str | None:
 
 
 def finish(module, changes: list[Change], perform: Callable[[list[Change]], None] = in_order, **result) -> None:
-    """End the task: make the changes unless in check mode, and return what changed (or would).
+    """End the task: make the changes unless in check mode, and return them.
 
     :param module: the AnsibleModule.
-    :param perform: makes the changes; raises Failed, after which only those that were made are told.
-    :param result: further keys of the task's result.
+    :param perform: makes the changes; if it raises Failed, only those made are returned.
+    :param result: further keys of the result.
     """
     error = None
     if not module.check_mode:

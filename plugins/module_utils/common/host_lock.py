@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host does one thing of Cairn's at a time: what a killed run still does there ends before the next run looks."""
+"""Only one Cairn task at a time changes a host, so that a task of a killed run ends before the next run starts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SECONDS = 900
 
 
 def acquire(module: AnsibleModule) -> None:
-    """Wait until nothing else of Cairn's changes this host, and fail the task where that never ends.
+    """Wait until no other Cairn task changes this host; fail the task after a timeout.
 
-    Not in check mode, which changes nothing; and not without being root, which hosts are changed as.
+    Does nothing in check mode, and unless running as root.
     """
     if module.check_mode or os.geteuid():
         return
-    # Nobody closes it: the lock lasts as long as the process, however that ends.
+    # Never closed: the lock is held until the process ends for any reason.
     file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + SECONDS
     while True:

@@ -1,16 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""oslo.config's ini files from nested dictionaries."""
+"""Ini files of oslo.config from nested dictionaries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_HEADER = "# Written by Cairn. Change it through cloud_config; what is edited here is undone by the next run.\n"
+_HEADER = "# Written by Cairn. Use cloud_config to change it; the next run reverts edits of this file.\n"
 
 
 def text(value: Any) -> str:
-    """Return *value* as it stands in a file."""
+    """Return *value* in the format of the file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
@@ -21,8 +21,8 @@ def text(value: Any) -> str:
 def render(sections: Mapping[str, Mapping[str, Any]]) -> str:
     """Return *sections* as an ini file.
 
-    A list is joined by commas, as ListOpt reads it. An option whose name ends in ``[]`` is repeated for each item, as
-    MultiStrOpt reads it. None leaves an option out.
+    A list is joined by commas, for ListOpt. An option whose name ends in ``[]`` is repeated for each item, for
+    MultiStrOpt. An option with None is omitted.
     """
     lines = [_HEADER]
     for section in sorted(sections, key=lambda name: (name != "DEFAULT", name)):
@@ -39,7 +39,7 @@ def render(sections: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def parse(content: str) -> dict[str, dict[str, list[str]]]:
-    """Return the sections of the ini file *content*: each option, its name ending in ``[]``, with all its values."""
+    """Return the sections of the ini file *content*: each option, with ``[]`` after its name, and all its values."""
     sections: dict[str, dict[str, list[str]]] = {}
     options: dict[str, list[str]] = {}
     values: list[str] = []

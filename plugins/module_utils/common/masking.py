@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps the secrets of configuration files out of what is shown."""
+"""Masks the secrets of configuration files in output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 MASK = "********"
 
-# Options whose value nobody but root and the service may see: in ini, YAML, JSON, Python and shell alike.
+# Options whose values only root and the service may read: in ini, YAML, JSON, Python and shell.
 _SECRET_OPTION = re.compile(
     r"(?P<name>(?:password|passwd|_pass\b|secret|erlang_cookie|credential|auth_key|encryption_key)"
     r"[\w.\-]*[\"']?[ \t]*[=:][ \t]*)(?P<value>\S.*)$",
@@ -20,14 +20,14 @@ _URL_NEXT_PASSWORD = re.compile(r"(?P<start>,[\w.\-]+:)[^@\s,]+(?=@)")  # rabbit
 _PRIVATE_KEY = re.compile(
     r"(?P<start>-----BEGIN [A-Z ]*PRIVATE KEY-----\n)(?P<key>.*?)(?P<end>\n-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
 )
-# A key's last line may be as short as any word.
+# The last line of a key may be very short.
 _SHORTEST = 16
 
 
 def secret_values(text: str) -> list[str]:
-    """Return what of the secret *text* Ansible has to keep out of its log: all of it, of keys each line by itself.
+    """Return the parts of the secret *text* that Ansible must mask in its log: the text, and each line of a key.
 
-    In the log a module's arguments stand as Python writes them, where the end of a line is two characters.
+    The log has a module's arguments in Python's notation, with two characters for the end of a line.
     """
     if "\n" not in text:
         return [text]
@@ -38,8 +38,8 @@ def secret_values(text: str) -> list[str]:
 def masked(text: str) -> str:
     """Return *text* with the values of secret options, passwords in URLs and private keys replaced by stars.
 
-    The old value of a rotated or edited secret is unknown to everybody, so options are recognised by their
-    names and not by their values.
+    The old value of a rotated or edited secret is unknown, so options are recognized by their names and not by their
+    values.
     """
     text = _PRIVATE_KEY.sub(rf"\g<start>{MASK}\g<end>", text)
     for expression in (_URL_PASSWORD, _URL_NEXT_PASSWORD):

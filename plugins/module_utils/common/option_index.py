@@ -1,27 +1,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Asks a service's own code for every option that it reads, and says it in few bytes.
+"""Builds a compact index of all options in a service's code.
 
-It runs where the service's packages are installed, as a program: ``python3 - SERVICE < option_index.py`` prints the
-index. So it imports nothing of Cairn, and asks one service in a process: two may register one option differently.
+It runs as a program where the service's packages are installed: ``python3 - SERVICE < option_index.py`` prints the
+index. So it imports nothing from Cairn, and handles one service per process: two services may register an option
+differently.
 
 An index is a dictionary:
 
 ``packages``
-    Debian's packages that the options come from, with their versions.
+    The Debian packages of the options, with their versions.
 ``files``
-    The service's ini files (patterns) → the names of the sets that each may hold.
+    The service's ini files (patterns) → the names of the sets that each may have.
 ``sets``
-    Name → section → option → what it takes: a type's name, or a dictionary with ``type`` and what narrows it
+    Name → section → option → its values: a type's name, or a dictionary with ``type`` and its limits
     (``min``, ``max``, ``choices``, ``regex``, ``ignore_case``, ``max_length``, ``schemes``, ``bounds`` and ``items``
-    of a list or dictionary), or ``renamed`` to another option, as ``section/option`` where it moved; with ``multi`` if
-    it may be given more than once, ``secret`` if it is one, ``removal`` if it is about to go.
+    of a list or dictionary), or ``renamed`` to another option, as ``section/option`` if it moved; with ``multi`` if it
+    may be given more than once, ``secret`` if it is one, ``removal`` if it is deprecated for removal.
 ``auth``
-    The options of Keystone's authentication plugins, which any section with ``auth_type`` may hold.
+    The options of Keystone's authentication plugins, which any section with ``auth_type`` may have.
 ``free``
-    Sections whose names the operator chooses: ``by``, the option that lists them, and ``like``, the sections (patterns)
+    Sections with user-defined names: ``by``, the option that lists them, and ``like``, the sections (patterns)
     whose options they take.
 
-Sections are in lower case, as oslo.config compares them, but for DEFAULT; one with a ``*`` in it stands for many.
+Sections except DEFAULT are in lower case, as oslo.config compares them; one with a ``*`` is a pattern.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# The status where the service is not here.
+# The exit status if the service is not installed.
 NOT_INSTALLED = 3
-# Libraries of which every service reads some.
+# Libraries whose options services read.
 _LIBRARIES = ["oslo.*", "osprofiler", "keystonemiddleware.*"]
 
 
@@ -72,10 +73,10 @@ def _nova(conf: Any, cfg: Any) -> None:
         importlib.import_module(module).register_dynamic_opts(conf)
 
 
-# What can't be asked. ``sets``: the namespaces (patterns) of entry points that the service reads beside the libraries';
-# each is of the first set that names it. ``files``: the service's, with the sets that each may hold; all where it says
-# none. ``imports``: what registers options when it is imported. ``dynamic``: registers those of sections that come into
-# being with a configuration. ``free``: see above.
+# Facts that the code does not provide. ``sets``: the namespaces (patterns) of entry points that the service reads
+# besides the libraries'; each belongs to the first set that matches. ``files``: the service's files, with the sets that
+# each may have; all by default. ``imports``: modules that register options when imported. ``dynamic``: registers the
+# options of sections that depend on the configuration. ``free``: see above.
 SERVICES: dict[str, dict[str, Any]] = {
     "barbican": {
         "sets": {"all": ["barbican.*", "castellan.config"]},
@@ -137,7 +138,7 @@ SERVICES: dict[str, dict[str, Any]] = {
             "sriov": ["neutron.ml2.sriov.agent"],
             "all": ["neutron", "neutron.*", "*.auth"],
         },
-        # An agent reads neutron.conf and its own file, and may find an option in either; some share their options.
+        # An agent reads neutron.conf and its own file, and an option may be in either; some agents share options.
         "files": {
             "neutron.conf": [],
             "dhcp_agent.ini": ["dhcp", "ovs", "all"],
@@ -170,7 +171,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "placement": {"sets": {"all": ["placement.conf"]}, "files": {"placement.conf": []}},
 }
 
-# What an option may be, whatever its type.
+# Attributes of an option that do not depend on its type.
 _MARKS = ("multi", "secret", "removal")
 
 Options = dict[str, Any]
@@ -178,7 +179,7 @@ Sections = dict[str, Options]
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those of Debian's *packages* that are installed."""
+    """Return the versions of the installed ones of the Debian *packages*."""
     said = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *packages],
         capture_output=True,
@@ -190,19 +191,19 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def _packages(modules: Iterable[str]) -> dict[str, str]:
-    """Return the packages, with versions, that *modules* come from."""
+    """Return the packages of *modules*, with versions."""
     paths = {importlib.util.find_spec(module).origin for module in modules}
     said = subprocess.run(["dpkg-query", "-S", *sorted(paths)], capture_output=True, text=True, check=False).stdout
     return versions(sorted({line.split(":")[0] for line in said.splitlines()}))
 
 
 def section_name(name: str) -> str:
-    """Return the section *name* as oslo.config compares it."""
+    """Return the section *name* in the form that oslo.config compares."""
     return name if name == "DEFAULT" else name.lower()
 
 
 def _narrowed(kind: Any) -> dict[str, Any]:
-    """Return what a value of oslo.config's type *kind* must be."""
+    """Return the index entry of oslo.config's type *kind*."""
     if kind in (str, int, float):
         return {"type": kind.__name__}
     name = type(kind).__name__
@@ -222,7 +223,7 @@ def _narrowed(kind: Any) -> dict[str, Any]:
         "String": "str",
         "URI": "uri",
     }
-    # A type of the service's own has rules of its own.
+    # The rules of a service's own type are unknown.
     if name not in known or type(kind).__module__ != "oslo_config.types":
         return {"type": "any"}
     spec: dict[str, Any] = {"type": known[name]}
@@ -243,13 +244,13 @@ def _narrowed(kind: Any) -> dict[str, Any]:
 
 
 def _spec(option: Any) -> dict[str, Any]:
-    """Return what *option* takes."""
+    """Return the index entry of *option*."""
     marks = {"multi": option.multi, "secret": option.secret, "removal": option.deprecated_for_removal}
     return {**_narrowed(option.type), **{key: True for key, value in marks.items() if value}}
 
 
 def _agreed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return what two readers of an option both take; anything, where they differ."""
+    """Return the values that both readers of an option accept; any value if they differ."""
     if "renamed" in one or "renamed" in other:
         return other if "renamed" in one else one
     kinds = [{key: value for key, value in spec.items() if key not in _MARKS} for spec in (one, other)]
@@ -258,7 +259,7 @@ def _agreed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add(sections: Sections, group: Any, options: Iterable[Any]) -> None:
-    """Add *options* of the *group* to *sections*, and the names that they had before."""
+    """Add *options* of the *group* to *sections*, including their deprecated names."""
     section = section_name(getattr(group, "name", group) or "DEFAULT")
     for option in options:
         specs = [(section, option.dest, _spec(option))]
@@ -274,14 +275,14 @@ def _add(sections: Sections, group: Any, options: Iterable[Any]) -> None:
 
 
 def _registered(conf: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Yield what is registered with *conf*, whoever did it, by group."""
+    """Yield all options registered with *conf* by group."""
     yield "DEFAULT", [entry["opt"] for entry in conf._opts.values()]
     for name, group in conf._groups.items():
         yield name, [entry["opt"] for entry in group._opts.values()]
 
 
 def _auth(sections: Sections) -> Options:
-    """Return the options of all authentication plugins of keystoneauth, and take them out of *sections* that log in."""
+    """Return the options of all keystoneauth plugins, and remove them from *sections* that authenticate."""
     loading = importlib.import_module("keystoneauth1.loading")
     known: Sections = {}
     for plugin in sorted(loading.get_available_plugin_names()):
@@ -296,19 +297,19 @@ def _auth(sections: Sections) -> Options:
 
 
 def _compact(options: Options) -> Options:
-    """Return *options* in order, what is nothing but a type as its name."""
+    """Return *options* sorted, with entries that are only a type replaced by its name."""
     return {name: spec["type"] if list(spec) == ["type"] else spec for name, spec in sorted(options.items())}
 
 
 def matches_any(name: str, patterns: Iterable[str]) -> bool:
-    """Whether *name* fits one of *patterns*."""
+    """Whether *name* matches one of *patterns*."""
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _import(name: str) -> None:
-    """Import the module *name*, or every one of a package where it ends in ``.*``, as far as that can be done here."""
+    """Import the module *name*, or all modules of a package if it ends in ``.*``, as far as possible."""
     package = name.removesuffix(".*")
-    # They differ from release to release, and a driver may lack the library that it needs.
+    # They differ between releases, and the library of a driver may not be installed.
     with contextlib.suppress(Exception):
         module = importlib.import_module(package)
         for found in pkgutil.iter_modules(module.__path__, f"{package}.") if package != name else ():
@@ -316,7 +317,7 @@ def _import(name: str) -> None:
 
 
 def index(service: str) -> dict[str, Any]:
-    """Return the index of *service*, from the code that is installed here.
+    """Return the index of *service*, from the installed code.
 
     :raises ImportError: oslo.config is not installed.
     :raises LookupError: the service is not installed.
@@ -334,7 +335,7 @@ def index(service: str) -> dict[str, Any]:
         try:
             listed = point.load()()
         except ImportError as error:
-            sys.stderr.write(f"{point.name}: {error}\n")  # a driver without the library that it needs
+            sys.stderr.write(f"{point.name}: {error}\n")  # the library of a driver is not installed
             continue
         own += matches_any(point.name, about["sets"][owner])
         modules.add(point.module)
@@ -346,7 +347,7 @@ def index(service: str) -> dict[str, Any]:
         _import(module)
     if "dynamic" in about:
         about["dynamic"](cfg.CONF, cfg)
-    # What the code registers and lists nowhere.
+    # Options that the code registers without listing them.
     listed = {(section, name) for sections in sets.values() for section in sections for name in sections[section]}
     for group, options in _registered(cfg.CONF):
         _add(sets["all"], group, [option for option in options if (section_name(group), option.dest) not in listed])
@@ -363,9 +364,9 @@ def index(service: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Print the index of the service that is named."""
+    """Print the index of the given service."""
     try:
-        # What modules say when they are imported is no index.
+        # Output of imported modules must not mix with the index.
         with contextlib.redirect_stdout(sys.stderr):
             found = index(sys.argv[1])
     except (ImportError, LookupError) as error:

@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Processes by their number."""
+"""Processes by their PID."""
 
 from __future__ import annotations
 
 
 def alive(pid: int | str) -> bool:
-    """Whether a process still runs: one that waits for its parent to notice its end does not."""
+    """Whether a process is running; a zombie is not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             stat = file.read()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The few lines of a host's logs that tell why something failed."""
+"""The log lines of a host that show why something failed."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ import json
 import os
 import re
 
-# The end of a file that is read, in bytes; what is older is not of this failure.
+# Bytes to read from the end of a file; older lines do not concern this failure.
 TAIL = 4 << 20
-# A line's length, in characters, beyond which nobody reads it.
+# Maximum length of a line, in characters.
 WIDTH = 300
-# Errors in the services' words, the last line of a traceback, requests that HAProxy tells to have failed, and workers
-# that uWSGI tells to have died.
+# Errors of the services, the last line of a traceback, failed requests in HAProxy's log, and workers whose death uWSGI
+# logs.
 GRAVE = re.compile(
     r"\b(ERROR|CRITICAL|FATAL)\b|^[\w.]*(Error|Exception)\b|\bhaproxy\[\d+\]: .* 5\d\d \d+ - - |^DAMN ! worker"
 )
 WARNING = re.compile(r"\bWARN(ING)?\b")
-# What dnsmasq says of each request that it hears, and of its answer.
+# The lines of dnsmasq for each request and reply.
 LEASE = re.compile(r"^DHCP[A-Z]+\(")
-# The inner lines of a traceback that oslo.log wrote, each with its own prefix.
+# The inner lines of a traceback by oslo.log, each with its own prefix.
 INNER = re.compile(r"\b(ERROR|CRITICAL) \S+ (\[[^]]*\] )*( +\S|Traceback \()")
-# What differs between two reports of the same: times, numbers, ids.
+# The parts that differ between repeated messages: times, numbers, ids.
 VARYING = re.compile(r"[0-9a-f-]{8,}|\d+")
-# Open vSwitch writes UTC and Ceph an offset, the others local time.
+# Open vSwitch logs UTC and Ceph an offset, the others local time.
 TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-# What Python could not raise and did without, as eventlet's at each fork: these words, a traceback, the exception.
+# An exception that Python ignored, such as eventlet's at each fork: this text, a traceback, the exception.
 IGNORED = "Exception ignored in: "
-# syslog's "error" and worse.
+# syslog level "error" and higher.
 ERROR = 3
 
 
 def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[str]:
-    """Return the lines worth reading, in their order.
+    """Return the relevant lines, in their order.
 
-    :param lines: each with whether it is grave by other signs than its text.
-    :param ids: what the failed objects and requests are called; grave lines that name one come first, then other
-        grave lines, then warnings and a DHCP server's words that name one.
-    :param limit: how many are wanted; of equal ones the latest.
+    :param lines: each with whether it is an error by other signs than its text.
+    :param ids: ids of failed objects and requests; errors with one of them come first, then other errors, then
+        warnings and lines of a DHCP server with one of them.
+    :param limit: maximum number of lines; of equal ones the latest is used.
     """
     ranked = {}
     ignored = False
@@ -58,15 +58,15 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
 
 
 def recent(text: str, since: datetime.datetime) -> list[tuple[str, bool]]:
-    """Return a log file's lines from that time on.
+    """Return the lines of a log file from that time on.
 
-    :param since: with its time zone; a line's time is local where it names none.
+    :param since: with its time zone; times of lines without one are local.
     """
     late, lines = False, []
     for line in text.splitlines():
         stamp = TIME.match(line)
         if stamp:
-            # A line without a time, or with none that there is, belongs to the one before it.
+            # A line without a valid time belongs to the previous one.
             with contextlib.suppress(ValueError):
                 late = datetime.datetime.fromisoformat(stamp.group(0)).astimezone() >= since
         if late:
@@ -78,7 +78,7 @@ def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, 
     """Return the recent lines of every log file of the services.
 
     :param services: directories in C(root), and files in it without C(.log).
-    :param age: in seconds, how far to look back.
+    :param age: maximum age of lines in seconds.
     """
     begin = datetime.datetime.now().astimezone() - datetime.timedelta(seconds=age)
     found = {}
@@ -94,23 +94,23 @@ def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, 
 
 
 def enabled_command(services: list[str]) -> list[str]:
-    """Return the command that lists the services' units that start by themselves."""
+    """Return the command that lists the enabled units of the services."""
     units = [f"{service}*" for service in services]
     return ["systemctl", "list-unit-files", "--no-legend", "--type=service", "--state=enabled", *units]
 
 
 def state_command(listed: str) -> list[str]:
-    """Return the command that tells the state of the units that the first one listed."""
+    """Return the command that shows the state of the units in the first one's output."""
     units = [line.split()[0] for line in listed.splitlines() if line.strip()]
     return ["systemctl", "show", "--property=Id,Type,ActiveState,SubState,Result", *units] if units else []
 
 
 def idle(shown: str) -> list[str]:
-    """Return a line for each unit that does not run, of what the second command printed."""
+    """Return a line for each unit that is not running, from the output of the second command."""
     found = []
     for block in shown.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        # Those that have done their work are expected to be gone.
+        # Oneshot units that have finished are expected to be inactive.
         if unit and unit["ActiveState"] != "active" and (unit["Type"] != "oneshot" or unit["ActiveState"] == "failed"):
             result = "" if unit["Result"] == "success" else f", {unit['Result']}"
             found.append(f"{unit['Id']} is {unit['ActiveState']} ({unit['SubState']}{result})")
@@ -118,17 +118,17 @@ def idle(shown: str) -> list[str]:
 
 
 def journal_command(services: list[str], age: float) -> list[str]:
-    """Return the command that reads the services' units from the journal."""
+    """Return the command that reads the units of the services from the journal."""
     units = [argument for service in services for argument in ("-u", f"{service}*")]
     return ["journalctl", "--quiet", "--no-pager", "--output=json", f"--since=-{int(age)}s", *units]
 
 
 def journal(text: str) -> dict[str, list[tuple[str, bool]]]:
-    """Return the lines by unit of what that command printed."""
+    """Return the lines by unit, from the output of that command."""
     found: dict[str, list[tuple[str, bool]]] = {}
     for entry in map(json.loads, text.splitlines()):
         message = entry.get("MESSAGE")
-        # systemd's own words on a unit are in the journal under the unit's other name.
+        # Messages of systemd about a unit have the unit's name in another field.
         unit = entry.get("UNIT") or entry.get("_SYSTEMD_UNIT") or "journal"
         if isinstance(message, str):
             lines = found.setdefault(unit, [])

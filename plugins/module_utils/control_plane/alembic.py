@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alembic's revisions, read from the text of the migration scripts.
+"""Alembic's revisions, read from the source of the migration scripts.
 
-Importing a service takes seconds, this takes milliseconds.
+This takes milliseconds, while importing a service takes seconds.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ASSIGNMENT = re.compile(
 
 
 def revisions(directory: str) -> tuple[set[str], set[str]]:
-    """Every revision of a directory of migration scripts, and those of them that are heads.
+    """Return all revisions in a directory of migration scripts, and the heads among them.
 
-    A head is what nothing else builds or depends on: exactly what Alembic writes into its version table.
+    A head is a revision that no other revision is based or depends on: these are in Alembic's version table.
 
     :param directory: absolute, or relative to Debian's Python packages; searched recursively.
-    :raises Unreachable: no such directory, or no revisions in it.
-    :raises Failed: a script that can't be understood.
+    :raises Unreachable: the directory does not exist, or has no revisions.
+    :raises Failed: a script cannot be parsed.
     """
     path = os.path.join(PACKAGES, directory)
     known: set[str] = set()
@@ -50,14 +50,14 @@ def revisions(directory: str) -> tuple[set[str], set[str]]:
 
 
 def scripts(path: str) -> Iterator[str]:
-    """The Python files below a directory."""
+    """Return the Python files below a directory."""
     for directory, directories, files in os.walk(path):
         directories[:] = [name for name in directories if name != "__pycache__"]
         yield from (os.path.join(directory, name) for name in files if name.endswith(".py"))
 
 
 def _names(value) -> set[str]:
-    """None, a name, or several."""
+    """Return the revisions in a literal: none, one or several."""
     if value is None:
         return set()
     return {value} if isinstance(value, str) else set(value)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Databases, their users and grants: what is there, what should be, and the statements between."""
+"""Databases, their users and grants: the actual and the desired state, and the statements to change it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SPEC = {
     },
     "login_unix_socket": {"type": "path", "default": SOCKET},
 }
-"""The module's options."""
+"""The options of the module."""
 
 
 def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
-    """Return the changes to make, and whether the server answered.
+    """Return the changes to make, and whether the server responded.
 
-    :raises Failed: the server can't be asked; in check mode only where it refuses.
+    :raises Failed: the server cannot be queried; in check mode only if it refuses the login.
     """
     items = options["databases"]
     server = reach(options["login_unix_socket"], check_mode)
@@ -53,28 +53,28 @@ def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
 
 
 def native_hash(password: str) -> str:
-    """The authentication string that mysql_native_password stores for a password."""
+    """Return the authentication string of mysql_native_password for a password."""
     return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
 
 
 def pattern(database: str) -> str:
-    """A database's name as a grant stores it: an unescaped underscore would match any character."""
+    """Return the name of a database as stored in a grant: an unescaped underscore would match any character."""
     return database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
 @dataclass
 class State:
-    """What a server holds."""
+    """The databases, users and grants of a server."""
 
     databases: set = field(default_factory=set)
     users: dict = field(default_factory=dict)
     """(user, host) → (plugin, authentication string, locked)"""
     grants: set = field(default_factory=set)
-    """(user, host, pattern) of those that hold every privilege on it"""
+    """(user, host, pattern) of those with all privileges on it"""
 
 
 def read(server: Server) -> State:
-    """Ask the server, in three queries whatever the number of databases."""
+    """Query the server, in three queries for any number of databases."""
     import json
 
     state = State()
@@ -91,9 +91,9 @@ def read(server: Server) -> State:
 
 
 def presume(items: list[dict]) -> State:
-    """What a server that can't be asked most likely holds.
+    """Return the likely state of a server that cannot be queried.
 
-    A stopped server's databases are on the disk, so a plan doesn't list as new what only has to be started.
+    The databases of a stopped server are on the disk, so a plan does not list them as new.
     """
     state = State()
     for item in items:
@@ -106,9 +106,9 @@ def presume(items: list[dict]) -> State:
 
 
 def passwords(items: list[dict]) -> dict[tuple[str, str], str]:
-    """The authentication string of each wanted account.
+    """Return the authentication string of each wanted user.
 
-    :raises Failed: two entries give one account different passwords.
+    :raises Failed: two entries have different passwords for a user.
     """
     wanted: dict = {}
     for item in items:
@@ -120,10 +120,10 @@ def passwords(items: list[dict]) -> dict[tuple[str, str], str]:
 
 
 def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
-    """The changes that lead from the state to what the items ask for.
+    """Return the changes from the actual state to the desired one.
 
     :param items: entries of the module's option C(databases).
-    :param execute: called with a statement and its values; only when a change is made.
+    :param execute: called with a statement and its values when a change is made.
     """
     changes: list[Change] = []
 
@@ -185,7 +185,7 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
 
 
 def _grant(item: dict, wanted: dict, state: State, execute: Callable) -> list[Change]:
-    """The grant that an entry lacks, or that outlived its entry while its account serves others."""
+    """Return the change of a missing grant, or of one whose entry is absent while other entries use its user."""
     user, host, match = item["user"], item["host"], pattern(item["name"])
     granted = (user, host, match) in state.grants
     present = item["state"] == "present"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemas: which guarded commands are due, and running them."""
+"""Schemas: finds the pending guarded commands, and runs them."""
 
 from __future__ import annotations
 
@@ -64,18 +64,18 @@ SPEC = {
     "login_unix_socket": {"type": "path", "default": SOCKET},
     "auth": {"type": "dict", "options": AUTH},
 }
-"""The module's options."""
+"""The options of the module."""
 
 
 def compute(options: dict, check_mode: bool) -> tuple[list[Change], list[dict], bool]:
-    """Return the steps to run, a report on all steps, and whether the server answered.
+    """Return the steps to run, a report on all steps, and whether the server responded.
 
-    Unless in check mode, what an earlier run began in vain is undone, and no other run's command is at work.
+    Unless in check mode, an interrupted first sync is undone, and no command of another run is still running.
 
-    :raises Failed: the server can't be asked (not in check mode), or a database is newer than its package.
+    :raises Failed: the server cannot be queried (not in check mode), or a database is newer than its package.
     """
     wanted = options["schemas"]
-    # A guard that asks no database needs none.
+    # Guards without a database need no server.
     asked = any(step["unless"].get("database") for schema in wanted for step in schema["steps"])
     server = reach(options["login_unix_socket"], check_mode) if asked or not wanted else None
     ask = Caller(options["auth"]) if options.get("auth") else None
@@ -88,12 +88,12 @@ def compute(options: dict, check_mode: bool) -> tuple[list[Change], list[dict], 
 
 
 def due(unless: dict, server: Server | None, ask: Caller | None = None) -> tuple[dict, dict] | None:
-    """What is there and what should be, or None where a step has nothing to do.
+    """Return the actual and the desired state of a step, or None if it is done.
 
-    :param unless: the step's guard.
-    :param ask: calls APIs.
-    :param server: None when it can't be asked (check mode): then a database that is on the disk counts as done.
-    :raises Failed: the database is newer than the installed package, or the guard itself is wrong.
+    :param unless: the guard of the step.
+    :param ask: sends requests to APIs.
+    :param server: None if it cannot be queried (check mode): then a database that is on the disk counts as done.
+    :raises Failed: the database is newer than the installed package, or the guard is invalid.
     """
     database = unless.get("database")
     if unless.get("file"):
@@ -111,7 +111,7 @@ def due(unless: dict, server: Server | None, ask: Caller | None = None) -> tuple
     if held - known:
         newer = ", ".join(sorted(held - known))
         raise Failed(
-            f"database {database} is at revision {newer}, which the installed package doesn't know: the database is "
+            f"database {database} is at revision {newer}, unknown to the installed package: the database is "
             "newer than the package. Install the newer package, or restore the database"
         )
     if held == heads:
@@ -120,7 +120,7 @@ def due(unless: dict, server: Server | None, ask: Caller | None = None) -> tuple
 
 
 def _rows(server: Server, statement: str) -> list[dict] | None:
-    """A query's rows; None while its database or table doesn't exist."""
+    """Return the rows of a query; None if its database or table does not exist."""
     try:
         return server.rows(statement)
     except Missing:
@@ -130,7 +130,7 @@ def _rows(server: Server, statement: str) -> list[dict] | None:
 def plan(
     schemas: list[dict], server: Server | None, check_mode: bool, ask: Caller | None = None
 ) -> tuple[list[Change], list[dict]]:
-    """The steps that are due, and a report on each step, to be completed by running."""
+    """Return the pending steps, and a report on each step, to be completed when it runs."""
     changes, report = [], []
     for schema in schemas:
         name = schema["name"]
@@ -141,7 +141,7 @@ def plan(
             try:
                 difference = due(step["unless"], server, ask)
             except Unreachable:
-                # The package that brings the scripts is yet to be installed.
+                # The package of the scripts is not installed yet.
                 if not check_mode:
                     raise
                 difference = {}, {"done": True}
@@ -165,16 +165,16 @@ def _runner(command: list[str], step: dict, entry: dict):
 
 
 def run(command: list[str], user: str, environment: dict) -> None:
-    """Run a command as a user, in an environment of its own.
+    """Run a command as a user, in its own environment.
 
-    It goes on when this process is killed, and as long as it does it holds the lock that this process has taken.
+    If this process is killed, the command continues, and holds the lock of this process until it ends.
 
-    :raises Failed: no such user or command, or an exit code other than 0, with the last lines of its output.
+    :raises Failed: the user or command does not exist, or the exit code is not 0; with the last lines of output.
     """
     try:
         account = pwd.getpwnam(user)
     except KeyError as error:
-        raise Failed(f"the user {user} doesn't exist: is the service's package installed?") from error
+        raise Failed(f"the user {user} does not exist: is the service's package installed?") from error
     groups = [account.pw_gid] + [group.gr_gid for group in grp.getgrall() if user in group.gr_mem]
     variables = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -184,7 +184,7 @@ def run(command: list[str], user: str, environment: dict) -> None:
         "LOGNAME": user,
     }
     variables.update(environment)
-    # Only root may become somebody else, but anybody may stay.
+    # Only root may switch the user.
     switch = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         try:
@@ -204,14 +204,14 @@ def run(command: list[str], user: str, environment: dict) -> None:
         said.seek(0)
         last = said.readlines()[-LAST_LINES:]
     if code:
-        words = CREDENTIALS.sub(r"\1***@", "".join(last).strip()) or "it printed nothing"
+        words = CREDENTIALS.sub(r"\1***@", "".join(last).strip()) or "no output"
         raise Failed(f"exit code {code} as user {user}. Its last lines:\n{words}")
 
 
 def alone() -> None:
-    """Wait until no command of an earlier run, which may have been killed, is at work on a schema.
+    """Wait until no command of an earlier, possibly killed run is changing a schema.
 
-    The lock is this process's to its end, and its commands inherit it.
+    This process holds the lock until it ends, and its commands inherit it.
     """
     file = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(file, fcntl.LOCK_EX)
@@ -219,9 +219,9 @@ def alone() -> None:
 
 
 def forget_done(schemas: list[dict], changes: list[Change]) -> None:
-    """Take away the marks of the *schemas* that have none of the *changes* due.
+    """Remove the marks of the *schemas* without pending *changes*.
 
-    One that stayed would have a database emptied that was brought back to this revision from a copy.
+    With a remaining mark, a database that is restored to this revision from a backup would be emptied.
     """
     due_now = {change.name for change in changes}
     for schema in schemas:
@@ -230,12 +230,12 @@ def forget_done(schemas: list[dict], changes: list[Change]) -> None:
 
 
 def prepare(schemas: list[dict], server: Server | None, ask: Caller | None = None) -> tuple[list[Change], list[dict]]:
-    """Return the plan as it is when no other run is at work, and what an earlier one began in vain is undone."""
+    """Return the plan once no other run is active and interrupted first syncs are undone."""
     alone()
     changes, report = plan(schemas, server, False, ask)
     due_now = {change.name for change in changes}
     mine = [schema for schema in schemas if schema["name"] in due_now]
-    # What needs no database can't be half in one.
+    # A schema without a database cannot be interrupted halfway.
     mine = [schema for schema in mine if server]
     undone = [schema for schema in mine if interrupted_sync.undo(server, schema)]
     if undone:
@@ -246,14 +246,14 @@ def prepare(schemas: list[dict], server: Server | None, ask: Caller | None = Non
 
 
 def perform(schemas: list[dict], changes: list[Change]) -> None:
-    """Run each schema's steps in order, different schemas at the same time.
+    """Run the steps of each schema in order, different schemas at the same time.
 
-    :param schemas: those that the *changes* are of.
-    :raises Failed: with the words of every schema that failed; the others are finished first.
+    :param schemas: the schemas of the *changes*.
+    :raises Failed: with the errors of all failed schemas, after the others have finished.
     """
     lanes = [list(lane) for _name, lane in groupby(changes, key=lambda change: change.name)]
     named = {schema["name"]: schema for schema in schemas}
-    # The one with the most to do decides when all is done.
+    # The schema with the most steps determines the duration, so it starts first.
     lanes.sort(key=len, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         errors = [error for error in pool.map(lambda lane: _lane(named[lane[0].name], lane), lanes) if error]

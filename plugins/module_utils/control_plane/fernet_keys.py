@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Key repositories of Keystone: made once, whole or not at all."""
+"""Key repositories of Keystone: created once, completely or not at all."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ENTRY = {
 SPEC = {
     "repositories": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": _ENTRY},
 }
-"""The module's options."""
+"""The options of the module."""
 
 
 def compute(options: dict) -> list[Change]:
-    """Return what the repositories lack.
+    """Return the changes to the repositories.
 
-    :raises Failed: what was given are no keys.
+    :raises Failed: the given keys are invalid.
     """
     for repository in options["repositories"]:
         check_keys(repository)
@@ -40,7 +40,7 @@ def compute(options: dict) -> list[Change]:
 
 
 def check_keys(repository: dict) -> None:
-    """Refuse what Keystone couldn't read as keys, without showing it.
+    """Check that Keystone can read the keys, without showing them.
 
     :raises Failed: a key is not 32 bytes in URL-safe base64, or one is given twice.
     """
@@ -59,7 +59,7 @@ def check_keys(repository: dict) -> None:
 
 
 def plan(repository: dict) -> list[Change]:
-    """What a repository lacks: everything, or only modes and owners."""
+    """Return the changes to a repository: its creation, or only modes and owners."""
     path = repository["path"]
     held = sorted(entry for entry in os.listdir(path) if entry.isdigit()) if os.path.isdir(path) else []
     if not held:
@@ -85,7 +85,7 @@ def plan(repository: dict) -> list[Change]:
 
 
 def create(repository: dict) -> None:
-    """Write all keys beside the place, then move them there: a killed run leaves none or all."""
+    """Write all keys to a temporary directory, then rename it: an interrupted run leaves none or all."""
     path = repository["path"].rstrip("/")
     try:
         scratch = tempfile.mkdtemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
@@ -105,7 +105,7 @@ def create(repository: dict) -> None:
 
 
 def protect(repository: dict, paths: list[tuple[str, str]]) -> None:
-    """Give files and directories their owner and mode."""
+    """Set the owner and mode of files and directories."""
     uid = _number(pwd.getpwnam, "user", repository["owner"], "pw_uid")
     gid = _number(grp.getgrnam, "group", repository["group"], "gr_gid")
     for path, kind in paths:
@@ -114,7 +114,7 @@ def protect(repository: dict, paths: list[tuple[str, str]]) -> None:
 
 
 def _name(lookup: Callable, number: int) -> str:
-    """The name of a user or group, or its number where it has none."""
+    """Return the name of a user or group, or its number if it has none."""
     try:
         return lookup(number)[0]
     except KeyError:
@@ -122,8 +122,8 @@ def _name(lookup: Callable, number: int) -> str:
 
 
 def _number(lookup: Callable, kind: str, name: str, attribute: str) -> int:
-    """The number of a user or group."""
+    """Return the number of a user or group."""
     try:
         return getattr(lookup(name), attribute)
     except KeyError as error:
-        raise Failed(f"the {kind} {name} doesn't exist (it comes with Keystone's package)") from error
+        raise Failed(f"the {kind} {name} does not exist (it comes with Keystone's package)") from error

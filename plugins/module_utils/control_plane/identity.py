@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keystone's catalog: everything is listed once, compared, and only the differences are made."""
+"""Keystone's objects: all are listed once and compared, and only the differences are changed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mari
 
 MEMORY = "/run/cairn/identity.json"
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
-# What later stages need comes in earlier ones.
+# Objects that later stages depend on are in earlier ones.
 STAGES = ("top", "project", "user", "grant", "service", "endpoint", "removal")
 
 
 class Keystone(Api):
     """Keystone's API, version 3.
 
-    :param auth: the module's option C(auth).
+    :param auth: the option C(auth) of the module.
     """
 
     def __init__(self, auth: dict):
@@ -41,9 +41,9 @@ class Keystone(Api):
         self._auth = auth
 
     def enter(self) -> None:
-        """Get the administrator's token.
+        """Request the token of the admin user.
 
-        :raises Denied: wrong name or password, or not on this project.
+        :raises Denied: wrong name or password, or no role on this project.
         """
         auth, domain = self._auth, {"name": self._auth["domain"]}
         scope = {"project": {"name": auth["project"], "domain": domain}}
@@ -51,7 +51,7 @@ class Keystone(Api):
         self.headers["X-Auth-Token"] = next(value for key, value in headers.items() if key.lower() == "x-subject-token")
 
     def accepts(self, user: dict) -> bool:
-        """Whether a user gets a token with its password."""
+        """Whether a user can get a token with its password."""
         credentials = {"username": user["name"], "password": user["password"]}
         try:
             self.call("POST", "/auth/tokens?nocatalog", _password_request(credentials, user["domain"], "unscoped"))
@@ -60,7 +60,7 @@ class Keystone(Api):
         return True
 
     def bootstrap(self) -> None:
-        """Make or repair the administrator with keystone-manage. The password is in its environment only."""
+        """Create or correct the admin user with keystone-manage. The password is only in its environment."""
         auth = self._auth
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -95,7 +95,7 @@ def _password_request(credentials: dict, domain: str, scope) -> dict:
 
 @dataclass
 class State:
-    """What Keystone holds, by names; C(ids) leads from (kind, key) to an object's id, also of those made meanwhile."""
+    """Keystone's objects by name; C(ids) maps (kind, key) to an object's id, including those just created."""
 
     objects: dict = field(default_factory=dict)
     ids: dict = field(default_factory=dict)
@@ -104,16 +104,16 @@ class State:
     grants: set = field(default_factory=set)
     """(user's id, role's id, kind of target, target's id)"""
     refused: set = field(default_factory=set)
-    """keys of the users whose password is not the given one"""
+    """keys of the users whose password differs from the given one"""
 
     def learn(self, kind: str, key, found: dict) -> None:
-        """Take in an object that exists."""
+        """Record an existing object."""
         self.objects[kind, key] = found
         self.ids[kind, key] = found["id"]
 
 
 def fresh(auth: dict) -> State:
-    """What a Keystone holds that was just bootstrapped."""
+    """Return the state of a Keystone after the bootstrap."""
     state = State()
     state.learn("domain", "Default", {"id": "default", "enabled": True})
     for name in BOOTSTRAPPED_ROLES:
@@ -125,9 +125,9 @@ def fresh(auth: dict) -> State:
 
 
 def read(keystone: Keystone, users: list[dict]) -> State:
-    """List everything once and try the passwords of the wanted users, several requests at a time.
+    """List all objects once and try the passwords of the wanted users, with several requests at a time.
 
-    :param users: the module's option C(users).
+    :param users: the option C(users) of the module.
     """
     trusted = proven(users)
     state = State()
@@ -135,7 +135,7 @@ def read(keystone: Keystone, users: list[dict]) -> State:
         kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
         found = dict(pool.map(lambda kind: (kind, keystone.get(f"/{kind}")[kind]), kinds))
         names = {domain["id"]: domain["name"] for domain in found["domains"]}
-        # By domain, since one with a directory of its own isn't in the whole list.
+        # By domain, as users of a domain with its own driver are not in the complete list.
         wanted = [domain["id"] for domain in found["domains"] if domain["name"] in {user["domain"] for user in users}]
         for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
             for user in listed:
@@ -159,23 +159,23 @@ def read(keystone: Keystone, users: list[dict]) -> State:
 
 
 def proven(users: list[dict]) -> set[tuple[str, str]]:
-    """Return whose passwords were found right before, and have changed neither here nor there since."""
+    """Return the users whose passwords were verified before, and have not changed since."""
     known = recall()
     return {key for key, proof in proofs(users).items() if known.get("/".join(key)) == proof}
 
 
 def unproven(users: list[dict]) -> bool:
-    """Whether there is a password that has to be tried."""
+    """Whether a password must be tried."""
     wanted = {_key(user) for user in users if user["state"] == "present" and user["password"]}
     return not wanted <= proven(users)
 
 
 def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[Change], bool]:
-    """The changes to make, and whether Keystone let the administrator in.
+    """Return the changes to make, and whether the admin user could log in.
 
-    Bootstrapping can't wait for the other changes: nothing can be listed before it.
+    The bootstrap cannot wait for the other changes: nothing can be listed before it.
 
-    :raises Failed: Keystone can't be reached, or the administrator is refused; not in check mode.
+    :raises Failed: Keystone is unreachable, or the admin user cannot log in; not in check mode.
     """
     auth = options["auth"]
     name = auth["username"]
@@ -188,10 +188,10 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
             keystone.enter()
         except Denied as error:
             if not options["bootstrap"]:
-                raise Failed(f"administrator {name} is refused, and bootstrap is off: {error}") from error
+                raise Failed(f"user {name} cannot log in, and bootstrap is off: {error}") from error
             changes = [bootstrap]
             if check_mode:
-                raise Unreachable("no administrator yet") from error
+                raise Unreachable("no admin user yet") from error
             bootstrap.make()
             keystone.enter()
         return changes + Plan(keystone, read(keystone, options["users"]), options).changes, True
@@ -204,9 +204,9 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
 
 
 def holds_catalog() -> bool:
-    """Whether the database of a Keystone that can't be asked holds endpoints.
+    """Whether the database of an unreachable Keystone has endpoints.
 
-    A plan then doesn't list as new what only has to be started or let in.
+    A plan then does not list existing objects as new.
     """
     try:
         return bool(Server(SOCKET).rows("SELECT 1 FROM keystone.endpoint LIMIT 1"))
@@ -217,10 +217,10 @@ def holds_catalog() -> bool:
 
 
 def proofs(users: list[dict]) -> dict[tuple[str, str], str]:
-    """A digest of each wanted password together with the hash that Keystone's database holds for it.
+    """Return a digest of each wanted password together with its hash in Keystone's database.
 
-    Whether a password is right costs Keystone 0.4 s of CPU to tell. When both are the same as after it was last found
-    right, it still is. Empty where the database is not on this host; without passwords that expire.
+    Verifying a password takes Keystone 0.4 s of CPU. If the digest is the same as after the last verification, the
+    password is still right. Empty if the database is not on this host; without passwords that expire.
     """
     statement = (
         "SELECT d.name AS domain, l.name AS name, p.password_hash AS stored FROM keystone.password p"
@@ -239,7 +239,7 @@ def proofs(users: list[dict]) -> dict[tuple[str, str], str]:
 
 
 def recall() -> dict[str, str]:
-    """The proofs of the passwords that were right at the end of the last run, by domain/name."""
+    """Return the digests of passwords verified by the last run, by domain/name."""
     try:
         with open(MEMORY, encoding="utf-8") as file:
             return json.load(file)
@@ -248,7 +248,7 @@ def recall() -> dict[str, str]:
 
 
 def remember(users: list[dict]) -> None:
-    """Keep the proofs of these users' passwords, which are all right by now. Root alone reads them, until a reboot."""
+    """Store the digests of these users' passwords, which are all right now, readable by root until a reboot."""
     text = json.dumps({"/".join(key): proof for key, proof in proofs(users).items()})
     os.makedirs(os.path.dirname(MEMORY), 0o700, exist_ok=True)
     scratch = f"{MEMORY}.{os.getpid()}"
@@ -262,7 +262,7 @@ def _key(named: dict) -> tuple[str, str]:
 
 
 def _grant(assignment: dict) -> tuple | None:
-    """A direct assignment to a user as a tuple; None for groups and inherited ones."""
+    """Return a direct assignment to a user as a tuple; None for groups and inherited ones."""
     scope = assignment["scope"]
     if "user" not in assignment or "OS-INHERIT:inherited_to" in scope:
         return None
@@ -271,9 +271,9 @@ def _grant(assignment: dict) -> tuple | None:
 
 
 class Plan:
-    """The changes that lead from a state to the wanted catalog.
+    """The changes from the actual to the desired state.
 
-    :param wanted: the module's options.
+    :param wanted: the options of the module.
     """
 
     def __init__(self, keystone: Keystone, state: State, wanted: dict):
@@ -296,7 +296,7 @@ class Plan:
         self.changes.sort(key=lambda change: change.stage)
 
     def _add(self, stage: str, what: tuple[str, str], verb: str, before: dict, after: dict, apply, detail="") -> None:
-        """Add a change of *what*, a kind and a name."""
+        """Add a change of *what*: kind and name."""
         kind, name = what
         self.changes.append(Change(kind, verb, name, before, after, apply, detail, STAGES.index(stage)))
 
@@ -306,10 +306,10 @@ class Plan:
             self._add("top", ("region", name), "create", {}, {"id": name}, lambda: self._post("/regions", body))
 
     def _named(self, kind: str, key, item: dict, stage: str, fields: dict, secret: dict | None = None) -> None:
-        """An object that has a name (in a domain): create, update or delete it.
+        """Create, update or delete an object with a name (in a domain).
 
-        :param fields: what is compared.
-        :param secret: what is only sent, when creating.
+        :param fields: the compared fields.
+        :param secret: fields that are only sent at creation.
         """
         found, name, label = self.state.objects.get((kind, key)), item["name"], item["name"]
         if item.get("domain", "Default") != "Default":
@@ -342,7 +342,7 @@ class Plan:
             self._add(stage, (kind, label), "change", before, after, update, ", ".join(after))
 
     def _delete(self, kind: str, label: str, found: dict, stage: str = "removal") -> None:
-        # A project's users go before it.
+        # The users of a project are removed before it.
         stage = "removal" if kind == "project" else stage
         delete = partial(self.keystone.call, "DELETE", f"/{kind}s/{found['id']}")
         self._add(stage, (kind, label), "delete", {"state": "present"}, {}, delete)
@@ -388,7 +388,7 @@ class Plan:
         same.sort(key=lambda found: found.get("name") != name)
         found = same[0] if same else None
         if service["state"] == "absent":
-            # Another's service of that type stays.
+            # A service of that type with another name is kept.
             if found and found.get("name") == name:
                 self._delete("service", label, found)
             return
@@ -427,13 +427,13 @@ class Plan:
         self._add("endpoint", ("endpoint", label), "create", {}, {"url": url, "region": region}, create)
 
     def _expect(self, kind: str, key) -> None:
-        """Refuse to go on with a reference to what neither exists nor will be created."""
+        """Raise an error for a reference to an object that neither exists nor will be created."""
         if (kind, key) not in self.state.ids and (kind, key) not in self.coming:
             name = key if isinstance(key, str) else f"{key[1]} in domain {key[0]}"
             raise Failed(f"there is no {kind} {name}: name it in {kind}s, or correct it")
 
     def _id(self, kind: str, key) -> str:
-        """The id of an object that exists by now."""
+        """Return the id of an object, which exists by now."""
         return self.state.ids[kind, key]
 
     def _post(self, path: str, body: dict) -> dict:
@@ -444,14 +444,14 @@ class Plan:
 
 
 def _given(item: dict, *names: str) -> dict:
-    """Those options of an entry that have a value."""
+    """Return the options of an entry that have a value."""
     return {name: item[name] for name in names if item[name] is not None}
 
 
 def perform(changes: list[Change], users: list[dict]) -> None:
-    """Make the changes, and remember which passwords are right.
+    """Make the changes, and record which passwords are right.
 
-    :raises Failed: one can't be made.
+    :raises Failed: a change failed.
     """
     by_stages(changes)
     remember(users)

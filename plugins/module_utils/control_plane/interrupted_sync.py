@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A schema whose very first sync was cut short is begun anew: nothing has ever used it.
+"""An interrupted first sync of a schema is repeated on an empty database, as no service has used it yet.
 
-MariaDB commits every statement that changes a table by itself, so a sync that died halfway leaves tables that the next
-one would fail on. A mark beside the database, made while it is empty, tells such a schema from one that is in use.
+MariaDB commits each statement that changes a table, so an interrupted sync leaves tables that make the next one fail. A
+mark file, created while the database is empty, distinguishes such a schema from one in use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DIRECTORY = "/var/lib/cairn/schemas"
 
 
 def _databases(schema: dict) -> dict[str, str]:
-    """Return each database of *schema* with what its mark says: the revisions that the sync is to reach."""
+    """Return each database of *schema* with the content of its mark: the target revisions of the sync."""
     return {
         step["unless"]["database"]: json.dumps(sorted(revisions(step["unless"]["alembic"])[1]))
         for step in schema["steps"]
@@ -31,7 +31,7 @@ def _mark(database: str) -> str:
 
 
 def begin(server: Server, schema: dict) -> None:
-    """Mark those databases of *schema* that are empty."""
+    """Mark the empty databases of *schema*."""
     for database, goal in _databases(schema).items():
         if not server.rows("SELECT 1 FROM information_schema.tables WHERE table_schema = %s LIMIT 1", (database,)):
             os.makedirs(DIRECTORY, exist_ok=True)
@@ -42,23 +42,23 @@ def begin(server: Server, schema: dict) -> None:
 
 
 def marked(schema: dict) -> list[str]:
-    """Return the marks that *schema* has."""
-    # A guard by file or API has no database.
+    """Return the existing marks of *schema*."""
+    # Guards by file or API have no database.
     databases = {step["unless"].get("database") for step in schema["steps"]} - {None}
     marks = [_mark(database) for database in databases]
     return [mark for mark in marks if os.path.exists(mark)]
 
 
 def finish(schema: dict) -> None:
-    """Take the marks away: all steps of *schema* have been done, by us or by somebody else."""
+    """Remove the marks: all steps of *schema* are done."""
     for mark in marked(schema):
         os.unlink(mark)
 
 
 def undo(server: Server, schema: dict) -> bool:
-    """Empty the marked databases of *schema*, which is due; return whether there was one.
+    """Empty the marked databases of *schema*, which is pending; return whether there was one.
 
-    A mark that was left by another version of the package is no proof, and counts for nothing.
+    A mark of another version of the package is ignored.
     """
     undone = False
     for database, goal in _databases(schema).items():

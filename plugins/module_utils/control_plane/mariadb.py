@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MariaDB through its local socket, as root."""
+"""Connections to MariaDB through its local socket, as root."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 SOCKET = "/run/mysqld/mysqld.sock"
 DATADIR = "/var/lib/mysql"
 WAIT = 30
-"""Seconds for which a server that was just started may keep silent."""
-# Can't connect, gone away, lost, shutting down; 1047: a Galera node that is not synced yet.
+"""Seconds to wait for a server that was just started."""
+# Cannot connect, gone away, lost, shutting down; 1047: a Galera node that is not synced.
 RETRIED = {2002, 2003, 2006, 2013, 1047, 1053}
 REFUSED = {1045, 1698}
 MISSING = {1049, 1146}
 
 
 class Server:
-    """A connection to the server that listens on a unix socket.
+    """A connection to the server on a unix socket.
 
     :param socket: path of the socket.
-    :param wait: seconds to go on trying while nobody answers.
-    :raises Unreachable: no driver, no socket or no answer.
-    :raises Failed: the server refuses root.
+    :param wait: seconds to retry without a response.
+    :raises Unreachable: no driver, no socket or no response.
+    :raises Failed: the server refuses the login as root.
     """
 
     def __init__(self, socket: str, wait: float = 0):
@@ -46,7 +46,7 @@ class Server:
                     connect_timeout=10,
                     cursorclass=pymysql.cursors.DictCursor,
                 )
-                # Else the server logs each call as an aborted connection.
+                # Otherwise the server logs each connection as aborted.
                 atexit.register(self._connection.close)
                 return
             except pymysql.MySQLError as error:
@@ -59,14 +59,14 @@ class Server:
                 if code not in RETRIED:
                     raise Failed(f"MariaDB on {socket}: {text}") from error
                 if time.monotonic() >= deadline:
-                    raise Unreachable(f"MariaDB does not answer on {socket}: {text}") from error
+                    raise Unreachable(f"MariaDB does not respond on {socket}: {text}") from error
             time.sleep(0.5)
 
     def rows(self, statement: str, values: tuple = ()) -> list[dict]:
         """Execute a statement; return its rows as dicts.
 
-        :raises Missing: the database or table doesn't exist.
-        :raises Failed: anything else the server complains about.
+        :raises Missing: the database or table does not exist.
+        :raises Failed: any other error.
         """
         try:
             with self._connection.cursor() as cursor:
@@ -78,11 +78,11 @@ class Server:
 
 
 class Missing(Failed):
-    """The database or table that a statement names doesn't exist."""
+    """The database or table of a statement does not exist."""
 
 
 def reach(socket: str, check_mode: bool) -> Server | None:
-    """The server, or None where check mode finds nobody: not installed, not running."""
+    """Return the server, or in check mode None if it is not installed or not running."""
     try:
         return Server(socket, 0 if check_mode else WAIT)
     except Unreachable:
@@ -92,7 +92,7 @@ def reach(socket: str, check_mode: bool) -> Server | None:
 
 
 def _cause(error: Exception) -> tuple[int, str]:
-    """The number and the words of a driver's error."""
+    """Return the number and the message of an error of the driver."""
     if len(error.args) >= 2:
         return error.args[0], str(error.args[1])
     return 0, str(error)
@@ -104,5 +104,5 @@ def identifier(name: str) -> str:
 
 
 def stored(database: str) -> bool:
-    """Whether a stopped server holds this database, by its directory."""
+    """Whether a stopped server has this database, by its directory."""
     return os.path.isdir(os.path.join(DATADIR, database))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RabbitMQ's virtual hosts, users and permissions: what is there and what should be."""
+"""RabbitMQ's virtual hosts, users and permissions: the actual and the desired state."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ SPEC = {
     "url": {"type": "str", "default": "http://127.0.0.1:15672"},
     "wait": {"type": "int", "default": 60},
 }
-"""The module's options."""
+"""The options of the module."""
 
 
 def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
-    """Return the changes to make, and whether the broker answered.
+    """Return the changes to make, and whether the broker responded.
 
-    :raises Failed: it can't be asked; not in check mode.
+    :raises Failed: it cannot be queried; not in check mode.
     """
     admin = {**options["admin"], "vhost": "/", "tags": ["administrator"], "state": "present"}
     api = Api(options["url"], basic=(admin["name"], admin["password"]))
@@ -63,12 +63,12 @@ def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
 
 
 def salted_hash(password: str, salt: bytes) -> str:
-    """A password as RabbitMQ stores it: base64 of the 4-byte salt and sha256(salt + password)."""
+    """Return RabbitMQ's hash of a password: base64 of the 4-byte salt and sha256(salt + password)."""
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def matches(password: str, user: dict) -> bool:
-    """Whether a user's stored hash is this password's."""
+    """Whether the stored hash of a user matches this password."""
     stored = user.get("password_hash") or ""
     if user.get("hashing_algorithm") != HASHING or not stored:
         return False
@@ -77,7 +77,7 @@ def matches(password: str, user: dict) -> bool:
 
 @dataclass
 class State:
-    """What a broker holds: users and virtual hosts by name, permissions by (user, virtual host)."""
+    """The state of a broker: users and virtual hosts by name, permissions by (user, virtual host)."""
 
     users: dict = field(default_factory=dict)
     vhosts: dict = field(default_factory=dict)
@@ -87,7 +87,7 @@ class State:
 
     @classmethod
     def parse(cls, users: list[dict], vhosts: list[dict], permissions: list[dict], **more) -> State:
-        """From the lists that the API and the definitions have in common."""
+        """Return the state from lists in the form of the API or of exported definitions."""
         return cls(
             {user["name"]: user for user in users},
             {vhost["name"]: _queue_type(vhost) for vhost in vhosts},
@@ -97,10 +97,10 @@ class State:
 
 
 def read(api: Api, wait: float) -> State:
-    """The broker's state: by the API, or by rabbitmqctl where the administrator can't enter.
+    """Return the state of the broker from the API, or from rabbitmqctl if the administrator cannot log in.
 
     :param wait: seconds to wait for the API.
-    :raises Unreachable: neither answers.
+    :raises Unreachable: neither responds.
     """
     try:
         api.wait("/api/users", wait)
@@ -117,14 +117,14 @@ def read(api: Api, wait: float) -> State:
 
 
 def presume(items: list[dict], admin: dict) -> State:
-    """What a broker that can't be asked most likely holds: a stopped one's virtual hosts are on the disk."""
+    """Return the likely state of a broker that cannot be queried: its virtual hosts are on the disk."""
     names = set()
     for path in glob.glob(os.path.join(DATADIR, "*", "msg_stores", "vhosts", "*", ".vhost")):
         with open(path, encoding="utf-8") as file:
             names.add(file.read())
-    # Every broker has it, so it proves nothing.
+    # Every broker has it, so it is no evidence.
     names.discard("/")
-    # A fresh one makes these.
+    # A new broker creates these.
     state = State({"guest": {"name": "guest"}}, {"/": None}, admin_enters=False, reachable=False)
     for item in items:
         if item["state"] == "present" and (item["vhost"] in names or (item["vhost"] == "/" and names)):
@@ -138,9 +138,9 @@ def presume(items: list[dict], admin: dict) -> State:
 
 
 def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: Api) -> list[Change]:
-    """The changes that lead from the state to what was asked for.
+    """Return the changes from the actual to the desired state.
 
-    :param admin: the administrator, as an entry like those of C(items).
+    :param admin: the administrator, in the form of an entry of C(items).
     """
     for name in remove:
         if any(name == item["name"] and item["state"] == "present" for item in [admin, *items]):
@@ -204,7 +204,7 @@ def _user(item: dict, state: State, api: Api) -> list[Change]:
         before = {"password": "as given" if same else "another", "tags": sorted(_tags(found))}
     if before == after:
         return []
-    # The hash is made here, so that the password itself doesn't travel.
+    # Only the hash is sent, not the password.
     body = {"password_hash": salted_hash(item["password"], os.urandom(4)), "hashing_algorithm": HASHING}
     body["tags"] = ",".join(after["tags"])
     return [
@@ -221,7 +221,7 @@ def _user(item: dict, state: State, api: Api) -> list[Change]:
 
 
 def _permissions(item: dict, state: State, api: Api) -> list[Change]:
-    """Everything on the user's own virtual host, nothing on others."""
+    """Return the changes for all permissions on the user's own virtual host, and none on others."""
     changes, name = [], item["name"]
     held = {vhost: what for (user, vhost), what in state.permissions.items() if user == name}
     for vhost in dict.fromkeys([item["vhost"], *held]):
@@ -251,7 +251,7 @@ def _drop(api: Api, path: str) -> None:
 
 
 def _tags(user: dict) -> list[str]:
-    """Tags as a list; before RabbitMQ 3.9 they were one string."""
+    """Return tags as a list; before RabbitMQ 3.9 they were one string."""
     tags = user.get("tags", [])
     return tags if isinstance(tags, list) else [tag for tag in tags.split(",") if tag]
 
@@ -261,7 +261,7 @@ def _queue_type(vhost: dict) -> str | None:
 
 
 def _stored(item: dict) -> dict:
-    """A user as it would be listed, had it been made from this entry."""
+    """Return a user of this entry in the form of the list of users."""
     return {
         "name": item["name"],
         "tags": item["tags"],
@@ -271,15 +271,15 @@ def _stored(item: dict) -> dict:
 
 
 def _definitions() -> tuple[list, list, list]:
-    """Users, virtual hosts and permissions by rabbitmqctl, in one call of about two seconds."""
+    """Return users, virtual hosts and permissions from rabbitmqctl, in one call of about two seconds."""
     data = json.loads(_rabbitmqctl("--quiet", "export_definitions", "-", "--format", "json"))
     return data["users"], data["vhosts"], data["permissions"]
 
 
 def let_in(admin: dict) -> None:
-    """Make or repair the administrator without the API. The password goes by stdin, never by a command line.
+    """Create or correct the administrator without the API. The password is passed by stdin, not on a command line.
 
-    rabbitmqctl reads stdin only if nothing but the command and the name are given: with --quiet it would hang.
+    rabbitmqctl reads stdin only if it gets only the command and the name: with --quiet it would hang.
     """
     name, secret = admin["name"], admin["password"] + "\n"
     try:
@@ -292,7 +292,7 @@ def let_in(admin: dict) -> None:
 
 
 def _rabbitmqctl(*arguments: str, stdin: str = "") -> str:
-    """Its output; Unreachable when the node isn't there, Failed with its own words for all else."""
+    """Return its output; raise Unreachable if the node is down, and Failed with its message for other errors."""
     try:
         done = subprocess.run(
             ["rabbitmqctl", *arguments],
@@ -305,10 +305,10 @@ def _rabbitmqctl(*arguments: str, stdin: str = "") -> str:
     except FileNotFoundError as error:
         raise Unreachable("rabbitmqctl is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"rabbitmqctl {arguments[0]} gave no answer within {error.timeout:g} s") from error
+        raise Unreachable(f"rabbitmqctl {arguments[0]} did not respond within {error.timeout:g} s") from error
     if done.returncode == 0:
         return done.stdout
     words = " ".join((done.stderr or done.stdout).split())[:500]
-    # sysexits' EX_UNAVAILABLE, or a node whose broker is still starting.
+    # EX_UNAVAILABLE of sysexits, or a node whose broker is still starting.
     absent = done.returncode == 69 or "app to be running" in words
     raise (Unreachable if absent else Failed)(f"{' '.join(arguments)}: {words}")

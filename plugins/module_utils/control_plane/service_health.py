@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Asks all services at once whether they answer, until they do or the time is up."""
+"""Polls all services at the same time until they respond or the time is up."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ AUTH = {
     "domain": {"type": "str", "default": "Default"},
     "cafile": {"type": "path"},
 }
-"""Whose token authenticated calls have: options of a module."""
+"""Credentials for requests with a token, as options of a module."""
 
 
 def answer(url: str, timeout: float = 10) -> str:
-    """Return an empty string when *url* answers with a status below 400, and what is wrong otherwise."""
+    """Return an empty string if *url* responds with a status below 400, and the error otherwise."""
     try:
         open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn")
     except Exception as error:  # URLError, HTTPError, timeouts and broken connections, of several libraries
@@ -34,7 +34,7 @@ def answer(url: str, timeout: float = 10) -> str:
 
 
 def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, tuple[dict, str]]:
-    """Return the services that still do not answer after *wait* seconds, by name, each with the last reason."""
+    """Return the services that do not respond within *wait* seconds, by name, each with the last reason."""
     end = time.monotonic() + wait
     open_ones = {service["name"]: (service, "") for service in services}
     with ThreadPoolExecutor(max_workers=16) as pool:
@@ -49,9 +49,9 @@ def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, 
 
 
 class Caller:
-    """Calls APIs with a token, which the first call gets.
+    """Sends requests to APIs with a token, which the first request gets.
 
-    :param auth: as ``AUTH`` has it.
+    :param auth: in the form of ``AUTH``.
     """
 
     def __init__(self, auth: dict) -> None:
@@ -70,11 +70,11 @@ class Caller:
         self._project = body["token"]["project"]["id"]
 
     def status(self, url: str) -> int:
-        """Return the status that *url* answers with, 0 where nobody does; C(%(project_id)s) in it is filled in."""
+        """Return the status of *url*, 0 without a response; C(%(project_id)s) in it is replaced."""
         return self.call(url)[0]
 
     def call(self, url: str) -> tuple[int, str]:
-        """Return the status that *url* answers with, 0 where nobody does, and the words of an error."""
+        """Return the status of *url*, 0 without a response, and the message of an error."""
         try:
             if not self._token:
                 self._enter()
@@ -94,13 +94,13 @@ class Caller:
 
 
 def failing(auth: dict, checks: list[dict], wait: float, interval: float = 2) -> list[tuple[dict, str]]:
-    """Make authenticated calls until all are answered as they should be; return those that are not, with the reason.
+    """Repeat requests until all have the expected status; return those that have not, with the reason.
 
     :param checks: each with ``url`` and ``status``.
     """
     end = time.monotonic() + wait
     while True:
-        # A new token each time: the former may be from a Keystone that was not ready.
+        # A new token each time: the previous one may be from a Keystone that was not ready.
         caller = Caller(auth)
         found = [(check, *caller.call(check["url"])) for check in checks]
         wrong = [

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ids of Keystone's users, read from its database: a user that was deleted and created again has another."""
+"""The ids of Keystone's users, read from its database: a user that was recreated has a different id."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mari
 
 
 def user_ids() -> dict[str, str] | None:
-    """Return the ids of the users of the default domain by name.
+    """Return the ids of the users in the default domain by name.
 
-    None where Keystone's database is not on this host or does not answer.
+    None if Keystone's database is not on this host or does not respond.
     """
     try:
         rows = Server(SOCKET).rows("SELECT name, user_id FROM keystone.local_user WHERE domain_id = 'default'")

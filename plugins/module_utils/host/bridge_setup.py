@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Open vSwitch bridges that hold the host's addresses: what is, what shall be, and the commands between.
+"""Open vSwitch bridges with addresses of the host: the actual and the desired state, and the commands to change it.
 
-Standard library only: M(cairn.openstack.ovs_bridges) uses it, and installs this very file as a command that the
-unit cairn-bridges.service runs at each start of Open vSwitch, so that module and boot do the same.
+Standard library only: M(cairn.openstack.ovs_bridges) uses it, and installs this file as a command that the unit
+cairn-bridges.service runs at each start of Open vSwitch, so that module and boot do the same.
 
-A *record* says what was asked and what the network cards held before they became ports::
+A *record* has the requested bridges, and the configuration of the NICs before they became ports::
 
     {"datapath": "netdev",
      "bridges": [{"name", "ports", "patches", "addresses", "routes", "take_over", "mtu"}, ...],
@@ -26,27 +26,27 @@ import time
 RECORD = "/etc/cairn/bridges.json"
 TRIAL = "/etc/cairn/bridges.trial.json"
 UNDONE = "/run/cairn-bridges-undone"
-# First in order: whatever else networkd finds for these interfaces does not count.
+# First in order, so that networkd ignores other files for these interfaces.
 NETWORKD = "/etc/systemd/network/00-cairn-{}.network"
 NOTHING = {"datapath": "system", "bridges": [], "nics": {}}
 
-# The kernel sees a port's packets too when Open vSwitch runs in user space. Without these it would answer ARP, take
-# the packets in a second time and configure itself by router advertisements, all on a card that has no address.
+# The kernel also receives a port's packets when Open vSwitch runs in user space. Without these it would reply to ARP,
+# process the packets a second time and configure itself by router advertisements, on a NIC without an address.
 PORT_SYSCTLS = {"net/ipv4/conf/{}/arp_ignore": 8, "net/ipv4/conf/{}/rp_filter": 1, "net/ipv6/conf/{}/disable_ipv6": 1}
 
-# All bridges hear a broadcast when they are joined. A kernel whose bridge answers for another one's address sends the
-# peer's tunnel to the wrong device, where it is lost.
+# Connected bridges all receive a broadcast. If a bridge replied for the address of another one, the peer would send the
+# packets of its tunnel to the wrong device, where they are lost.
 BRIDGE_SYSCTL = "net/ipv4/conf/{}/arp_ignore"
 
 
 class BridgesError(Exception):
-    """A command failed, or did not do what it was for; the text is for the operator."""
+    """A command failed or had no effect; the message is for the user."""
 
 
 def run(*command: str) -> str:
-    """Run *command* and return what it prints.
+    """Run *command* and return its output.
 
-    :raises BridgesError: it is missing, fails, or says that Open vSwitch could not set a port up.
+    :raises BridgesError: it is missing or fails, or Open vSwitch could not set up a port.
     """
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -58,7 +58,7 @@ def run(*command: str) -> str:
 
 
 def read_file(path: str, otherwise: str = "") -> str:
-    """Return a file's text, or *otherwise* where it can't be read."""
+    """Return the text of a file, or *otherwise* if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -67,15 +67,15 @@ def read_file(path: str, otherwise: str = "") -> str:
 
 
 def read_json(path: str) -> dict | None:
-    """Return the object in a file, None where there is no file."""
+    """Return the JSON object in a file, None if there is no file."""
     content = read_file(path)
     return json.loads(content) if content else None
 
 
 def ssh_address() -> str:
-    """Return this host's address in the ssh connection that led to this process, empty without one.
+    """Return the host's address in the ssh connection of this process, empty without one.
 
-    Sudo drops the variable, so it is looked for in the parents' environments.
+    sudo removes the variable, so it is searched in the environments of the parents.
     """
     pid = os.getpid()
     while pid > 1:
@@ -86,11 +86,11 @@ def ssh_address() -> str:
     return ""
 
 
-# What is ------------------------------------------------------------------------------------------------------------
+# Actual state ---------------------------------------------------------------------------------------------------------
 
 
 def read_links() -> dict[str, dict]:
-    """Return the interfaces: name → {mac, mtu, up, master, addresses, routes}, without what the kernel makes itself."""
+    """Return the interfaces: name → {mac, mtu, up, master, addresses, routes}, without those of the kernel itself."""
     links = {}
     for link in json.loads(run("ip", "-j", "address", "show")):
         links[link["ifname"]] = {
@@ -101,7 +101,7 @@ def read_links() -> dict[str, dict]:
             "addresses": [
                 f"{item['local']}/{item['prefixlen']}"
                 for item in link["addr_info"]
-                # An IPv6 address from a router comes back by itself; an IPv4 one from DHCP is kept as it is.
+                # IPv6 addresses from a router return by themselves; IPv4 ones from DHCP are kept.
                 if item["scope"] != "link" and not (item["family"] == "inet6" and item.get("dynamic"))
             ],
             "routes": [],
@@ -118,7 +118,7 @@ def read_links() -> dict[str, dict]:
 
 
 def _plain(value):
-    """Decode a value of OVSDB's JSON; a set of one is written as the value alone, so ask `_list` for lists."""
+    """Decode a value of OVSDB's JSON; a set of one is only its value, so use `_list` for lists."""
     if isinstance(value, list):
         kind, content = value
         if kind == "set":
@@ -135,7 +135,7 @@ def _list(value) -> list:
 
 
 def parse_ovs(output: str) -> dict[str, dict]:
-    """Return the bridges from what `read_ovs` asks for: name → {datapath, secure, ports: {port: peer or empty}}."""
+    """Return the bridges in the output of `read_ovs`: name → {datapath, secure, ports: {port: peer or empty}}."""
     tables = []
     for line in output.splitlines():
         table = json.loads(line)
@@ -156,9 +156,9 @@ def parse_ovs(output: str) -> dict[str, dict]:
 
 
 def read_ovs() -> dict[str, dict]:
-    """Return Open vSwitch's bridges, none on a host that does not have it yet.
+    """Return the bridges of Open vSwitch, none if it is not installed yet.
 
-    :raises BridgesError: Open vSwitch is installed and does not answer.
+    :raises BridgesError: Open vSwitch is installed but does not respond.
     """
     if not shutil.which("ovs-vsctl"):
         return {}
@@ -172,36 +172,36 @@ def read_ovs() -> dict[str, dict]:
 
 
 def read_host(*records: dict) -> dict:
-    """Return links and bridges, more closely those that *records* name; `fault` says why the bridges are not known."""
-    host = {"links": read_links(), "bridges": {}, "fault": ""}
+    """Return links and bridges, with details for those in *records*; `error` is why the bridges are unknown."""
+    host = {"links": read_links(), "bridges": {}, "error": ""}
     try:
         host["bridges"] = read_ovs()
     except BridgesError as error:
-        host["fault"] = str(error)
+        host["error"] = str(error)
     bridges = {bridge["name"] for record in records for bridge in record["bridges"]}
     nics = {nic for record in records for bridge in record["bridges"] for nic in bridge["ports"]}
     for name in (bridges | nics) & set(host["links"]):
         link = host["links"][name]
         features = run("ethtool", "-k", name) if shutil.which("ethtool") else ""
         link["tx_checksums"] = not features or bool(re.search(r"^tx-checksumming: on$", features, re.MULTILINE))
-        # Any value but 0 does it on a card without addresses; a kernel without IPv6 lacks one of the files.
+        # Any value but 0 is sufficient on a NIC without addresses; a kernel without IPv6 lacks one of the files.
         link["silent"] = all(read_file(f"/proc/sys/{key.format(name)}").strip() != "0" for key in PORT_SYSCTLS)
     for name in bridges & set(host["links"]):
         host["links"][name]["own_arp"] = read_file(f"/proc/sys/{BRIDGE_SYSCTL.format(name)}").strip() != "0"
     for name in bridges & set(host["bridges"]):
         bridge = host["bridges"][name]
-        # Neutron's agent makes its bridges secure: with no flow, nothing passes until the agent runs again.
+        # Neutron's agent sets its bridges to secure: without flows, no packet passes until the agent runs again.
         bridge["forwards"] = not bridge["secure"] or "actions" in run("ovs-ofctl", "dump-flows", name)
     return host
 
 
-# What shall be ------------------------------------------------------------------------------------------------------
+# Desired state ---------------------------------------------------------------------------------------------------
 
 
 def adopt(asked: dict, former: dict, links: dict) -> dict:
-    """Return *asked* ({datapath, bridges}) as a record: with what its ports hold now, or held when *former* took them.
+    """Return *asked* ({datapath, bridges}) as a record, with the configuration of its ports now, or before *former*.
 
-    :raises BridgesError: a port does not exist, or belongs to another kind of bridge.
+    :raises BridgesError: a port does not exist, or belongs to another type of bridge.
     """
     nics = {}
     for bridge in asked["bridges"]:
@@ -215,7 +215,7 @@ def adopt(asked: dict, former: dict, links: dict) -> dict:
             if link["master"] not in ("", "ovs-system"):
                 raise BridgesError(f"{bridge['name']}: {nic} belongs to {link['master']} already")
             found = {key: link[key] for key in ("mac", "mtu", "tx_checksums", "addresses", "routes")}
-            if nic == bridge["take_over"] and bridge["name"] in links:  # taken over already, but the record is lost
+            if nic == bridge["take_over"] and bridge["name"] in links:  # already taken over, but the record is lost
                 for key in ("addresses", "routes"):
                     found[key] = found[key] + [one for one in links[bridge["name"]][key] if one not in found[key]]
             nics[nic] = found
@@ -223,7 +223,7 @@ def adopt(asked: dict, former: dict, links: dict) -> dict:
 
 
 def held(record: dict, name: str, key: str) -> list:
-    """Return the `addresses` or `routes` that bridge *name* of *record* holds: those asked and those taken over."""
+    """Return the `addresses` or `routes` of the bridge *name* in *record*: requested ones and those taken over."""
     for bridge in record["bridges"]:
         if bridge["name"] == name:
             taken = record["nics"].get(bridge["take_over"], {}).get(key, [])
@@ -232,7 +232,7 @@ def held(record: dict, name: str, key: str) -> list:
 
 
 def goal(record: dict, former: dict) -> dict[str, dict]:
-    """Return what each bridge and card shall be; cards that *former* had and *record* has not get theirs back."""
+    """Return the desired state of each bridge and NIC; NICs of *former* that are not in *record* are restored."""
     after = {}
     netdev = record["datapath"] == "netdev"
     for bridge in record["bridges"]:
@@ -240,7 +240,7 @@ def goal(record: dict, former: dict) -> dict[str, dict]:
         shared = {"up": True}
         if bridge["mtu"]:
             shared["mtu"] = bridge["mtu"]
-        if netdev:  # packets would leave user space with half a checksum
+        if netdev:  # packets would leave user space with incomplete checksums
             shared["tx_checksums"] = False
         after[name] = {
             "datapath": record["datapath"],
@@ -264,18 +264,18 @@ def goal(record: dict, former: dict) -> dict[str, dict]:
 
 
 def patch_port(bridge: str, peer: str) -> str:
-    """Return the name of the port on *bridge* that leads to *peer*."""
+    """Return the name of the patch port on *bridge* to *peer*."""
     return f"{bridge}--{peer}"
 
 
 def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
-    """Return what stands in the place of `goal`, in the same words; what others put there is left out."""
+    """Return the actual state of the objects in `goal`, in the same form, without additions by others."""
     after = goal(record, former)
     before = {}
     nics = {**former["nics"], **record["nics"]}
     patches = {(bridge["name"], peer) for bridge in former["bridges"] + record["bridges"] for peer in bridge["patches"]}
     for name in {bridge["name"]: None for bridge in former["bridges"] + record["bridges"]}:
-        if name not in host["bridges"] or name not in host["links"]:  # a device may come a moment after its record
+        if name not in host["bridges"] or name not in host["links"]:  # a device may appear shortly after its record
             continue
         bridge, link = host["bridges"][name], host["links"][name]
         ports = bridge["ports"]
@@ -298,25 +298,25 @@ def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
             continue
         link = host["links"][nic]
         found = {**link}
-        if not after[nic]["silent"]:  # given back: others may have added to it since
+        if not after[nic]["silent"]:  # restored: others may have added to it since
             for key in ("addresses", "routes"):
                 found[key] = [item for item in after[nic][key] if item in link[key]]
         before[nic] = {key: found[key] for key in after[nic]}
     return before
 
 
-# The step between ---------------------------------------------------------------------------------------------------
+# Changes ------------------------------------------------------------------------------------------------------
 
 
 def _route(verb: str, route: dict, device: str) -> list[str]:
     family = "-6" if ":" in route.get("via", route["to"]) else "-4"
     words = [word for key in ("via", "src", "metric") if key in route for word in (key, str(route[key]))]
-    # The gateway's own route may come later, or never: some providers have it outside the prefix.
+    # The route to the gateway may come later, or never: some providers have it outside the prefix.
     return ["ip", family, "route", verb, route["to"], *words, "dev", device, *(["onlink"] if "via" in route else [])]
 
 
 def _switch(before: dict, after: dict, record: dict, former: dict) -> list[str]:
-    """Return all that concerns Open vSwitch as one transaction, empty where nothing does."""
+    """Return all changes to Open vSwitch as one transaction, empty if there are none."""
     words = []
     for bridge in former["bridges"]:
         name = bridge["name"]
@@ -352,7 +352,7 @@ def _switch(before: dict, after: dict, record: dict, former: dict) -> list[str]:
 
 
 def commands(before: dict, after: dict, record: dict, former: dict) -> list[list[str]]:
-    """Return the commands from *before* to *after*, in the order that cuts a connection for the least time."""
+    """Return the commands from *before* to *after*, in the order that interrupts connections for the shortest time."""
     switch = _switch(before, after, record, former)
     todo = [switch] if switch else []
     differing = {name: shall for name, shall in after.items() if before.get(name) != shall}
@@ -369,7 +369,7 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
         if shall.get("silent") is True:
             todo.append(["ip", "address", "flush", "dev", name])
             todo += [["sysctl", "-q", "-e", "-w", f"{key.format(name)}={value}"] for key, value in PORT_SYSCTLS.items()]
-            # A client that runs on would put the address back at the next renewal.
+            # A client that keeps running would restore the address at the next renewal.
             todo.append(["pkill", "-KILL", "-f", rf"^\S*(dhclient|dhcpcd|udhcpc)\b.* {re.escape(name)}\b"])
         elif "silent" in shall:
             for key in PORT_SYSCTLS:
@@ -377,9 +377,9 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
                 todo.append(["sysctl", "-q", "-e", "-w", f"{key.format(name)}={value}"])
             todo.append(["ip", "link", "set", name, "mtu", str(shall["mtu"])])
     for name, shall in differing.items():
-        was = before.get(name, {}) if "datapath" in shall else {}  # a card was flushed already
+        was = before.get(name, {}) if "datapath" in shall else {}  # a NIC was already flushed
         gone = {key: [item for item in was[key] if item not in shall[key]] for key in ("addresses", "routes") if was}
-        # Routes go before the addresses that they would vanish with, and come after those that they need.
+        # Routes are removed before the addresses that they disappear with, and added after those that they need.
         todo += [_route("del", route, name) for route in gone.get("routes", [])]
         todo += [["ip", "address", "del", address, "dev", name] for address in gone.get("addresses", [])]
         todo += [["ip", "address", "replace", address, "dev", name] for address in shall["addresses"]]
@@ -388,19 +388,19 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
 
 
 def networkd_files(record: dict) -> dict[str, str | None]:
-    """Return what keeps systemd-networkd from giving the ports their addresses back: path → text, None for no file."""
+    """Return the files that prevent networkd from restoring the ports' addresses: path → text, None for no file."""
     bridges = " ".join(bridge["name"] for bridge in record["bridges"])
-    cards = " ".join(sorted(record["nics"]))
-    # A card that networkd manages without addresses still counts for network-online.target.
+    nics = " ".join(sorted(record["nics"]))
+    # A NIC that networkd manages without addresses still counts for network-online.target.
     ports = "RequiredForOnline=carrier\n\n[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=no"
     return {
         NETWORKD.format(kind): f"[Match]\nName={names}\n\n[Link]\n{text}\n" if names else None
-        for kind, names, text in (("bridges", bridges, "Unmanaged=yes"), ("ports", cards, ports))
+        for kind, names, text in (("bridges", bridges, "Unmanaged=yes"), ("ports", nics, ports))
     }
 
 
 def tell_networkd(record: dict) -> None:
-    """Write or remove those files; a networkd that runs reads them at once."""
+    """Write or remove these files; a running networkd reads them immediately."""
     differing = {path: text for path, text in networkd_files(record).items() if read_file(path) != (text or "")}
     for path, text in differing.items():
         if text is None:
@@ -414,9 +414,9 @@ def tell_networkd(record: dict) -> None:
 
 
 def execute(todo: list[list[str]], stubborn: bool = False) -> None:
-    """Run the commands in turn; a *stubborn* run reports faults and goes on.
+    """Run the commands in order; a *stubborn* run reports errors and continues.
 
-    :raises BridgesError: one failed.
+    :raises BridgesError: a command failed.
     """
     for command in todo:
         try:
@@ -430,14 +430,14 @@ def execute(todo: list[list[str]], stubborn: bool = False) -> None:
 
 
 def converge(record: dict, former: dict, stubborn: bool = False) -> None:
-    """Bring the host from wherever it is to *record*; *former* says what else is ours to change.
+    """Change the host to the state of *record*; *former* has the other managed objects.
 
-    :raises BridgesError: a command failed, or the host is still not as it shall be.
+    :raises BridgesError: a command failed, or the host still differs.
     """
     after = goal(record, former)
     host = read_host(record, former)
-    if host["fault"] and not stubborn:
-        raise BridgesError(host["fault"])
+    if host["error"] and not stubborn:
+        raise BridgesError(host["error"])
     before = view(host, record, former)
     todo = commands(before, after, record, former)
     execute(todo, stubborn)
@@ -446,17 +446,17 @@ def converge(record: dict, former: dict, stubborn: bool = False) -> None:
         before = view(read_host(record, former), record, former)
         left = {name: (before.get(name), after[name]) for name in after if before.get(name) != after[name]}
         if left:
-            raise BridgesError(f"after every command succeeded, these still differ (is, shall be): {json.dumps(left)}")
+            raise BridgesError(f"all commands succeeded, but these still differ (actual, desired): {json.dumps(left)}")
 
 
 def undo(why: str) -> None:
-    """Lead back from a trial that nobody confirmed, or do nothing if somebody did."""
+    """Revert a provisional change that was not confirmed; do nothing if it was."""
     claimed = f"{TRIAL}.undone"
     try:
-        os.rename(TRIAL, claimed)  # whoever renames it first has decided
+        os.rename(TRIAL, claimed)  # the first rename decides
     except FileNotFoundError:
         return
-    sys.stderr.write(f"leading back: {why}\n")
+    sys.stderr.write(f"reverting: {why}\n")
     trial = read_json(claimed)
     converge(trial["former"], trial["record"], stubborn=True)
     links = read_links()
@@ -473,18 +473,18 @@ def undo(why: str) -> None:
 
 
 def main() -> None:
-    """Do what the unit, or the module's trial, asks for."""
+    """Run the command of the unit, or of the module's provisional change."""
     record = read_json(RECORD) or NOTHING
     verb = sys.argv[1]
     if verb == "trial":
-        time.sleep(1)  # let the module's answer leave by the old way
+        time.sleep(1)  # let the module's result leave through the old connection
         trial = read_json(TRIAL)
         try:
             converge(trial["record"], trial["former"])
         except BridgesError as error:
             undo(str(error))
             raise SystemExit(str(error)) from error
-    elif verb == "undo" or os.path.exists(TRIAL):  # the host was reset in the middle of a trial
+    elif verb == "undo" or os.path.exists(TRIAL):  # the host was reset during a provisional change
         undo("no new connection reached the host in time")
     else:
         converge(record, record)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files with their contents, modes and owners: what is, what shall be, and the step between."""
+"""Files with their contents, modes and owners: the actual and the desired state, and the change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import masked
 
-_BLOCK = "# {} cairn: what stands here is replaced by the next run"
+_BLOCK = "# {} cairn: the next run replaces this block"
 _DROPPED = "# (Cairn) "
 
 FILE = {
@@ -41,7 +41,7 @@ SPEC = {"files": {"type": "list", "elements": "dict", "required": True, "options
 
 @dataclass(frozen=True)
 class State:
-    """What a path holds: its content (None where there is no such file), mode bits, owner and group by name."""
+    """The state of a path: content (None if there is no file), mode bits, owner and group by name."""
 
     content: str | None = None
     mode: int | None = None
@@ -49,7 +49,7 @@ class State:
     group: str | None = None
 
     def meta(self) -> str:
-        """Mode and owner as a person reads them, empty for a file that is not there."""
+        """Mode and owner as text, empty for a missing file."""
         return "" if self.content is None else f"{self.mode:04o} {self.owner}:{self.group}"
 
 
@@ -61,7 +61,7 @@ def _name(lookup, number: int) -> str:
 
 
 def read(path: str) -> State:
-    """Return the state of *path* as it is now."""
+    """Return the actual state of *path*."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             found = os.fstat(file.fileno())
@@ -74,10 +74,9 @@ def read(path: str) -> State:
 
 
 def with_block(old: str, block: str | None, drop: str | None) -> str:
-    """Return *old* with *block* between Cairn's marks, and the lines that match the expression *drop* as comments.
+    """Return *old* with *block* between Cairn's markers, and lines that match the expression *drop* as comments.
 
-    For files that belong to the host's owner too, such as /etc/hosts. None takes the block away, and the owner's lines
-    count again.
+    For files that others also edit, such as /etc/hosts. None removes the block, and uncomments the lines.
     """
     begin, end = _BLOCK.format("BEGIN"), _BLOCK.format("END")
     rest = re.sub(rf"{re.escape(begin)}\n.*?{re.escape(end)}\n", "", old, flags=re.DOTALL)
@@ -92,7 +91,7 @@ def with_block(old: str, block: str | None, drop: str | None) -> str:
 
 
 def wanted(file: dict, before: State) -> State:
-    """Return the state that *file*, an item of the module's option ``files``, asks for."""
+    """Return the desired state of *file*, an item of the module's option ``files``."""
     if file["state"] == "absent":
         if file["managed_block"] and before.content is not None:
             return replace(before, content=with_block(before.content, None, None))
@@ -113,7 +112,7 @@ def differ(files: list[dict]) -> bool:
 
 
 def difference(path: str, before: State, after: State, secret: bool, binary: bool = False) -> dict | None:
-    """Return Ansible's diff of one file, secrets masked, or None where nothing differs."""
+    """Return Ansible's diff of one file with secrets masked, or None without differences."""
     if before == after:
         return None
     shown = {"before": "", "after": ""}
@@ -129,19 +128,19 @@ def difference(path: str, before: State, after: State, secret: bool, binary: boo
                 shown["after"] += "(a secret in it differs)\n"
     shown["before_header"] = f"{path} {before.meta() or '(absent)'}"
     shown["after_header"] = f"{path} {after.meta() or '(absent)'}"
-    if shown["before"] == shown["after"]:  # only the mode or the owner: say it in the body, which is always shown
+    if shown["before"] == shown["after"]:  # only the mode or the owner: add it to the body, which is always shown
         shown["before"], shown["after"] = before.meta() + "\n", after.meta() + "\n"
     return shown
 
 
 def _digest(content: str) -> str:
-    """Return what people are shown of a file that is no text."""
+    """Return a summary of a binary file for the diff."""
     data = content.encode("utf-8", "surrogateescape")
     return f"({len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()})\n" if data else ""
 
 
 def change(path: str, before: State, after: State) -> dict[str, str]:
-    """Return the step between two states, as modules return their changes."""
+    """Return the difference between two states as a change."""
     if before.content is None:
         return returned("file", "create", path)
     if after.content is None:
@@ -159,14 +158,14 @@ def change(path: str, before: State, after: State) -> dict[str, str]:
 
 
 def fingerprint(content: bytes, mode: int, uid: int, gid: int) -> str:
-    """Return a digest of all that a reader of a file could notice."""
+    """Return a digest of everything that a reader of a file may depend on."""
     return hashlib.sha256(content + f"{mode:o} {uid} {gid}".encode()).hexdigest()
 
 
 def future(after: State) -> str:
-    """Return the fingerprint that a file will have in the state *after*, empty where there will be none.
+    """Return the fingerprint of a file in the state *after*, empty if it is absent.
 
-    An account that comes with a package yet to be installed has no number; nothing runs then that could notice.
+    A user of a package that is not installed yet has no number; then no unit is running that depends on it.
     """
     if after.content is None:
         return ""
@@ -178,10 +177,10 @@ def future(after: State) -> str:
 
 
 def write(path: str, after: State) -> None:
-    """Bring *path* to the state *after*, in one rename: a reader sees the old file or the new one.
+    """Change *path* to the state *after* atomically: a reader gets the old file or the new one.
 
     :raises KeyError: the owner or the group does not exist on this host.
-    :raises OSError: the file can't be written.
+    :raises OSError: the file cannot be written.
     """
     if after.content is None:
         os.unlink(path)
@@ -203,7 +202,7 @@ def write(path: str, after: State) -> None:
         try:
             os.replace(temporary, path)
         except OSError as error:
-            # A file that is itself a mount point (/etc/hosts in some containers) can't be replaced, only rewritten.
+            # A file that is a mount point (/etc/hosts in some containers) cannot be replaced, only rewritten.
             if error.errno != 16:
                 raise
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:

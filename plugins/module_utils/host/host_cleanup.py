@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What services leave on a host beside their packages and files: guests, network namespaces, bridges, directories."""
+"""Removal of what services leave behind besides packages and files: guests, namespaces, bridges, directories."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
 from ansible_collections.cairn.openstack.plugins.module_utils.common.processes import alive
 
-# What a definition may never name for removal, whatever else it says.
+# Directories that a definition may never remove.
 _NEVER = {"", "/", "/etc", "/home", "/root", "/usr", "/var", "/var/lib", "/var/log"}
 _MOUNTS = "/proc/self/mounts"
 
 
 class CleanupError(Exception):
-    """Something would not go; the text names it."""
+    """An object could not be removed; the message names it."""
 
 
 def run(*command: str) -> str:
-    """Run *command* and return what it said.
+    """Run *command* and return its output.
 
-    :raises CleanupError: it failed; its own words.
+    :raises CleanupError: it failed; with its error output.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -35,7 +35,7 @@ def run(*command: str) -> str:
 
 
 def end(pids: list[int], seconds: float = 20) -> None:
-    """End processes: ask, wait, kill."""
+    """End processes by SIGTERM, then by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in pids:
             try:
@@ -48,13 +48,13 @@ def end(pids: list[int], seconds: float = 20) -> None:
             time.sleep(0.1)
         if not pids:
             return
-    raise CleanupError(f"processes {pids} can't be ended")
+    raise CleanupError(f"processes {pids} cannot be ended")
 
 
 def guests(prefix: str) -> dict[str, int]:
-    """Return the process of each guest whose libvirt name begins with *prefix*.
+    """Return the process of each guest whose libvirt name starts with *prefix*.
 
-    Found by QEMU's own command line, so that they are found when libvirtd has gone already.
+    Found by QEMU's command line, so that they are also found without libvirtd.
     """
     found = {}
     for path in glob.glob("/proc/[0-9]*/cmdline"):
@@ -72,7 +72,7 @@ def guests(prefix: str) -> dict[str, int]:
 
 
 def namespaces(prefixes: list[str]) -> list[str]:
-    """Return the network namespaces whose names begin with one of *prefixes*."""
+    """Return the network namespaces whose names start with one of *prefixes*."""
     names = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
     return sorted(name for name in names if name.startswith(tuple(prefixes)))
 
@@ -84,7 +84,7 @@ def drop_namespace(name: str) -> None:
 
 
 def bridges(names: list[str]) -> list[str]:
-    """Return those of *names* that are bridges of Open vSwitch; none where it does not answer."""
+    """Return those of *names* that are Open vSwitch bridges; none if it does not respond."""
     if not shutil.which("ovs-vsctl"):
         return []
     said = subprocess.run(
@@ -94,23 +94,23 @@ def bridges(names: list[str]) -> list[str]:
 
 
 def drop_bridge(name: str) -> None:
-    """Remove a bridge of Open vSwitch."""
+    """Remove an Open vSwitch bridge."""
     run("ovs-vsctl", "--timeout=30", "del-br", name)
 
 
 def directories(paths: list[str]) -> list[str]:
     """Return those of *paths* that exist.
 
-    :raises CleanupError: one of them is not a service's.
+    :raises CleanupError: one of them does not belong to a service.
     """
     for path in paths:
         if os.path.normpath(path) in _NEVER or not os.path.isabs(path):
-            raise CleanupError(f"{path!r} is not a service's own directory: nothing was removed")
+            raise CleanupError(f"{path!r} is not the directory of a service: nothing was removed")
     return [path for path in paths if os.path.lexists(path)]
 
 
 def owned(path: str, going: list[str]) -> bool:
-    """Whether *path* is that of an installed package other than those *going*."""
+    """Whether *path* belongs to an installed package other than *going*."""
     said = subprocess.run(["dpkg-query", "--search", path], capture_output=True, text=True, check=False).stdout
     owners = {
         name.strip().partition(":")[0]
@@ -122,7 +122,7 @@ def owned(path: str, going: list[str]) -> bool:
 
 
 def drop_directory(path: str) -> None:
-    """Remove a directory, or the link that stands in its place, but nothing below a file system mounted in it."""
+    """Remove a directory, or a link in its place, but nothing in a file system that is mounted in it."""
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
         return
@@ -135,7 +135,7 @@ def drop_directory(path: str) -> None:
 
 
 def found(params: dict) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
-    """Yield what is there of what *params* name: its removal as a change, and what removes it."""
+    """Yield the existing objects of *params*: their removal as a change, and the function that removes them."""
     if params["guests"]:
         for name, pid in sorted(guests(params["guests"]).items()):
             yield returned("guest", "end", name), lambda pid=pid: end([pid])

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options by the code that is installed on a host, where it is other code than the shipped indexes come from."""
+"""The options in the code that is installed on a host, if its version differs from that of the shipped indexes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.module_utils.common import option_index
 from ansible_collections.cairn.openstack.plugins.module_utils.common.module_source import source
 
-# Each index as the host's code answered, until a package has another version.
+# Cached indexes of the host's code, valid until a package changes.
 DIRECTORY = "/var/lib/cairn/options"
-# The interpreter that Debian's packages are installed for.
+# The interpreter of Debian's packages.
 _PYTHON = "/usr/bin/python3"
 _SECONDS = 120
 
 
 class Unanswered(Exception):
-    """The service's code does not say its options; the message is its own."""
+    """The index of a service cannot be built from its code; the message has the cause."""
 
 
 def _program() -> str:
@@ -30,7 +30,7 @@ def _program() -> str:
 
 
 def _asked(service: str) -> dict[str, Any] | None:
-    """Return what the installed code says of *service*, None where the service is not installed."""
+    """Return the index of *service* from the installed code, None if it is not installed."""
     try:
         said = subprocess.run(
             [_PYTHON, "-", service], input=_program(), capture_output=True, text=True, timeout=_SECONDS, check=False
@@ -45,17 +45,17 @@ def _asked(service: str) -> dict[str, Any] | None:
 
 
 def index(service: str, shipped: Mapping[str, str], keep: bool) -> dict[str, Any] | None:
-    """Return the index of *service* by the code on this host; None where that is the code of *shipped*, or is absent.
+    """Return the index of *service* from the code on this host; None if it is absent or has the versions of *shipped*.
 
-    *shipped* are packages with their versions. The answer is kept, if asked to, until a version changes.
+    *shipped* are packages with their versions. The index is cached, if requested, until a version changes.
 
-    :raises Unanswered: the code could not be asked.
+    :raises Unanswered: the index could not be built.
     """
     installed = option_index.versions(shipped)
     if all(shipped[name] == version for name, version in installed.items()):
         return None
     path = os.path.join(DIRECTORY, f"{service}.json")
-    # Another program may write an index of another shape.
+    # Another version of this collection may write an index of another format.
     program = hashlib.sha256(_program().encode()).hexdigest()
     with contextlib.suppress(OSError, ValueError, KeyError), open(path, encoding="utf-8") as file:
         kept = json.load(file)

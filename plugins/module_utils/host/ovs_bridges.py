@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What M(cairn.openstack.ovs_bridges) adds to `bridge_setup`: files, the unit, and the trial of a risky change."""
+"""The parts of M(cairn.openstack.ovs_bridges) besides `bridge_setup`: files, the unit, and provisional changes."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "confirm": {"type": "bool", "default": False},
 }
-"""The module's options."""
+"""The options of the module."""
 
 UNIT_TEXT = """\
 [Unit]
 Description=Addresses of the host on its Open vSwitch bridges
-# In user space the bridges' devices go with ovs-vswitchd, and networking.service gives the cards their addresses back:
-# whenever these start anew, so does this.
+# In user space the bridges' devices disappear with ovs-vswitchd, and networking.service restores the NICs' addresses:
+# restart this unit whenever they restart.
 PartOf=ovs-vswitchd.service networking.service
 ReloadPropagatedFrom=ovs-vswitchd.service
 After=ovs-vswitchd.service openvswitch-switch.service networking.service systemd-networkd.service {hotplug}
@@ -71,7 +71,7 @@ WantedBy=multi-user.target ovs-vswitchd.service
 
 
 def _destination(text: str) -> str:
-    """Write a route's destination as `ip` does."""
+    """Return the destination of a route in the format of `ip`."""
     if text == "default":
         return text
     network = ipaddress.ip_network(text, strict=False)
@@ -81,9 +81,9 @@ def _destination(text: str) -> str:
 
 
 def asked(params: dict) -> dict:
-    """Return the module's parameters in the shape of a record without its cards, addresses as `ip` writes them.
+    """Return the module's parameters in the form of a record without NICs, with addresses in the format of `ip`.
 
-    :raises BridgesError: an address or a destination is none.
+    :raises BridgesError: an address or a destination is invalid.
     """
     if params["state"] == "absent":
         return {"datapath": params["datapath"], "bridges": []}
@@ -111,7 +111,7 @@ def asked(params: dict) -> dict:
 
 
 def files(record: dict) -> dict[str, config_files.State]:
-    """Return the files that keep *record* over a reboot; all absent where it has no bridges."""
+    """Return the files that keep *record* across reboots; all absent if it has no bridges."""
 
     def state(content: str, mode: int = 0o644) -> config_files.State:
         there = record["bridges"] and content
@@ -128,13 +128,13 @@ def files(record: dict) -> dict[str, config_files.State]:
 
 
 def unit_state() -> dict[str, str]:
-    """Return how the unit stands: {UnitFileState, ActiveState}."""
+    """Return the state of the unit: {UnitFileState, ActiveState}."""
     output = bridge_setup.run("systemctl", "show", "-p", "UnitFileState,ActiveState", UNIT)
     return dict(line.split("=", 1) for line in output.split())
 
 
 def at_stake(links: dict, names: list[str]) -> list[str]:
-    """Return those of *names* that carry the default route or Ansible's own connection."""
+    """Return those of *names* with the default route or Ansible's own connection."""
     own = bridge_setup.ssh_address()
     return [
         name
@@ -148,9 +148,9 @@ def at_stake(links: dict, names: list[str]) -> list[str]:
 
 
 def refuse_losses(record: dict, former: dict, links: dict) -> None:
-    """Stop before a card loses what the host is reached by.
+    """Check that the host stays reachable.
 
-    :raises BridgesError: a card that carries the default route or Ansible's connection would only become a port.
+    :raises BridgesError: a NIC with the default route or Ansible's connection would only become a port.
     """
     for bridge in record["bridges"]:
         for nic in set(bridge["ports"]) - set(former["nics"]):
@@ -162,8 +162,8 @@ def refuse_losses(record: dict, former: dict, links: dict) -> None:
             ]
             if lost and at_stake(links, [nic]):
                 raise BridgesError(
-                    f"{nic} carries this host's default route or Ansible's own connection, and {bridge['name']} would "
-                    f"cut it off: set take_over: {nic} to move its addresses and routes to the bridge"
+                    f"{nic} has this host's default route or Ansible's own connection, which {bridge['name']} would "
+                    f"interrupt: set take_over: {nic} to move its addresses and routes to the bridge"
                 )
 
 
@@ -174,7 +174,7 @@ def _write(wanted: dict[str, config_files.State]) -> None:
 
 
 def install(record: dict) -> None:
-    """Put the command and its unit there, so that a trial that is cut short by a reset is undone at boot."""
+    """Install the command and its unit, so that a provisional change is reverted at boot after a reset."""
     wanted = files(record)
     if not record["bridges"]:
         return
@@ -184,7 +184,7 @@ def install(record: dict) -> None:
 
 
 def keep(record: dict) -> None:
-    """Make *record*, which the host has already, what it has after a reboot too."""
+    """Make *record*, which is already applied, persistent."""
     if not record["bridges"] and unit_state()["UnitFileState"]:
         bridge_setup.run("systemctl", "disable", "--now", UNIT)
     _write(files(record))
@@ -194,7 +194,7 @@ def keep(record: dict) -> None:
 
 
 def arm(record: dict, former: dict, links: dict) -> None:
-    """Start the change in the background, and what leads back from it unless `confirm` is called in time."""
+    """Start the change in the background, and its reversal unless `confirm` is called in time."""
     transient = ("systemd-run", "--quiet", "--collect")
     if os.path.exists(UNDONE):
         os.unlink(UNDONE)
@@ -207,10 +207,10 @@ def arm(record: dict, former: dict, links: dict) -> None:
 
 
 def confirm() -> dict:
-    """Keep the change on trial: that somebody calls is the proof that the host can be reached.
+    """Confirm the provisional change: this call proves that the host is reachable.
 
-    :returns: {pending: true} while the change, or the way back, still runs; else {pending: false}.
-    :raises BridgesError: it was undone, with the cause.
+    :returns: {pending: true} while the change, or its reversal, is still running; otherwise {pending: false}.
+    :raises BridgesError: it was reverted, with the cause.
     """
     if bridge_setup.run("systemctl", "show", "-P", "ActiveState", "cairn-bridges-trial.service").strip() == "active":
         return {"pending": True}
@@ -220,7 +220,7 @@ def confirm() -> dict:
     except FileNotFoundError:
         why = bridge_setup.read_file(UNDONE)
         if why:
-            raise BridgesError(f"{why}, so it undid the change: its network is as before") from None
+            raise BridgesError(f"{why}, so it reverted the change: its network is as before") from None
         return {"pending": True}
     bridge_setup.run("systemctl", "stop", "cairn-bridges-undo.timer")
     keep(bridge_setup.read_json(claimed)["record"])
@@ -229,7 +229,7 @@ def confirm() -> dict:
 
 
 def _unit(before: dict, after: dict) -> dict[str, str]:
-    """Return what is done to the unit as a change."""
+    """Return the change of the unit."""
     started, enabled = after["ActiveState"] == "active", after["UnitFileState"] == "enabled"
     if before["ActiveState"] == after["ActiveState"]:
         return returned("unit", "enable" if enabled else "disable", UNIT)
@@ -237,7 +237,7 @@ def _unit(before: dict, after: dict) -> dict[str, str]:
 
 
 def _change(name: str, before: dict | None, after: dict | None) -> dict[str, str]:
-    """Return what is done to a bridge, an interface or the unit as a change."""
+    """Return the change of a bridge, an interface or the unit."""
     if name == UNIT:
         return _unit(before, after)
     # Only a bridge has ports.
@@ -250,7 +250,7 @@ def _change(name: str, before: dict | None, after: dict | None) -> dict[str, str
 
 
 def compare(before: dict, after: dict, record: dict) -> dict:
-    """Return what the module says of the step from *before* to *after* and of the files of *record*."""
+    """Return the changes from *before* to *after*, and of the files of *record*."""
     names = [name for name in {**after, **before} if before.get(name) != after.get(name)]
     stored = {path: (config_files.read(path), state) for path, state in files(record).items()}
     stored = {path: states for path, states in stored.items() if states[0] != states[1]}
@@ -260,7 +260,7 @@ def compare(before: dict, after: dict, record: dict) -> dict:
         {"before_header": name, "after_header": name, "before": before.get(name, ""), "after": after.get(name, "")}
         for name in names
     ]
-    # Nobody reads a program's differences.
+    # The diff of the program is not useful.
     diffs += [
         config_files.difference(path, *states, secret=False, binary=path == COMMAND) for path, states in stored.items()
     ]
@@ -268,12 +268,12 @@ def compare(before: dict, after: dict, record: dict) -> dict:
 
 
 def bring(params: dict, check_mode: bool) -> dict:
-    """Compare, and unless in check mode change; return the module's result and a list of `warnings`.
+    """Compare, and apply the changes unless in check mode; return the module's result and a list of `warnings`.
 
-    :raises BridgesError: what is asked can't be, or a command failed.
+    :raises BridgesError: the requested state is not possible, or a command failed.
     """
     if os.path.exists(TRIAL):
-        raise BridgesError(f"an earlier change still awaits its way back: run again in {TRIAL_SECONDS} seconds")
+        raise BridgesError(f"an earlier change is not yet confirmed or reverted: run again in {TRIAL_SECONDS} seconds")
     warnings = []
     former = bridge_setup.read_json(RECORD) or NOTHING
     wish = asked(params)
@@ -281,15 +281,15 @@ def bring(params: dict, check_mode: bool) -> dict:
     record = bridge_setup.adopt(wish, former, host["links"])
     refuse_losses(record, former, host["links"])
     after = bridge_setup.goal(record, former)
-    if not host["fault"]:
+    if not host["error"]:
         before = bridge_setup.view(host, record, former)
     elif not record["bridges"] and former == NOTHING:
-        before = after  # neither a bridge of ours nor, it may be, Open vSwitch
+        before = after  # no managed bridge, and Open vSwitch may not be installed
     elif check_mode:
-        warnings.append(f"Open vSwitch does not answer, so its record is compared: {host['fault']}")
+        warnings.append(f"Open vSwitch does not respond, so its record is compared: {host['error']}")
         before = bridge_setup.goal(former, former)
     else:
-        raise BridgesError(host["fault"])
+        raise BridgesError(host["error"])
     todo = bridge_setup.commands(before, after, record, former) if before != after else []
     risky = at_stake(host["links"], [name for name in {**after, **before} if before.get(name) != after.get(name)])
     present = bool(record["bridges"])

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""All of a node's packages in one transaction, with services kept from starting until they are configured."""
+"""Installation of all packages of a host in one transaction, without starting services before their configuration."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import py3com
 _POLICY = "/usr/sbin/policy-rc.d"
 _MARK = "# cairn: services wait for their configuration"
 _HELD = "CAIRN_HOLDS_SERVICES"
-# It forbids starts to what our own apt runs, which inherits the variable even when it outlives a killed run, and to
-# nobody else; when the run is over it takes itself away.
+# It blocks starts only by maintainer scripts of our own apt, which inherit the variable even if apt outlives a killed
+# run; when the run is over, it removes itself.
 _SCRIPT = """#!/bin/sh
 {mark}
 if [ "${variable}" = yes ]; then exit 101; fi
 if ! [ -d /proc/{pid} ]; then rm -f {path}; fi
 exit 0
 """
-# What was on the host before Cairn's first package, and what Cairn has asked for since.
+# The packages on the host before Cairn's first one, and those that Cairn has installed since.
 RECORD = "/var/lib/cairn/packages.json"
 _LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
@@ -34,11 +34,11 @@ _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/prefer
 
 
 class PackageError(Exception):
-    """apt or dpkg refused; the message is theirs."""
+    """apt or dpkg failed; with their message."""
 
 
 def status() -> tuple[set[str], list[str]]:
-    """Return the installed packages' names, and those that were left half done."""
+    """Return the names of the installed packages, and of those only partly installed."""
     said = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n"], capture_output=True, text=True, check=False
     ).stdout
@@ -49,7 +49,7 @@ def status() -> tuple[set[str], list[str]]:
             installed.add(name)
         elif state[1:2] in "UFHtW":
             half.append(name)
-    return installed, sorted({*half, *py3compile.owed_packages()})
+    return installed, sorted({*half, *py3compile.deferred_packages()})
 
 
 def lacking(names: list[str]) -> tuple[list[str], list[str]]:
@@ -59,9 +59,9 @@ def lacking(names: list[str]) -> tuple[list[str], list[str]]:
 
 
 def wait_for_lock(seconds: float = 900) -> None:
-    """Wait until no other package command runs, such as one that has outlived a killed run.
+    """Wait until no other package command is running, such as one that has outlived a killed run.
 
-    :raises PackageError: it still runs after *seconds*.
+    :raises PackageError: it is still running after *seconds*.
     """
     end = time.monotonic() + seconds
     with open(_LOCK, "w", encoding="ascii") as file:
@@ -77,7 +77,7 @@ def wait_for_lock(seconds: float = 900) -> None:
 
 
 def lists_outdated() -> bool:
-    """Whether the package lists are missing or older than what names their sources."""
+    """Whether the package lists are missing or older than the files of their sources."""
     stamps = [os.stat(os.path.join(_LISTS, name)).st_ctime for name in os.listdir(_LISTS) if "_dists_" in name]
     if not stamps:
         return True
@@ -99,7 +99,7 @@ def unknown(names: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def services_held() -> Iterator[None]:
-    """Keep packages from starting services; a policy of the host's own is left as it is."""
+    """Prevent packages from starting services; an existing policy of the host is left unchanged."""
     own = not os.path.exists(_POLICY)
     if not own:
         with open(_POLICY, encoding="utf-8", errors="replace") as file:
@@ -116,9 +116,9 @@ def services_held() -> Iterator[None]:
 
 
 def apt(*arguments: str) -> float:
-    """Run a package command without questions and return the seconds it took.
+    """Run a package command without prompts and return its seconds.
 
-    :raises PackageError: it failed; the message carries its last lines.
+    :raises PackageError: it failed; with the last lines of its output.
     """
     began = time.monotonic()
     done = subprocess.run(
@@ -141,16 +141,16 @@ def apt(*arguments: str) -> float:
 
 
 def record() -> dict[str, list[str]]:
-    """Return this host's record: ``before``, all packages that Cairn found here, and ``asked``, what it brought."""
+    """Return this host's record: ``before``, the packages before Cairn, and ``asked``, those that it installed."""
     try:
         with open(RECORD, encoding="utf-8") as file:
             return json.load(file)
-    except (FileNotFoundError, ValueError):  # cut short by a power loss
+    except (FileNotFoundError, ValueError):  # truncated by a power loss
         return {"before": [], "asked": []}
 
 
 def remember(installed: set[str], names: list[str]) -> None:
-    """Record that *names* come to the *installed* packages, in one rename."""
+    """Record atomically that *names* are added to the *installed* packages."""
     old = record()
     new = {"before": old["before"] or sorted(installed), "asked": sorted({*old["asked"], *names})}
     os.makedirs(os.path.dirname(RECORD), exist_ok=True)
@@ -160,15 +160,15 @@ def remember(installed: set[str], names: list[str]) -> None:
 
 
 def brought(installed: set[str]) -> list[str]:
-    """Return what goes when Cairn goes: of the *installed* what it asked for, and what only that needed.
+    """Return the packages to purge: those of *installed* that Cairn requested, and their unused dependencies.
 
-    :raises PackageError: apt can't say.
+    :raises PackageError: apt failed.
     """
     known = record()
     asked = sorted(installed & set(known["asked"]))
     if not asked:
         return []
-    # Else apt keeps what another package would merely suggest.
+    # Otherwise apt keeps packages that others only suggest.
     strict = [f"-o=APT::AutoRemove::{kind}Important=false" for kind in ("Recommends", "Suggests")]
     done = subprocess.run(
         ["apt-get", "--simulate", *strict, "purge", "--autoremove", *asked], capture_output=True, text=True, check=False
@@ -188,9 +188,9 @@ def purge(names: list[str]) -> dict[str, float]:
 
 
 def install(names: list[str], half: list[str]) -> dict[str, float]:
-    """Finish what was left half done, then install *names* in one transaction; return each step's seconds.
+    """Complete partly installed packages, then install *names* in one transaction; return the seconds of each step.
 
-    :raises PackageError: a package is unknown to every source, or apt or dpkg failed.
+    :raises PackageError: no source has a package, or apt or dpkg failed.
     """
     seconds = {}
     with services_held():
@@ -206,8 +206,8 @@ def install(names: list[str], half: list[str]) -> dict[str, float]:
             seconds["lists"] = apt("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "update")
             if absent := unknown(names):
                 raise PackageError(
-                    f"No package source offers: {', '.join(absent)}. Is the release right, and is every source that "
-                    "the cloud needs in cloud_package_sources?"
+                    f"No package source offers: {', '.join(absent)}. Check the release, and that "
+                    "cloud_package_sources has all sources that the cloud needs."
                 )
         remember(status()[0], names)
         options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The byte code of a transaction's Python packages, compiled together and beside dpkg.
+"""Compiles the byte code of a transaction's Python packages together, and in parallel to dpkg.
 
-Each of some 280 maintainer scripts calls py3compile, which starts Python twice and dpkg once: half of the processor's
-time for it goes into starting, and dpkg waits. During Cairn's own transaction a stand-in, first in dpkg's path, only
-writes down what was asked, and a thread has py3compile do it for all that was asked meanwhile. What a killed run left
-written down is compiled by the next.
+Each of some 280 maintainer scripts calls py3compile, which starts Python twice and dpkg once: half of its processor
+time is spent starting, and dpkg waits. During Cairn's own transaction a replacement, first in dpkg's path, only
+records the calls, and a thread runs py3compile for all of them. The next run compiles what an interrupted run has
+recorded.
 
-Test suites, a third of all, are left out: no service imports them, and whoever does has them compiled at that moment.
+Test suites, a third of the code, are skipped: no service imports them, and Python compiles them on import.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ import subprocess
 import threading
 from collections.abc import Iterator
 
-OWED = "/var/lib/cairn/py3compile"
+DEFERRED = "/var/lib/cairn/py3compile"
 _DIRECTORY = "/var/lib/cairn/path"
 _PUBLIC = "/usr/lib/python3/dist-packages/"
-# A package's public modules, the common form; the versions (-V), if any, have Debian 13's only Python among them.
+# The common form: the public modules of a package; the versions (-V), if any, include Debian 13's only Python.
 _PACKAGE = re.compile(r"-p (\S+)(?: -V \S+)?")
 _TESTS = ".*/tests/"
 _NAME = "py3compile"
 _STAND_IN = """#!/bin/sh
-echo "$*" >> {owed} && sync {owed}
+echo "$*" >> {deferred} && sync {deferred}
 """
 _PAUSE = 2.0
 
 
 class CompileError(Exception):
-    """py3compile failed; the message is its own."""
+    """py3compile failed; with its message."""
 
 
-def owed(beginning: int = 0) -> list[str]:
-    """Return the arguments of the calls that were written down, from the line *beginning* on."""
+def deferred(beginning: int = 0) -> list[str]:
+    """Return the arguments of the recorded calls, from the line *beginning* on."""
     try:
-        with open(OWED, encoding="utf-8") as file:
+        with open(DEFERRED, encoding="utf-8") as file:
             return [line.strip() for line in file.read().split("\n")[:-1]][beginning:]
     except FileNotFoundError:
         return []
 
 
-def owed_packages() -> list[str]:
-    """Return the packages whose byte code a killed run has left to be compiled."""
-    return sorted({line.split()[1].partition(":")[0] for line in owed() if line.startswith("-p ")})
+def deferred_packages() -> list[str]:
+    """Return the packages whose byte code an interrupted run has not compiled."""
+    return sorted({line.split()[1].partition(":")[0] for line in deferred() if line.startswith("-p ")})
 
 
 def _py3compile(*arguments: str) -> None:
@@ -57,14 +57,14 @@ def _py3compile(*arguments: str) -> None:
 
 
 def public(packages: list[str]) -> list[str]:
-    """Return the modules and directories of modules that *packages* have in Python's public directory."""
+    """Return the modules and packages of *packages* in Python's public directory."""
     said = subprocess.run(["dpkg-query", "--listfiles", *packages], capture_output=True, text=True, check=False).stdout
     files = (line for line in said.splitlines() if line.startswith(_PUBLIC) and line.endswith(".py"))
     return sorted({_PUBLIC + file.removeprefix(_PUBLIC).partition("/")[0] for file in files})
 
 
 def compile_all(lines: list[str]) -> None:
-    """Do what the calls *lines* asked for, the public modules of all packages in one, their tests left out.
+    """Execute the calls *lines*, with the public modules of all packages in one call and without tests.
 
     :raises CompileError: py3compile failed.
     """
@@ -78,12 +78,12 @@ def compile_all(lines: list[str]) -> None:
 
 
 def settle(done: int = 0) -> None:
-    """Compile what is owed but for the first *done* calls, owe nothing more, and take the stand-in away.
+    """Execute the deferred calls after the first *done* ones, and remove the record and the replacement.
 
-    :raises CompileError: py3compile failed; it is owed on.
+    :raises CompileError: py3compile failed; its calls remain deferred.
     """
-    compile_all(owed(done))
-    for path in (OWED, os.path.join(_DIRECTORY, _NAME)):
+    compile_all(deferred(done))
+    for path in (DEFERRED, os.path.join(_DIRECTORY, _NAME)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     with contextlib.suppress(FileNotFoundError):
@@ -91,7 +91,7 @@ def settle(done: int = 0) -> None:
 
 
 class _Worker(threading.Thread):
-    """Compiles now and then what has been asked for; ``done`` counts the calls that are done with."""
+    """Executes recorded calls periodically; ``done`` counts the executed ones."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -99,29 +99,29 @@ class _Worker(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Work until :meth:`stop`, or until an error, which the closing :func:`settle` meets again and raises."""
+        """Run until :meth:`stop`, or until an error, which :func:`settle` will raise."""
         with contextlib.suppress(CompileError):
             while not self._over.wait(_PAUSE):
-                lines = owed(self.done)
+                lines = deferred(self.done)
                 compile_all(lines)
                 self.done += len(lines)
 
     def stop(self) -> None:
-        """Finish what was begun."""
+        """Finish the current call and stop."""
         self._over.set()
         self.join()
 
 
 @contextlib.contextmanager
 def beside() -> Iterator[list[str]]:
-    """Give apt's options with which packages leave their byte code to us; it is compiled when this is left.
+    """Yield the options of apt that defer the compilation; it is completed at the end of the context.
 
-    :raises CompileError: py3compile failed; it is owed on.
+    :raises CompileError: py3compile failed; its calls remain deferred.
     """
     os.makedirs(_DIRECTORY, exist_ok=True)
     stand_in = os.path.join(_DIRECTORY, _NAME)
     with open(stand_in, "w", encoding="ascii") as file:
-        file.write(_STAND_IN.format(owed=OWED))
+        file.write(_STAND_IN.format(deferred=DEFERRED))
     os.chmod(stand_in, 0o755)
     worker = _Worker()
     worker.start()

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""systemd units, and whether the invocation that runs has read what lies on the disk.
+"""systemd units, and whether their running invocation has read the current files.
 
-A stamp records, for the invocation that was started last, a digest of everything that the unit reads: its files with
-modes and owners, its packages' versions, and what it left in the kernel. So a run that died between writing and
-restarting is repaired by the next one, and a jumped clock fools nobody.
+A stamp records, for the last started invocation, a digest of everything that the unit reads: its files with modes and
+owners, the versions of its packages, and its state in the kernel. So the next run restarts units that an interrupted
+run did not, independent of the clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files import fingerprint
 
 STAMPS = "/var/lib/cairn/units.json"
-# Written by a host's first run, after its packages and before its units.
+# Written by the first run on a host, after its packages and before its units.
 MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
 _OUTPUT = "output of "
@@ -49,7 +49,7 @@ UNIT = {
     "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "state_commands": {"type": "list", "elements": "str", "default": []},
-    "keystone_user": {"type": "str"},
+    "service_user": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "restart_anytime": {"type": "bool", "default": False},
@@ -58,17 +58,17 @@ UNIT = {
     "log": {"type": "path"},
 }
 SPEC = {"units": {"type": "list", "elements": "dict", "required": True, "options": UNIT}}
-# What HAProxy says of itself when it goes on with what it had.
+# HAProxy's status if it continues with its old configuration.
 _RELOAD_FAILED = "Reload failed"
 
 
 def systemctl(*arguments: str) -> subprocess.CompletedProcess:
-    """Run systemctl and return what it said; the caller judges the exit code."""
+    """Run systemctl and return its result; the caller checks the exit code."""
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
 
 
 def command(line: str) -> subprocess.CompletedProcess:
-    """Run a command without a shell and return what it said; the caller judges the exit code."""
+    """Run a command without a shell and return its result; the caller checks the exit code."""
     try:
         return subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
     except OSError as error:
@@ -76,15 +76,15 @@ def command(line: str) -> subprocess.CompletedProcess:
 
 
 def restarts_alone(unit: Unit) -> bool:
-    """Whether *unit* restarts on a condition or by a command of its own; one that never ran as configured does not."""
+    """Whether *unit* restarts with a condition or its own command; not if it never ran as configured."""
     return unit.guarded and not unit.restart_anytime
 
 
 def unmet(conditions: list[str], seconds: float) -> str:
-    """Wait until all *conditions* for a restart hold; return what the first that does not says, empty if all do.
+    """Wait until all *conditions* for a restart are met; return the error of the first one that is not, or empty.
 
-    :param conditions: URLs that answer, and commands that exit 0.
-    :param seconds: how long to wait; 0 asks nobody.
+    :param conditions: URLs that must respond, and commands that must exit with 0.
+    :param seconds: timeout; 0 skips the check.
     """
     end = time.monotonic() + seconds
     for condition in conditions if seconds else ():
@@ -96,7 +96,7 @@ def unmet(conditions: list[str], seconds: float) -> str:
 
 
 def _fails(condition: str) -> str:
-    """Return why *condition* does not hold; empty if it does."""
+    """Return why *condition* is not met; empty if it is."""
     if not condition.startswith("http://"):
         said = command(condition)
         return f"{condition}: {(said.stderr or said.stdout).strip()}" if said.returncode else ""
@@ -108,7 +108,7 @@ def _fails(condition: str) -> str:
 
 
 def show(names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the properties of the units *names*, asked for in one call, by the name that was asked for."""
+    """Return the properties of the units *names* in one call, by these names."""
     if not names:
         return {}
     said = systemctl("show", "--timestamp=unix", "--property=" + ",".join(_PROPERTIES), *names).stdout
@@ -133,24 +133,24 @@ def _files(pattern: str) -> list[str]:
 
 
 def package_versions(names: set[str]) -> dict[str, str]:
-    """Return the installed versions of the packages *names*; what is not installed is left out."""
+    """Return the versions of the installed packages among *names*."""
     if not names:
         return {}
     said = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *sorted(names)],
         capture_output=True,
         text=True,
-        check=False,  # it exits 1 when one of the names is unknown, and still lists the others
+        check=False,  # it exits with 1 if a name is unknown, but lists the others
     ).stdout
     rows = (line.split() for line in said.splitlines())
     return {row[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
 
 
 def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids: dict[str, str] | None) -> dict:
-    """Return what *unit* reads, each thing with its fingerprint; a missing file's is empty.
+    """Return everything that *unit* reads with its fingerprint, empty for a missing file.
 
-    :param will_change: fingerprints of files that are taken as written.
-    :param ids: those of Keystone's accounts, None where they are not known: then no account is among what is read.
+    :param will_change: fingerprints of files to treat as written.
+    :param ids: the ids of Keystone's users, None if unknown: then no user is included.
     """
     found = {}
     for pattern in unit["watches"]:
@@ -160,34 +160,34 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
             except FileNotFoundError:
                 found[path] = ""
     found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
-    if unit["keystone_user"] and ids is not None:
-        found[f"{_SERVICE_USER}{unit['keystone_user']}"] = ids.get(unit["keystone_user"], "")
+    if unit["service_user"] and ids is not None:
+        found[f"{_SERVICE_USER}{unit['service_user']}"] = ids.get(unit["service_user"], "")
     return {**found, **effects(unit)}
 
 
 def effects(unit: dict) -> dict[str, str]:
-    """Return what *unit* has set up, as a digest of what each of its commands prints; a failing one's is empty."""
+    """Return the runtime state of *unit*: a digest of the output of each of its commands, empty for a failing one."""
     found = {}
     for command in unit["state_commands"]:
         try:
             said = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):  # nothing is set up, or its package is yet to come
+        except (OSError, subprocess.CalledProcessError):  # nothing is configured, or its package is not installed yet
             said = b""
         found[f"{_OUTPUT}{command}"] = hashlib.sha256(said).hexdigest() if said else ""
     return found
 
 
 def load_stamps(path: str = STAMPS) -> dict[str, dict]:
-    """Return the stamps that earlier runs left on this host."""
+    """Return the stamps of earlier runs on this host."""
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
-    except (FileNotFoundError, ValueError):  # a stamp cut short by a power loss is no stamp
+    except (FileNotFoundError, ValueError):  # ignore a file truncated by a power loss
         return {}
 
 
 def save_stamps(stamps: dict[str, dict], path: str = STAMPS) -> None:
-    """Write the stamps, in one rename."""
+    """Write the stamps atomically."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(stamps, file, indent=1, sort_keys=True)
@@ -195,7 +195,7 @@ def save_stamps(stamps: dict[str, dict], path: str = STAMPS) -> None:
 
 
 def member_since(path: str = MEMBER) -> float:
-    """Return when this host became part of the cloud, in seconds since the epoch; never, if it is not."""
+    """Return the time when this host became part of the cloud, in seconds since the epoch; infinite if it is not."""
     try:
         return os.stat(path).st_mtime
     except FileNotFoundError:
@@ -203,9 +203,9 @@ def member_since(path: str = MEMBER) -> float:
 
 
 def boot_id() -> str:
-    """Return the identity of this boot of the machine."""
+    """Return an id of the current boot of the host."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        # In a container the kernel's id is the machine's own; the init's start tells its boots apart.
+        # In a container the kernel's id is that of the computer; the start time of init identifies the boot.
         kernel = file.read().strip()
     with open("/proc/1/stat", encoding="ascii") as file:
         return f"{kernel}-{file.read().rsplit(')', 1)[1].split()[19]}"
@@ -213,43 +213,43 @@ def boot_id() -> str:
 
 @dataclass
 class Unit:
-    """One unit: what is asked of it, what is, and what follows from both."""
+    """A unit: its desired and actual state, and the differences."""
 
     asked: dict
     found: dict[str, str]
     reads: dict[str, str]
     stamp: dict | None
     boot: str
-    # What a real run would have written by now, with its fingerprint; empty in a real run.
+    # The files that a real run would have written by now, with their fingerprints; empty in a real run.
     will_change: dict[str, str] = field(default_factory=dict)
-    # When this host became part of the cloud, in seconds since the epoch.
+    # The time when this host became part of the cloud, in seconds since the epoch.
     member_since: float = math.inf
 
     @property
     def name(self) -> str:
-        """The unit's name as the definition writes it."""
+        """The name of the unit in the definition."""
         return self.asked["name"]
 
     @property
     def missing(self) -> bool:
-        """No package has brought the unit yet."""
+        """Whether no package provides the unit yet."""
         return self.found.get("LoadState") == "not-found"
 
     @property
     def masked(self) -> bool:
-        """Somebody made it impossible to start."""
+        """Whether it is masked."""
         return self.found.get("LoadState") == "masked"
 
     @property
     def running(self) -> bool:
-        """It runs, or has done its one task."""
+        """Whether it is active, which includes a finished oneshot unit."""
         return self.found.get("ActiveState") in ("active", "reloading")
 
     @property
     def enable(self) -> bool:
-        """It should start at boot and would not.
+        """Whether it must be enabled.
 
-        A package enables what it brings, but for a template's instances; what the run writes, nobody does.
+        A package enables its units except instances of templates; units written by the run are not enabled.
         """
         brought = "@" not in self.name and f"/etc/systemd/system/{self.name}.service" not in self.will_change
         if self.missing and brought:
@@ -259,23 +259,23 @@ class Unit:
 
     @property
     def disable(self) -> bool:
-        """It starts at boot and should not."""
+        """Whether it must be disabled."""
         return self.asked["enabled"] is False and self.found.get("UnitFileState") == "enabled"
 
     @property
     def start(self) -> bool:
-        """It should run and does not."""
+        """Whether it must be started."""
         return self.asked["state"] == "started" and not self.running
 
     @property
     def guarded(self) -> bool:
-        """It restarts on a condition, or by a command of its own."""
+        """Whether it restarts with a condition or its own command."""
         return bool(self.asked["restart_when"] or self.asked["restart_with"])
 
     @property
     def restart_anytime(self) -> bool:
-        """A restart disturbs nobody: by the definition's word, or since the unit never ran as Cairn configured it."""
-        # Without a stamp, one that was started after its package's installation may be in use: the stamps were lost.
+        """Whether a restart interrupts no service: by its definition, or as it never ran as configured."""
+        # Without a stamp, a unit that was started after its package's installation may be in use: stamps may be lost.
         in_use = self.guarded and self._started > self.member_since
         return self.asked["restart_anytime"] or (self.stamp is None and not in_use)
 
@@ -284,7 +284,7 @@ class Unit:
         return float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
 
     def was_started(self, wrote: list[str]) -> None:
-        """Take it as started, with all read but what it *wrote* itself after that."""
+        """Treat it as started, having read everything except what it *wrote* after that."""
         running = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "InvocationID": "new"}
         self.found = {**self.found, **running}
         self.stamp = {"invocation": "new", "boot": self.boot, "reads": self.reads}
@@ -292,43 +292,43 @@ class Unit:
 
     @property
     def waits_for(self) -> str:
-        """The service that has to stop before this socket can start, empty for none."""
+        """The service that must stop before this socket can start, empty for none."""
         service = self.found.get("Triggers", "") if self.start and self.name.endswith(".socket") else ""
         return service if service and show([service])[service]["ActiveState"] == "active" else ""
 
     @property
     def stop(self) -> bool:
-        """It runs, or is about to, and should not."""
+        """Whether it must be stopped."""
         on_its_way = self.found.get("ActiveState") in ("activating", "failed") or bool(self.found.get("Job"))
         return self.asked["state"] == "stopped" and (self.running or (on_its_way and not self.missing))
 
     def stale(self) -> list[str]:
-        """Return why the invocation that runs does not have what lies on the disk; empty where it has."""
+        """Return why the running invocation requires a restart; empty if it does not."""
         if self.asked["state"] != "started" or not self.running:
             return []
         if _refused(self.found):
             return ["the last reload, which failed"]
         stamp = self.stamp
         if stamp is None:
-            # Started by a boot or by somebody else, perhaps before its database was there.
+            # Started by a boot or manually, perhaps before its database existed.
             return sorted(path for path in self.reads if path.startswith("/"))
         if stamp["invocation"] == self.found["InvocationID"]:
             return self._differing(stamp)
         if stamp["boot"] != self.boot:
-            # Started by the boot. If nothing differs from what the last run saw, this invocation read the same.
+            # Started by the boot. Without differences from the last run, this invocation has read the same.
             return self._differing(stamp)
         return self._newer_than_start()
 
     @property
     def reloads(self) -> bool:
-        """A reload makes it take up what differs."""
+        """Whether a reload applies all differences."""
         return self.asked["reload"] and not set(self.asked["restart_for"]) & set(self.stale())
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
-        # What a definition names no longer is no reason, unless it has gone from the disk.
+        # A path that was removed from the definition is no cause, unless it was also removed from the disk.
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
-        # It can't hold a token of an account that was not there yet.
+        # It cannot hold a token of a user that did not exist.
         later = {what for what in self.reads if what.startswith(_SERVICE_USER) and not old.get(what)}
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
@@ -336,12 +336,12 @@ class Unit:
         newer = [path for path in self.reads if path in self.will_change]
         for path in set(self.reads) - set(newer):
             try:
-                # A second's grace: systemd rounds the start down to seconds.
+                # systemd rounds the start down to seconds.
                 if os.stat(path).st_ctime > self._started + 1:
                     newer.append(path)
             except FileNotFoundError:
                 continue
-        # What it set up may have been undone since that start.
+        # Its runtime state may have been changed by others since that start.
         return sorted([*newer, *(what for what in self._differing(self.stamp) if what.startswith(_OUTPUT))])
 
 
@@ -352,18 +352,17 @@ def survey(
     will_start: dict[str, list[str]] | None = None,
     user_ids: Callable[[], dict[str, str] | None] | None = None,
 ) -> list[Unit]:
-    """Return every unit that is *asked* for, beside what is.
+    """Return all units that are *asked* for, with their actual state.
 
-    *user_ids* returns the ids of Keystone's users by name, None where they are not known; it is called if a
-    unit names such a user.
+    *user_ids* returns the ids of Keystone's users by name, None if unknown; it is called if a unit has such a user.
 
-    The run would write *will_change*, end *will_stop*, and begin *will_start*, which writes the files given with it.
+    The run would write *will_change*, stop *will_stop*, and start *will_start*, which writes the files given with it.
     """
     found = show([unit["name"] for unit in asked])
     for name in found.keys() & set(will_stop or ()):
         found[name]["ActiveState"] = "inactive"
     versions = package_versions({package for unit in asked for package in unit["packages"]})
-    ids = user_ids() if user_ids and any(unit["keystone_user"] for unit in asked) else None
+    ids = user_ids() if user_ids and any(unit["service_user"] for unit in asked) else None
     stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
         Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change, since)
@@ -375,16 +374,16 @@ def survey(
     return units
 
 
-# A verb of systemctl, and the units that it is for.
+# A verb of systemctl, and its units.
 Action = tuple[str, list[Unit]]
 
 
 def actions(units: list[Unit], restart: bool) -> list[Action]:
-    """Return what is to be done to which units, in order.
+    """Return the required actions in order.
 
-    :param restart: restart all that is stale, not only what may restart at any time.
+    :param restart: whether to restart all stale units, or only those that may restart at any time.
     """
-    # A socket can't start while its service runs without it.
+    # A socket cannot start while its service runs without it.
     services = {unit.waits_for.removesuffix(".service") for unit in units}
     blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
     stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.restart_anytime)]
@@ -405,12 +404,12 @@ def actions(units: list[Unit], restart: bool) -> list[Action]:
 
 
 def restart_required(units: list[Unit], acted: set[str]) -> list[dict]:
-    """Return which of the *units* should be restarted and why, but for those in *acted*."""
+    """Return those of *units* that require a restart, with the causes, except those in *acted*."""
     return [{"name": unit.name, "why": unit.stale()} for unit in units if unit.name not in acted and unit.stale()]
 
 
 def stamp(units: list[Unit], acted: set[str]) -> None:
-    """Record which invocation read what: of the units in *acted* just now, of the others what was found fresh."""
+    """Record what each invocation has read: for units in *acted* the current state, for the others if not stale."""
     stamps = load_stamps()
     new = _stamped(units, acted, stamps, show([unit.name for unit in units]))
     if new != stamps:
@@ -420,9 +419,11 @@ def stamp(units: list[Unit], acted: set[str]) -> None:
 def _stamped(
     units: list[Unit], acted: set[str], stamps: dict[str, dict], found: dict[str, dict[str, str]]
 ) -> dict[str, dict]:
-    """Return *stamps* with those of the *units*, of which *found* was found.
+    """Return *stamps* with those of *units* updated.
 
     ``last_restart`` of a stamp is for people: when Cairn restarted or reloaded the unit, and why.
+
+    :param found: the properties of the units.
     """
     new, boot = dict(stamps), boot_id()
     for unit in units:
@@ -439,7 +440,7 @@ def _stamped(
 
 
 def differ(asked: list[dict], user_ids: Callable[[], dict[str, str] | None] | None = None) -> bool:
-    """Return whether something is to be done to one of the units *asked* for, or recorded of it."""
+    """Return whether an action is required for one of the units in *asked*, or its stamp has to be updated."""
     units, stamps = survey(asked, user_ids=user_ids), load_stamps()
     if actions(units, restart=True):
         return True
@@ -451,12 +452,12 @@ def _refused(found: dict[str, str]) -> bool:
 
 
 def refused(names: list[str]) -> list[str]:
-    """Return those of the units *names* whose last reload failed, though systemctl told of no failure."""
+    """Return those of the units *names* whose last reload failed although systemctl succeeded."""
     return [name for name, found in show(names).items() if _refused(found)]
 
 
 def settled(names: list[str], seconds: float) -> list[str]:
-    """Wait until none of the units *names* is on its way; return those that are not active then."""
+    """Wait until none of the units *names* is activating; return those that are not active then."""
     end = time.monotonic() + seconds
     while True:
         states = {name: found["ActiveState"] for name, found in show(names).items()}
@@ -466,7 +467,7 @@ def settled(names: list[str], seconds: float) -> list[str]:
 
 
 def last_words(name: str, log: str | None, lines: int = 12) -> str:
-    """Return the unit's own last lines: its journal, and its log file's errors where it has one."""
+    """Return the last log lines of the unit: its journal, and the errors in its log file if it has one."""
     words = subprocess.run(
         ["journalctl", "--unit", name, "--lines", str(lines), "--no-pager", "--output", "cat"],
         capture_output=True,

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host is and can do, read from /proc, /sys and one call of `ip`: each function answers one question."""
+"""Facts of a host, from /proc, /sys and one call of `ip`: one function for each fact."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-
 
 
 def text(path: str) -> str:
-    """Return a file's text, empty where it can't be read."""
+    """Return the text of a file, empty if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -41,21 +41,21 @@ def text(path: str) -> str:
 
 
 def release() -> dict:
-    """Return the distribution's id, version and codename, as /etc/os-release has them."""
+    """Return the id, version and codename of the distribution from /etc/os-release."""
     found = dict(line.split("=", 1) for line in text("/etc/os-release").splitlines() if "=" in line)
     keys = {"id": "ID", "version": "VERSION_ID", "codename": "VERSION_CODENAME"}
     return {key: found.get(name, "").strip("\"'") for key, name in keys.items()}
 
 
 def fqdn(limit: float = 1.0) -> str:
-    """Return what `hostname -f` would print, empty where the name does not resolve within *limit* seconds."""
+    """Return the output of `hostname -f`, empty if the name does not resolve within *limit* seconds."""
     answer = []
 
     def ask() -> None:
         with contextlib.suppress(OSError):
             answer.append(socket.getaddrinfo(socket.gethostname(), None, flags=socket.AI_CANONNAME)[0][3])
 
-    # A resolver that does not answer would cost half a minute, and getaddrinfo knows no time-out.
+    # An unresponsive resolver would take half a minute, and getaddrinfo has no timeout.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(limit)
@@ -63,7 +63,7 @@ def fqdn(limit: float = 1.0) -> str:
 
 
 def unresolved(names: list[str], limit: float = 2.0) -> list[str]:
-    """Return those of *names* that do not resolve within *limit* seconds, all asked for at once."""
+    """Return those of *names* that do not resolve within *limit* seconds, resolving all in parallel."""
     known = set()
 
     def ask(name: str) -> None:
@@ -87,7 +87,7 @@ def memory_mb() -> int:
 
 
 def disk_free_mb(path: str = "/var/lib") -> int:
-    """Return the MiB that root's services may still write under *path*."""
+    """Return the free MiB for root's services under *path*."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize // 2**20
 
@@ -103,7 +103,7 @@ def _ip(*arguments: str) -> list[dict]:
 def interfaces() -> dict[str, dict]:
     """Return name → {mac, mtu, up, addresses as CIDR without link-local ones, kind}.
 
-    The kind is the kernel's word (veth, bridge, bond, vlan, tun, openvswitch, …), ``loopback``, or ``physical``.
+    The kind is the kernel's (veth, bridge, bond, vlan, tun, openvswitch, …), ``loopback``, or ``physical``.
     """
     answer = {}
     for link in _ip("-d", "address", "show"):
@@ -121,7 +121,7 @@ def interfaces() -> dict[str, dict]:
 
 
 def default_route() -> tuple[str, str]:
-    """Return the interface and the gateway of the preferred IPv4 default route, or else of IPv6's; empty if none."""
+    """Return the interface and the gateway of the preferred IPv4 or else IPv6 default route; empty if none."""
     for family in ("-4", "-6"):
         routes = sorted(_ip(family, "route", "show", "default"), key=lambda route: route.get("metric", 0))
         for route in routes:
@@ -131,7 +131,7 @@ def default_route() -> tuple[str, str]:
 
 
 def hypervisor() -> dict:
-    """Say whether guests can run on kvm: the processor's flag and a device that opens, or else qemu, and why."""
+    """Return whether guests can use kvm (a processor flag and a usable device) or qemu, and why."""
     flag = re.search(r"^flags\s*:.*\b(vmx|svm)\b", text("/proc/cpuinfo"), re.MULTILINE)
     if not flag and os.uname().machine in ("x86_64", "i686"):
         return {"type": "qemu", "why": "the processor shows neither the vmx nor the svm flag"}
@@ -143,19 +143,19 @@ def hypervisor() -> dict:
 
 
 def ovs_datapath(record: dict | None) -> dict:
-    """Say which datapath Open vSwitch can have: `system` (in the kernel) or `netdev` (in user space), and why.
+    """Return the datapath for Open vSwitch: `system` (in the kernel) or `netdev` (in user space), and why.
 
-    What stands is not changed by a kernel that was since replaced: the *record* of bridges made before wins.
+    A new kernel does not change existing bridges: the datapath in their *record* takes precedence.
     """
     if record:
-        return {"type": record["datapath"], "why": "the bridges that were made before have it"}
+        return {"type": record["datapath"], "why": "the existing bridges use it"}
     if os.path.isdir("/sys/module/openvswitch"):
         return {"type": "system", "why": "the kernel has openvswitch loaded"}
     kernel = os.uname().release
     for name, how in (("modules.builtin", "built in"), ("modules.dep", "as a module")):
         if re.search(r"/openvswitch\.ko", text(f"/lib/modules/{kernel}/{name}")):
             return {"type": "system", "why": f"kernel {kernel} has openvswitch {how}"}
-    return {"type": "netdev", "why": f"kernel {kernel} has no openvswitch, neither loaded nor in /lib/modules"}
+    return {"type": "netdev", "why": f"kernel {kernel} has no openvswitch module, neither loaded nor in /lib/modules"}
 
 
 def _address(word: str) -> tuple[str, int]:
@@ -166,13 +166,13 @@ def _address(word: str) -> tuple[str, int]:
 
 
 def _unit(pid: str) -> str:
-    """Return the systemd unit that a process runs in, empty where it runs in none."""
+    """Return the systemd unit of a process, empty if there is none."""
     found = re.findall(r"/([^/\n]+\.(?:service|scope))(?=/|$)", text(f"/proc/{pid}/cgroup"), re.MULTILINE)
     return found[-1] if found else ""
 
 
 def _target(link: str) -> str:
-    """Return what *link* leads to; nothing where it has gone, as a busy server's connections do at any time."""
+    """Return the target of *link*, empty if it no longer exists, as connections may close at any time."""
     try:
         return os.readlink(link)
     except FileNotFoundError:
@@ -180,7 +180,7 @@ def _target(link: str) -> str:
 
 
 def listening() -> list[dict]:
-    """Return the TCP listeners: {address, port, protocol, process, unit}; both are empty for the kernel's own."""
+    """Return the TCP listeners: {address, port, protocol, process, unit}; the last two may be empty for the kernel."""
     found = {}
     for protocol in ("tcp", "tcp6"):
         for line in text(f"/proc/net/{protocol}").splitlines()[1:]:
@@ -201,7 +201,7 @@ def listening() -> list[dict]:
         try:
             with os.scandir(f"/proc/{pid}/fd") as files:
                 sockets = {_target(file.path) for file in files} & left
-        except OSError:  # the process is gone, or is the kernel's
+        except OSError:  # the process has ended, or belongs to the kernel
             continue
         for one in sockets:
             found[one].update(process=text(f"/proc/{pid}/comm").strip(), unit=_unit(pid))
@@ -209,15 +209,15 @@ def listening() -> list[dict]:
     return sorted(found.values(), key=lambda item: (item["port"], item["address"]))
 
 
-def _arp(card: str, mac: str, own: str, wanted: str, limit: float) -> str:
-    """Return the hardware address that answers for *wanted* on the card's wire within *limit* seconds, or nothing.
+def _arp(nic: str, mac: str, own: str, wanted: str, limit: float) -> str:
+    """Return the MAC address that replies for *wanted* on the NIC's link within *limit* seconds, or empty.
 
-    Asked on the wire itself: the kernel's table may still hold who answered before.
+    Sends ARP requests itself, as the kernel's neighbour table may be outdated.
     """
     sender = bytes.fromhex(mac.replace(":", "")) + socket.inet_aton(own)
     frame = b"\xff" * 6 + sender[:6] + ARP.to_bytes(2, "big") + bytes.fromhex("0001080006040001") + sender
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as wire:
-        wire.bind((card, ARP))
+        wire.bind((nic, ARP))
         wire.send(frame + bytes(6) + socket.inet_aton(wanted))
         until = time.monotonic() + limit
         while select.select([wire], [], [], max(0.0, until - time.monotonic()))[0]:
@@ -228,27 +228,27 @@ def _arp(card: str, mac: str, own: str, wanted: str, limit: float) -> str:
 
 
 def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5) -> dict[str, str]:
-    """Return which of *addresses* somebody else answers for, with the hardware address.
+    """Return those of *addresses* that another host uses, with its MAC address.
 
-    The host's own are left out, and those that none of its networks has.
+    Without the host's own addresses, and those outside of its networks.
 
-    :param links: what ``interfaces`` returns.
+    :param links: as returned by ``interfaces``.
     """
     answer = {}
     held = {one.split("/")[0] for link in links.values() for one in link["addresses"]}
     for address in addresses:
-        for card, link in links.items():
+        for nic, link in links.items():
             own = [ipaddress.ip_interface(one) for one in link["addresses"] if ":" not in one]
             near = next((one for one in own if ipaddress.ip_address(address) in one.network), None)
             if near and address not in held and link["kind"] != "loopback":
                 with contextlib.suppress(OSError, ValueError):
-                    if mac := _arp(card, link["mac"], str(near.ip), address, limit):
+                    if mac := _arp(nic, link["mac"], str(near.ip), address, limit):
                         answer[address] = mac
     return answer
 
 
 def _osd(path: str) -> bool:
-    """Whether the device holds data of a Ceph daemon of this host."""
+    """Whether the device has data of a Ceph daemon of this host."""
     with open(path, "rb") as file:
         label = file.read(60).decode(errors="replace").split("\n")
     if label[0] != "bluestore block device":
@@ -264,7 +264,7 @@ def _names(directory: str) -> list[str]:
 
 
 def devices(paths: list[str]) -> dict[str, dict]:
-    """Return what is at *paths*: {kind, holds, owner, group, mounted}.
+    """Return the state of *paths*: {kind, holds, owner, group, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``directory``; holds is empty if nothing is found; the owner is
     ``ceph`` or ``swift`` if one of them uses it, even if a Swift disk is not mounted. The group is the LVM volume
@@ -295,7 +295,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
 
 
 def volume_groups() -> list[str]:
-    """Return the names of the volume groups, none where there is no LVM."""
+    """Return the names of the volume groups, none without LVM."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(["vgs", "--noheadings", "-o", "vg_name"], capture_output=True, text=True, check=True)
         return done.stdout.split()
@@ -303,32 +303,32 @@ def volume_groups() -> list[str]:
 
 
 def rings(directory: str = "/etc/swift") -> dict[str, int]:
-    """Return the versions of Swift's rings that the host has, by their names."""
+    """Return the versions of the host's Swift rings by name."""
     names = [name.removesuffix(".ring.gz") for name in _names(directory) if name.endswith(".ring.gz")]
     return {name: ring_version(content(f"{directory}/{name}.ring.gz")) for name in sorted(names)}
 
 
 def unfinished_packages(status: str) -> list[str]:
-    """Return the packages whose installation was broken off, from the text of dpkg's *status* file."""
+    """Return the packages whose installation was interrupted, from the text of dpkg's *status* file."""
     return re.findall(
         rf"^Package: (\S+)\nStatus: (?:\S+ reinstreq \S+|\S+ \S+ (?:{UNFINISHED}))$", status, re.MULTILINE
     )
 
 
 def bridges() -> dict | None:
-    """Return the record that M(cairn.openstack.ovs_bridges) keeps on the host, None where it made none."""
+    """Return the record of M(cairn.openstack.ovs_bridges) on the host, or None."""
     content = text(RECORD)
     return json.loads(content) if content else None
 
 
 def cloud() -> dict | None:
-    """Return what the host keeps of the cloud that it is part of, None where it is of none."""
+    """Return the host's record of its cloud, None if it belongs to none."""
     content = text(CLOUD)
     return json.loads(content) if content else None
 
 
 def unconfigured_units() -> list[str]:
-    """Return the services that run, or shall as soon as the boot gets there, which no run of Cairn has ever started."""
+    """Return the services that are running or will be started by the current boot, but were never started by a run."""
     bare = "--plain", "--no-legend", "--full"
     running = systemctl("list-units", "--type=service", "--state=active,reloading,activating", *bare).stdout
     queued = [line.split() for line in systemctl("list-jobs", *bare).stdout.splitlines()]
@@ -343,12 +343,12 @@ def probe(
     operator_time: float | None = None,
     storage: list[str] = (),
 ) -> dict:
-    """Return everything about this host.
+    """Return all facts of this host.
 
-    :param now: the seconds since the epoch, by this host's clock.
-    :param names: to be resolved.
-    :param addresses: IPv4; asked for on the wire.
-    :param operator_time: the same moment, by the clock of the machine that asks.
+    :param now: seconds since the epoch, by this host's clock.
+    :param names: names to resolve.
+    :param addresses: IPv4 addresses to probe by ARP.
+    :param operator_time: the same time, by the clock of the control node.
     :param storage: paths of devices.
     """
     record = bridges()

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which verbs have something to do on a host: what their modules compare, in one process and at the same time.
+"""The pending steps of a host: compares the states as their modules do, in one process and in parallel.
 
-Starting a module costs 0.4 s, which most runs would spend only to hear that there is nothing to do. Whatever is not
-plain is due: then the module itself waits, repairs, or says what is wrong.
+Starting a module takes 0.4 s, in most runs without any change. A step that cannot be compared is pending: then its
+module waits, repairs, or reports the error.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup 
 
 
 def _served(verb, options: dict) -> bool:
-    """Whether there is something to do at a server, or none that answers."""
+    """Whether there are changes to a server, or it does not respond."""
     changes, *_report, reachable = verb.compute(options, True)
     return bool(changes) or not reachable
 
 
 def _db_sync(options: dict) -> bool:
-    # A mark that a killed run left is the module's to take away.
+    # The module must remove a mark of an interrupted run.
     return _served(db_sync, options) or any(map(interrupted_sync.marked, options["schemas"]))
 
 
@@ -44,7 +44,7 @@ def _fernet_keys(options: dict) -> bool:
 
 def _identity(options: dict) -> bool:
     if identity.unproven(options["users"]):
-        # Trying a password takes 0.4 s; the module does it, and remembers.
+        # Verifying a password takes 0.4 s; the module does it, and records the result.
         return True
     changes, reachable = identity.compute(identity.Keystone(options["auth"]), options, True)
     return bool(changes) or not reachable
@@ -74,14 +74,14 @@ STEPS = {
     "identity": (identity_spec.SPEC, _identity),
     "ovs_bridges": (ovs_bridges.SPEC, _ovs_bridges),
 }
-"""Of each module its options, and what tells whether it would do anything with them."""
+"""Modules → their options, and the function that compares the states."""
 
 
 def pending(asked: dict[str, dict]) -> dict[str, bool]:
-    """Return of each of the names *asked* whether its module has something to do.
+    """Return for each name in *asked* whether its module has changes to make.
 
-    :param asked: under a name of the caller's, the module and its C(options).
-    :raises Failed: there is no such module, or it has no such options.
+    :param asked: name → the module and its C(options).
+    :raises Failed: the module is unknown, or its options are invalid.
     """
     ready = {name: _valid(name, **one) for name, one in asked.items()}
     with ThreadPoolExecutor(max(1, len(ready))) as pool:
@@ -89,9 +89,9 @@ def pending(asked: dict[str, dict]) -> dict[str, bool]:
 
 
 def _valid(name: str, module: str, options: dict) -> tuple:
-    """Return what compares, and the options with their defaults."""
+    """Return the function that compares, and the options with their defaults."""
     if module not in STEPS:
-        raise Failed(f"{name}: there is no module {module!r} here, only {', '.join(STEPS)}")
+        raise Failed(f"{name}: unknown module {module!r}; known are {', '.join(STEPS)}")
     spec, compare = STEPS[module]
     checked = ArgumentSpecValidator(spec).validate(options)
     if checked.error_messages:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What follows for Swift from its back end in ``cloud_storage``: devices, storage policies, rings."""
+"""Swift's devices, storage policies and rings, from its back end in ``cloud_storage``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ POLICY = {"index": 0, "name": "replicated", "default": True}
 
 
 def device(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one of a host's ``storage_devices`` as Swift knows it: by the last part of its path.
+    """Return one of a host's ``storage_devices`` in Swift's terms: named by the last part of its path.
 
-    A path below Swift's own directory is a directory of the host's file system, any other a disk to be mounted there.
+    A path below Swift's own directory is a directory of the host's file system, any other a disk to mount there.
     """
     name = given["path"].rstrip("/").rpartition("/")[2]
     directory = f"{DIRECTORY}/{name}"
@@ -30,7 +30,7 @@ def device(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policies(backend: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the storage policies, complete, by their indexes; each with ``ring``, its object ring's name."""
+    """Return the storage policies with their defaults, sorted by index; each with ``ring``, the name of its ring."""
     given = backend.get("policies") or [POLICY]
     chosen = next((policy["index"] for policy in given if policy.get("default")), min(one["index"] for one in given))
     return [
@@ -49,7 +49,7 @@ def policies(backend: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def sections(found: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the sections of swift.conf that tell of the policies *found*."""
+    """Return the sections of swift.conf for the policies *found*."""
     return {
         f"storage-policy:{policy['index']}": {
             "name": policy["name"],
@@ -63,7 +63,7 @@ def sections(found: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def rings(backend: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return all rings as the module ``swift_rings`` takes them.
+    """Return all rings in the form of the module ``swift_rings``.
 
     :param addresses: of all hosts, by name.
     """
@@ -94,9 +94,9 @@ def rings(backend: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict
 
 
 def swift(backends: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str, Any]], me: str) -> dict[str, Any]:
-    """Return what the definition asks of Swift on the host *me*; nothing where the cloud has none.
+    """Return the facts about Swift on the host *me*; empty if the cloud has none.
 
-    :param backends: as ``storage.backends`` returns them.
+    :param backends: as returned by ``storage.backends``.
     :param hosts: the cloud's, by name.
     """
     backend = next((one for one in backends if one["kind"] == "swift"), None)
@@ -110,7 +110,7 @@ def swift(backends: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str
         "members": [*proxies, *(name for name in names if name not in proxies)],
         "number": names.index(me) if me in names else 0,
         "devices": [device(given) for given in backend["devices"].get(me, [])],
-        # A host with directories is one for tests: then none of its devices is asked to be mounted.
+        # A host with directories is a test host: then none of its devices need be mounted.
         "mount_check": all(device(given)["mount"] for given in backend["devices"].get(me, [])),
         "policies": policies(backend),
         "sections": sections(policies(backend)),
@@ -121,7 +121,7 @@ def swift(backends: Iterable[Mapping[str, Any]], hosts: Mapping[str, Mapping[str
 
 
 def newest(probes: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> dict[str, int]:
-    """Return the newest version of each ring that any of the hosts *names* holds, of those in *probes*."""
+    """Return the newest version of each ring on the hosts *names* that are in *probes*."""
     found: dict[str, int] = {}
     for name in names:
         for ring, version in _versions(probes, name):
@@ -130,7 +130,7 @@ def newest(probes: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> dic
 
 
 def keeper(probes: Mapping[str, Mapping[str, Any]], controllers: list[str]) -> str:
-    """Return the controller whose builders are taken: of those that were looked at, who holds the newest rings."""
+    """Return the controller whose builders are used: of the probed ones, that with the newest rings."""
     reached = [name for name in controllers if name in probes] or controllers
     return max(reached, key=lambda name: sum(version for _ring, version in _versions(probes, name)))
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Swift's rings: what a ring's builder holds, against what the inventory asks for, and the way from one to the other.
+"""Swift's rings: compares the builder of a ring with the inventory, and changes it step by step.
 
-Whatever leaves the inventory is drained first: its weight becomes nothing, its partitions move away as any others do,
-one replica of each at most, and it is removed once it holds none. So no run, however the inventory was cut down, leaves
-a partition with fewer replicas that know their place than one less than all.
+A device that is removed from the inventory is drained first: its weight becomes 0, its partitions move as any others,
+at most one replica of each at a time, and it is removed once it has none. So whatever is removed from the inventory,
+at most one replica of a partition is misplaced after a run.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import config
 Builder = Mapping[str, Any]
 Key = tuple[str, str]
 
-# Always the same: a plan tells what the run after it does.
+# Constant, so that a plan predicts the run.
 _SEED = "cairn"
-# By how many times a device may be filled beyond its weight's share so that replicas are on different hosts: as many as
-# that takes. By weight alone the host with most devices had two replicas of a partition, and must not be lost.
+# How far a device may exceed the share of its weight to keep replicas on different hosts: as far as necessary. By
+# weight alone, the host with the most devices could have two replicas of a partition, and its loss would be critical.
 _OVERLOAD = 100.0
-# A ring is as good as balanced when this part of it, in percent, is not where it should be.
+# A ring counts as balanced if at most this percentage is misplaced.
 _ENOUGH = 1
 
 
 class RingError(Exception):
-    """A ring can't be, or must not become, what was asked for."""
+    """The requested ring is impossible or unsafe."""
 
 
 class NoLibrary(Exception):
-    """Swift's own library is not installed."""
+    """Swift's library is not installed."""
 
 
 @dataclass
 class Plan:
-    """What a ring lacks.
+    """The changes to a ring.
 
-    :param steps: a method's name below, its arguments, and what it does in words, if another does not say it.
-    :param rebalance: whether partitions shall be assigned anew.
-    :param wait: the seconds until they may be.
+    :param steps: name of a method below, its arguments, and its description, empty if another one describes it.
+    :param rebalance: whether partitions must be reassigned.
+    :param wait: the seconds until that is possible.
     """
 
     steps: list[tuple[str, tuple, str]] = field(default_factory=list)
@@ -57,12 +57,12 @@ class Plan:
 
 
 def called(device: Mapping[str, Any]) -> str:
-    """Return what people call a *device* of a builder."""
+    """Return the name of a builder's *device* in messages."""
     return f"{device['meta']}/{device['device']}"
 
 
 def devices(builder: Builder) -> dict[Key, dict[str, Any]]:
-    """Return the devices in *builder* by their hosts' names, which Swift's own field ``meta`` holds, and their own."""
+    """Return the devices in *builder* by the names of host, stored in Swift's field ``meta``, and device."""
     return {(device["meta"], device["device"]): device for device in builder["devs"] if device}
 
 
@@ -74,41 +74,41 @@ def seconds_left(builder: Builder, now: float) -> int:
 
 
 def misplaced(builder: Builder) -> int:
-    """Return how many replicas of partitions are on devices that should not have them."""
+    """Return the number of misplaced replicas of partitions."""
     wanted = sum(max(0, device.get("parts_wanted", 0)) for device in devices(builder).values() if device["weight"])
     drained = sum(device["parts"] for device in devices(builder).values() if not device["weight"])
     return max(wanted, drained)
 
 
 def unfinished(builder: Builder) -> bool:
-    """Whether an earlier call has left partitions where they should not stay."""
+    """Whether an earlier call has left misplaced partitions."""
     slots = builder["parts"] * builder["replicas"]
     drained = any(device["parts"] for device in devices(builder).values() if not device["weight"])
     return builder["devs_changed"] or drained or misplaced(builder) * 100 > slots * _ENOUGH
 
 
 def check(ring: Mapping[str, Any], builder: Builder | None, seen: int) -> None:
-    """Raise RingError where *ring* can't be made of *builder*.
+    """Raise RingError if *builder* cannot be changed to *ring*.
 
-    :param seen: the newest version of the ring that a host of the cloud has, 0 if none has any.
+    :param seen: the newest version of the ring on any host of the cloud, 0 if there is none.
     """
     name = ring["name"]
     version = builder["version"] if builder else 0
     if version < seen:
         held = f"that of version {version}" if builder else "none"
         raise RingError(
-            f"The hosts have the {name} ring of version {seen}, and its newest builder on the controllers that were "
-            f"reached is {held}. Bring back the controller that holds it, or its /etc/swift/{name}.builder."
+            f"The hosts have version {seen} of the {name} ring, but its newest builder on the reachable controllers "
+            f"is {held}. Bring back the controller that has it, or restore /etc/swift/{name}.builder."
         )
     if builder and builder["part_power"] != ring["part_power"]:
         raise RingError(
-            f"The {name} ring has 2^{builder['part_power']} partitions, which can't become 2^{ring['part_power']}: "
+            f"The {name} ring cannot be changed from 2^{builder['part_power']} to 2^{ring['part_power']} partitions: "
             f"set part_power to {builder['part_power']}."
         )
     if builder and builder["replicas"] > ring["replicas"]:
         raise RingError(
-            f"The {name} ring has {builder['replicas']:g} replicas; fewer would give up some that objects have. "
-            f"Leave it at {builder['replicas']:g}, and make a policy with fewer."
+            f"The {name} ring has {builder['replicas']:g} replicas, which cannot be lowered. "
+            f"Keep {builder['replicas']:g}, and add a policy with fewer."
         )
     usable = sum(device["weight"] > 0 for device in ring["devices"])
     if usable < ring["replicas"]:
@@ -119,12 +119,12 @@ def check(ring: Mapping[str, Any], builder: Builder | None, seen: int) -> None:
 
 
 def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
-    """Return what lies between *builder* and *ring*.
+    """Return the changes from *builder* to *ring*.
 
     :param ring: its ``name``, ``part_power``, ``replicas``, ``min_part_hours`` and ``devices``, each with ``host``,
         ``ip``, ``port``, ``device``, ``region``, ``zone`` and ``weight``.
-    :param builder: what RingBuilder.to_dict returns; None where there is none yet.
-    :param now: the seconds since the epoch.
+    :param builder: as returned by RingBuilder.to_dict; None if there is none yet.
+    :param now: seconds since the epoch.
     """
     found = Plan()
     wanted = {(device["host"], device["device"]): device for device in ring["devices"]}
@@ -139,11 +139,11 @@ def plan(ring: Mapping[str, Any], builder: Builder | None, now: float) -> Plan:
     found.wait = seconds_left(builder, now)
     if builder["min_part_hours"] != ring["min_part_hours"]:
         hours = ring["min_part_hours"]
-        found.steps.append(("hours", (hours,), f"min_part_hours {builder['min_part_hours']} becomes {hours}"))
+        found.steps.append(("hours", (hours,), f"min_part_hours {builder['min_part_hours']} -> {hours}"))
     if builder["overload"] != _OVERLOAD:
-        found.steps.append(("overload", (), "replicas go onto different hosts first, and by weight second"))
+        found.steps.append(("overload", (), "replicas are placed on different hosts first, by weight second"))
     if builder["replicas"] != ring["replicas"]:
-        words = f"{builder['replicas']:g} replicas become {ring['replicas']}"
+        words = f"replicas {builder['replicas']:g} -> {ring['replicas']}"
         found.steps.append(("replicas", (ring["replicas"],), words))
     for key, device in wanted.items():
         found.steps += _device(have[key], device) if key in have else [_added(device)]
@@ -160,27 +160,27 @@ def _added(device: Mapping[str, Any]) -> tuple[str, tuple, str]:
 
 
 def _device(have: Mapping[str, Any], device: Mapping[str, Any]) -> list[tuple[str, tuple, str]]:
-    """Return the steps by which a device that is in the ring becomes what the inventory says of it."""
+    """Return the steps to change a device of the ring to its entry in the inventory."""
     steps = []
     for name in ("ip", "port", "region", "zone", "weight"):
         if have[name] != device[name]:
             old, new = (f"{value:g}" if name == "weight" else value for value in (have[name], device[name]))
-            steps.append(("change", (have["id"], name, device[name]), f"{called(have)} {name} {old} becomes {new}"))
+            steps.append(("change", (have["id"], name, device[name]), f"{called(have)} {name} {old} -> {new}"))
     return steps
 
 
 def _gone(device: Mapping[str, Any], wait: int) -> list[tuple[str, tuple, str]]:
-    """Return the next step on the way out of the ring for a device that the inventory no longer has."""
+    """Return the next step to remove a device that is no longer in the inventory."""
     if device["weight"]:
-        words = f"{called(device)} has left the inventory and is drained of {device['parts']} partitions"
+        words = f"{called(device)} is no longer in the inventory and is drained of {device['parts']} partitions"
         return [("change", (device["id"], "weight", 0), words)]
     if not device["parts"] and not wait:
-        return [("remove", (device["id"],), f"{called(device)} removed, as it holds no partition any more")]
+        return [("remove", (device["id"],), f"{called(device)} removed, as it has no partitions left")]
     return []
 
 
 class Work:
-    """Brings a builder to a plan, with Swift's own library.
+    """Applies a plan to a builder, with Swift's library.
 
     :param library: the module ``swift.common.ring``.
     """
@@ -192,9 +192,9 @@ class Work:
         self.before = builder["_replica2part2dev"] if builder else None
 
     def carry_out(self, found: Plan) -> list[str]:
-        """Take the steps of a plan, and return what moves, in words.
+        """Take the steps of a plan, and describe what moves.
 
-        :raises RingError: the ring would not be a safe one.
+        :raises RingError: the ring would not be safe.
         """
         for deed, arguments, _words in found.steps:
             getattr(self, deed)(*arguments)
@@ -205,23 +205,23 @@ class Work:
         return self._moved(balance) if self.before else []
 
     def create(self) -> None:
-        """Make a new builder."""
+        """Create a new builder."""
         ring = self.ring
         self.builder = self.library.RingBuilder(ring["part_power"], ring["replicas"], ring["min_part_hours"])
         self.overload()
 
     def overload(self) -> None:
-        """Let replicas be on different hosts, whatever the weights say: now, or when partitions may move again."""
+        """Allow replicas on different hosts in spite of the weights: now, or when partitions may move again."""
         self.builder.set_overload(_OVERLOAD)
         self.builder.devs_changed = True
         self.builder.version += 1
 
     def hours(self, number: int) -> None:
-        """Set after how many hours a partition may move again."""
+        """Set the hours before a partition may move again."""
         self.builder.change_min_part_hours(number)
 
     def replicas(self, number: int) -> None:
-        """Set how many replicas each partition has."""
+        """Set the number of replicas of each partition."""
         self.builder.set_replicas(number)
 
     def add(self, device: Mapping[str, Any]) -> None:
@@ -231,7 +231,7 @@ class Work:
         self.builder.add_dev({**{key: device[key] for key in keys}, **address, "meta": device["host"]})
 
     def change(self, number: int, name: str, value: Any) -> None:
-        """Give the device *number* another weight, zone, region or address."""
+        """Change the weight, zone, region or address of the device *number*."""
         setters = {
             "weight": self.builder.set_dev_weight,
             "zone": self.builder.set_dev_zone,
@@ -245,11 +245,11 @@ class Work:
             self.builder.version += 1
 
     def remove(self, number: int) -> None:
-        """Remove an empty device."""
+        """Remove a drained device."""
         self.builder.remove_dev(number)
 
     def _moved(self, balance: float) -> list[str]:
-        """Compare the assignments of before and after."""
+        """Compare the assignments before and after."""
         new = [set(places) for places in zip(*self.builder.to_dict()["_replica2part2dev"], strict=True)]
         old = [set(places) for places in zip(*self.before, strict=True)]
         left = [len(was - now) for was, now in zip(old, new, strict=True)]
@@ -263,7 +263,7 @@ class Work:
         return [f"{words}; then no device is more than {balance:.1f} % from its share"]
 
     def files(self) -> tuple[bytes, bytes]:
-        """Return the builder's file and the ring's."""
+        """Return the files of the builder and of the ring."""
         with tempfile.TemporaryDirectory() as directory:
             builder, ring = os.path.join(directory, "builder"), os.path.join(directory, "ring.gz")
             self.builder.save(builder)
@@ -274,8 +274,8 @@ class Work:
 class Ring:
     """A ring in its directory.
 
-    :param wanted: as ``plan`` takes it.
-    :param seen: as ``check`` takes it.
+    :param wanted: as for ``plan``.
+    :param seen: as for ``check``.
     """
 
     def __init__(self, wanted: Mapping[str, Any], seen: int, directory: str) -> None:
@@ -289,12 +289,12 @@ class Ring:
         self.waiting: list[str] = []
 
     def reconcile(self, library: Callable[[], Any], now: float, change: bool, check_mode: bool) -> list[dict]:
-        """Compute what the ring becomes, and return what differs, as changes.
+        """Compute the new ring, and return the differences as changes.
 
-        :param library: returns ``swift.common.ring``, or nothing.
-        :param change: whether it may become anything else.
-        :raises RingError: it can't, or must not.
-        :raises NoLibrary: it takes Swift's library, which is not there.
+        :param library: returns ``swift.common.ring``, or None.
+        :param change: whether it may change.
+        :raises RingError: the change is impossible or unsafe.
+        :raises NoLibrary: Swift's library is needed but not installed.
         """
         if not change:
             return self._as_it_is(now)
@@ -304,14 +304,14 @@ class Ring:
         whole = builder and version(self.ring_data) == builder["version"]
         words = [words for _deed, _arguments, words in found.steps if words]
         if builder and not whole:
-            words.append("its file is not the builder's, and is made anew")
+            words.append("its file does not match the builder, and is rebuilt")
         if words or found.rebalance:
             swift = library()
             if swift:
                 words += self._work(Work(swift, self.wanted, builder), found, bool(words))
             elif not check_mode:
                 raise NoLibrary
-        self._owed(found.wait, now)
+        self._defer(found.wait, now)
         verb = "change" if builder else "create"
         return [returned("ring", verb, self.wanted["name"], one) for one in words]
 
@@ -324,32 +324,34 @@ class Ring:
 
     def _as_it_is(self, now: float) -> list[dict]:
         if not self.ring_data:
-            raise RingError(f"There is no {self.title} yet: run once for all hosts, without --limit.")
+            raise RingError(f"There is no {self.title} yet: run for all hosts, without --limit.")
         if plan(self.wanted, self.builder, now).steps:
-            self.waiting.append(f"{self.title}: the inventory's devices are others; a run without --limit sees to it")
+            self.waiting.append(
+                f"{self.title}: the devices in the inventory differ; a run without --limit applies them"
+            )
         return []
 
-    def _owed(self, wait: int, now: float) -> None:
-        """Note what is left for a later run."""
+    def _defer(self, wait: int, now: float) -> None:
+        """Record the changes left for a later run."""
         if self.builder and unfinished(self.builder):
             minutes = -(-seconds_left(self.builder, now) // 60) if wait or self.builder["min_part_hours"] else 0
-            when = f"in {minutes} minutes" if minutes else "at once"
-            self.waiting.append(f"{self.title}: {misplaced(self.builder)} replicas are to move yet, which may {when}")
+            when = f"in {minutes} minutes" if minutes else "now"
+            self.waiting.append(f"{self.title}: {misplaced(self.builder)} replicas have still to move, possible {when}")
 
     def write(self) -> None:
-        """Write the builder, then the ring: a ring that is in use always has a builder."""
+        """Write the builder, then the ring, so that a ring in use always has a builder."""
         for path, data in self.files():
             text = data.decode("utf-8", "surrogateescape")
             config_files.write(path, config_files.State(text, 0o640, "root", "swift"))
 
     def files(self) -> list[tuple[str, bytes]]:
-        """Return the paths and contents of the builder and the ring; in check mode, what they would be."""
+        """Return the paths and contents of the builder and the ring; in check mode those that would be written."""
         both = [(self.builder_path, self.builder_data), (self.ring_path, self.ring_data)]
         return [(path, data) for path, data in both if data is not None]
 
 
 def content(path: str) -> bytes | None:
-    """Return a file's content, None where there is no such file."""
+    """Return the content of a file, None if there is no file."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -358,7 +360,7 @@ def content(path: str) -> bytes | None:
 
 
 def version(data: bytes | None) -> int:
-    """Return the version of the ring in a ring file's *data*, 0 where it is none."""
+    """Return the version of the ring in *data*, 0 if it is not a ring file."""
     try:
         with gzip.open(io.BytesIO(data or b"")) as file:
             _magic, _format, length = struct.unpack("!4sHI", file.read(10))

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""LVM's volume groups: made of empty devices, and grown by them."""
+"""LVM volume groups, created from and extended with empty devices."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices im
 
 
 def plan(wanted: list[dict]) -> list[Change]:
-    """Return the changes to this host's volume groups.
+    """Return the changes to the volume groups of this host.
 
     :param wanted: each with ``name`` and ``devices``.
-    :raises Failed: a device is not there, or holds something else: nothing is touched then.
+    :raises Failed: a device does not exist, or is not empty; nothing is changed then.
     """
     changes, faults, found = [], [], physical_volumes()
     there = set(found.values())
@@ -33,7 +33,7 @@ def plan(wanted: list[dict]) -> list[Change]:
 
 
 def _change(group: dict, new: list[str], made: bool) -> Change:
-    """Return the change that lets the devices *new* into a group, which may have to be made."""
+    """Return the change that adds the devices *new* to a group, which may have to be created."""
     name, devices = group["name"], group["devices"]
     return Change(
         "volume group",
@@ -47,15 +47,15 @@ def _change(group: dict, new: list[str], made: bool) -> Change:
 
 
 def _refused(path: str, name: str, found: dict[str, str]) -> str:
-    """Return why the device can't be of the group *name*, nothing where it can."""
+    """Return why the device cannot be used for the group *name*, empty if it can."""
     group = found.get(os.path.realpath(path))
     if group is not None:
-        # One of no group is what a killed run leaves.
-        return f"{path} is of the volume group {group}; only empty devices are taken" if group not in ("", name) else ""
+        # A physical volume in no group is left by an interrupted run.
+        return f"{path} is in the volume group {group}; only empty devices are used" if group not in ("", name) else ""
     if not os.path.exists(path):
         return f"there is no device {path}"
     if holds := signatures(path):
-        return f"{path} holds {holds}; only empty devices are taken"
+        return f"{path} holds {holds}; only empty devices are used"
     return ""
 
 

@@ -514,7 +514,7 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
                 "watches": sorted({*reads, *unit.get("watches", [])}),
                 "packages": unit.get("packages", packages),
                 "state_commands": unit.get("state_commands", []),
-                "keystone_user": definition["name"] if name == asks else None,
+                "service_user": definition["name"] if name == asks else None,
                 "restart_anytime": unit.get("restart_anytime", False),
                 "restart_when": unit.get("restart_when", []),
                 "restart_with": unit.get("restart_with"),

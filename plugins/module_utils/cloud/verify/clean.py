@@ -15,7 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volum
 
 # What a run is called: a prefix, the time in UTC, so that names sort by age, and a random end.
 STAMP = r"(\d{14})-[0-9a-f]{4}"
-# Runs whose machine somebody keeps; only a run that keeps one itself removes those.
+# Runs whose server somebody keeps; only a run that keeps one itself removes those.
 CHECK_PREFIX, KEPT_PREFIX = "cairn-verify-", "cairn-kept-"
 
 
@@ -31,7 +31,7 @@ def earlier(names: Iterable[str], run: str) -> list[str]:
 def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
     """Remove what killed runs left behind.
 
-    :param timeout: in seconds, for machines to go.
+    :param timeout: in seconds, for servers to go.
     :param stores: the cloud has object storage.
     """
     names = [thing.name for thing in (*admin.identity.projects(), *admin.identity.users(), *admin.compute.flavors())]
@@ -43,8 +43,8 @@ def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
 class Sweep:
     """Removes a run's objects.
 
-    :param timeout: in seconds, for machines to go.
-    :param keep: spare the first machine and what it needs.
+    :param timeout: in seconds, for servers to go.
+    :param keep: spare the first server and what it needs.
     :param stores: the cloud has object storage.
     """
 
@@ -86,7 +86,7 @@ class Sweep:
         """Remove what is in a project; users of a thing before the thing."""
         network = self.admin.network
         # They take a while to go, in which the rest goes that they don't hold.
-        self.machines(project)
+        self.guests(project)
         if not self.spared:
             self.each("floating IP", network.ips(project_id=project), network.delete_ip)
         names = {net.id: net.name for net in network.networks(project_id=project)}
@@ -104,7 +104,7 @@ class Sweep:
         if not poll(lambda: not self.servers(project), self.timeout):
             left = self.servers(project)
             self.left += [
-                f"machine {server.name} ({server.id}, {server.task_state or server.status})" for server in left
+                f"server {server.name} ({server.id}, {server.task_state or server.status})" for server in left
             ]
         self.volumes(project)
         ports = (port for port in network.ports(project_id=project) if not port.device_owner.startswith("network:"))
@@ -112,9 +112,9 @@ class Sweep:
         self.each("network", network.networks(project_id=project), network.delete_network)
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
 
-    def machines(self, project: str) -> None:
-        """Ask for a project's machines to go."""
-        self.each("machine", self.servers(project), self.admin.compute.delete_server)
+    def guests(self, project: str) -> None:
+        """Ask for a project's servers to go."""
+        self.each("server", self.servers(project), self.admin.compute.delete_server)
 
     def objects(self, project: str) -> None:
         """Remove a project's containers."""
@@ -130,7 +130,7 @@ class Sweep:
             return
         block = self.admin.block_storage
         query = {"all_projects": True, "project_id": project}
-        # A machine that is kept keeps none of them.
+        # A server that is kept keeps none of them.
         for volume in block.volumes(**query) if self.spared else ():
             for one in volume.attachments:
                 self.admin.compute.delete_volume_attachment(one["server_id"], volume.id)
@@ -151,7 +151,7 @@ class Sweep:
         return [backup for backup in found if backup.project_id == project_id]
 
     def servers(self, project: str) -> list:
-        """Return a project's machines that are to go and are still there."""
+        """Return a project's servers that are to go and are still there."""
         found = self.admin.compute.servers(all_projects=True, project_id=project)
         return [server for server in found if server.name not in self.spared]
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The graphical console, as a browser reaches it: noVNC's page, and a machine's screen through a websocket."""
+"""The graphical console, as a browser reaches it: noVNC's page, and a server's screen through a websocket."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NONE = (400, 501, 503)
 
 
 def novnc(run: Run) -> str:
-    """Ask for the first machine's console and open it."""
-    machine = run.on(TENANT)[0]
+    """Ask for the first server's console and open it."""
+    guest = run.on(TENANT)[0]
     try:
-        answer = run.user.compute.create_server_remote_console(machine.id, type="novnc", protocol="vnc")
+        answer = run.user.compute.create_server_remote_console(guest.id, type="novnc", protocol="vnc")
     except Exception as error:
         if getattr(error, "status_code", None) in NONE:
             raise NotRun(f"Nova gives no noVNC console: {error}") from error
@@ -32,7 +32,7 @@ def novnc(run: Run) -> str:
     try:
         greeting = screen(answer.url, run.user.session.verify, run.options["api_timeout"])
     except (OSError, http.client.HTTPException) as error:
-        raise Bad(f"{page(answer.url)}: {error}", (machine.id,), (machine.host,)) from error
+        raise Bad(f"{page(answer.url)}: {error}", (guest.id,), (guest.host,)) from error
     return f"{page(answer.url)}, {greeting}"
 
 

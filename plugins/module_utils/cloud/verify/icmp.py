@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ping without the program, which many machines lack: by a datagram socket as anybody, by a raw one as root."""
+"""Ping without the program, which many servers lack: by a datagram socket as anybody, by a raw one as root."""
 
 from __future__ import annotations
 

@@ -98,13 +98,13 @@ def guest(run: Run) -> str:
 
 
 def snapshot(run: Run) -> str:
-    """Make an image of the first machine."""
-    machine = run.on(TENANT)[0]
-    made = run.user.compute.create_server_image(machine.id, f"{run.name}-snapshot", wait=False)
+    """Make an image of the first server."""
+    guest = run.on(TENANT)[0]
+    made = run.user.compute.create_server_image(guest.id, f"{run.name}-snapshot", wait=False)
     seconds = run.options["boot_timeout"]
     state = poll(lambda: _ended(run.user.image.get_image(made.id)), seconds)
     if state != "active":
-        raise Bad(f"the snapshot is not active after {seconds} s", (machine.id, made.id), (machine.host,))
+        raise Bad(f"the snapshot is not active after {seconds} s", (guest.id, made.id), (guest.host,))
     return "active"
 
 

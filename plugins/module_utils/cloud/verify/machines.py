@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines: the first as any user boots one, the others each on a host of its own."""
+"""Servers: the first as any user boots one, the others each on a host of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import network
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun, poll
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, TENANT, VLAN, Machine, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, TENANT, VLAN, Guest, Run
 
-# VLAN machines: enough to talk to each other.
+# VLAN servers: enough to talk to each other.
 VLAN_MACHINES = 2
 # The end of a console's log, in lines, that is worth reading after a failure.
 CONSOLE_LINES = 15
@@ -24,15 +24,15 @@ def key_pair(run: Run) -> str:
 
 
 def first(run: Run) -> str:
-    """Boot a machine as the project's user, wherever the scheduler puts it."""
+    """Boot a server as the project's user, wherever the scheduler puts it."""
     end = time.monotonic() + run.options["boot_timeout"]
     try:
-        machine = create(run, run.user, "1", run.network)
-        run.first_host = scheduled(run, machine)
+        guest = create(run, run.user, "1", run.network)
+        run.first_host = scheduled(run, guest)
     finally:
         run.scheduled.set()
     try:
-        return active(run, [machine], end)
+        return active(run, [guest], end)
     except Bad as error:
         down = down_hosts(run.admin)
         if not down:
@@ -41,11 +41,11 @@ def first(run: Run) -> str:
 
 
 def others(run: Run) -> str:
-    """Boot machines on the other compute hosts, until there are enough to talk to each other."""
+    """Boot servers on the other compute hosts, until there are enough to talk to each other."""
     run.scheduled.wait(run.options["boot_timeout"])
     mine = run.first_host
     if not mine:
-        raise NotRun("the first machine got no host")
+        raise NotRun("the first server got no host")
     down = down_hosts(run.admin)
     if down:
         raise Bad(f"nova-compute is down on: {', '.join(down)}", hosts=tuple(down))
@@ -58,7 +58,7 @@ def others(run: Run) -> str:
 
 
 def on_vlan(run: Run) -> str:
-    """Boot machines on a VLAN network, on hosts that reach the physical network."""
+    """Boot servers on a VLAN network, on hosts that reach the physical network."""
     physical = run.options["vlan_network"]
     hosts = vlan_hosts(run.admin, physical)
     if not hosts:
@@ -67,80 +67,80 @@ def on_vlan(run: Run) -> str:
     if not (run.options["vlan_range"] or run.options["vlan_segment"]):
         raise NotRun("no VLAN may be used: cloud_vlan_range is empty, and verify_vlan_segment is 0")
     made = network.vlan(run, physical)
-    machines = [
+    guests = [
         create(run, run.admin_there, f"{VLAN}-{number}", made, host=host, kind=VLAN)
         for number, host in enumerate(hosts[:VLAN_MACHINES])
     ]
-    active(run, machines)
-    for machine in machines:
-        answers(run, machine)
+    active(run, guests)
+    for guest in guests:
+        answers(run, guest)
     seen = run.admin.network.get_network(made.id)
-    return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(machines)}"
+    return f"VLAN {seen.provider_segmentation_id}, MTU {seen.mtu}; {placed(guests)}"
 
 
 def resized(run: Run) -> str:
-    """Boot a machine and give it more memory, as its user does; it gets its address again."""
-    machine = create(run, run.user, MOVED, run.network, kind=MOVED)
-    active(run, [machine])
-    answers(run, machine)
-    run.user.compute.resize_server(machine.id, run.larger.id)
-    was = confirmed(run, run.user, machine)
-    flavor = run.user.compute.get_server(machine.id).flavor
+    """Boot a server and give it more memory, as its user does; it gets its address again."""
+    guest = create(run, run.user, MOVED, run.network, kind=MOVED)
+    active(run, [guest])
+    answers(run, guest)
+    run.user.compute.resize_server(guest.id, run.larger.id)
+    was = confirmed(run, run.user, guest)
+    flavor = run.user.compute.get_server(guest.id).flavor
     if flavor.ram != run.larger.ram:
-        raise Bad(f"{machine.name} has {flavor.ram} MiB, not {run.larger.ram}", (machine.id,), (machine.host,))
-    return f"{run.flavor.ram} to {flavor.ram} MiB, {was} to {machine.host}"
+        raise Bad(f"{guest.name} has {flavor.ram} MiB, not {run.larger.ram}", (guest.id,), (guest.host,))
+    return f"{run.flavor.ram} to {flavor.ram} MiB, {was} to {guest.host}"
 
 
 def moved(run: Run) -> str:
-    """Have that machine, with its disk, moved to another host, as the administrator does."""
-    (machine,) = run.on(MOVED)
-    other = next((host for host in up_hosts(run.admin) if host != machine.host), None)
+    """Have that server, with its disk, moved to another host, as the administrator does."""
+    (guest,) = run.on(MOVED)
+    other = next((host for host in up_hosts(run.admin) if host != guest.host), None)
     if not other:
         raise NotRun("there is no other compute host")
-    run.admin_there.compute.migrate_server(machine.id, host=other)
-    was = confirmed(run, run.admin_there, machine)
-    if machine.host != other:
-        raise Bad(f"{machine.name} is on {machine.host}, not {other}", (machine.id,), (machine.host, other))
+    run.admin_there.compute.migrate_server(guest.id, host=other)
+    was = confirmed(run, run.admin_there, guest)
+    if guest.host != other:
+        raise Bad(f"{guest.name} is on {guest.host}, not {other}", (guest.id,), (guest.host, other))
     return f"{was} to {other}"
 
 
-def confirmed(run: Run, conn, machine: Machine) -> str:
-    """Wait for a machine to be where it was sent, confirm that as *conn*, and see it boot; returns where it was.
+def confirmed(run: Run, conn, guest: Guest) -> str:
+    """Wait for a server to be where it was sent, confirm that as *conn*, and see it boot; returns where it was.
 
     :raises Bad: it did not get there; with Nova's own words.
     """
 
     def sent():
-        server = run.admin.compute.get_server(machine.id)
+        server = run.admin.compute.get_server(guest.id)
         return server if server.status in ("VERIFY_RESIZE", "ERROR") or not server.task_state else None
 
-    server = poll(sent, run.options["boot_timeout"]) or run.admin.compute.get_server(machine.id)
+    server = poll(sent, run.options["boot_timeout"]) or run.admin.compute.get_server(guest.id)
     if server.status != "VERIFY_RESIZE":
-        events = run.admin.compute.server_actions(machine.id)
+        events = run.admin.compute.server_actions(guest.id)
         why = (server.fault or {}).get("message") or next((event.message for event in events if event.message), "")
         state = f"{server.status} ({server.task_state or 'no task'})"
-        raise Bad(f"{machine.name} on {machine.host}: {state} {why}", (machine.id,), (machine.host,))
-    was = machine.host
-    conn.compute.confirm_server_resize(machine.id)
-    active(run, [machine])
-    answers(run, machine)
+        raise Bad(f"{guest.name} on {guest.host}: {state} {why}", (guest.id,), (guest.host,))
+    was = guest.host
+    conn.compute.confirm_server_resize(guest.id)
+    active(run, [guest])
+    answers(run, guest)
     return was
 
 
-def answers(run: Run, machine: Machine) -> None:
-    """Wait until a machine says that it has its address, where it can be asked."""
+def answers(run: Run, guest: Guest) -> None:
+    """Wait until a server says that it has its address, where it can be asked."""
     if run.options["lease_line"]:
-        leases(run, [machine])
+        leases(run, [guest])
 
 
 def down_hosts(admin) -> list[str]:
-    """Return the compute hosts that should take machines and don't answer."""
+    """Return the compute hosts that should take servers and don't answer."""
     services = admin.compute.services(binary="nova-compute")
     return sorted(service.host for service in services if service.status == "enabled" and service.state != "up")
 
 
 def up_hosts(admin) -> list[str]:
-    """Return the compute hosts that take machines."""
+    """Return the compute hosts that take servers."""
     services = admin.compute.services(binary="nova-compute")
     return sorted(service.host for service in services if service.status == "enabled" and service.state == "up")
 
@@ -155,8 +155,8 @@ def vlan_hosts(admin, physical: str) -> list[str]:
     return [host for host in up_hosts(admin) if host in mapped]
 
 
-def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Machine:
-    """Ask for a machine with a port of its own; it is not there yet.
+def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Guest:
+    """Ask for a server with a port of its own; it is not there yet.
 
     :param conn: who asks; a host can be asked for by the administrator only.
     """
@@ -170,86 +170,86 @@ def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT)
         networks=[{"port": port.id}],
         **({"host": host} if host else {}),
     )
-    machine = Machine(name, made.id, kind, port.id, port.fixed_ips[0]["ip_address"], host)
-    run.machines.append(machine)
-    return machine
+    guest = Guest(name, made.id, kind, port.id, port.fixed_ips[0]["ip_address"], host)
+    run.guests.append(guest)
+    return guest
 
 
-def scheduled(run: Run, machine: Machine) -> str:
+def scheduled(run: Run, guest: Guest) -> str:
     """Wait until the scheduler has chosen a host and return it, or until it has given up."""
 
     def look():
-        server = run.admin.compute.get_server(machine.id)
+        server = run.admin.compute.get_server(guest.id)
         return server if server.compute_host or server.status == "ERROR" else None
 
     server = poll(look, run.options["boot_timeout"])
     return (server and server.compute_host) or ""
 
 
-def active(run: Run, machines: list[Machine], end: float | None = None) -> str:
+def active(run: Run, guests: list[Guest], end: float | None = None) -> str:
     """Wait until all are ACTIVE and return where they are.
 
     :param end: until when to wait, by the monotonic clock; the option's time from now by default.
     :raises Bad: one is not; with Nova's own words.
     """
     end = end or time.monotonic() + run.options["boot_timeout"]
-    for machine in machines:
-        server = poll(lambda m=machine: _ended(run.admin.compute.get_server(m.id)), max(0, end - time.monotonic()))
+    for guest in guests:
+        server = poll(lambda m=guest: _ended(run.admin.compute.get_server(m.id)), max(0, end - time.monotonic()))
         if server is None:
-            server = run.admin.compute.get_server(machine.id)
+            server = run.admin.compute.get_server(guest.id)
             state = f"still {server.status} ({server.task_state}) after {run.options['boot_timeout']} s"
         else:
             state = (server.fault or {}).get("message", server.status)
-        machine.host = server.compute_host or machine.host
+        guest.host = server.compute_host or guest.host
         if server.status != "ACTIVE":
-            where = f" on {machine.host}" if machine.host else ""
-            raise Bad(f"{machine.name}{where}: {state}", (machine.id,), (machine.host,) if machine.host else ())
-        machine.active = True
-    return placed(machines)
+            where = f" on {guest.host}" if guest.host else ""
+            raise Bad(f"{guest.name}{where}: {state}", (guest.id,), (guest.host,) if guest.host else ())
+        guest.active = True
+    return placed(guests)
 
 
 def _ended(server):
     return server if server.status in ("ACTIVE", "ERROR") else None
 
 
-def placed(machines: list[Machine]) -> str:
-    """Return which machines are where."""
-    return ", ".join(f"{machine.address} on {machine.host}" for machine in machines)
+def placed(guests: list[Guest]) -> str:
+    """Return which servers are where."""
+    return ", ".join(f"{guest.address} on {guest.host}" for guest in guests)
 
 
 def dhcp(run: Run) -> str:
-    """Read on the consoles of the project's machines that they got their address."""
+    """Read on the consoles of the project's servers that they got their address."""
     return leases(run, run.on(TENANT))
 
 
-def leases(run: Run, machines: list[Machine]) -> str:
-    """Wait until every machine says its own address on its console."""
+def leases(run: Run, guests: list[Guest]) -> str:
+    """Wait until every server says its own address on its console."""
     if not run.options["lease_line"]:
         raise NotRun("verify_lease_line is empty")
     end = time.monotonic() + run.options["lease_timeout"]
-    for machine in machines:
-        line = run.options["lease_line"].format(address=machine.address)
-        if not poll(lambda m=machine, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
-            card = run.admin.network.get_port(machine.port)
+    for guest in guests:
+        line = run.options["lease_line"].format(address=guest.address)
+        if not poll(lambda m=guest, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
+            card = run.admin.network.get_port(guest.port)
             ports = list(run.admin.network.ports(network_id=card.network_id))
             raise Bad(
-                f"the console of {machine.name} on {machine.host} does not say {line!r} after "
-                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, machine.id)}\n"
+                f"the console of {guest.name} on {guest.host} does not say {line!r} after "
+                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, guest.id)}\n"
                 f"where no line of neutron-dhcp-agent above names {card.mac_address}, its request hardly came there\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
-                (machine.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
-                tuple(sorted({machine.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
+                (guest.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
+                tuple(sorted({guest.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
             )
-    return ", ".join(machine.address for machine in machines)
+    return ", ".join(guest.address for guest in guests)
 
 
 def console(admin, server: str) -> str:
-    """Return a machine's console log."""
+    """Return a server's console log."""
     return admin.compute.get_server_console_output(server).get("output") or ""
 
 
 def tail(admin, server: str) -> str:
-    """Return the end of a machine's console log."""
+    """Return the end of a server's console log."""
     lines = [line.rstrip() for line in console(admin, server).splitlines()]
     return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"
 

@@ -50,16 +50,16 @@ def security_group(run: Run) -> str:
 
 
 def floating_ip(run: Run) -> str:
-    """Give the first machine an address of the external network."""
+    """Give the first server an address of the external network."""
     if not run.external:
         raise NotRun("the cloud has no external network")
     neutron = run.user.network
-    machine = run.on(TENANT)[0]
-    made = neutron.create_ip(floating_network_id=run.external.id, port_id=machine.port)
+    guest = run.on(TENANT)[0]
+    made = neutron.create_ip(floating_network_id=run.external.id, port_id=guest.port)
     run.floating_address = made.floating_ip_address
     seconds = run.options["lease_timeout"]
     if not poll(lambda: neutron.get_ip(made.id).status == "ACTIVE", seconds):
-        raise Bad(f"{run.floating_address} is not active after {seconds} s", (made.id, run.router.id, machine.port))
+        raise Bad(f"{run.floating_address} is not active after {seconds} s", (made.id, run.router.id, guest.port))
     return run.floating_address
 
 

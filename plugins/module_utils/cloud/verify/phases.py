@@ -37,12 +37,12 @@ def lacking(admin, image: str) -> bool:
 
 
 def copies(params: dict, admin) -> dict:
-    """Make copies of the volume that a machine wrote to; as the administrator, who may work in the project."""
+    """Make copies of the volume that a server wrote to; as the administrator, who may work in the project."""
     project = admin.identity.find_project(params["run"], ignore_missing=False)
     run = Run(params["run"], admin, params["options"], user=admin.connect_as(project_id=project.id))
-    # The first machine alone is needed from here on. Where a check failed, the others' consoles are still to be read.
+    # The first server alone is needed from here on. Where a check failed, the others' consoles are still to be read.
     if FAILED not in params["outcomes"].values():
-        Sweep(admin, run.name, 0, keep=True).machines(project.id)
+        Sweep(admin, run.name, 0, keep=True).guests(project.id)
     results = perform_all(volume.Copies(run, params["made"]).checks(), params["outcomes"])
     return {"results": [result.as_dict() for result in results], "made": {**params["made"], "disks": run.disks}}
 
@@ -53,7 +53,7 @@ def reach(params: dict, admin) -> dict:
 
 
 def probed(params: dict, admin) -> dict:
-    """Use the machines."""
+    """Use the servers."""
     part = [params[name] for name in ("private_key", "made", "options", "outcomes", "part")]
     results = probe.perform(*part)
     return {"results": [result.as_dict() for result in results]}

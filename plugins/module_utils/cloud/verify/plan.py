@@ -57,19 +57,19 @@ def checks(run: Run) -> list[Check]:
         check("router", network.router, ("network",), ("neutron",), groups=("controller", "network")),
         check("security group", network.security_group, able, ("neutron",)),
         check("key pair", machines.key_pair, able, ("nova",)),
-        check("machine", machines.first, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
-        check("other machines", machines.others, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
-        check("address by DHCP", machines.dhcp, ("machine",), NETWORKING, after=("other machines",), groups=NODES),
-        check("floating IP", network.floating_ip, ("machine", "router"), NETWORKING, groups=("controller", "network")),
-        check("VLAN machines", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
-        check("volume", volume.attached, ("machine",), VOLUMES, groups=STORES),
+        check("server", machines.first, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("other servers", machines.others, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
+        check("address by DHCP", machines.dhcp, ("server",), NETWORKING, after=("other servers",), groups=NODES),
+        check("floating IP", network.floating_ip, ("server", "router"), NETWORKING, groups=("controller", "network")),
+        check("VLAN servers", machines.on_vlan, (*TO_BOOT, "router"), BOOT, after=("leftovers",), groups=NODES),
+        check("volume", volume.attached, ("server",), VOLUMES, groups=STORES),
         check("boot from volume", volume.booted, TO_BOOT, VOLUMES, after=("volume",), groups=STORES),
         check("resize", machines.resized, TO_BOOT, BOOT, after=("leftovers",), groups=NODES),
-        check("move", machines.moved, ("resize",), BOOT, groups=NODES),
-        check("console", console.novnc, ("machine",), ("nova",), groups=("controller", "compute")),
+        check("cold migration", machines.moved, ("resize",), BOOT, groups=NODES),
+        check("console", console.novnc, ("server",), ("nova",), groups=("controller", "compute")),
     ]
     if run.options["snapshot"]:
-        needs = ("machine", "address by DHCP")
+        needs = ("server", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
     if run.options["objects"]:
         # Ceph's gateway refuses some of a project's first requests if they come at once: it makes the account by them.
@@ -77,8 +77,8 @@ def checks(run: Run) -> list[Check]:
         found += [
             check("object", objects.round_trip, able, OBJECTS, groups=STORAGE),
             check("large object", objects.large, able, OBJECTS, **others),
-            check("objects' quota", objects.quota, able, OBJECTS, **others),
-            check("object's address", objects.temporary_url, able, OBJECTS, **others),
+            check("object quota", objects.quota, able, OBJECTS, **others),
+            check("temporary URL", objects.temporary_url, able, OBJECTS, **others),
             check("object by S3", objects.by_s3, able, OBJECTS, **others),
         ]
     return found

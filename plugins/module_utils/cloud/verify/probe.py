@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine, as somebody uses it: ping and ssh. The same code runs on the control node and on a controller."""
+"""A server, as somebody uses it: ping and ssh. The same code runs on the control node and on a controller."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def ssh(key: str, user: str, address: str, by: str = "") -> list[str]:
     """Return the command that logs in, to which a remote command can be added.
 
     :param key: the private key's path.
-    :param by: address of a machine that is the way there.
+    :param by: address of a server that is the way there.
     """
     command = ["ssh", "-i", key, *OPTIONS]
     if by:
@@ -73,7 +73,7 @@ def ssh(key: str, user: str, address: str, by: str = "") -> list[str]:
 
 @dataclass
 class Probe:
-    """The machines of a run, seen from outside.
+    """The servers of a run, seen from outside.
 
     :param key: the private key's path.
     :param made: what the checks made, from the module.
@@ -87,8 +87,8 @@ class Probe:
     vlan: list[dict] = field(init=False)
 
     def __post_init__(self):
-        self.machine, *self.neighbours = [m for m in self.made["machines"] if m["network"] == TENANT] or [None]
-        self.vlan = [m for m in self.made["machines"] if m["network"] == VLAN]
+        self.guest, *self.neighbours = [m for m in self.made["servers"] if m["network"] == TENANT] or [None]
+        self.vlan = [m for m in self.made["servers"] if m["network"] == VLAN]
 
     def checks(self) -> list[Check]:
         """Return the checks, in the table's order."""
@@ -99,9 +99,9 @@ class Probe:
             Check("ping", self.pinged, ready, services=path, groups=nodes),
             Check("ssh", self.logged_in, ready, services=(*path, "nova"), groups=("controller", *nodes)),
             Check("metadata", self.metadata, ("ssh",), services=("neutron", "nova"), groups=("controller", *nodes)),
-            Check("machine to machine", self.neighbourly, ("ssh", "other machines"), services=path, groups=nodes),
-            Check("VLAN to VLAN", self.across_vlan, ("ssh", "VLAN machines"), services=path, groups=nodes),
-            Check("the world by SNAT", self.world, ("ssh", "other machines"), services=path, groups=nodes),
+            Check("server to server", self.neighbourly, ("ssh", "other servers"), services=path, groups=nodes),
+            Check("VLAN to VLAN", self.across_vlan, ("ssh", "VLAN servers"), services=path, groups=nodes),
+            Check("outbound by SNAT", self.world, ("ssh", "other servers"), services=path, groups=nodes),
             Check(
                 "volume written", self.written, ("ssh", "volume"), services=("nova", "cinder", "ceph"), groups=STORES
             ),
@@ -127,7 +127,7 @@ class Probe:
         return self.made["floating_address"]
 
     def logged_in(self) -> str:
-        """Log in with the key, as soon as the machine lets us."""
+        """Log in with the key, as soon as the server lets us."""
         if not shutil.which("ssh"):
             raise NotRun("ssh is not installed on this host")
         last = ""
@@ -144,38 +144,38 @@ class Probe:
         return f"{user}@{self.made['floating_address']}"
 
     def metadata(self) -> str:
-        """Compare what the machine was told with what it is."""
+        """Compare what the server was told with what it is."""
         told = json.loads(self.within(f"curl -sf {METADATA} || wget -q -O - {METADATA}"))
-        if told["uuid"] != self.machine["id"]:
-            raise self.bad(f"metadata returned server UUID {told['uuid']}, expected {self.machine['id']}")
+        if told["uuid"] != self.guest["id"]:
+            raise self.bad(f"metadata returned server UUID {told['uuid']}, expected {self.guest['id']}")
         name = self.within("hostname")
-        if name.split(".")[0] != self.machine["name"]:
-            raise self.bad(f"the machine calls itself {name}, not {self.machine['name']}")
+        if name.split(".")[0] != self.guest["name"]:
+            raise self.bad(f"the server calls itself {name}, not {self.guest['name']}")
         return name
 
     def neighbourly(self) -> str:
-        """Ping the other machines from the first."""
-        return self.pings(self.machine, self.neighbours)
+        """Ping the other servers from the first."""
+        return self.pings(self.guest, self.neighbours)
 
     def across_vlan(self) -> str:
-        """Ping the VLAN machines from each other, and from the first machine through the router."""
-        ways = [self.pings(self.machine, self.vlan)]
+        """Ping the VLAN servers from each other, and from the first server through the router."""
+        ways = [self.pings(self.guest, self.vlan)]
         if len(self.vlan) > 1:
             ways.append(self.pings(self.vlan[0], self.vlan[1:]))
         return "; ".join(ways)
 
     def world(self) -> str:
-        """Reach the world from a machine without a floating IP."""
+        """Reach the world from a server without a floating IP."""
         if not self.neighbours:
-            raise NotRun("every machine has a floating IP")
-        machine, url = self.neighbours[0], self.options["world_url"]
+            raise NotRun("every server has a floating IP")
+        guest, url = self.neighbours[0], self.options["world_url"]
         if url:
             target = shlex.quote(url)
-            self.within(f"curl -sfk -o /dev/null {target} || wget -q -O /dev/null {target}", machine)
-            return f"{machine['address']} -> {url}"
+            self.within(f"curl -sfk -o /dev/null {target} || wget -q -O /dev/null {target}", guest)
+            return f"{guest['address']} -> {url}"
         if not self.made["gateway"]:
             raise NotRun("the external network has no gateway, and verify_world_url is not set")
-        return self.pings(machine, [{"address": self.made["gateway"], "host": "the external gateway"}])
+        return self.pings(guest, [{"address": self.made["gateway"], "host": "the external gateway"}])
 
     def written(self) -> str:
         """Write to the volume, and be told that it is on the disk."""
@@ -189,52 +189,52 @@ class Probe:
         if digest != volume.digest(self.made["run"]):
             raise self.bad(f"what was written does not stand there: sha256 {digest}")
         if int(found) != size:
-            raise self.bad(f"the machine sees {found} GiB, not {size}")
+            raise self.bad(f"the server sees {found} GiB, not {size}")
         return f"read back: sha256 {digest[:12]}…"
 
     def pings(self, source: dict, targets: list[dict]) -> str:
-        """Ping from within a machine.
+        """Ping from within a server.
 
         :raises NotRun: there is nobody to ping.
         """
         if not targets:
-            raise NotRun("there is no other machine")
+            raise NotRun("there is no other server")
         for target in targets:
             one = f"ping -c 2 -W 5 {target['address']}"
             self.within(f"for try in 1 2 3 4 5; do {one} || sudo -n {one} && exit; sleep 2; done; exit 1", source)
         return f"{source['host']} -> {', '.join(target['host'] for target in targets)}"
 
-    def within(self, command: str, machine: dict | None = None) -> str:
-        """Run a shell command in a machine, once it lets us in; the way to all others is the first.
+    def within(self, command: str, guest: dict | None = None) -> str:
+        """Run a shell command in a server, once it lets us in; the way to all others is the first.
 
         :return: the command's output.
         """
         floating, user = self.made["floating_address"], self.options["user"]
-        if machine in (None, self.machine):
+        if guest in (None, self.guest):
             way = ssh(self.key, user, floating)
         else:
-            way = ssh(self.key, user, machine["address"], floating)
+            way = ssh(self.key, user, guest["address"], floating)
         end = time.monotonic() + self.options["ssh_timeout"]
         while (done := run([*way, command], COMMAND)).returncode == NO_SSH and time.monotonic() < end:
             time.sleep(2)
         if done.returncode:
             words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
-            where = (machine or self.machine)["name"]
-            raise self.bad(f"in {where}: {command!r} ends with {done.returncode}: {words[0]}", machine)
+            where = (guest or self.guest)["name"]
+            raise self.bad(f"in {where}: {command!r} ends with {done.returncode}: {words[0]}", guest)
         return done.stdout.strip()
 
-    def bad(self, message: str, machine: dict | None = None) -> Bad:
-        """Return the failure of a check of a machine; the first by default."""
-        machine = machine or self.machine
-        return Bad(message, (machine["id"], machine["port"]), (machine["host"],))
+    def bad(self, message: str, guest: dict | None = None) -> Bad:
+        """Return the failure of a check of a server; the first by default."""
+        guest = guest or self.guest
+        return Bad(message, (guest["id"], guest["port"]), (guest["host"],))
 
 
-def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part: str = "machines") -> list[Result]:
-    """Run the checks of a machine from here.
+def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part: str = "servers") -> list[Result]:
+    """Run the checks of a server from here.
 
     :param key: the private key's text.
     :param outcomes: by check, of those that ran before.
-    :param part: C(machines), or C(copies) of their volumes.
+    :param part: C(servers), or C(copies) of their volumes.
     """
     with tempfile.TemporaryDirectory(prefix="cairn-verify-") as directory:
         path = os.path.join(directory, "key")

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
-# Machines of the last kind are on the project's network, too, and are not there all the time.
+# Servers of the last kind are on the project's network, too, and are not there all the time.
 TENANT, VLAN, MOVED = "tenant", "vlan", "moved"
 
 
 @dataclass
-class Machine:
+class Guest:
     """A guest of this run. C(host) is Nova's name of its compute host, C(network) one of TENANT, VLAN and MOVED."""
 
     name: str
@@ -25,7 +25,7 @@ class Machine:
     active: bool = False
 
     def as_dict(self) -> dict:
-        """Return the machine as plain data."""
+        """Return the server as plain data."""
         return asdict(self)
 
 
@@ -56,22 +56,22 @@ class Run:
     group: Any = None
     floating_address: str = ""
     gateway: str = ""
-    machines: list[Machine] = field(default_factory=list)
-    # Volumes that machines have, by what they are called here.
+    guests: list[Guest] = field(default_factory=list)
+    # Volumes that servers have, by what they are called here.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
-    # Set as soon as the scheduler has chosen the first machine's host, or could not.
+    # Set as soon as the scheduler has chosen the first server's host, or could not.
     scheduled: Event = field(default_factory=Event)
 
-    def on(self, network: str) -> list[Machine]:
-        """Return the machines of one network that run, by their names."""
-        running = [machine for machine in self.machines if machine.network == network and machine.active]
-        return sorted(running, key=lambda machine: machine.name)
+    def on(self, network: str) -> list[Guest]:
+        """Return the servers of one network that run, by their names."""
+        running = [guest for guest in self.guests if guest.network == network and guest.active]
+        return sorted(running, key=lambda guest: guest.name)
 
     def made(self) -> dict:
         """Return what somebody outside needs to use what was made, as plain data."""
         return {
-            "machines": [machine.as_dict() for kind in (TENANT, VLAN) for machine in self.on(kind)],
+            "servers": [guest.as_dict() for kind in (TENANT, VLAN) for guest in self.on(kind)],
             "floating_address": self.floating_address,
             "router_address": self.router_address,
             "gateway": self.gateway,

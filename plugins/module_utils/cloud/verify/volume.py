@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volumes: one that a machine writes to, and its copies, in which the same must stand.
+"""Volumes: one that a server writes to, and its copies, in which the same must stand.
 
 What is written follows from the run's name, so that everybody knows what is to be read.
 """
@@ -12,7 +12,7 @@ import hashlib
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Check, NotRun, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.machines import active
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Machine, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
 
 TYPES = ("block-storage", "volumev3")
 SIZE, LARGER = 1, 2  # GiB
@@ -21,7 +21,7 @@ CLONE, RESTORED = "clone", "restored"
 
 
 def _disk(volume: str) -> str:
-    """Return the shell commands by which a machine finds a volume as C($disk): by its serial, whatever it is called."""
+    """Return the shell commands by which a server finds a volume as C($disk): by its serial, whatever it is called."""
     return (
         f"for try in 1 2 3 4 5 6 7 8 9 10; do disk=$(cd /sys/block && grep -l {volume[:20]} */serial | cut -d/ -f1); "
         '[ -n "$disk" ] && break; sleep 2; done; [ -n "$disk" ] || { echo "no such disk" >&2; exit 1; }; '
@@ -29,12 +29,12 @@ def _disk(volume: str) -> str:
 
 
 def write(run: str, volume: str) -> str:
-    """Return the shell command by which a machine writes the run's data."""
+    """Return the shell command by which a server writes the run's data."""
     return f"{_disk(volume)} yes {run} | head -c {WRITTEN} | sudo -n dd of=/dev/$disk bs=65536 conv=fsync 2>/dev/null"
 
 
 def read(volume: str) -> str:
-    """Return the shell command by which a machine tells the digest of what stands there, and the disk's size in GiB."""
+    """Return the shell command by which a server tells the digest of what stands there, and the disk's size in GiB."""
     blocks = WRITTEN // 65536
     return (
         f"{_disk(volume)} sudo -n dd if=/dev/$disk bs=65536 count={blocks} 2>/dev/null | sha256sum | cut -c1-64; "
@@ -59,18 +59,18 @@ def served(run: Run) -> None:
 
 
 def attached(run: Run) -> str:
-    """Make a volume and attach it to the first machine, while that runs."""
+    """Make a volume and attach it to the first server, while that runs."""
     served(run)
     made = run.user.block_storage.create_volume(name=f"{run.name}-volume", size=SIZE)
     volume = wait(run, "volume", made.id, "available")
-    machine = run.on(TENANT)[0]
-    attach(run, machine, volume["id"])
+    guest = run.on(TENANT)[0]
+    attach(run, guest, volume["id"])
     run.disks["volume"] = volume["id"]
-    return f"{SIZE} GiB of type {volume['volume_type']}, attached to {machine.name}"
+    return f"{SIZE} GiB of type {volume['volume_type']}, attached to {guest.name}"
 
 
 def booted(run: Run) -> str:
-    """Boot a machine from a volume that Cinder makes of the image."""
+    """Boot a server from a volume that Cinder makes of the image."""
     served(run)
     name = f"{run.name}-volume-root"
     root = {
@@ -88,10 +88,10 @@ def booted(run: Run) -> str:
         networks=[{"uuid": run.network.id}],
         block_device_mapping=[root],
     )
-    machine = Machine(name, made.id, "volume")
-    run.machines.append(machine)
-    active(run, [machine])
-    return f"on {machine.host}"
+    guest = Guest(name, made.id, "volume")
+    run.guests.append(guest)
+    active(run, [guest])
+    return f"on {guest.host}"
 
 
 def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> dict:
@@ -113,9 +113,9 @@ def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> d
     return found
 
 
-def attach(run: Run, machine: Machine, volume: str) -> None:
-    """Attach a volume to a machine that runs."""
-    run.user.compute.create_volume_attachment(machine.id, volume_id=volume)
+def attach(run: Run, guest: Guest, volume: str) -> None:
+    """Attach a volume to a server that runs."""
+    run.user.compute.create_volume_attachment(guest.id, volume_id=volume)
     # It was reserved by then; Nova gives back what it can't attach.
     wait(run, "volume", volume, "in-use", failed="available")
 
@@ -129,7 +129,7 @@ class Copies:
 
     def __init__(self, run: Run, made: dict):
         self.run = run
-        self.machine = next((Machine(**one) for one in made["machines"] if one["network"] == TENANT), None)
+        self.guest = next((Guest(**one) for one in made["servers"] if one["network"] == TENANT), None)
         self.volume = made["disks"].get("volume")
         self.snapshot = None
 
@@ -150,10 +150,10 @@ class Copies:
         ]
 
     def detached(self) -> str:
-        """Take the volume from the machine."""
-        self.run.user.compute.delete_volume_attachment(self.machine.id, self.volume)
+        """Take the volume from the server."""
+        self.run.user.compute.delete_volume_attachment(self.guest.id, self.volume)
         wait(self.run, "volume", self.volume, "available")
-        return f"from {self.machine.name}"
+        return f"from {self.guest.name}"
 
     def made(self, **of) -> str:
         """Make a volume, wait for it, and return its id."""
@@ -167,16 +167,16 @@ class Copies:
         return f"of {SIZE} GiB"
 
     def cloned(self) -> str:
-        """Make another volume of the snapshot, and let that grow while a machine has it."""
+        """Make another volume of the snapshot, and let that grow while a server has it."""
         block = self.run.user.block_storage
         clone = self.made(name=f"{self.run.name}-{CLONE}", snapshot_id=self.snapshot)
-        attach(self.run, self.machine, clone)
+        attach(self.run, self.guest, clone)
         body = {"os-extend": {"new_size": LARGER}}
         headers = {"OpenStack-API-Version": "volume 3.42"}
         rest(block, "POST", f"/volumes/{clone}/action", json=body, headers=headers)
         wait(self.run, "volume", clone, "in-use")
         self.run.disks[CLONE] = clone
-        return f"of the snapshot, attached to {self.machine.name}, grown to {LARGER} GiB there"
+        return f"of the snapshot, attached to {self.guest.name}, grown to {LARGER} GiB there"
 
     def backed_up(self) -> str:
         """Make a backup, and of it another volume."""
@@ -190,9 +190,9 @@ class Copies:
         rest(block, "POST", f"/backups/{backup.id}/restore", json={"restore": {"volume_id": restored}})
         wait(self.run, "backup", backup.id, "available")
         wait(self.run, "volume", restored, "available")
-        attach(self.run, self.machine, restored)
+        attach(self.run, self.guest, restored)
         self.run.disks[RESTORED] = restored
-        return f"restored to another volume, attached to {self.machine.name}"
+        return f"restored to another volume, attached to {self.guest.name}"
 
     def uploaded(self) -> str:
         """Make an image of the volume."""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts and pools: what the cluster has, and what it should have."""
+"""Users and pools: the actual and the desired state of the cluster."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monitor import Monitor
 
-# Placement groups that the autoscaler gives to every pool that does not say otherwise.
+# The autoscaler's default minimum of placement groups.
 LEAST = 32
 
 
 @dataclass
 class State:
-    """What monitors say: users and pools by name, devices by their uuid, placement rules by name; who they are.
+    """The monitors' view: users and pools by name, devices by uuid, placement rules by name; the monitors' names.
 
-    :param weights: host → its daemons' numbers → the weight of each one's device.
+    :param weights: host → number of a daemon → the weight of its device.
     """
 
     users: dict[str, dict] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class State:
 
 
 def read(monitor: Monitor) -> State:
-    """Return what the cluster holds."""
+    """Return the state of the cluster."""
     dump = monitor.ask("osd dump")
     tree = {node["id"]: node for node in monitor.ask("osd tree")["nodes"]}
     return State(
@@ -48,13 +48,13 @@ def read(monitor: Monitor) -> State:
 
 
 def keyring(user: dict) -> str:
-    """Return an user as the text of a keyring."""
+    """Return a user as the text of a keyring."""
     caps = "".join(f'\tcaps {service} = "{rights}"\n' for service, rights in sorted(user["caps"].items()))
     return f"[{user['name']}]\n\tkey = {user['key']}\n{caps}"
 
 
 def users(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
-    """Return the changes to users. One that nobody asks for is left alone."""
+    """Return the changes to users. Others are left unchanged."""
     changes = []
     for user in wanted:
         name, found = user["name"], state.users.get(user["name"])
@@ -78,7 +78,7 @@ def users(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
 
 
 def _rule(apart: str) -> str:
-    """Return the name of the placement rule that keeps copies on different hosts or devices."""
+    """Return the name of the placement rule for copies on different hosts or devices."""
     return f"replicated_{apart}"
 
 
@@ -101,7 +101,7 @@ def rules(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
 
 
 def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Change]:
-    """Return the changes to pools. Their placement groups are given once: from then on Ceph's autoscaler has them."""
+    """Return the changes to pools. Placement groups are set only at creation: later Ceph's autoscaler manages them."""
     changes = []
     names = {number: name for name, number in state.rules.items()}
     for pool in wanted:
@@ -136,7 +136,7 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
 
 
 def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None:
-    """Make the pool, or give it what is *new*."""
+    """Create the pool, or set its *new* attributes."""
     name = pool["name"]
     if not there:
         monitor.tell(
@@ -144,12 +144,12 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None
             pool=name,
             pg_num=pool["groups"],
             pgp_num=pool["groups"],
-            # else every small pool would be made large, until a device has more than it may
+            # otherwise every small pool would be created large, up to the limit of groups per device
             pg_num_min=min(pool["groups"], LEAST),
             pool_type="replicated",
             rule=_rule(pool["apart"]),
             size=pool["replicas"],
-            # else no name may begin with a dot
+            # otherwise no name may start with a dot
             yes_i_really_mean_it=True,
         )
         new = {"application": pool["application"]}

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nobody asks for any more: a host's devices, which are emptied first, and monitors.
+"""Removal of a host's devices, which are drained first, and of monitors.
 
-A device leaves in two runs, as the copies on it take their time to be elsewhere: one takes its weight, a later one
-removes the daemon, when Ceph says that nothing needs it. What is on the device stays there. One that is asked for again
-on the way gets its weight back.
+A device is removed in two runs, as moving its data takes time: the first sets its weight to 0, a later one removes the
+daemon once Ceph reports it as safe to destroy. The content of the device is not erased. A device that is listed again
+meanwhile gets its weight back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.osd i
 
 
 def devices(kept: set[str], state: State, host: str, monitor: Monitor | None) -> tuple[list[Change], list[str]]:
-    """Return the changes to the host's daemons whose devices are none of those *kept*, and who still has to stay.
+    """Return the changes to the host's daemons whose devices are not in *kept*, and which of them must remain for now.
 
     :param kept: the ids of devices.
     """
@@ -31,9 +31,9 @@ def devices(kept: set[str], state: State, host: str, monitor: Monitor | None) ->
             if not weight:
                 changes.append(_weighed("refill", number, weight, _size(number, monitor), monitor))
         elif weight:
-            changes.append(_weighed("drain", number, weight, 0.0, monitor, "the inventory has it no more"))
+            changes.append(_weighed("drain", number, weight, 0.0, monitor, "no longer in the inventory"))
         elif why := _needed(number, monitor):
-            staying.append(f"osd.{number} stays until its device is empty; a later run removes it. {why}")
+            staying.append(f"osd.{number} remains until its device is drained; a later run removes it. {why}")
         else:
             changes.append(
                 Change(
@@ -50,7 +50,7 @@ def devices(kept: set[str], state: State, host: str, monitor: Monitor | None) ->
 
 
 def _weighed(verb: str, number: int, before: float, after: float, monitor: Monitor, why: str = "") -> Change:
-    """Return the change of a device's weight."""
+    """Return the change of the weight of a device."""
     return Change(
         "Ceph device",
         verb,
@@ -63,13 +63,13 @@ def _weighed(verb: str, number: int, before: float, after: float, monitor: Monit
 
 
 def _size(number: int, monitor: Monitor) -> float:
-    """Return a device's size in TiB, which Ceph gives it as its weight."""
+    """Return the size of a device in TiB, which is Ceph's default weight."""
     (found,) = [one["kb"] for one in monitor.ask("osd df")["nodes"] if one["id"] == number]
     return round(found / 2**30, 5)
 
 
 def _needed(number: int, monitor: Monitor) -> str:
-    """Return why Ceph needs the daemon, nothing where it does not."""
+    """Return why Ceph still needs the daemon, empty if it does not."""
     try:
         monitor.tell("osd safe-to-destroy", ids=[str(number)])
     except Failed as error:
@@ -78,12 +78,12 @@ def _needed(number: int, monitor: Monitor) -> str:
 
 
 def _remove(number: int, monitor: Monitor) -> None:
-    """Stop the daemon and have the cluster forget it, which asks once more whether it is safe."""
+    """Stop the daemon and remove it from the cluster, which checks again that this is safe."""
     run("systemctl", "disable", "--now", f"ceph-osd@{number}")
     until = time.monotonic() + PATIENCE
     while any(osd["osd"] == number and osd["up"] for osd in monitor.ask("osd dump")["osds"]):
         if time.monotonic() > until:
-            raise Failed(f"the monitors do not hear that osd.{number} has ended: ceph osd tree")
+            raise Failed(f"the monitors still report osd.{number} as up: ceph osd tree")
         time.sleep(0.5)
     monitor.manage("osd purge", id=number)
     with contextlib.suppress(FileNotFoundError):
@@ -91,7 +91,7 @@ def _remove(number: int, monitor: Monitor) -> None:
 
 
 def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[Change]:
-    """Return the changes to the list of monitors: those that are not *wanted* go, if any are."""
+    """Return the removal of the monitors that are not *wanted*, if any is wanted."""
     return [
         Change(
             "Ceph monitor",
@@ -100,7 +100,7 @@ def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[C
             {"monitor": name},
             {},
             lambda name=name: _forget(name, wanted, monitor),
-            "the inventory has it elsewhere",
+            "not a monitor in the inventory",
         )
         for name in state.monitors
         if wanted and name not in wanted
@@ -108,10 +108,10 @@ def monitors(wanted: list[str], state: State, monitor: Monitor | None) -> list[C
 
 
 def _forget(name: str, wanted: list[str], monitor: Monitor) -> None:
-    """Remove the monitor once all those that remain agree, who may be new."""
+    """Remove the monitor once all remaining ones, including new ones, are in quorum."""
     until = time.monotonic() + PATIENCE
     while lacking := set(wanted) - set(monitor.ask("quorum_status")["quorum_names"]):
         if time.monotonic() > until:
-            raise Failed(f"{', '.join(sorted(lacking))} is not in the quorum, which must not lose another: ceph -s")
+            raise Failed(f"{', '.join(sorted(lacking))} is not in the quorum, so no other monitor is removed: ceph -s")
         time.sleep(1)
     monitor.tell("mon remove", name=name)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's devices and the daemons that serve them.
+"""The devices of a host and their daemons.
 
-A device is known by the label that BlueStore writes at its beginning, whatever it is called after a boot. One without
-a label gets an id made from the cluster, the host and the path: what a killed run began is found by it and finished.
+A device is identified by BlueStore's label at its beginning, whatever its name after a boot. A device without a label
+gets an id derived from cluster, host and path, so that the next run recognizes and completes an interrupted one.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices im
 
 DIRECTORY = "/var/lib/ceph/osd"
 MARK = b"bluestore block device\n"
-# Seconds until a daemon that was started is up.
+# Timeout in seconds for a started daemon to be up.
 PATIENCE = 90
 _UNITS = {"M": 20, "G": 30, "T": 40}
 
 
 def label(path: str) -> str:
-    """Return the id in the device's label, empty where it has none."""
+    """Return the id in the label of the device, empty if it has none."""
     try:
         with open(path, "rb") as file:
             head = file.read(len(MARK) + 36)
@@ -42,29 +42,29 @@ def label(path: str) -> str:
 
 
 def new_id(cluster: str, host: str, path: str) -> str:
-    """Return the id that a new device at *path* gets."""
+    """Return the id of a new device at *path*."""
     return str(uuid.uuid5(uuid.UUID(cluster), f"{host} {path}"))
 
 
 def identity(cluster: str, host: str, path: str) -> str:
-    """Return the id of the device at *path*: its label's, or that which it gets."""
+    """Return the id of the device at *path*: that of its label, or of a new device."""
     return label(path) or new_id(cluster, host, path)
 
 
 def new_key() -> str:
-    """Return a new key, as Ceph writes it. It stays on its host."""
+    """Return a new key in Ceph's format. It is used only on this host."""
     return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
 
 
 def size_of(text: str) -> int:
-    """Return a size as 10G in bytes."""
+    """Return a size such as 10G in bytes."""
     return int(text[:-1]) << _UNITS[text[-1]]
 
 
 def run(*command: str) -> str:
-    """Run a command and return what it says.
+    """Run a command and return its output.
 
-    :raises Failed: it does not go well.
+    :raises Failed: it failed.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -73,10 +73,10 @@ def run(*command: str) -> str:
 
 
 def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Monitor | None) -> list[Change]:
-    """Return the changes to the host's devices.
+    """Return the changes to the devices of the host.
 
-    :param cluster: its id.
-    :raises Failed: a device is not there, or holds what is not this cluster's: nothing is touched then.
+    :param cluster: id of the cluster.
+    :raises Failed: a device does not exist, or has data that is not of this cluster; nothing is changed then.
     """
     changes, faults = [], []
     for device in wanted:
@@ -109,25 +109,25 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
 
 
 def _refused(device: dict, marked: str, known: dict | None, own: str, asked: bool) -> str:
-    """Return why the device can't be taken, nothing where it can.
+    """Return why the device cannot be used, empty if it can.
 
-    :param asked: whether the monitors said which devices there are.
+    :param asked: whether the monitors' list of devices is known.
     """
     path = device["path"]
     if marked:
         if known or (marked == own and not asked):
             return ""
         if marked == own:
-            return f"{path} holds what it had when it was removed from this cluster; wipefs --all {path} empties it"
-        return f"{path} holds a device of another Ceph cluster ({marked}); only empty devices are taken"
+            return f"{path} still has its data from before its removal from this cluster; wipefs --all {path} erases it"
+        return f"{path} holds data of another Ceph cluster ({marked}); only empty devices are used"
     if not device["size"] and not os.path.exists(path):
         return f"there is no device {path}"
     if found := signatures(path):
-        return f"{path} holds {found}; only empty devices are taken"
+        return f"{path} holds {found}; only empty devices are used"
     if known and known["up_from"]:
         return (
-            f"{path} is empty, and osd.{known['osd']} had its data there: if the disk was replaced, remove what is "
-            f"left of the old one (ceph osd purge {known['osd']} --yes-i-really-mean-it) and run again"
+            f"{path} is empty, but osd.{known['osd']} had its data on it: if the disk was replaced, remove the old "
+            f"daemon (ceph osd purge {known['osd']} --yes-i-really-mean-it) and run again"
         )
     return ""
 
@@ -142,12 +142,12 @@ def _link(number: int) -> str:
 
 
 def _leads(number: int, path: str) -> bool:
-    """Whether the daemon's directory leads to the device."""
+    """Whether the directory of the daemon has a link to the device."""
     return os.path.realpath(_link(number)) == os.path.realpath(path)
 
 
 def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: Monitor) -> None:
-    """Have a daemon serve the device. One that never did is prepared, as often as runs are killed."""
+    """Run a daemon for the device; prepare a new one, also again after interrupted runs."""
     path = device["path"]
     if known:
         number = known["osd"]
@@ -156,7 +156,7 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         number = json.loads(monitor.tell("osd new", given, uuid=name, format="json"))["osdid"]
     directory = f"{DIRECTORY}/ceph-{number}"
     if not served and not label(path) and os.path.isdir(directory):
-        # What an earlier daemon of this number has left would be taken for this one's.
+        # Remaining files of an earlier daemon with this number would be used by this one.
         shutil.rmtree(directory)
     os.makedirs(directory, exist_ok=True)
     if device["size"] and not os.path.exists(path):
@@ -181,16 +181,16 @@ def _serve(device: dict, name: str, known: dict | None, served: bool, monitor: M
         run("ceph-osd", "-i", str(number), "--mkfs", "--osd-uuid", name, *ceph)
     elif not os.path.exists(f"{directory}/fsid"):
         run("ceph-bluestore-tool", "prime-osd-dir", "--dev", path, "--path", directory)
-    # A unit that was never loaded has no failure to forget, and says so.
+    # Fails for a unit that was never loaded.
     subprocess.run(["systemctl", "reset-failed", f"ceph-osd@{number}"], capture_output=True, check=False)
     run("systemctl", "enable", "--now", f"ceph-osd@{number}")
     _wait(number, monitor)
 
 
 def _wait(number: int, monitor: Monitor) -> None:
-    """Wait until the monitors have heard of the daemon."""
+    """Wait until the monitors report the daemon as up."""
     until = time.monotonic() + PATIENCE
     while not any(osd["osd"] == number and osd["up"] for osd in monitor.ask("osd dump")["osds"]):
         if time.monotonic() > until or not _is("active", number):
-            raise Failed(f"osd.{number} does not come up: journalctl -u ceph-osd@{number} says why")
+            raise Failed(f"osd.{number} does not come up: see journalctl -u ceph-osd@{number}")
         time.sleep(0.5)
