@@ -75,9 +75,9 @@ def test_one_that_exists_is_known_by_its_name(machine, lab):
     assert (found.emulated, found.disks, found.address) == (True, ("4G", "512M"), "10.203.0.15")
 
 
-def test_a_container_does_not_become_a_machine(machine):
+def test_a_container_does_not_become_an_emulated_host(machine):
     record(machine)
-    with pytest.raises(LabError, match="was made with emulated False, disks"):
+    with pytest.raises(LabError, match="was created with emulated False, disks"):
         store.check_same(machine)
 
 
@@ -126,7 +126,7 @@ def test_each_kind_has_its_base(lab, machine, monkeypatch):
     monkeypatch.setattr(store, "create", lambda host, where, _user: made.append((host.name, where)))
     monkeypatch.setattr(store, "record", lambda _host: {"base": "/nowhere"})
     for host in (machine, Host(lab, "aio1", "10.203.0.10")):
-        with pytest.raises(LabError, match="which is gone"):
+        with pytest.raises(LabError, match="which no longer exists"):
             states.begin(host, "started", {"power": "off", "exists": False}, options)
     assert made == [("storage1", "/other"), ("aio1", "/one")]
 
@@ -171,8 +171,8 @@ def test_the_power_button(machine):
     assert [json.loads(line)["execute"] for line in said if line] == ["qmp_capabilities", "system_powerdown"]
 
 
-def test_nobody_hears_the_power_button(machine):
-    with pytest.raises(LabError, match="storage1: its emulator does not hear the power button"):
+def test_no_emulator_accepts_the_power_button(machine):
+    with pytest.raises(LabError, match="storage1: its emulator does not accept the power button event"):
         emulator.press(machine)
 
 
