@@ -73,7 +73,7 @@ def test_reasons_to_build(image):
     image.write_bytes(b"a dis")
     assert reason_to_build(str(image), "digest") == "the image is not the one that was built"
     Path(record_path(str(image))).write_text("{")
-    assert reason_to_build(str(image), "digest") == "nothing says what the image was made from"
+    assert reason_to_build(str(image), "digest") == "there is no record of the image's recipe"
     image.unlink()
     assert reason_to_build(str(image), "digest") == "there is no image yet"
 
