@@ -322,14 +322,14 @@ def test_no_lease_shows_the_consoles_end():
         binding_host_id="n1",
         status="DOWN",
     )
-    card = SimpleNamespace(network_id="net", mac_address="fa:16:3e:00:00:07")
-    network = SimpleNamespace(get_port=lambda _port: card, ports=lambda network_id: iter([served]))
+    nic = SimpleNamespace(network_id="net", mac_address="fa:16:3e:00:00:07")
+    network = SimpleNamespace(get_port=lambda _port: nic, ports=lambda network_id: iter([served]))
     run = Run(RUN, SimpleNamespace(compute=compute, network=network), {**OPTIONS, "lease_timeout": 0})
     guest = Guest("m", "u1", port="p1", address="198.18.0.7", host="c1")
     words = r"198\.18\.0\.7.*\none\ntwo\n.*for fa:16:3e:00:00:07, .*\n.*network:dhcp 198\.18\.0\.2 on n1 DOWN$"
     with pytest.raises(Bad, match=words) as error:
         machines.leases(run, [guest])
-    assert (error.value.ids, error.value.hosts) == (("u1", card.mac_address, "p2", "tapp2"), ("c1", "n1"))
+    assert (error.value.ids, error.value.hosts) == (("u1", nic.mac_address, "p2", "tapp2"), ("c1", "n1"))
     said["output"] += "lease of 198.18.0.7 obtained\n"
     assert machines.leases(run, [guest]) == "198.18.0.7"
     run.options["lease_line"] = ""
