@@ -12,10 +12,10 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
 BEGAN := $(shell date +%s)
 LINK := $(VENV)/collections/ansible_collections/cairn/openstack
 
-##@ A cloud on this machine
+##@ A cloud on the control node
 
 .PHONY: cloud
-cloud: $(VENV)/.ready ## Five test hosts, a cloud on them and a machine that answers ssh
+cloud: $(VENV)/.ready ## Five test hosts, a cloud on them and a server that responds to ssh
 	@CAIRN_BEGAN=$(BEGAN) tools/cloud inventories/lab
 
 .PHONY: cloud-aio
@@ -57,18 +57,18 @@ test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verifi
 	molecule test --scenario-name multinode
 
 .PHONY: test-repair
-test-repair: $(VENV)/.ready-test ## molecule: all that is broken and repaired, runs broken off anywhere; writes docs/evidence/repair.md
+test-repair: $(VENV)/.ready-test ## molecule: repairs of everything the tests break, interrupted runs; writes docs/evidence/repair.md
 	molecule test --scenario-name repair
 	molecule test --scenario-name fault_injection
 
 .PHONY: test-storage
-test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; a storage host that is lost; writes docs/evidence
+test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS in a kernel; loss of a storage host; writes docs/evidence
 	molecule test --scenario-name lvm_nfs
 	molecule test --scenario-name ovs_kernel
 	molecule test --scenario-name ceph_swift_failures
 
 .PHONY: test-lifecycle
-test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one page, the end of a cloud, hosts that join and go away, one card
+test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one definition, the end of a cloud, hosts added and removed, one NIC
 	molecule test --scenario-name interrupted
 	molecule test --scenario-name scale_out
 	molecule test --scenario-name single_nic
@@ -84,15 +84,15 @@ build: $(VENV)/.ready ## The artefact, in build/
 	ansible-galaxy collection build --force --output-path build
 
 .PHONY: changelog
-changelog: $(VENV)/.ready-test ## CHANGELOG.md anew, from changelogs/fragments and the plugins' documentation
+changelog: $(VENV)/.ready-test ## CHANGELOG.md, regenerated from changelogs/fragments and the plugins' documentation
 	antsibull-changelog release --version $$(awk '/^version:/ {print $$2}' galaxy.yml) --update-existing --reload-plugins
 
 .PHONY: option-index
-option-index: $(VENV)/.ready ## The indexes of options anew, from the packages of a host: ON='ssh root@controller1'
+option-index: $(VENV)/.ready ## The indexes of options, regenerated from the packages of a host: ON='ssh root@controller1'
 	tools/option-index $(ON)
 
 .PHONY: settings
-settings: $(VENV)/.ready ## docs/settings.md anew, from argument specs and the catalog
+settings: $(VENV)/.ready ## docs/settings.md, regenerated from argument specs and the catalog
 	tools/settings
 
 .PHONY: venv
@@ -108,7 +108,7 @@ help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# pip takes 95 s of a weak machine's processor for these, uv 2 s; pip is the way out where uv can't reach its index.
+# pip takes 95 s of processor time for these, uv 2 s; pip is the way out where uv can't reach its index.
 $(VENV)/.ready: requirements.txt | $(LINK)
 	tools/pip-sync $(VENV) $(UV_VERSION) $<
 	@touch $@

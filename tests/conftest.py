@@ -68,7 +68,7 @@ def playbooks(request):
 
 @pytest.fixture
 def baseline(playbooks, tmp_path):
-    """The independent witness of what hosts are."""
+    """The independent snapshots of the hosts' state."""
     return HostBaseline(playbooks, tmp_path)
 
 

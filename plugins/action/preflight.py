@@ -138,7 +138,7 @@ class ActionModule(ActionBase):
         }
         return Resolver(name, variables, self._templar, self._loader, playing, secrets=held)
 
-    def catalog(self, name, one):
+    def checked_definitions(self, name, one):
         """Return all definitions as resolved for the host *name*, and the findings about them."""
         raw, resolver = self.raw(name), self.resolver(name, one)
         own = {key: raw[key] for key in self.written if key in raw}
@@ -214,7 +214,7 @@ class ActionModule(ActionBase):
             places = every[name].places
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
         findings = list(inventory.findings(self.groups, found, inventories or "the inventory"))
-        definitions, wrong = self.catalog(members[0].host, members[0]) if members else ({}, [])
+        definitions, wrong = self.checked_definitions(members[0].host, members[0]) if members else ({}, [])
         known = backends.kinds(definitions)
         specs = storage.with_kinds(specs, known)
         findings += settings.findings(members, specs, [key.removeprefix("catalog_") for key in self.written])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Measures a cloud on test hosts of this machine, and writes docs/evidence/benchmarks.md with its pictures.
+"""Measures a cloud on test hosts of this computer, and writes docs/evidence/benchmarks.md with its pictures.
 
 usage: tests/bench/bench.py [--aio INVENTORY] [--nodes INVENTORY] [STEP …]
 Without a STEP it takes all, in their order. What a step found is kept in build/bench, so that each can be done again.
@@ -43,7 +43,7 @@ def lab(inventory: Path, state: str) -> None:
 
 
 def first(aio: Path) -> dict:
-    """The plain script and site.yml, each on a bare host; a machine on the cloud."""
+    """The plain script and site.yml, each on a bare host; a server on the cloud."""
     run("guest image", aio, "playbooks/guest_image.yml")
     lab(aio, "new")
     with tempfile.TemporaryDirectory() as directory:
@@ -120,7 +120,7 @@ STEPS = {
 
 
 def circumstances() -> dict:
-    """When and of what a step was measured, and how busy the machine was."""
+    """When and of what a step was measured, and how busy the computer was."""
     commit = subprocess.check_output(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True).strip()
     return {"commit": commit, "date": f"{datetime.date.today()}", "load": round(os.getloadavg()[0], 1)}
 
@@ -142,7 +142,7 @@ def main() -> None:
         results[name] = {"of": before, "found": step(getattr(arguments, which).resolve())}
         RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
         if which == "aio" and "nodes" in chosen and name == [one for one in chosen if STEPS[one][0] == "aio"][-1]:
-            lab(arguments.aio.resolve(), "stopped")  # both together would be too much for a small machine
+            lab(arguments.aio.resolve(), "stopped")  # both together would be too much for a small computer
     print(report.write(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 

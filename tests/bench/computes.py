@@ -49,7 +49,7 @@ def record(inventory: Path, directory: Path) -> None:
     for name, found in answers.items():
         address = variables[name]["ansible_host"]
         interfaces = found["host_probe"]["ansible_facts"]["cairn_probe"]["interfaces"].values()
-        own = [card.split("/")[0] for interface in interfaces for card in interface["addresses"]]
+        own = [nic.split("/")[0] for interface in interfaces for nic in interface["addresses"]]
         # A host's addresses end alike.
         networks = sorted({one[: one.rindex(".") + 1] for one in own if one.split(".")[3:] == address.split(".")[3:]})
         document = {"name": name, "address": address, "networks": networks, "answers": found}

@@ -20,7 +20,7 @@ LOGS = ROOT / "build/bench"
 class Measured:
     """What a run took and did.
 
-    :param cpu: seconds of this machine's processors, without what ssh's shared connections take.
+    :param cpu: seconds of this computer's processors, without what ssh's shared connections take.
     :param tasks: executed on the host with the most.
     :param restarts: the units that restarted, each with its host.
     :param parts: phases, and the steps of the packages, with their seconds.

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a test host's processes hold of the machine's memory."""
+"""What a test host's processes use of the computer's memory."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Measured on: {machine}.
 |---|---|---|---|
 {circumstances}
 
-The load before a step includes the step before it; 0 is an idle machine.
+The load before a step includes the step before it; 0 is an idle computer.
 """
 
 FLOOR = """\
@@ -45,7 +45,7 @@ compute host gets {tasks} tasks.
 
 
 def machine() -> str:
-    """Return what this machine is."""
+    """Return a description of this computer."""
     model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="ascii"))[1]) / 2**20
     kernel = platform.release().split("-")[0]

@@ -33,7 +33,7 @@ class Quiet(dict):
 
 
 @pytest.fixture
-def machine(playbooks, name):
+def node(playbooks, name):
     """Return the host *name*, entered as root."""
     return host(playbooks, name)
 

@@ -40,7 +40,7 @@ def test_no_entry_with_a_wrong_token(apis):
 
 
 def test_every_api_answers(apis):
-    """Also those of the user's own pages answer something that is no error of the server's."""
+    """Also those of the user's own definitions respond without a server error."""
     answers = {name: api["with our authority"] for name, api in apis.items()}
     assert {name: code for name, code in answers.items() if not isinstance(code, int) or code >= 500} == {}
 

@@ -17,10 +17,10 @@ EVERYWHERE = {
 
 
 @pytest.fixture
-def listening(machine):
+def listening(node):
     """Return what listens on the host: protocol, address, port, process."""
     found = []
-    for line in machine.check_output("ss --no-header --listening --numeric --tcp --udp --processes").splitlines():
+    for line in node.check_output("ss --no-header --listening --numeric --tcp --udp --processes").splitlines():
         fields = line.split()
         address, _colon, port = fields[4].rpartition(":")
         address = address.strip("[]").partition("%")[0]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""No secret lies where others can read it. Found things are named, their values are not."""
+"""No secret is readable by others. Findings are named without their values."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def test_not_on_command_lines_during_the_run(request, looks, name):
     scenario = request.config.getoption("scenario")
     heard = scenario / f"{name}.heard" if scenario else None
     if not heard or not heard.exists():
-        pytest.skip("not run: nobody listened during site.yml (molecule/shared/audit_start.yml)")
+        pytest.skip("not run: command lines were not recorded during site.yml (molecule/shared/audit_start.yml)")
     secret_in(heard, looks[name]["part"]["secrets"])
 
 
 def test_not_on_the_control_machines_command_lines(request, looks):
-    """Nor had one on the machine that ran site.yml."""
+    """Nor had one on the control node."""
     scenario = request.config.getoption("scenario")
     heard = scenario / "localhost.heard" if scenario else None
     if not heard or not heard.exists():
-        pytest.skip("not run: nobody listened during site.yml (molecule/shared/audit_start.yml)")
+        pytest.skip("not run: command lines were not recorded during site.yml (molecule/shared/audit_start.yml)")
     for look in looks.values():
         secret_in(heard, look["part"]["secrets"])
 

@@ -41,7 +41,7 @@ def test_compute_hosts_can_take_guests(state, groups):
 
 
 def test_nova_hears_of_its_machines(playbooks, groups):
-    """Since its last start libvirt tells each nova-compute what happens to machines."""
+    """Since its last start libvirt sends each nova-compute the events of guests."""
     if not groups["compute"]:
         pytest.skip("not run: the inventory has no compute host")
     since = "tac /var/log/nova/nova-compute.log | sed '/Starting compute node/q'"

@@ -11,10 +11,10 @@ from support import host
 STARTS_AT_BOOT = {"enabled", "enabled-runtime", "static", "indirect", "generated", "alias"}
 
 
-def shown(machine, names):
+def shown(node, names):
     """Return systemd's properties of the units, by the name that was asked for."""
     properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
-    said = machine.check_output("systemctl show --property=" + properties + " %s" * len(names), *names)
+    said = node.check_output("systemctl show --property=" + properties + " %s" * len(names), *names)
     blocks = said.strip().split("\n\n")
     assert len(blocks) == len(names)
     return {
@@ -29,29 +29,29 @@ def wanted(part):
     return [unit for unit in units if unit["state"] == "started"]
 
 
-def test_units_are_up(machine, part):
+def test_units_are_up(node, part):
     """Each unit of the host's part is active."""
-    found = shown(machine, [unit["name"] for unit in wanted(part)])
+    found = shown(node, [unit["name"] for unit in wanted(part)])
     assert {name: unit["ActiveState"] for name, unit in found.items() if unit["ActiveState"] != "active"} == {}
 
 
-def test_units_start_at_boot(machine, part):
+def test_units_start_at_boot(node, part):
     """Each unit that should starts at boot."""
-    found = shown(machine, [unit["name"] for unit in wanted(part) if unit["enabled"]])
+    found = shown(node, [unit["name"] for unit in wanted(part) if unit["enabled"]])
     assert {
         name: unit["UnitFileState"] for name, unit in found.items() if unit["UnitFileState"] not in STARTS_AT_BOOT
     } == {}
 
 
-def test_systemd_has_read_the_files(machine, part):
+def test_systemd_has_read_the_files(node, part):
     """No unit file is newer than what systemd has read of it."""
-    found = shown(machine, [unit["name"] for unit in wanted(part)])
+    found = shown(node, [unit["name"] for unit in wanted(part)])
     assert [name for name, unit in found.items() if unit["NeedDaemonReload"] != "no"] == []
 
 
-def test_no_unit_has_failed(machine):
+def test_no_unit_has_failed(node):
     """systemd knows of no failed unit, ours or not."""
-    assert machine.check_output("systemctl list-units --failed --plain --no-legend") == ""
+    assert node.check_output("systemctl list-units --failed --plain --no-legend") == ""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_no_unit_is_being_restarted(restarts, name):
     assert second == first
 
 
-def restarted(machine, part):
+def restarted(node, part):
     """Return how often systemd has restarted each service of a host by itself."""
     names = [unit["name"] for unit in wanted(part) if "." not in unit["name"]]
-    return machine.check_output("systemctl show --property=Id,NRestarts" + " %s" * len(names), *names)
+    return node.check_output("systemctl show --property=Id,NRestarts" + " %s" * len(names), *names)

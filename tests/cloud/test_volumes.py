@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Volumes that are too large, go to another project, or belong to two machines. The rest playbooks/verify.yml tries."""
+"""Volumes that are too large, go to another project, or belong to two servers. The rest playbooks/verify.yml tries."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def test_a_volume_goes_to_another_project(outcomes):
 def test_a_volume_of_two_machines(outcomes):
     """Both have it at once, where its type is for that."""
     if "shared" not in outcomes:
-        pytest.skip("not run: no volume type is for several machines, or there is no image cairn-guest")
+        pytest.skip("not run: no volume type is for several servers, or there is no image cairn-guest")
     assert outcomes["shared"] == 2

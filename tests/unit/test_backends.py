@@ -163,8 +163,8 @@ class TestOptions:
 
     def test_a_volume_over_several_networks(self, options):
         setting = [{**LVM, "networks": ["198.51.100.0/24", "203.0.113.0/24"]}]
-        cards = ["127.0.0.1/8", "::1/128", "198.51.100.11/24", "203.0.113.11/24"]
-        found = options(setting, "s1", "cinder", "cinder.conf", cards)
+        nics = ["127.0.0.1/8", "::1/128", "198.51.100.11/24", "203.0.113.11/24"]
+        found = options(setting, "s1", "cinder", "cinder.conf", nics)
         assert found["lvm"]["target_secondary_ip_addresses"] == ["198.51.100.11", "203.0.113.11"]
         assert options(setting, "c1", "nova", "nova-compute.conf")["libvirt"]["volume_use_multipath"] is True
 

@@ -10,7 +10,7 @@ SETTINGS = {"tunnel_interface": "eth1", "external_interface": "eth2", "managemen
 
 
 def probe(datapath="netdev", **addresses):
-    """A host with three cards; *addresses* by interface replace the usual ones, with _ for - in the names."""
+    """A host with three nics; *addresses* by interface replace the usual ones, with _ for - in the names."""
     links = {"lo": ["127.0.0.1/8"], "eth0": ["10.0.0.1/24"], "eth1": ["10.1.0.1/24"], "eth2": []}
     links.update({name.replace("_", "-"): found for name, found in addresses.items()})
     default = next((name for name, found in links.items() if "10.0.0.1/24" in found), "")
@@ -24,7 +24,7 @@ def probe(datapath="netdev", **addresses):
 
 
 def test_three_cards_in_user_space():
-    """The tunnel's address goes to br-tep, the external card has none."""
+    """The tunnel's address goes to br-tep, the external nic has none."""
     plan = plan_bridges(probe(), {**SETTINGS, "mtu": 1500}, network=True)
     assert plan == {
         "datapath": "netdev",
@@ -53,7 +53,7 @@ def test_only_network_nodes_have_the_external_bridge():
 
 
 @pytest.mark.parametrize(
-    ("card", "datapath", "expected"),
+    ("nic", "datapath", "expected"),
     [
         ("eth1", "netdev", {"name": "br-vlan", "patches": [{"peer": "br-tep"}]}),
         ("eth2", "netdev", {"name": "br-vlan", "patches": [{"peer": "br-ex"}]}),
@@ -61,9 +61,9 @@ def test_only_network_nodes_have_the_external_bridge():
         ("eth1", "system", {"name": "br-vlan", "ports": ["eth1"], "addresses": ["10.1.0.1/24"]}),
     ],
 )
-def test_vlans_share_a_card(card, datapath, expected):
-    """The bridge that has the card keeps it; in the kernel's datapath br-vlan holds the tunnel's address."""
-    plan = plan_bridges(probe(datapath), {**SETTINGS, "vlan_interface": card}, network=True)
+def test_vlans_share_a_nic(nic, datapath, expected):
+    """The bridge that has the nic keeps it; in the kernel's datapath br-vlan holds the tunnel's address."""
+    plan = plan_bridges(probe(datapath), {**SETTINGS, "vlan_interface": nic}, network=True)
     assert plan["bridges"][-1] == expected
 
 
@@ -85,7 +85,7 @@ def test_one_card_for_everything():
 
 
 def test_tunnels_on_the_management_card():
-    """Without a card of its own the tunnel ends on the management network's, which br-tep takes over."""
+    """Without a nic of its own the tunnel ends on the management network's, which br-tep takes over."""
     settings = {"external_interface": "eth2", "management_address": "10.0.0.1"}
     plan = plan_bridges(probe(), settings, network=True)
     assert plan["bridges"][1] == {"name": "br-tep", "ports": ["eth0"], "take_over": "eth0"}

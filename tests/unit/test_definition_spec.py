@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A finding in a page is named, with the nearest right word."""
+"""A finding in a definition is named, with the nearest right word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, clashes, findings
 
-PAGE = {
+DEFINITION = {
     "description": "Light service",
     "packages": {"controller": ["lamp-api"]},
     "databases": [{"name": "lamp"}],
@@ -23,17 +23,17 @@ PAGE = {
 
 
 def broken(path, value):
-    """Return PAGE with *value* at *path*."""
-    page = copy.deepcopy(PAGE)
-    place = page
+    """Return DEFINITION with *value* at *path*."""
+    definition = copy.deepcopy(DEFINITION)
+    place = definition
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    return page
+    return definition
 
 
 def test_a_right_page():
-    assert findings("lamp", PAGE) == []
+    assert findings("lamp", DEFINITION) == []
     assert findings("lamp", {"description": "Nothing else"}) == []
 
 
@@ -98,8 +98,8 @@ def test_an_error(path, value, said, advice):
 
 
 def test_a_missing_key():
-    page = {key: value for key, value in PAGE.items() if key != "description"}
-    (finding,) = findings("lamp", page)
+    definition = {key: value for key, value in DEFINITION.items() if key != "description"}
+    (finding,) = findings("lamp", definition)
     assert (finding.where, finding.found) == ("catalog_lamp", "'description' is missing")
 
 
@@ -109,25 +109,25 @@ def test_an_api_needs_a_health_check():
 
 
 def test_every_error_is_found():
-    page = broken(["apis", 0, "prot"], 1)
-    page["unit"] = []
-    assert len(findings("lamp", page)) == 2
+    definition = broken(["apis", 0, "prot"], 1)
+    definition["unit"] = []
+    assert len(findings("lamp", definition)) == 2
 
 
-@pytest.mark.parametrize("page", [None, [], "{{ x }}", 3])
-def test_no_page_at_all(page):
-    (finding,) = findings("lamp", page)
+@pytest.mark.parametrize("definition", [None, [], "{{ x }}", 3])
+def test_no_definition_at_all(definition):
+    (finding,) = findings("lamp", definition)
     assert finding.allowed == "a dictionary"
 
 
 @pytest.mark.parametrize("key", sorted(key for key in SPEC if not SPEC[key].get("literal") and key != "description"))
 def test_a_template_stands_for_anything(key):
-    assert [finding for finding in findings("lamp", {**PAGE, key: "{{ x }}"}) if "{{" in str(finding)] == []
+    assert [finding for finding in findings("lamp", {**DEFINITION, key: "{{ x }}"}) if "{{" in str(finding)] == []
 
 
 @pytest.mark.parametrize("key", sorted(key for key in SPEC if SPEC[key].get("literal")))
 def test_what_is_needed_before_templates_are_resolved_is_none(key):
-    (finding,) = findings("lamp", {**PAGE, key: "{{ x }}"})
+    (finding,) = findings("lamp", {**DEFINITION, key: "{{ x }}"})
     assert (finding.where, finding.found) == (f"catalog_lamp.{key}", "the template '{{ x }}'")
 
 
@@ -169,7 +169,7 @@ def test_a_volume_group_that_no_key_names():
 @pytest.mark.parametrize("user", ["identity", "lamp_identity", "database", "token"])
 def test_two_secrets_of_one_name(user):
     identity = {"services": [], "domains": [{"name": "x", "users": [{"name": user, "roles": ["admin"]}]}]}
-    (finding,) = findings("lamp", {**PAGE, "secrets": ["token"], "identity": identity})
+    (finding,) = findings("lamp", {**DEFINITION, "secrets": ["token"], "identity": identity})
     assert finding.where == "catalog_lamp.identity.domains"
 
 
@@ -179,6 +179,6 @@ def test_no_page_key_is_unknown_to_the_engine():
 
 def test_two_apis_on_one_port():
     other = broken(["apis", 0, "name"], "oven-api")
-    (finding,) = clashes({"lamp": PAGE, "oven": other})
+    (finding,) = clashes({"lamp": DEFINITION, "oven": other})
     assert (finding.where, finding.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
-    assert clashes({"lamp": PAGE}) == []
+    assert clashes({"lamp": DEFINITION}) == []

@@ -16,7 +16,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import opt
 
 HERE = Path(__file__).parent
 
-# A page of the user's own: what it knows of the cloud is templated late.
+# A definition of the user: its templates with `cloud` are resolved later.
 LAMP = {
     "description": "Light service",
     "packages": {"controller": ["lamp-api"]},
@@ -42,7 +42,7 @@ OPTIONS = {
 
 
 def probe():
-    """What host_probe would find on each host: three cards, the first with the management address."""
+    """What host_probe would find on each host: three nics, the first with the management address."""
     interfaces = {
         name: {"mac": f"52:54:00:00:00:0{number}", "mtu": 1500, "up": True, "addresses": [], "kind": "physical"}
         for number, name in enumerate(("eth0", "eth1", "eth2"))
@@ -167,7 +167,7 @@ def swift_lab(root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(root, tmp_path_factory):
-    """Four hosts with a page and options of the user's."""
+    """Four hosts with a definition and options of the user."""
     return parts(root, tmp_path_factory.mktemp("options"), "multinode", OPTIONS)
 
 

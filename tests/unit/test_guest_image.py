@@ -71,9 +71,9 @@ def test_an_image_of_this_recipe_is_left_alone(image):
 def test_reasons_to_build(image):
     assert reason_to_build(str(image), "another") == "the recipe changed"
     image.write_bytes(b"a dis")
-    assert reason_to_build(str(image), "digest") == "the image is not the one that was built here"
+    assert reason_to_build(str(image), "digest") == "the image is not the one that was built"
     Path(record_path(str(image))).write_text("{")
-    assert reason_to_build(str(image), "digest") == "nothing says what the image was made from"
+    assert reason_to_build(str(image), "digest") == "there is no record of the image's recipe"
     image.unlink()
     assert reason_to_build(str(image), "digest") == "there is no image yet"
 

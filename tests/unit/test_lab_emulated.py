@@ -1,4 +1,4 @@
-"""What is different about a lab host that is an emulated machine."""
+"""The differences of an emulated lab host."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def lab(tmp_path):
 
 
 @pytest.fixture
-def machine(lab):
+def emulated(lab):
     return Host(lab, "storage1", "10.203.0.15", emulated=True, disks=("4G", "512M"))
 
 
-def test_what_it_writes_is_in_images(machine, lab):
-    assert machine.parts() == ["root.img", "disk1.img", "disk2.img"]
-    assert list(machine.images().values())[1:] == ["4G", "512M"]
+def test_what_it_writes_is_in_images(emulated, lab):
+    assert emulated.parts() == ["root.img", "disk1.img", "disk2.img"]
+    assert list(emulated.images().values())[1:] == ["4G", "512M"]
     assert Host(lab, "aio1", "10.203.0.10", disks=("4G",)).parts() == ["upper", "disk1.img"]
 
 
@@ -69,16 +69,16 @@ def record(host, **more):
     Path(host.path("host.json")).write_text(json.dumps(values))
 
 
-def test_one_that_exists_is_known_by_its_name(machine, lab):
-    record(machine, emulated=True, disks=["4G", "512M"])
+def test_one_that_exists_is_known_by_its_name(emulated, lab):
+    record(emulated, emulated=True, disks=["4G", "512M"])
     found = fleet.host_from(lab, {"name": "storage1", "address": ""})
     assert (found.emulated, found.disks, found.address) == (True, ("4G", "512M"), "10.203.0.15")
 
 
-def test_a_container_does_not_become_a_machine(machine):
-    record(machine)
-    with pytest.raises(LabError, match="was made with emulated False, disks"):
-        store.check_same(machine)
+def test_a_container_does_not_become_an_emulated_host(emulated):
+    record(emulated)
+    with pytest.raises(LabError, match="was created with emulated False, disks"):
+        store.check_same(emulated)
 
 
 def test_an_older_container_stays_what_it_is(lab):
@@ -87,46 +87,46 @@ def test_an_older_container_stays_what_it_is(lab):
     store.check_same(host)
 
 
-def test_a_snapshot_comes_back_with_its_holes(machine):
-    record(machine, emulated=True, disks=["4G", "512M"])
-    for name, size in machine.images().items():
-        run("truncate", f"--size={size}", machine.path(name))
-    with open(machine.path("disk1.img"), "r+b") as disk:
+def test_a_snapshot_comes_back_with_its_holes(emulated):
+    record(emulated, emulated=True, disks=["4G", "512M"])
+    for name, size in emulated.images().items():
+        run("truncate", f"--size={size}", emulated.path(name))
+    with open(emulated.path("disk1.img"), "r+b") as disk:
         disk.write(b"before")
-    store.save(machine, "clean")
-    with open(machine.path("disk1.img"), "r+b") as disk:
+    store.save(emulated, "clean")
+    with open(emulated.path("disk1.img"), "r+b") as disk:
         disk.write(b"after!")
-    store.restore(machine, "clean")
-    with open(machine.path("disk1.img"), "rb") as disk:
+    store.restore(emulated, "clean")
+    with open(emulated.path("disk1.img"), "rb") as disk:
         assert disk.read(6) == b"before"
-    stat = os.stat(machine.path("disk1.img"))
+    stat = os.stat(emulated.path("disk1.img"))
     assert stat.st_size == 4 << 30
     assert stat.st_blocks < 100
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root mounts")
-def test_its_root_is_the_base_under_what_was_sown(machine, tmp_path):
+def test_its_root_is_the_base_under_what_was_sown(emulated, tmp_path):
     below = tmp_path / "base"
     below.mkdir()
     (below / "name").write_text("everybody's")
     (below / "same").write_text("everybody's")
     for name in ("upper", "work", "root"):
-        Path(machine.path(name)).mkdir(parents=True)
-    Path(machine.path("upper", "name")).write_text("its own")
-    image.make(machine)
-    image.fill(machine, str(below))
-    assert sorted(os.listdir(machine.path())) == sorted(machine.parts())
-    assert run("debugfs", "-R", "cat /name", machine.path("root.img")) == "its own"
-    assert run("debugfs", "-R", "cat /same", machine.path("root.img")) == "everybody's"
+        Path(emulated.path(name)).mkdir(parents=True)
+    Path(emulated.path("upper", "name")).write_text("its own")
+    image.make(emulated)
+    image.fill(emulated, str(below))
+    assert sorted(os.listdir(emulated.path())) == sorted(emulated.parts())
+    assert run("debugfs", "-R", "cat /name", emulated.path("root.img")) == "its own"
+    assert run("debugfs", "-R", "cat /same", emulated.path("root.img")) == "everybody's"
 
 
-def test_each_kind_has_its_base(lab, machine, monkeypatch):
+def test_each_kind_has_its_base(lab, emulated, monkeypatch):
     made = []
     options = {"base": "/one", "emulated_base": "/other", "user": "cairn", "supervise": "", "timeout": 1}
     monkeypatch.setattr(store, "create", lambda host, where, _user: made.append((host.name, where)))
     monkeypatch.setattr(store, "record", lambda _host: {"base": "/nowhere"})
-    for host in (machine, Host(lab, "aio1", "10.203.0.10")):
-        with pytest.raises(LabError, match="which is gone"):
+    for host in (emulated, Host(lab, "aio1", "10.203.0.10")):
+        with pytest.raises(LabError, match="which no longer exists"):
             states.begin(host, "started", {"power": "off", "exists": False}, options)
     assert made == [("storage1", "/other"), ("aio1", "/one")]
 
@@ -162,21 +162,21 @@ def monitor(path, said):
     return thread
 
 
-def test_the_power_button(machine):
+def test_the_power_button(emulated):
     said = []
-    Path(machine.path()).mkdir(parents=True)
-    thread = monitor(machine.path("qmp"), said)
-    emulator.press(machine)
+    Path(emulated.path()).mkdir(parents=True)
+    thread = monitor(emulated.path("qmp"), said)
+    emulator.press(emulated)
     thread.join()
     assert [json.loads(line)["execute"] for line in said if line] == ["qmp_capabilities", "system_powerdown"]
 
 
-def test_nobody_hears_the_power_button(machine):
-    with pytest.raises(LabError, match="storage1: its emulator does not hear the power button"):
-        emulator.press(machine)
+def test_no_emulator_accepts_the_power_button(emulated):
+    with pytest.raises(LabError, match="storage1: its emulator does not accept the power button event"):
+        emulator.press(emulated)
 
 
-def test_a_pid_that_another_process_has_now(machine):
-    Path(machine.path()).mkdir(parents=True)
-    Path(machine.path("qemu.pid")).write_text(f"{os.getpid()}\n")
-    assert emulator.pid(machine) is None
+def test_a_pid_that_another_process_has_now(emulated):
+    Path(emulated.path()).mkdir(parents=True)
+    Path(emulated.path("qemu.pid")).write_text(f"{os.getpid()}\n")
+    assert emulator.pid(emulated) is None

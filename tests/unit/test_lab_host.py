@@ -50,13 +50,13 @@ def test_a_card_keeps_its_mac(lab):
 @pytest.mark.parametrize(
     ("name", "address", "networks", "word"),
     [
-        ("Compute1", "10.203.0.13", ("management",), "small letters"),
-        ("compute1", "", ("management",), "ansible_host has to be an address"),
-        ("compute1", "compute1", ("management",), "ansible_host has to be an address"),
-        ("compute1", "192.0.2.1", ("management",), "has to be in 10.203.0.0/24"),
-        ("compute1", "10.203.0.13", ("external",), "has to be in 10.203.2.0/24"),
-        ("compute1", "10.203.0.1", ("management",), "which the machine holds"),
-        ("compute1", "10.203.0.13", ("managment",), "lab_networks is a list out of"),
+        ("Compute1", "10.203.0.13", ("management",), "lowercase letters"),
+        ("compute1", "", ("management",), "ansible_host must be an address"),
+        ("compute1", "compute1", ("management",), "ansible_host must be an address"),
+        ("compute1", "192.0.2.1", ("management",), "must be in 10.203.0.0/24"),
+        ("compute1", "10.203.0.13", ("external",), "must be in 10.203.2.0/24"),
+        ("compute1", "10.203.0.1", ("management",), "which the computer has"),
+        ("compute1", "10.203.0.13", ("managment",), "lab_networks must be a list from"),
     ],
 )
 def test_what_cannot_work_is_refused(lab, name, address, networks, word):

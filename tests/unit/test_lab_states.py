@@ -73,12 +73,12 @@ def test_states(state, before, after):
 @pytest.mark.parametrize(
     ("state", "before", "snapshot", "word"),
     [
-        ("killed", NONE, "", "no host of this lab"),
+        ("killed", NONE, "", "not a host of this lab"),
         ("snapshotted", OFF, "", "needs the name"),
         ("snapshotted", ON, "clean", "powered off"),
-        ("snapshotted", NONE, "clean", "no host of this lab"),
+        ("snapshotted", NONE, "clean", "not a host of this lab"),
         ("restored", OFF, "clean", "no snapshot 'clean'"),
-        ("started", {**NONE, "power": "on"}, "", "nothing says what it is"),
+        ("started", {**NONE, "power": "on"}, "", "has no record"),
     ],
 )
 def test_what_cannot_be_done_is_refused(host, state, before, snapshot, word):
@@ -149,7 +149,7 @@ def made(host, **differs):
 
 def test_a_host_that_was_made_otherwise(host):
     made(host, address="10.203.0.99")
-    with pytest.raises(LabError, match=r"was made with address 10.203.0.99"):
+    with pytest.raises(LabError, match=r"was created with address 10.203.0.99"):
         store.check_same(host)
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what is to what shall be: differences and commands, on hosts that are only described."""
+"""From the actual to the desired state: differences and commands, on simulated hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup 
 
 
 def asked(*bridges, datapath="netdev"):
-    """The parameters as a record without cards, what is not given as the module's defaults."""
+    """The parameters as a record without nics, what is not given as the module's defaults."""
     defaults = {"ports": [], "patches": [], "addresses": [], "routes": [], "take_over": None, "mtu": None}
     return ovs_bridges.asked(
         {"state": "present", "datapath": datapath, "bridges": [{**defaults, **bridge} for bridge in bridges]}
@@ -34,9 +34,9 @@ def link(mac="02:00:00:00:00:01", addresses=(), routes=(), silent=False, tx_chec
 
 
 def host(**links):
-    """A host without bridges, one card with an address and the default route."""
-    card = link(addresses=["10.0.0.1/24"], routes=[{"to": "default", "via": "10.0.0.254"}])
-    return {"links": {"eth0": card, **links}, "bridges": {}, "error": ""}
+    """A host without bridges, one nic with an address and the default route."""
+    nic = link(addresses=["10.0.0.1/24"], routes=[{"to": "default", "via": "10.0.0.254"}])
+    return {"links": {"eth0": nic, **links}, "bridges": {}, "error": ""}
 
 
 def made(record):
@@ -57,7 +57,7 @@ def made(record):
     return answer
 
 
-ONE_CARD = asked({"name": "br-ex", "take_over": "eth0"}, {"name": "br-vlan", "patches": [{"peer": "br-ex"}]})
+ONE_NIC = asked({"name": "br-ex", "take_over": "eth0"}, {"name": "br-vlan", "patches": [{"peer": "br-ex"}]})
 
 
 def step(on, record, former=NOTHING):
@@ -69,7 +69,7 @@ def step(on, record, former=NOTHING):
 
 def test_a_bridge_answers_for_its_own_addresses_alone():
     """One that answered for a joined bridge's address would draw the tunnels of others to itself."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     on = made(record)
     on["links"]["br-vlan"]["own_arp"] = False
     differing, commands = step(on, record, record)
@@ -78,8 +78,8 @@ def test_a_bridge_answers_for_its_own_addresses_alone():
 
 
 def test_take_over():
-    """Bridge first, then the card's addresses go and the bridge's come, at last the routes."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    """Bridge first, then the nic's addresses go and the bridge's come, at last the routes."""
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     differing, commands = step(host(), record)
     assert differing == ["br-ex", "eth0", "br-vlan"]
     assert commands[0][0] == "ovs-vsctl"
@@ -94,23 +94,23 @@ def test_take_over():
 
 @pytest.mark.parametrize("datapath", ["system", "netdev"])
 def test_nothing_to_do(datapath):
-    """What others put there counts for nothing, and the record says what the card held."""
-    record = bridge_setup.adopt({**ONE_CARD, "datapath": datapath}, NOTHING, host()["links"])
+    """What others put there counts for nothing, and the record says what the nic held."""
+    record = bridge_setup.adopt({**ONE_NIC, "datapath": datapath}, NOTHING, host()["links"])
     assert step(made(record), record, record) == ([], [])
-    assert bridge_setup.adopt({**ONE_CARD, "datapath": datapath}, record, made(record)["links"]) == record
+    assert bridge_setup.adopt({**ONE_NIC, "datapath": datapath}, record, made(record)["links"]) == record
 
 
 def test_a_lost_record_is_found_on_the_bridge():
     """The addresses that were taken over are read from the bridge."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
-    again = bridge_setup.adopt(ONE_CARD, NOTHING, made(record)["links"])
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
+    again = bridge_setup.adopt(ONE_NIC, NOTHING, made(record)["links"])
     assert "10.0.0.1/24" in again["nics"]["eth0"]["addresses"]
     assert again["nics"]["eth0"]["routes"] == record["nics"]["eth0"]["routes"]
 
 
 def test_the_way_back():
-    """Bridges go, the card gets back what it held."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    """Bridges go, the nic gets back what it held."""
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     differing, commands = step(made(record), NOTHING, record)
     assert sorted(differing) == ["br-ex", "br-vlan", "eth0"]
     lines = [" ".join(command) for command in commands]
@@ -137,7 +137,7 @@ def test_an_address_is_replaced():
 
 def test_a_secure_bridge_without_flows_gets_one():
     """Neutron's agent leaves it secure; after a reboot the host must be reached before the agent runs."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     rebooted = made(record)
     rebooted["bridges"]["br-ex"]["forwards"] = False
     _differing, commands = step(rebooted, record, record)
@@ -152,19 +152,19 @@ def test_a_secure_bridge_without_flows_gets_one():
     ],
 )
 def test_cards_that_can_not_be_had(bridge, words):
-    """The message names the card."""
+    """The message names the nic."""
     links = host(eth1={**link(), "master": "br0"})["links"]
     with pytest.raises(BridgesError, match=words):
         bridge_setup.adopt(asked(bridge), NOTHING, links)
 
 
 def test_a_host_does_not_cut_itself_off():
-    """A card with the default route is taken over, or left alone."""
+    """A nic with the default route is taken over, or left alone."""
     links = host()["links"]
     record = bridge_setup.adopt(asked({"name": "br-ex", "ports": ["eth0"]}), NOTHING, links)
     with pytest.raises(BridgesError, match="take_over: eth0"):
         ovs_bridges.refuse_losses(record, NOTHING, links)
-    ovs_bridges.refuse_losses(bridge_setup.adopt(ONE_CARD, NOTHING, links), NOTHING, links)
+    ovs_bridges.refuse_losses(bridge_setup.adopt(ONE_NIC, NOTHING, links), NOTHING, links)
 
 
 def test_addresses_are_written_as_ip_writes_them():
@@ -217,7 +217,7 @@ def test_open_vswitchs_tables():
 
 def test_networkd_is_told():
     """Cards without addresses, bridges left alone, nothing where there are none."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     texts = list(bridge_setup.networkd_files(record).values())
     assert "Name=br-ex br-vlan\n\n[Link]\nUnmanaged=yes" in texts[0]
     assert "Name=eth0\n" in texts[1]
@@ -226,7 +226,7 @@ def test_networkd_is_told():
 
 def test_the_command_is_the_shared_code():
     """What runs at boot is what the module ran."""
-    record = bridge_setup.adopt(ONE_CARD, NOTHING, host()["links"])
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
     files = ovs_bridges.files(record)
     with open(bridge_setup.__file__, encoding="utf-8") as file:
         assert files[ovs_bridges.COMMAND].content == f"#!/usr/bin/python3\n{file.read()}"

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is due, and that whatever can't be told is."""
+"""Which steps are pending; those that cannot be compared are, too."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight of the user's own pages and options."""
+"""Preflight of the user's own definitions and options."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from preflight_site import LAMP, YML, check_one_error, given
 
 # What is changed in a good input; and of the one finding that follows: where, found, allowed, to do.
 BAD = {
-    "a page's key": (
+    "a definition's key": (
         given(catalog_extra={"lamp": {**LAMP, "pakages": {}}}),
         (f"{YML}7, catalog_extra: catalog_lamp", "unknown key 'pakages'", "packages", "'packages'"),
     ),
-    "no page": (
+    "no definition": (
         given(catalog_extra=[LAMP]),
         (f"{YML}7, catalog_extra", "a list of 1", "a dictionary of service definitions", "Write {name:"),
     ),
-    "a page's port is another's": (
+    "a definition's port is another's": (
         given(catalog_extra={"lamp": {**LAMP, "apis": [{"name": "lamp-api", "port": 9292, "health": "/"}]}}),
         ("port 9292", "glance's glance-api and lamp's lamp-api", "one service for each port", "another port"),
     ),
-    "a page's port is the database's": (
+    "a definition's port is the database's": (
         given(catalog_extra={"lamp": {**LAMP, "apis": [{"name": "lamp-api", "port": 3306, "health": "/"}]}}),
         ("port 3306", "lamp's lamp-api and mariadb", "one service for each port", "Set another port for lamp"),
     ),

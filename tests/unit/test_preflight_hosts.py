@@ -15,8 +15,8 @@ def listener(port, address="0.0.0.0", process="nginx", unit="nginx.service"):
     return {"address": address, "port": port, "protocol": "tcp", "process": process, "unit": unit}
 
 
-def card(name, **changes):
-    """Return the cards of controller1, one of them changed."""
+def nic(name, **changes):
+    """Return the nics of controller1, one of them changed."""
     found = probe("192.0.2.11")["interfaces"]
     return {**found, name: {**found[name], **changes}}
 
@@ -81,12 +81,12 @@ UNFIT = {
         ("compute1", {"clock_offset": 3600.2, "time": time.time() + 3600}),
         ("host compute1", "s ahead of the control node's", "at most 30 s", "Set the clock"),
     ),
-    "a card that is missing": (
+    "a nic that is missing": (
         {"cloud_external_interface": "eth3"},
         ("network1", {}),
         (f"{YML}4, cloud_external_interface", "no interface eth3", "eth0 192.0.2.12/24", "host_vars"),
     ),
-    "an address that no card has": (
+    "an address that no nic has": (
         {},
         ("compute1", {"interfaces": probe("192.0.2.99")["interfaces"]}),
         (
@@ -98,7 +98,7 @@ UNFIT = {
     ),
     "a tunnel without an address": (
         {},
-        ("compute1", {"interfaces": {**probe("192.0.2.13")["interfaces"], "eth1": card("eth2")["eth2"]}}),
+        ("compute1", {"interfaces": {**probe("192.0.2.13")["interfaces"], "eth1": nic("eth2")["eth2"]}}),
         (
             f"{YML}3, cloud_tunnel_interface",
             "eth1 has no address",
@@ -106,14 +106,14 @@ UNFIT = {
             "cloud_tunnel_address",
         ),
     ),
-    "an MTU that a card does not have": (
+    "an MTU that a nic does not have": (
         {"cloud_mtu": 1501, "cloud_external_interface": "", "cloud_tunnel_interface": "eth0"},
         ("compute1", {}),
         (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every network interface", "lower cloud_mtu"),
     ),
     "networks that overlap": (
         {},
-        ("controller1", {"interfaces": card("eth1", addresses=["192.0.3.1/23"])}),
+        ("controller1", {"interfaces": nic("eth1", addresses=["192.0.3.1/23"])}),
         (
             "host controller1",
             "eth0 in 192.0.2.0/24 and eth1 in 192.0.2.0/23, which overlap",
@@ -206,7 +206,7 @@ UNFIT = {
         ("storage2", {"volume_groups": ["vg0"]}),
         ("cloud_storage", "no volume group cinder-volumes on storage2", "vg0", "vgcreate cinder-volumes"),
     ),
-    "no card in a network of volumes": (
+    "no nic in a network of volumes": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"], "networks": ["198.51.100.0/24"]}]},
         ("storage2", {"volume_groups": ["cinder-volumes"]}),
         ("cloud_storage", "no address of storage2 in 198.51.100.0/24", "192.0.2.16/24", "remove the network from lvm"),
@@ -234,7 +234,7 @@ FIT = {
     ),
     "systemd for epmd": ({}, {"listening": [listener(4369, "192.0.2.11", "systemd", "init.scope")]}),
     "somebody on the loopback": ({}, {"listening": [listener(443, "127.0.0.1")]}),
-    "a VIP that we hold": (VIP, {"interfaces": card("eth0", addresses=["192.0.2.11/24", "192.0.2.9/32"])}),
+    "a VIP that we hold": (VIP, {"interfaces": nic("eth0", addresses=["192.0.2.11/24", "192.0.2.9/32"])}),
     "a VIP that another of ours holds": (VIP, {"neighbours": {"192.0.2.9": "52:54:00:00:00:12"}}),
     "its own cloud": ({}, {"cloud": {"identity": identity("mine"), "names": ["cloud"]}}),
     "its own device": (STORED, {"devices": {"/dev/sdb": {**EMPTY, "holds": "ceph_bluestore", "owner": "ceph"}}}),
@@ -242,7 +242,7 @@ FIT = {
         {"cloud_storage": [SWIFT]},
         {"devices": {"/dev/sdb": {**EMPTY, "holds": "xfs", "owner": "swift"}}},
     ),
-    "one network twice": ({}, {"interfaces": card("eth1", addresses=["192.0.2.12/24"])}),
+    "one network twice": ({}, {"interfaces": nic("eth1", addresses=["192.0.2.12/24"])}),
 }
 
 

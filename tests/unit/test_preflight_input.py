@@ -184,7 +184,7 @@ def test_there_are_many():
 
 def test_all_at_once(site, monkeypatch):
     bad = {**BAD, **networks.BAD, **definitions.BAD}
-    changes = ("an address twice", "an unknown setting", "text for a flag", "a pool backwards", "a page's key")
+    changes = ("an address twice", "an unknown setting", "text for a flag", "a pool backwards", "a definition's key")
     both(*(bad[name][0] for name in changes))(site)
     found = told(site.said(monkeypatch))
     assert len(found) == len(changes)

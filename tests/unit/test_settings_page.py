@@ -16,7 +16,7 @@ def tool(root):
 
 
 def test_the_page_is_true(root, tool):
-    assert (root / "docs/settings.md").read_text() == tool["written"](), "make settings writes it anew"
+    assert (root / "docs/settings.md").read_text() == tool["written"](), "run make settings"
 
 
 def test_every_role_with_settings_is_in_it(root, tool):
@@ -30,7 +30,7 @@ def test_the_samples_are_true(root, tool):
     """They have every setting of the cloud with its default, all of it commented out."""
     for name, roles in tool["SAMPLES"].items():
         text = (root / "group_vars" / name).read_text()
-        assert text == tool["sample"](name), "make settings writes it anew"
+        assert text == tool["sample"](name), "run make settings"
         assert yaml.safe_load(text) is None
         lines = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
         found = yaml.safe_load("\n".join(lines))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session with the cloud by openstacksdk, and its errors as words."""
+"""Connections to the cloud with openstacksdk, and its errors as text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
 
-# keystoneauth1 imports it where it is installed, and eventlet by it: a third of what the SDK's import takes.
+# keystoneauth1 imports it if installed, and thereby eventlet: a third of the SDK's import time.
 sys.modules.setdefault("osprofiler", None)
-# Where it is installed, as with Ceph, the SDK counts its requests by it, and two services that are first used at the
-# same time make the same counter, of which the second is refused.
+# If it is installed, as with Ceph, the SDK uses it to count requests, and two services that are first used at the same
+# time create the same counter, which fails for the second.
 sys.modules.setdefault("prometheus_client", None)
 
 try:
@@ -26,18 +26,18 @@ except ImportError:
     openstack = None
     PROBLEMS = ()
 
-# Requests are sent again only where no answer came.
+# Requests are repeated only without a response.
 CONNECT_RETRIES = 5
 
 
 class NotConfigured(Failed):
-    """There is no cloud of that name to talk to yet: no SDK, or no clouds.yaml."""
+    """The cloud is not configured yet: no SDK, or no entry in clouds.yaml."""
 
 
 def connect(cloud: str):
-    """Return a connection as the named entry of clouds.yaml; nothing is sent before its first use.
+    """Return a connection with the given entry of clouds.yaml; it connects at its first use.
 
-    :raises NotConfigured: the SDK or the entry is not there.
+    :raises NotConfigured: the SDK or the entry is missing.
     """
     if openstack is None:
         raise NotConfigured("python3-openstacksdk is not installed on this host")
@@ -64,7 +64,7 @@ def installed_path():
 
 
 def rest(proxy, method: str, path: str, **options):
-    """Return the answer to one request to a service, where the SDK's objects are in the way.
+    """Return the response to a request to a service, without the SDK's objects.
 
     :param proxy: the SDK's proxy of the service, such as ``connection.image``.
     :param options: for the request, such as ``json``.
@@ -80,7 +80,7 @@ def request_id(error: BaseException) -> str:
 
 
 def words(error: BaseException) -> str:
-    """Return an error as one line: what the service said, and the id under which it logged it."""
+    """Return an error as one line: the service's message, and the id of the request in its log."""
     text = " ".join(str(getattr(error, "details", None) or error or type(error).__name__).split())
     return f"{text.rstrip('.')} ({request_id(error)})" if request_id(error) else text
 
@@ -95,7 +95,7 @@ def translate_errors():
 
 
 def unreachable(error: BaseException) -> bool:
-    """Return whether nobody answered, has an address, or had what it needs itself, such as its database."""
+    """Return whether the service does not respond, has no endpoint, or lacks a dependency such as its database."""
     if isinstance(error, (CatalogException, ConnectFailure, ConnectTimeout)):
         return True
     status = getattr(error, "status_code", None) or getattr(error, "http_status", None)

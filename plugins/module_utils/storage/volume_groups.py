@@ -16,19 +16,19 @@ def plan(wanted: list[dict]) -> list[Change]:
     :param wanted: each with ``name`` and ``devices``.
     :raises Failed: a device does not exist, or is not empty; nothing is changed then.
     """
-    changes, faults, found = [], [], physical_volumes()
+    changes, errors, found = [], [], physical_volumes()
     there = set(found.values())
     for group in wanted:
         name, new = group["name"], []
         for path in group["devices"]:
             if why := _refused(path, name, found):
-                faults.append(why)
+                errors.append(why)
             elif not found.get(os.path.realpath(path)):
                 new.append(path)
         if new:
             changes.append(_change(group, new, made=name in there))
-    if faults:
-        raise Failed("\n".join(faults))
+    if errors:
+        raise Failed("\n".join(errors))
     return changes
 
 

@@ -64,26 +64,26 @@ def handed_over():
 
 
 def shared(kind, image):
-    """Attach a volume to two machines at once; returns how many have it."""
+    """Attach a volume to two servers at once; returns how many have it."""
     net = cloud.network.create_network(name=NAME)
     cloud.network.create_subnet(network_id=net.id, ip_version=4, cidr="198.18.77.0/28", enable_dhcp=False)
     flavor = compute.create_flavor(name=NAME, ram=128, vcpus=1, disk=1)
     with volume(volume_type=kind.name) as common:
-        machines = []
+        servers = []
         try:
             for number in (1, 2):
                 what = {"image_id": image.id, "flavor_id": flavor.id, "networks": [{"uuid": net.id}]}
-                machines.append(compute.create_server(name=f"{NAME}-{number}", **what))
-            for number, machine in enumerate(machines, 1):
-                compute.wait_for_server(machine, interval=1, wait=SECONDS)
-                compute.create_volume_attachment(machine, volume_id=common)
+                servers.append(compute.create_server(name=f"{NAME}-{number}", **what))
+            for number, server in enumerate(servers, 1):
+                compute.wait_for_server(server, interval=1, wait=SECONDS)
+                compute.create_volume_attachment(server, volume_id=common)
                 found = wait(lambda: len(store.get_volume(common).attachments), number)
             return found
         finally:
-            for machine in machines:
-                compute.delete_server(machine)
-            for machine in machines:
-                compute.wait_for_delete(machine, wait=SECONDS)
+            for server in servers:
+                compute.delete_server(server)
+            for server in servers:
+                compute.wait_for_delete(server, wait=SECONDS)
             wait(lambda: store.get_volume(common).status, "available")
             compute.delete_flavor(flavor)
             cloud.network.delete_network(net)

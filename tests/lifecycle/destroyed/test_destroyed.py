@@ -54,11 +54,11 @@ def test_the_hosts_are_bare_again(gone, playbooks, groups):
     others = [line for line in left if not STAYS.search(line)]
     assert others == [], "\n".join(others)
     for name in groups["all"]:
-        machine = host(playbooks, name)
-        assert machine.check_output("ip netns list") == ""
-        listening = machine.check_output("ss -H -l -n -t -u -p")
+        node = host(playbooks, name)
+        assert node.check_output("ip netns list") == ""
+        listening = node.check_output("ss -H -l -n -t -u -p")
         assert [line for line in listening.splitlines() if not re.search(r"sshd|chronyd|systemd", line)] == []
-        assert machine.run("pgrep --list-full 'qemu|neutron|nova|mariadbd|beam|haproxy|dnsmasq'").stdout == ""
+        assert node.run("pgrep --list-full 'qemu|neutron|nova|mariadbd|beam|haproxy|dnsmasq'").stdout == ""
 
 
 def test_a_second_time_there_is_nothing_to_do(gone, playbooks):

@@ -60,8 +60,8 @@ def starts(playbooks):
 
 def invocation(playbooks, groups, unit="glance-api"):
     """Return systemd's name for the process that a unit runs, of the first controller."""
-    machine = host(playbooks, groups["controller"][0])
-    return machine.check_output("systemctl show --property=InvocationID --value %s", unit)
+    node = host(playbooks, groups["controller"][0])
+    return node.check_output("systemctl show --property=InvocationID --value %s", unit)
 
 
 def test_the_next_run_mends(playbooks, baseline, groups, starts, point, used, table, request):
@@ -73,7 +73,7 @@ def test_the_next_run_mends(playbooks, baseline, groups, starts, point, used, ta
     run = playbooks.must("playbooks/site.yml", *point.arguments)
     seconds = time.monotonic() - began
     if point.name == "restarts":
-        assert invocation(playbooks, groups) != before, "what the dead run owed was not restarted"
+        assert invocation(playbooks, groups) != before, "the restart that the interrupted run required was not made"
     assert playbooks.must("tests/left_behind.yml").changes == []
     baseline.look("mended")
     assert playbooks.must("playbooks/site.yml", *point.arguments).changes == []

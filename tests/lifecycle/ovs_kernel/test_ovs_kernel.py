@@ -14,7 +14,7 @@ from support import ask, host
 
 SCRIPT = "lifecycle/scripts/router.py"
 CIDR = "192.168.77.0/24"
-# A machine that is emulated takes its time.
+# An emulated host is slow.
 PATIENCE = 900
 
 
@@ -65,7 +65,7 @@ def hits(node):
 
 
 def bridges(node):
-    """Return what stands in for a reboot: bridges with their datapath, addresses and cards."""
+    """Return what stands in for a reboot: bridges with their datapath, addresses and nics."""
     found = {}
     for name in node.check_output("ovs-vsctl list-br").split():
         link = json.loads(node.check_output("ip -j address show dev %s", name))[0]
@@ -73,7 +73,7 @@ def bridges(node):
             "datapath": node.check_output("ovs-vsctl get bridge %s datapath_type", name),
             "up": "UP" in link["flags"],
             "addresses": [one["local"] for one in link["addr_info"] if one["scope"] == "global"],
-            "cards": [port for port in node.check_output("ovs-vsctl list-ports %s", name).split() if port[:3] == "eth"],
+            "nics": [port for port in node.check_output("ovs-vsctl list-ports %s", name).split() if port[:3] == "eth"],
         }
     return found
 
@@ -108,5 +108,5 @@ def test_bridges_outlive_a_reboot(playbooks, groups, node, router, rows):
         playbooks.must("playbooks/lab_host.yml", f"--extra-vars=host={name}", f"--extra-vars=state={state}")
     seconds = answered(lambda: are_bridges(node, before))
     seconds += answered(outside(router)) + answered(inside(node, router))
-    rows.add("powered off and on", "the same bridges, addresses and cards; the router answers again", f"{seconds:.0f}")
+    rows.add("powered off and on", "the same bridges, addresses and nics; the router answers again", f"{seconds:.0f}")
     assert playbooks.must("playbooks/site.yml").changes == []

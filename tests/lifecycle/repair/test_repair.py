@@ -2,7 +2,7 @@
 """What somebody broke is shown by a plan and mended by site.yml, and nothing else is touched.
 
 Each row breaks one thing. Rows are broken together, a batch at a time: the plan has to show each of them and nothing
-more, the run has to do what the plan said, the witness has to find the hosts as they were, and a rerun has to change
+more, the run has to do what the plan said, host_baseline has to find the hosts as they were, and a rerun has to change
 nothing. What was deleted comes back under a new id and what was stopped as a new invocation; all else has to be the
 same.
 """
@@ -22,7 +22,7 @@ class Row:
     """One thing that breaks: on a node of which group, by which command, and the lines that a plan says of it.
 
     :param told: regular expressions, each of a whole line.
-    :param differs: what no repair gives back, as regular expressions of the witness's lines.
+    :param differs: what no repair gives back, as regular expressions of baseline_diff's lines.
     """
 
     name: str
@@ -314,7 +314,7 @@ BATCHES = {
     ],
     "ports": [
         row(
-            "a bridge's card unplugged",
+            "a bridge's nic unplugged",
             "network",
             "ovs-vsctl del-port br-ex eth2",
             "bridge br-ex change ports",
@@ -337,7 +337,7 @@ BATCHES = {
 
 
 def strange(lines: list[str], rows: list[Row], started: set[str]) -> list[str]:
-    """Return those of the witness's *lines* that no repair of *rows* explains.
+    """Return those of baseline_diff's *lines* that no repair of *rows* explains.
 
     :param started: the units that the run started, restarted or reloaded.
     """

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""On a controller: the machine that verify has kept, as JSON: its host, and its floating address."""
+"""On a controller: the server that verify has kept, as JSON: its host, and its floating address."""
 
 import json
 
@@ -8,11 +8,11 @@ import yaml
 
 with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     cloud = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"])))
-(machine,) = cloud.compute.servers(all_projects=True, name="cairn-kept-")
+(server,) = cloud.compute.servers(all_projects=True, name="cairn-kept-")
 (floating,) = (
     address["addr"]
-    for addresses in machine.addresses.values()
+    for addresses in server.addresses.values()
     for address in addresses
     if address["OS-EXT-IPS:type"] == "floating"
 )
-print(json.dumps({"host": machine.compute_host, "address": floating}))
+print(json.dumps({"host": server.compute_host, "address": floating}))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is declared beside what is there: the plan, in the order in which it can be carried out."""
+"""Compares declared and existing objects: the plan, in an order in which it can be executed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 
 
 class Cloud:
-    """Every kind of object by its name; each refers to others through here.
+    """All kinds of objects by name, through which they refer to each other.
 
-    :param conn: the administrator's connection; None for a cloud that isn't there yet.
-    :param params: what is declared.
-    :param tmpdir: a directory for what is fetched.
+    :param conn: connection as the admin user; None for a cloud that does not exist yet.
+    :param params: the declared objects.
+    :param tmpdir: a directory for downloads.
     """
 
     def __init__(self, conn, params: dict, tmpdir: str | None = None):
@@ -50,20 +50,20 @@ class Cloud:
 
     @cached_property
     def own_project(self) -> tuple[str, str]:
-        """The administrator's own project, as (domain, name)."""
+        """The admin project, as (domain, name)."""
         if not self.conn:
             return "Default", "admin"
         mine = self.conn.current_project_id
         return next(key for key, project in self.project.existing.items() if project.id == mine)
 
     def owner(self, item: dict) -> tuple[str, str]:
-        """Return the project of a declared object, as (domain, name): the administrator's unless another is given."""
+        """Return the project of a declared object, as (domain, name): the admin project by default."""
         return (item["domain"], item["project"]) if item["project"] else self.own_project
 
     def plan(self) -> list[Change]:
-        """Return all changes: first what goes, users before what they use, then what comes, the used before its users.
+        """Return all changes: deletions first, dependent objects before others, then creations in the opposite order.
 
-        :raises Failed: something declared is impossible; all of it is told.
+        :raises Failed: declarations are impossible; with all errors.
         """
         services = [
             [self.project, self.quota, self.user, self.grant],
@@ -72,9 +72,9 @@ class Cloud:
             [self.image],
             [self.network, self.subnet, self.router, self.interface],
         ]
-        coming, going, faults = [], [], []
+        coming, going, errors = [], [], []
         with translate_errors():
-            # The services list what they have side by side: that is most of a run with nothing to do.
+            # Listing in parallel, as it takes most of the time of a run without changes.
             with ThreadPoolExecutor() as pool:
                 list(pool.map(self._look, services))
             for kind in (kind for kinds in services for kind in kinds):
@@ -82,11 +82,11 @@ class Cloud:
                     changes, impossible = kind.plan(self.params)
                     coming += [change for change in changes if change.after]
                     going.append([change for change in changes if not change.after])
-                    faults += impossible
-        if faults:
-            raise Failed("\n".join(faults))
+                    errors += impossible
+        if errors:
+            raise Failed("\n".join(errors))
         return [change for changes in reversed(going) for change in changes] + coming
 
     def _look(self, kinds: list[Kind]) -> list[dict]:
-        """Return what is there of *kinds*; nothing is listed that nobody asks for."""
+        """Return the existing objects of *kinds*, listing only what is needed."""
         return [kind.existing for kind in kinds if kind.items(self.params)]

@@ -28,11 +28,11 @@ class Flavor(Kind):
             "extra_specs": texts(item["extra_specs"]),
         }
 
-    def faults(self, item, changed):
+    def errors(self, item, changed):
         return [
-            f"{why}: machines keep the flavor that they were made with, so declare another name, "
-            "or delete this one first by state: absent"
-            for why in super().faults(item, changed)
+            f"{why}: existing servers keep their flavor, so declare another name, "
+            "or delete this one first with state: absent"
+            for why in super().errors(item, changed)
         ]
 
     def create(self, item, fields):
@@ -60,7 +60,7 @@ class Flavor(Kind):
 
 
 class Aggregate(Kind):
-    """An aggregate with a zone is that availability zone."""
+    """A host aggregate, with a zone an availability zone."""
 
     name = "aggregate"
 
@@ -100,7 +100,7 @@ class Aggregate(Kind):
 
 
 class ComputeHost(Kind):
-    """Hosts that run nova-compute are referred to, never declared."""
+    """A host with nova-compute; only referred to, not declared."""
 
     name = "compute host"
 
@@ -109,14 +109,14 @@ class ComputeHost(Kind):
             yield service.host, service
 
     def called(self, name: str) -> str:
-        """Return Nova's name of an inventory's host: the same, or the only one with the same first label."""
+        """Return Nova's name of a host in the inventory: the same, or the only one with the same first label."""
         label = name.split(".")[0]
         alike = [host for host in self.existing if host.split(".")[0] == label]
         return alike[0] if name not in self.existing and len(alike) == 1 else name
 
 
 class Member(Kind):
-    """A host's place in an aggregate. Declared hosts are all that it has; a host is in one zone only."""
+    """A host in an aggregate. An aggregate has only declared hosts; a host is in one zone only."""
 
     name = "aggregate host"
 
@@ -155,5 +155,5 @@ class Member(Kind):
     def delete(self, thing):
         aggregate, host = thing
         self.cloud.conn.compute.remove_host_from_aggregate(aggregate.id, host)
-        # Its aggregate may be deleted next.
+        # Its aggregate may be deleted afterwards.
         aggregate.hosts.remove(host)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Projects with their quotas, users and what they may do where."""
+"""Projects with their quotas, users and their roles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.ki
 
 
 class Domain(Kind):
-    """Domains are referred to, never declared."""
+    """A domain; only referred to, not declared."""
 
     name = "domain"
 
@@ -18,7 +18,7 @@ class Domain(Kind):
 
 
 class Role(Kind):
-    """Roles are referred to, never declared."""
+    """A role; only referred to, not declared."""
 
     name = "role"
 
@@ -28,13 +28,13 @@ class Role(Kind):
 
 
 class InDomain(Kind):
-    """An object whose name is unique in its domain."""
+    """An object with a unique name in its domain."""
 
     def key(self, item):
         return item["domain"], item["name"]
 
     def by_domain(self, things):
-        """Yield (key, object) of those of known domains."""
+        """Yield (key, object) in known domains."""
         names = {domain.id: name for name, domain in self.cloud.domain.existing.items()}
         for thing in things:
             if thing.domain_id in names:
@@ -66,7 +66,7 @@ class Project(InDomain):
 
 
 class Quota(InDomain):
-    """A declared project's limits. Every project has some, so they are updated only."""
+    """The quotas of a declared project. Every project has some, so they are only updated."""
 
     name = "quota"
 
@@ -74,7 +74,7 @@ class Quota(InDomain):
         return [item for item in params["projects"] if item["quota"] and item["state"] == "present"]
 
     def calls(self, service):
-        """Return how a service is asked for limits, and how it is told."""
+        """Return the functions that read and set the quotas of a service."""
         if service == "network":
             return self.cloud.conn.network.get_quota, self.cloud.conn.network.update_quota
         proxy = self.cloud.conn.compute if service == "compute" else self.cloud.conn.block_storage
@@ -115,7 +115,7 @@ class Quota(InDomain):
 
 
 class User(InDomain):
-    """A password is set when the user is made, and the user's own from then on."""
+    """A user. The password is set only at creation."""
 
     name = "user"
 
@@ -145,7 +145,7 @@ class User(InDomain):
 
 
 class Grant(Kind):
-    """A user's role on a project. Others that the user has are left alone."""
+    """The role of a user on a project. Other roles are left unchanged."""
 
     name = "role assignment"
 

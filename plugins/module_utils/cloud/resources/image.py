@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images of the administrator's project, from a file or an address."""
+"""Images of the admin project, from a file or a URL."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.ki
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 
-# Enough of a digest to tell two images apart, and short enough to be read.
+# Length of a shortened digest, sufficient to distinguish images.
 DIGEST = 16
-# A changed one of these needs the data to be sent again, as an image's data never changes.
+# A change of one of these needs a new upload, as the data of an image cannot be changed.
 DATA = ("sha512", "status")
-# The fields that every image has; the others are its properties.
+# The fields of all images; the others are properties.
 FIELDS = ("visibility", "min_disk", "min_ram")
 DOWNLOAD_TIMEOUT = 60
 
 
 class Image(Kind):
-    """An image whose file has changed is made anew, and the old one hidden under another name for its machines."""
+    """An image. If its file has changed, a new image is created, and the old one is renamed and hidden."""
 
     name = "image"
 
     def __init__(self, cloud):
         super().__init__(cloud)
-        # The control node's files whose content a planned change sends.
+        # Files of the control node that planned changes upload.
         self.files: list[str] = []
 
     def found(self):
@@ -103,7 +103,7 @@ class Image(Kind):
         self.patch(thing, values)
 
     def retire(self, thing):
-        """Put an image away that another has replaced."""
+        """Rename and hide a replaced image."""
         if thing["status"] == "active":
             self.patch(thing, {"name": f"{thing['name']} {thing['id'][:8]}", "os_hidden": True})
         else:
@@ -125,9 +125,9 @@ class Image(Kind):
         rest(self.cloud.conn.image, "DELETE", f"/images/{thing['id']}")
 
     def data(self, item):
-        """Return the image's content as an open file.
+        """Return the content of the image as an open file.
 
-        :raises Failed: there is no content, or not the declared one.
+        :raises Failed: there is no content, or it differs from the declared digest.
         """
         if item["file"]:
             path = self.cloud.params["staged"].get(item["file"], item["file"])
@@ -135,11 +135,11 @@ class Image(Kind):
                 raise Failed(f"there is no file {path}")
             return open(path, "rb")
         if not item["url"]:
-            raise Failed("it is not there, and neither a file nor a URL is given")
+            raise Failed("it does not exist, and neither a file nor a URL is given")
         path = os.path.join(self.cloud.tmpdir, "image")
         try:
             with open_url(item["url"], timeout=DOWNLOAD_TIMEOUT) as source, open(path, "wb") as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:
-            raise Failed(f"can't fetch {item['url']}: {error}") from error
+            raise Failed(f"cannot download {item['url']}: {error}") from error
         return open(path, "rb")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One way for all kinds of object: list once, compare, create, update, delete."""
+"""Base class of all kinds of objects: list once, compare, create, update, delete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 
 
 def flat(fields: dict) -> dict:
-    """Return ``{a: {b: 1}}`` as ``{"a.b": 1}``: what is compared, changed and shown is always one value."""
+    """Return ``{a: {b: 1}}`` as ``{"a.b": 1}``, to compare, change and show single values."""
     result = {}
     for name, value in fields.items():
         if isinstance(value, dict):
@@ -23,12 +23,12 @@ def flat(fields: dict) -> dict:
 
 
 def part(fields: dict, name: str) -> dict:
-    """Return ``{b: 1}`` of ``{"a.b": 1}`` for the name ``a``."""
+    """Return ``{b: 1}`` from ``{"a.b": 1}`` for the name ``a``."""
     return {field[len(name) + 1 :]: value for field, value in fields.items() if field.startswith(f"{name}.")}
 
 
 def text(value: Any) -> str | None:
-    """Return a value as the APIs keep those of free-form keys: as text, with lower-case truth."""
+    """Return a value in the form of the APIs for free-form keys: as text, with lower-case booleans."""
     if value is None:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -40,15 +40,15 @@ def texts(values: dict | None) -> dict[str, str | None]:
 
 
 def differing(before: dict, wanted: dict) -> dict:
-    """Return the declared fields that are not so yet. A field that is absent is None."""
+    """Return the declared fields that differ. A field that is absent is None."""
     return {field: value for field, value in wanted.items() if before.get(field) != value}
 
 
 class Kind:
-    """One kind of object. Subclasses say how it is listed, compared and changed."""
+    """A kind of object. Subclasses define how it is listed, compared and changed."""
 
     name = ""
-    # Fields that the API takes only when the object is made.
+    # Fields that can be set only at creation.
     fixed: frozenset[str] = frozenset()
 
     def __init__(self, cloud: Any):
@@ -56,13 +56,13 @@ class Kind:
 
     @cached_property
     def existing(self) -> dict[Any, Any]:
-        """All objects by key, listed once; what a run makes is added."""
+        """All objects by key, listed once; created ones are added."""
         if not self.cloud.conn:
             return {}
         return dict(self.found())
 
     def id(self, key: Any) -> str:
-        """Return the id of the object with that key, which an earlier change may have made.
+        """Return the id of the object with that key, which an earlier change may have created.
 
         :raises Failed: there is none.
         """
@@ -79,44 +79,44 @@ class Kind:
         return key[-1] if isinstance(key, tuple) else key
 
     def items(self, params: dict) -> list[dict]:
-        """Return what is declared of this kind."""
+        """Return the declared objects of this kind."""
         return params[f"{self.name}s"]
 
     def key(self, item: dict) -> Any:
-        """Return what tells a declared object from others of its kind."""
+        """Return the key of a declared object."""
         return item["name"]
 
     def found(self):
-        """Yield (key, object) of all that the cloud has."""
+        """Yield (key, object) of all existing objects."""
         raise NotImplementedError
 
     def facts(self, thing: Any) -> dict:
-        """Return an object's fields, as ``wanted`` names them."""
+        """Return the fields of an object, by the names in ``wanted``."""
         return {}
 
     def wanted(self, item: dict) -> dict:
-        """Return the declared fields; None for one that is not declared."""
+        """Return the declared fields; None for an undeclared one."""
         return {}
 
     def create(self, item: dict, fields: dict) -> Any:
-        """Make the object and return it."""
+        """Create the object and return it."""
         raise NotImplementedError
 
     def update(self, thing: Any, fields: dict, item: dict) -> None:
-        """Give these fields of the object new values."""
+        """Update these fields of the object."""
         raise NotImplementedError
 
     def delete(self, thing: Any) -> None:
         """Delete the object."""
         raise NotImplementedError
 
-    def faults(self, item: dict, changed: dict) -> list[str]:
-        """Return why these fields of an existing object can't be changed."""
-        return [f"{field} can't be changed" for field in sorted(self.fixed & set(changed))]
+    def errors(self, item: dict, changed: dict) -> list[str]:
+        """Return why these fields of an existing object cannot be changed."""
+        return [f"{field} cannot be changed" for field in sorted(self.fixed & set(changed))]
 
     def plan(self, params: dict) -> tuple[list[Change], list[str]]:
-        """Return the changes to what is declared, and what of it is impossible."""
-        changes, faults = [], []
+        """Return the changes to the declared objects, and the errors."""
+        changes, errors = [], []
         for item in self.items(params):
             key, label = self.key(item), self.label(self.key(item))
             thing = self.existing.get(key)
@@ -131,15 +131,15 @@ class Kind:
                 changes.append(self.change("create", label, {}, {"name": label, **fields}, self.creation(item, fields)))
                 continue
             new = differing(before, fields)
-            faults += [f"{self.title(key)}: {why}" for why in self.faults(item, new)]
+            errors += [f"{self.title(key)}: {why}" for why in self.errors(item, new)]
             if new:
                 old = {field: before.get(field) for field in new}
                 detail = ", ".join(f"{field} {old[field]} -> {value}" for field, value in new.items())
                 changes.append(self.change("change", label, old, new, self.renewal(key, new, item), detail))
-        return changes, faults
+        return changes, errors
 
     def declared(self, item: dict) -> dict:
-        """Return the flat fields to compare. Inside a declared dict, None asks for a key's removal."""
+        """Return the flat fields to compare. In a declared dict, None removes a key."""
         return {
             field: value
             for name, given in self.wanted(item).items()
@@ -148,7 +148,7 @@ class Kind:
         }
 
     def change(self, verb: str, label: str, before: dict, after: dict, apply, detail: str = "") -> Change:
-        """Return a change whose errors are told as words."""
+        """Return a change whose errors are converted to text."""
 
         def make():
             with translate_errors():
@@ -157,13 +157,13 @@ class Kind:
         return Change(self.name, verb, label, before, after, make, detail)
 
     def creation(self, item: dict, fields: dict):
-        """Return what makes the object and remembers it for those who refer to it."""
+        """Return the function that creates the object and records it for references."""
         return lambda: self.existing.update({self.key(item): self.create(item, fields)})
 
     def renewal(self, key: Any, fields: dict, item: dict):
-        """Return what updates the object."""
+        """Return the function that updates the object."""
         return lambda: self.update(self.existing[key], fields, item)
 
     def deletion(self, key: Any):
-        """Return what deletes the object."""
+        """Return the function that deletes the object."""
         return lambda: self.delete(self.existing[key])

@@ -10,9 +10,9 @@ from typing import ClassVar
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 
-# What is declared for "no gateway".
+# Declares that there is no gateway.
 NO_GATEWAY = "none"
-# All owners of a router's ports in tenants' networks: plain, distributed, highly available.
+# Device owners of a router's ports in tenant networks: plain, distributed, highly available.
 INTERFACES = (
     "network:router_interface",
     "network:router_interface_distributed",
@@ -21,7 +21,7 @@ INTERFACES = (
 
 
 class Owned(Kind):
-    """An object whose name tells it from others of the same project."""
+    """An object with a unique name in its project."""
 
     def key(self, item):
         return self.cloud.owner(item), item["name"]
@@ -36,7 +36,7 @@ class Owned(Kind):
 class Network(Owned):
     name = "network"
     fixed = frozenset({"network_type", "physical_network", "segment"})
-    # By the declared name: the SDK's.
+    # Declared name → the SDK's name.
     attributes: ClassVar = {
         "external": "is_router_external",
         "shared": "is_shared",
@@ -121,7 +121,7 @@ class Subnet(Kind):
         self.cloud.conn.network.update_subnet(thing.id, **self.given(fields))
 
     def given(self, fields):
-        """Return the fields by the SDK's names and in its shapes."""
+        """Return the fields in the SDK's format."""
         values = {self.attributes[name]: fields[name] for name in fields}
         if fields.get("gateway") == NO_GATEWAY:
             values["gateway_ip"] = None
@@ -154,7 +154,7 @@ class Router(Owned):
         self.cloud.conn.network.update_router(thing.id, **self.given(fields))
 
     def given(self, fields):
-        """Return the fields as the SDK takes them."""
+        """Return the fields in the SDK's format."""
         name = fields.get("external_network")
         if not name:
             return {}
@@ -164,7 +164,7 @@ class Router(Owned):
             if key[1] == name and network.is_router_external
         ]
         if len(ids) != 1:
-            raise Failed(f"there are {len(ids)} external networks of the name {name}")
+            raise Failed(f"there are {len(ids)} external networks named {name}")
         return {"external_gateway_info": {"network_id": ids[0]}}
 
     def delete(self, thing):
@@ -176,7 +176,7 @@ class Router(Owned):
 
 
 class Interface(Kind):
-    """A router's place in a subnet. Others that the router has are left alone."""
+    """The interface of a router in a subnet. Others are left unchanged."""
 
     name = "router interface"
 
@@ -205,7 +205,7 @@ class Interface(Kind):
     def create(self, item, fields):
         router = self.cloud.router.key(item)
         named = {key: subnet for key, subnet in self.cloud.subnet.existing.items() if key[1] == item["subnet"]}
-        # The router's project may have one of a name that others use too.
+        # Prefer the router's project, as other projects may use the same name.
         own = [subnet for key, subnet in named.items() if key[0][0] == router[0]]
         subnets = own or list(named.values())
         if len(subnets) != 1:

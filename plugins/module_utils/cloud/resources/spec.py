@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be declared: the argument spec of the module ``resources``."""
+"""The argument spec of the module ``resources``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DOMAIN = {"type": "str", "default": "Default"}
 
 
 def entries(**options) -> dict:
-    """The spec of a list of objects, each with a name and a state."""
+    """Return the spec of a list of objects, each with a name and a state."""
     return {"type": "list", "elements": "dict", "default": [], "options": {"name": NAME, "state": STATE, **options}}
 
 

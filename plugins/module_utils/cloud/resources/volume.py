@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volume types with their limits. A type's limits (quality-of-service specs) are an object of its own name."""
+"""Volume types with their limits. The limits (QoS specs) of a type are an object with the same name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind, part, texts
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 
-# Who keeps the limits where nothing is said: the hypervisor.
+# The default consumer: the hypervisor.
 CONSUMER = "front-end"
 
 
@@ -21,13 +21,13 @@ class VolumeType(Kind):
         return params["volume_types"]
 
     def ask(self, method: str, path: str, **options) -> dict:
-        """Return the answer to one request: the SDK knows no limits."""
+        """Return the response to a request: the SDK does not support QoS specs."""
         response = rest(self.cloud.conn.block_storage, method, path, **options)
         return response.json() if response.content else {}
 
     @cached_property
     def limits(self) -> dict[str, dict]:
-        """All quality-of-service specs by id."""
+        """All QoS specs by id."""
         return {one["id"]: one for one in self.ask("GET", "/qos-specs")["qos_specs"]}
 
     def found(self):
@@ -80,12 +80,12 @@ class VolumeType(Kind):
         self.limit(thing, part(fields, "qos"))
 
     def limit(self, thing, qos: dict) -> None:
-        """Give the type these limits; None removes one."""
+        """Set the limits of the type; None removes one."""
         if not qos:
             return
         kept = {name: value for name, value in qos.items() if value is not None}
         known = self.limits.get(getattr(thing, "qos_specs_id", None))
-        # What a run left that was killed before the last step has the name, and no type.
+        # QoS specs of an interrupted run have the name, but no type.
         known = known or next((one for one in self.limits.values() if one["name"] == thing.name), None)
         if known:
             self.ask("PUT", f"/qos-specs/{known['id']}", json={"qos_specs": kept})

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project and a user of the run's own, and what they see of the cloud."""
+"""The run's own project and user, and their access to the cloud."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run i
 
 ROLE = "member"
 INTERFACE = "public"
-# What the larger of the two flavors has more, in MiB.
+# Additional memory of the larger flavor, in MiB.
 LARGER = 64
 
 
 def project_and_user(run: Run) -> str:
-    """Make the project and its user; the administrator may work there too."""
+    """Create the project and its user; the admin user gets access too."""
     identity = run.admin.identity
     domain = run.admin.session.auth.get_access(run.admin.session).user_domain_id
     roles = {role.name: role.id for role in identity.roles()}
@@ -34,14 +34,14 @@ def project_and_user(run: Run) -> str:
 
 
 def token(run: Run) -> str:
-    """Get a token as that user."""
+    """Request a token as that user."""
     run.user.authorize()
     access = run.user.session.auth.get_access(run.user.session)
     return f"roles: {', '.join(sorted(access.role_names))}"
 
 
 def catalog(run: Run) -> str:
-    """Ask every public endpoint for an answer, whatever it is, with its certificate checked."""
+    """Send a request to every public endpoint, and check its certificate; any response is accepted."""
     session = run.user.session
     services = session.auth.get_access(session).service_catalog.catalog
     urls = {
@@ -52,26 +52,26 @@ def catalog(run: Run) -> str:
     }
     secure = str(run.admin.config.get_auth_args().get("auth_url", "")).startswith("https:")
 
-    def fault(url: str) -> str:
+    def check(url: str) -> str:
         if secure and not url.startswith("https:"):
             return f"{urls[url]}: {url} has no TLS"
         try:
             response = session.get(url, authenticated=False, raise_exc=False, timeout=run.options["api_timeout"])
         except Exception as error:
             return f"{urls[url]}: {error}"
-        return f"{urls[url]}: {url} says {response.status_code}" if response.status_code >= 500 else ""
+        return f"{urls[url]}: {url} returned {response.status_code}" if response.status_code >= 500 else ""
 
     if not urls:
-        raise Bad(f"the catalog has no {INTERFACE} endpoint")
+        raise Bad(f"the service catalog has no {INTERFACE} endpoint")
     with ThreadPoolExecutor(8) as pool:
-        faults = [found for found in pool.map(fault, sorted(urls)) if found]
-    if faults:
-        raise Bad("; ".join(faults))
+        errors = [found for found in pool.map(check, sorted(urls)) if found]
+    if errors:
+        raise Bad("; ".join(errors))
     return f"{len(urls)} endpoints{' by TLS' if secure else ' without TLS'}: {', '.join(sorted(set(urls.values())))}"
 
 
 def flavor(run: Run) -> str:
-    """Make flavors that only the project sees, and see them as its user."""
+    """Create flavors that only the project can see, and list them as its user."""
     compute, memory, disk = run.admin.compute, run.options["memory"], run.options["disk"]
     for name, ram in ((run.name, memory), (f"{run.name}-larger", memory + LARGER)):
         made = compute.create_flavor(name=name, ram=ram, vcpus=1, disk=disk, is_public=False)

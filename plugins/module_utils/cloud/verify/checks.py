@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks that need each other's results: each starts as soon as those have passed, all that can at the same time."""
+"""Checks with dependencies: each starts as soon as those that it needs have passed, independent ones in parallel."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ THREADS = 12
 
 
 class NotRun(Exception):
-    """The check can't run here, and its text says why. It counts as neither passed nor failed."""
+    """The check cannot run here; the message has the reason. It counts as neither passed nor failed."""
 
 
 class Bad(Exception):
     """The check failed.
 
-    :param ids: what the services' logs know the object by.
+    :param ids: ids of the object in the logs of the services.
     :param hosts: Nova's names of the compute hosts concerned.
     """
 
@@ -34,14 +34,14 @@ class Bad(Exception):
 
 @dataclass
 class Check:
-    """One row of the table.
+    """A check, a row of the table.
 
-    C(run) returns a detail worth reading, or raises.
+    C(run) returns a detail for the table, or raises.
 
     :param needs: checks that must have passed.
-    :param after: checks that must have ended, however.
-    :param services: whose logs tell why it failed: directories in /var/log and beginnings of units' names.
-    :param groups: on which kinds of node those run.
+    :param after: checks that must have ended, with any outcome.
+    :param services: services whose logs may show why it failed: directories in /var/log and prefixes of units.
+    :param groups: node groups of these services.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Check:
 
 @dataclass
 class Result:
-    """How a check ended; a failed one with what is needed to find out why."""
+    """The result of a check; of a failed one also where to search for the cause."""
 
     name: str
     outcome: str
@@ -66,7 +66,7 @@ class Result:
     groups: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict:
-        """Return the result as plain data, to cross from a module to the control node."""
+        """Return the result as plain data, for the module's result."""
         return asdict(self)
 
 
@@ -90,7 +90,7 @@ def perform(check: Check) -> Result:
 def perform_all(checks: list[Check], earlier: dict[str, str] | None = None) -> list[Result]:
     """Run the checks and return their results in the given order.
 
-    :param earlier: outcomes by name of checks that ran elsewhere.
+    :param earlier: outcomes of checks that ran elsewhere, by name.
     """
     outcomes = dict(earlier or {})
     results: dict[str, Result] = {}
@@ -100,7 +100,7 @@ def perform_all(checks: list[Check], earlier: dict[str, str] | None = None) -> l
         while waiting or running:
             ready = [check for check in waiting if all(name in outcomes for name in (*check.needs, *check.after))]
             if not ready and not running:
-                raise ValueError(f"nobody runs what is needed by: {', '.join(check.name for check in waiting)}")
+                raise ValueError(f"unknown dependencies of: {', '.join(check.name for check in waiting)}")
             for check in ready:
                 waiting.remove(check)
                 lacking = [name for name in check.needs if outcomes[name] != PASSED]
@@ -117,7 +117,7 @@ def perform_all(checks: list[Check], earlier: dict[str, str] | None = None) -> l
 
 
 def poll(ask: Callable[[], object], seconds: float, pause: float = 1.0):
-    """Return the first true answer, or the last one when that many seconds are over."""
+    """Return the first true result, or the last one after that many seconds."""
     end = time.monotonic() + seconds
     while True:
         answer = ask()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that a run made is gone again, however it ended: objects are found by the run's name alone."""
+"""Removes all objects of a run, however it ended: they are found by the name of the run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import TYPES
 
-# What a run is called: a prefix, the time in UTC, so that names sort by age, and a random end.
+# The name of a run: a prefix, the time in UTC, so that names sort by age, and a random suffix.
 STAMP = r"(\d{14})-[0-9a-f]{4}"
-# Runs whose server somebody keeps; only a run that keeps one itself removes those.
+# Runs with a kept server; only a run that keeps a server itself removes them.
 CHECK_PREFIX, KEPT_PREFIX = "cairn-verify-", "cairn-kept-"
 
 
 def earlier(names: Iterable[str], run: str) -> list[str]:
-    """Return the runs, found in names of objects, that began before this one and that it may remove."""
+    """Return the earlier runs, found by names of objects, that this run may remove."""
     prefixes = (CHECK_PREFIX, KEPT_PREFIX) if run.startswith(KEPT_PREFIX) else (CHECK_PREFIX,)
     pattern = re.compile(f"((?:{'|'.join(prefixes)}){STAMP})(?:-|$)")
     found = {match.group(1): match.group(2) for match in map(pattern.match, names) if match}
@@ -29,10 +29,10 @@ def earlier(names: Iterable[str], run: str) -> list[str]:
 
 
 def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
-    """Remove what killed runs left behind.
+    """Remove the objects of interrupted runs.
 
-    :param timeout: in seconds, for servers to go.
-    :param stores: the cloud has object storage.
+    :param timeout: seconds to wait for the deletion of servers.
+    :param stores: whether the cloud has object storage.
     """
     names = [thing.name for thing in (*admin.identity.projects(), *admin.identity.users(), *admin.compute.flavors())]
     runs = earlier(names, run)
@@ -41,11 +41,11 @@ def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
 
 
 class Sweep:
-    """Removes a run's objects.
+    """Removes the objects of a run.
 
-    :param timeout: in seconds, for servers to go.
-    :param keep: spare the first server and what it needs.
-    :param stores: the cloud has object storage.
+    :param timeout: seconds to wait for the deletion of servers.
+    :param keep: keep the first server and its resources.
+    :param stores: whether the cloud has object storage.
     """
 
     def __init__(self, admin, name: str, timeout: float, keep: bool = False, stores: bool = False):
@@ -58,9 +58,9 @@ class Sweep:
         self.left: list[str] = []
 
     def all(self) -> int:
-        """Remove everything and return how much it was.
+        """Remove everything and return the number of objects.
 
-        :raises Bad: something is left.
+        :raises Bad: some objects remain.
         """
         identity, compute = self.admin.identity, self.admin.compute
         users = list(identity.users(name=self.name))
@@ -75,7 +75,7 @@ class Sweep:
         flavors = [f for f in compute.flavors() if f.name in (self.name, f"{self.name}-larger")]
         self.each("flavor", flavors, compute.delete_flavor)
         self.each("user", users, identity.delete_user)
-        # As long as something is in it, the project is how the next run finds it.
+        # The next run finds remaining objects by their project.
         if not self.left:
             self.each("project", projects, identity.delete_project)
         if self.left:
@@ -83,9 +83,9 @@ class Sweep:
         return self.count
 
     def project(self, project: str) -> None:
-        """Remove what is in a project; users of a thing before the thing."""
+        """Remove the objects in a project, dependent ones first."""
         network = self.admin.network
-        # They take a while to go, in which the rest goes that they don't hold.
+        # While the servers are being deleted, objects independent of them are removed.
         self.guests(project)
         if not self.spared:
             self.each("floating IP", network.ips(project_id=project), network.delete_ip)
@@ -113,11 +113,11 @@ class Sweep:
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
 
     def guests(self, project: str) -> None:
-        """Ask for a project's servers to go."""
+        """Request the deletion of a project's servers."""
         self.each("server", self.servers(project), self.admin.compute.delete_server)
 
     def objects(self, project: str) -> None:
-        """Remove a project's containers."""
+        """Remove the containers of a project."""
         try:
             with translate_errors():
                 self.count += objects.sweep(self.admin, project)
@@ -125,12 +125,12 @@ class Sweep:
             self.left.append(f"objects: {words(error)}")
 
     def volumes(self, project: str) -> None:
-        """Remove a project's volumes with their snapshots and backups, where the cloud has any."""
+        """Remove the volumes of a project with their snapshots and backups, if the cloud has volumes."""
         if not any(service.type in TYPES for service in self.admin.identity.services()):
             return
         block = self.admin.block_storage
         query = {"all_projects": True, "project_id": project}
-        # A server that is kept keeps none of them.
+        # Also those of a kept server.
         for volume in block.volumes(**query) if self.spared else ():
             for one in volume.attachments:
                 self.admin.compute.delete_volume_attachment(one["server_id"], volume.id)
@@ -146,17 +146,17 @@ class Sweep:
                 self.left += [f"{what} {thing.name} ({thing.status})" for thing in found(**query)]
 
     def backups(self, project_id: str, **_query) -> list:
-        """Return a project's backups: the SDK can't be asked for those of all projects."""
+        """Return the backups of a project, which the SDK cannot list for all projects."""
         found = self.admin.block_storage.backups(all_tenants=True, project_id=project_id)
         return [backup for backup in found if backup.project_id == project_id]
 
     def servers(self, project: str) -> list:
-        """Return a project's servers that are to go and are still there."""
+        """Return the remaining servers of a project that are to be deleted."""
         found = self.admin.compute.servers(all_projects=True, project_id=project)
         return [server for server in found if server.name not in self.spared]
 
     def each(self, what: str, things: Iterable, delete: Callable) -> None:
-        """Delete what is not spared, and go on if one can't be."""
+        """Delete the objects that are not kept, and continue after errors."""
         for thing in list(things):
             if thing.name in self.spared:
                 continue

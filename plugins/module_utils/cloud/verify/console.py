@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The graphical console, as a browser reaches it: noVNC's page, and a server's screen through a websocket."""
+"""The graphical console, as used by a browser: noVNC's page, and the server's screen through a websocket."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from urllib.parse import parse_qs, urlsplit
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Run
 
-# What a VNC server says first, through the proxy's first websocket frame.
+# The greeting of a VNC server, in the first websocket frame of the proxy.
 GREETING = b"RFB "
-# Nova's answers where it has no such console.
+# Nova's errors without such a console.
 NONE = (400, 501, 503)
 
 
 def novnc(run: Run) -> str:
-    """Ask for the first server's console and open it."""
+    """Request the console of the first server and open it."""
     guest = run.on(TENANT)[0]
     try:
         answer = run.user.compute.create_server_remote_console(guest.id, type="novnc", protocol="vnc")
     except Exception as error:
         if getattr(error, "status_code", None) in NONE:
-            raise NotRun(f"Nova gives no noVNC console: {error}") from error
+            raise NotRun(f"no noVNC console from Nova: {error}") from error
         raise
     try:
         greeting = screen(answer.url, run.user.session.verify, run.options["api_timeout"])
@@ -37,22 +37,22 @@ def novnc(run: Run) -> str:
 
 
 def page(url: str) -> str:
-    """Return a console's address without its token."""
+    """Return the URL of a console without its token."""
     return url.split("?")[0]
 
 
 def socket_path(url: str) -> str:
-    """Return the websocket's path that noVNC's page is told in its parameters."""
+    """Return the path of the websocket from the parameters of noVNC's page."""
     return "/" + parse_qs(urlsplit(url).query).get("path", [""])[0].lstrip("/")
 
 
 def screen(url: str, verify, timeout: float) -> str:
-    """Load the page, open the websocket and return what the screen's server says first.
+    """Load the page, open the websocket and return the greeting of the VNC server.
 
-    :param verify: true, false, or a file with the authorities to trust.
-    :param timeout: in seconds, for each step.
-    :raises Bad: somebody answers, but not so.
-    :raises OSError: nobody answers, or not with a certificate to be trusted.
+    :param verify: true, false, or a CA bundle.
+    :param timeout: seconds for each step.
+    :raises Bad: an unexpected response.
+    :raises OSError: no response, or no trusted certificate.
     """
     parts = urlsplit(url)
     tls = None
@@ -66,7 +66,7 @@ def screen(url: str, verify, timeout: float) -> str:
     status = connection.getresponse().status
     connection.close()
     if status != 200:
-        raise Bad(f"{page(url)} says {status}")
+        raise Bad(f"{page(url)} returned {status}")
     with socket.create_connection((parts.hostname, parts.port or (443 if tls else 80)), timeout) as plain:
         stream = tls.wrap_socket(plain, server_hostname=parts.hostname) if tls else plain
         with stream:
@@ -90,7 +90,7 @@ def screen(url: str, verify, timeout: float) -> str:
 
 
 def greeting(stream) -> str:
-    """Read until the screen's server has said its version."""
+    """Read until the VNC server has sent its version."""
     heard = b""
     while b"\n" not in heard.partition(GREETING)[2]:
         piece = stream.recv(4096)
@@ -99,7 +99,7 @@ def greeting(stream) -> str:
         heard += piece
         first = heard.split(b"\r\n")[0]
         if b"\r\n" in heard and b" 101 " not in first:
-            raise Bad(f"the websocket says {first.decode(errors='replace')}")
+            raise Bad(f"the websocket returned {first.decode(errors='replace')}")
     if GREETING not in heard:
-        raise Bad("the websocket opens, and no screen answers behind it")
+        raise Bad("the websocket opens, but no VNC server responds behind it")
     return (GREETING + heard.partition(GREETING)[2].split(b"\n")[0]).decode(errors="replace")

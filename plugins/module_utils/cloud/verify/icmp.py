@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ping without the program, which many servers lack: by a datagram socket as anybody, by a raw one as root."""
+"""Ping without the program, which may not be installed: by a datagram socket as any user, by a raw one as root."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def checksum(packet: bytes) -> int:
 
 
 def request(payload: bytes) -> bytes:
-    """Return an echo request with that payload."""
+    """Return an echo request with this payload."""
     head = struct.pack("!BBHHH", REQUEST, 0, 0, 0, 1)
     return struct.pack("!BBHHH", REQUEST, 0, checksum(head + payload), 0, 1) + payload
 
 
 def answers(packet: bytes, payload: bytes, raw: bool) -> bool:
-    """Return whether a packet is the reply to the request with that payload.
+    """Return whether a packet is the reply to the request with this payload.
 
-    :param raw: the packet begins with its IP header.
+    :param raw: whether the packet starts with its IP header.
     """
     message = packet[(packet[0] & 15) * 4 :] if raw else packet
     return len(message) > 8 and message[0] == REPLY and message[8:] == payload
 
 
 def ping(address: str, seconds: float) -> bool:
-    """Send one echo request and return whether the reply comes within that time.
+    """Send an echo request and return whether a reply arrives within that time.
 
-    :raises PermissionError: this user may do neither.
+    :raises PermissionError: this user may use neither socket.
     """
     raw = False
     try:
@@ -55,6 +55,6 @@ def ping(address: str, seconds: float) -> bool:
                 if answers(channel.recv(2048), payload, raw):
                     return True
         except OSError:
-            # No route, refused, or the time is over.
+            # No route, refused, or timeout.
             time.sleep(max(0, end - time.monotonic()))
     return False

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images, as an ordinary user has them."""
+"""Images, as used by an unprivileged user."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ BINARY = {"Content-Type": "application/octet-stream", "Accept": ""}
 
 
 def upload(run: Run, name: str, data, disk_format: str, way: str = "file") -> str:
-    """Make a private image as the user and return its id.
+    """Create a private image as the user and return its id.
 
     :param data: bytes, or an open file.
-    :param way: C(file), or C(stage) for what is imported later.
+    :param way: C(file), or C(stage) for a later import.
     """
     image = run.user.image
     body = {"name": name, "disk_format": disk_format, "container_format": "bare", "visibility": "private"}
@@ -32,7 +32,7 @@ def upload(run: Run, name: str, data, disk_format: str, way: str = "file") -> st
 
 
 def round_trip(run: Run) -> str:
-    """Upload random bytes and read the same again."""
+    """Upload random bytes and read them back."""
     sample = secrets.token_bytes(SAMPLE_BYTES)
     made = upload(run, f"{run.name}-sample", sample, "raw")
     _read_back(run, made, sample)
@@ -40,7 +40,7 @@ def round_trip(run: Run) -> str:
 
 
 def imported(run: Run) -> str:
-    """Stage a qcow2 image, have it imported, and read what it holds: as it was sent, or as a raw image."""
+    """Stage and import a qcow2 image, and read it back: unchanged, or converted to raw."""
     content = secrets.token_bytes(CLUSTER)
     sample = qcow2(content)
     made = upload(run, f"{run.name}-import", sample, "qcow2", "stage")
@@ -55,12 +55,12 @@ def imported(run: Run) -> str:
 
 
 def _imported(image):
-    """Return an image that is done with."""
+    """Return an image whose import has ended."""
     return image if image.status in ("active", "killed", "queued") else None
 
 
 def qcow2(content: bytes) -> bytes:
-    """Return an image of 1 MiB that begins with a cluster of *content*: header, counts, tables, and that."""
+    """Return a qcow2 image of 1 MiB that starts with a cluster of *content*: header, refcounts, tables and data."""
     counts, block, first, second, data = (number * CLUSTER for number in range(1, 6))
     owned = 1 << 63
     header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, MIB, 0, 1, first, counts, 1, 0, 0)
@@ -76,29 +76,29 @@ def qcow2(content: bytes) -> bytes:
 
 
 def _read_back(run: Run, made: str, wanted: bytes) -> None:
-    """Read an image and remove it; anything but what is *wanted* is bad."""
+    """Read an image and remove it; fail unless the data is *wanted*."""
     back = rest(run.user.image, "GET", f"/images/{made}/file", headers={"Accept": ""}).content
     if back != wanted:
-        raise Bad(f"{len(wanted)} bytes were sent, and {len(back)} others came back", (made,))
+        raise Bad(f"sent {len(wanted)} bytes, read {len(back)} different ones", (made,))
     rest(run.user.image, "DELETE", f"/images/{made}")
 
 
 def guest(run: Run) -> str:
-    """Find the guest's image, or upload it."""
+    """Find the image of the servers, or upload it."""
     name, file = run.options["image"], run.options["image_file"]
     found = [image for image in run.user.image.images(name=name) if image.status == "active"]
     if found:
         run.image = found[0].id
         return f"{name}, {found[0].size / 2**20:.0f} MiB"
     if not file:
-        raise Bad(f"there is no image {name}: playbooks/resources.yml uploads it once it was built or fetched")
+        raise Bad(f"there is no image {name}: build or download it, then playbooks/resources.yml uploads it")
     with open(file, "rb") as data:
         run.image = upload(run, f"{run.name}-image", data, "qcow2")
     return f"{name} uploaded"
 
 
 def snapshot(run: Run) -> str:
-    """Make an image of the first server."""
+    """Create a snapshot image of the first server."""
     guest = run.on(TENANT)[0]
     made = run.user.compute.create_server_image(guest.id, f"{run.name}-snapshot", wait=False)
     seconds = run.options["boot_timeout"]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers: the first as any user boots one, the others each on a host of its own."""
+"""Servers: the first booted as by any user, the others each on its own host."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, TENANT, VLAN, Guest, Run
 
-# VLAN servers: enough to talk to each other.
+# VLAN servers: enough to reach each other.
 VLAN_MACHINES = 2
-# The end of a console's log, in lines, that is worth reading after a failure.
+# Number of lines from the end of a console log to show after a failure.
 CONSOLE_LINES = 15
 
 
 def key_pair(run: Run) -> str:
-    """Give Nova the run's public key, for the user and for the administrator, who chooses hosts."""
+    """Upload the run's public key, for the user and for the admin user, who selects hosts."""
     for conn in (run.user, run.admin_there):
         conn.compute.create_keypair(name=run.name, public_key=run.options["public_key"], type="ssh")
     return run.options["public_key"].split()[0]
 
 
 def first(run: Run) -> str:
-    """Boot a server as the project's user, wherever the scheduler puts it."""
+    """Boot a server as the project's user, on any host."""
     end = time.monotonic() + run.options["boot_timeout"]
     try:
         guest = create(run, run.user, "1", run.network)
@@ -41,11 +41,11 @@ def first(run: Run) -> str:
 
 
 def others(run: Run) -> str:
-    """Boot servers on the other compute hosts, until there are enough to talk to each other."""
+    """Boot servers on the other compute hosts, up to the required number."""
     run.scheduled.wait(run.options["boot_timeout"])
     mine = run.first_host
     if not mine:
-        raise NotRun("the first server got no host")
+        raise NotRun("the first server was not scheduled")
     down = down_hosts(run.admin)
     if down:
         raise Bad(f"nova-compute is down on: {', '.join(down)}", hosts=tuple(down))
@@ -58,14 +58,14 @@ def others(run: Run) -> str:
 
 
 def on_vlan(run: Run) -> str:
-    """Boot servers on a VLAN network, on hosts that reach the physical network."""
+    """Boot servers on a VLAN network, on hosts connected to the physical network."""
     physical = run.options["vlan_network"]
     hosts = vlan_hosts(run.admin, physical)
     if not hosts:
         raise NotRun(f"no compute host has a physical network {physical}")
-    # Without a range Neutron would take any VLAN, also one that somebody uses.
+    # Without a range Neutron would select any VLAN, even one in use.
     if not (run.options["vlan_range"] or run.options["vlan_segment"]):
-        raise NotRun("no VLAN may be used: cloud_vlan_range is empty, and verify_vlan_segment is 0")
+        raise NotRun("no VLAN available: cloud_vlan_range is empty, and verify_vlan_segment is 0")
     made = network.vlan(run, physical)
     guests = [
         create(run, run.admin_there, f"{VLAN}-{number}", made, host=host, kind=VLAN)
@@ -79,7 +79,7 @@ def on_vlan(run: Run) -> str:
 
 
 def resized(run: Run) -> str:
-    """Boot a server and give it more memory, as its user does; it gets its address again."""
+    """Boot a server and resize it to more memory, as its user; it gets its address again."""
     guest = create(run, run.user, MOVED, run.network, kind=MOVED)
     active(run, [guest])
     answers(run, guest)
@@ -92,7 +92,7 @@ def resized(run: Run) -> str:
 
 
 def moved(run: Run) -> str:
-    """Have that server, with its disk, moved to another host, as the administrator does."""
+    """Migrate that server, with its disk, to another host, as the admin user."""
     (guest,) = run.on(MOVED)
     other = next((host for host in up_hosts(run.admin) if host != guest.host), None)
     if not other:
@@ -105,9 +105,9 @@ def moved(run: Run) -> str:
 
 
 def confirmed(run: Run, conn, guest: Guest) -> str:
-    """Wait for a server to be where it was sent, confirm that as *conn*, and see it boot; returns where it was.
+    """Wait for a server to be resized or migrated, confirm that as *conn*, and wait for its boot; return its old host.
 
-    :raises Bad: it did not get there; with Nova's own words.
+    :raises Bad: it failed; with Nova's message.
     """
 
     def sent():
@@ -128,19 +128,19 @@ def confirmed(run: Run, conn, guest: Guest) -> str:
 
 
 def answers(run: Run, guest: Guest) -> None:
-    """Wait until a server says that it has its address, where it can be asked."""
+    """Wait until a server reports its address on its console, if that check is enabled."""
     if run.options["lease_line"]:
         leases(run, [guest])
 
 
 def down_hosts(admin) -> list[str]:
-    """Return the compute hosts that should take servers and don't answer."""
+    """Return the enabled compute hosts that are down."""
     services = admin.compute.services(binary="nova-compute")
     return sorted(service.host for service in services if service.status == "enabled" and service.state != "up")
 
 
 def up_hosts(admin) -> list[str]:
-    """Return the compute hosts that take servers."""
+    """Return the enabled compute hosts that are up."""
     services = admin.compute.services(binary="nova-compute")
     return sorted(service.host for service in services if service.status == "enabled" and service.state == "up")
 
@@ -156,9 +156,9 @@ def vlan_hosts(admin, physical: str) -> list[str]:
 
 
 def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT) -> Guest:
-    """Ask for a server with a port of its own; it is not there yet.
+    """Request a server with its own port; it is not active yet.
 
-    :param conn: who asks; a host can be asked for by the administrator only.
+    :param conn: connection to use; only the admin user can select a host.
     """
     name = f"{run.name}-{suffix}"
     port = conn.network.create_port(name=name, network_id=net.id, security_group_ids=[run.group.id])
@@ -176,7 +176,7 @@ def create(run: Run, conn, suffix: str, net, host: str = "", kind: str = TENANT)
 
 
 def scheduled(run: Run, guest: Guest) -> str:
-    """Wait until the scheduler has chosen a host and return it, or until it has given up."""
+    """Wait until the scheduler has selected a host or failed; return the host."""
 
     def look():
         server = run.admin.compute.get_server(guest.id)
@@ -187,10 +187,10 @@ def scheduled(run: Run, guest: Guest) -> str:
 
 
 def active(run: Run, guests: list[Guest], end: float | None = None) -> str:
-    """Wait until all are ACTIVE and return where they are.
+    """Wait until all are ACTIVE and return their hosts.
 
-    :param end: until when to wait, by the monotonic clock; the option's time from now by default.
-    :raises Bad: one is not; with Nova's own words.
+    :param end: deadline by the monotonic clock; by default boot_timeout from now.
+    :raises Bad: one is not; with Nova's message.
     """
     end = end or time.monotonic() + run.options["boot_timeout"]
     for guest in guests:
@@ -213,17 +213,17 @@ def _ended(server):
 
 
 def placed(guests: list[Guest]) -> str:
-    """Return which servers are where."""
+    """Return the servers with their hosts."""
     return ", ".join(f"{guest.address} on {guest.host}" for guest in guests)
 
 
 def dhcp(run: Run) -> str:
-    """Read on the consoles of the project's servers that they got their address."""
+    """Check on the consoles of the project's servers that they got their addresses."""
     return leases(run, run.on(TENANT))
 
 
 def leases(run: Run, guests: list[Guest]) -> str:
-    """Wait until every server says its own address on its console."""
+    """Wait until every server reports its address on its console."""
     if not run.options["lease_line"]:
         raise NotRun("verify_lease_line is empty")
     end = time.monotonic() + run.options["lease_timeout"]
@@ -233,9 +233,9 @@ def leases(run: Run, guests: list[Guest]) -> str:
             card = run.admin.network.get_port(guest.port)
             ports = list(run.admin.network.ports(network_id=card.network_id))
             raise Bad(
-                f"the console of {guest.name} on {guest.host} does not say {line!r} after "
-                f"{run.options['lease_timeout']} s; it ends so:\n{tail(run.admin, guest.id)}\n"
-                f"where no line of neutron-dhcp-agent above names {card.mac_address}, its request hardly came there\n"
+                f"the console of {guest.name} on {guest.host} does not show {line!r} after "
+                f"{run.options['lease_timeout']} s; it ends with:\n{tail(run.admin, guest.id)}\n"
+                f"if neutron-dhcp-agent logged nothing above for {card.mac_address}, it got no request\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
                 (guest.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
                 tuple(sorted({guest.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
@@ -244,22 +244,22 @@ def leases(run: Run, guests: list[Guest]) -> str:
 
 
 def console(admin, server: str) -> str:
-    """Return a server's console log."""
+    """Return the console log of a server."""
     return admin.compute.get_server_console_output(server).get("output") or ""
 
 
 def tail(admin, server: str) -> str:
-    """Return the end of a server's console log."""
+    """Return the end of the console log of a server."""
     lines = [line.rstrip() for line in console(admin, server).splitlines()]
     return "\n".join([line for line in lines if line][-CONSOLE_LINES:]) or "(it is empty)"
 
 
 def device(port: str) -> str:
-    """Return what Open vSwitch and libvirt call a port's device on its host."""
+    """Return the name of a port's device in Open vSwitch and libvirt on its host."""
     return f"tap{port[:11]}"
 
 
 def told(port) -> str:
-    """Return whose a port is, where, and in which state: that of DHCP is missing where no agent serves the network."""
+    """Return owner, host and state of a port; without a DHCP agent for the network there is no DHCP port."""
     addresses = ", ".join(fixed["ip_address"] for fixed in port.fixed_ips)
     return f"{port.device_owner} {addresses} on {port.binding_host_id or 'no host'} {port.status}"

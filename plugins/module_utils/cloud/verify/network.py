@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's networks, and its way to the world."""
+"""The networks of the project, and its external access."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run i
 
 
 def tenant(run: Run) -> str:
-    """Make a network of the kind that tenants get, with a subnet."""
+    """Create a network of the default tenant type, with a subnet."""
     neutron = run.user.network
     run.network = neutron.create_network(name=run.name)
     run.subnet = neutron.create_subnet(
@@ -20,7 +20,7 @@ def tenant(run: Run) -> str:
 
 
 def router(run: Run) -> str:
-    """Make a router between the project's network and the external one, if there is one."""
+    """Create a router between the project's network and the external one, if there is one."""
     neutron = run.user.network
     wanted = run.options["external_network"]
     found = [network for network in neutron.networks(is_router_external=True) if wanted in ("", network.name)]
@@ -40,7 +40,7 @@ def router(run: Run) -> str:
 
 
 def security_group(run: Run) -> str:
-    """Let ping and ssh in."""
+    """Allow ping and ssh."""
     neutron = run.user.network
     run.group = neutron.create_security_group(name=run.name)
     common = {"security_group_id": run.group.id, "direction": "ingress", "ether_type": "IPv4"}
@@ -50,7 +50,7 @@ def security_group(run: Run) -> str:
 
 
 def floating_ip(run: Run) -> str:
-    """Give the first server an address of the external network."""
+    """Associate a floating IP address with the first server."""
     if not run.external:
         raise NotRun("the cloud has no external network")
     neutron = run.user.network
@@ -64,9 +64,9 @@ def floating_ip(run: Run) -> str:
 
 
 def vlan(run: Run, physical: str) -> None:
-    """Make a VLAN network with a subnet, on the same router.
+    """Create a VLAN network with a subnet, on the same router.
 
-    :param physical: the physical network's name.
+    :param physical: name of the physical network.
     """
     neutron = run.admin.network
     segment = run.options["vlan_segment"]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Objects, as an ordinary user has them: small ones and large ones, limits, addresses for others, and as S3."""
+"""Objects, as used by an unprivileged user: small and large ones, quotas, temporary URLs, and S3."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run i
 
 SAMPLE_BYTES = 2**20
 SEGMENTS = 3
-# A proxy keeps what it knows of an account for a minute, keys too (recheck_account_existence).
+# A proxy caches the metadata of an account, including its keys, for a minute (recheck_account_existence).
 KEY_SECONDS = 90
 PLAIN = {"Content-Type": "application/octet-stream", "Accept": ""}
 
 
 def digest(data: bytes) -> str:
-    """Return the checksum that contents are compared by."""
+    """Return the checksum to compare contents."""
     return hashlib.sha256(data).hexdigest()
 
 
 def same(what: str, sent: bytes, back: bytes) -> None:
-    """Raise Bad unless what came back is what was sent."""
+    """Raise Bad unless the data that was read is the data that was sent."""
     if digest(sent) != digest(back):
-        raise Bad(f"{what}: {len(sent)} bytes were sent, and {len(back)} others came back")
+        raise Bad(f"{what}: sent {len(sent)} bytes, read {len(back)} different ones")
 
 
 @contextmanager
 def container(run: Run, name: str, **headers: str) -> Iterator[str]:
-    """Make a container of the run's, and remove it with all that is in it."""
+    """Create a container for the run, and remove it with its contents."""
     path = f"/{run.name}-{name}"
     rest(run.user.object_store, "PUT", path, headers=headers)
     try:
@@ -47,7 +47,7 @@ def container(run: Run, name: str, **headers: str) -> Iterator[str]:
 
 
 def empty(store, path: str) -> None:
-    """Remove a container and its objects; a listing may be a moment behind."""
+    """Remove a container and its objects; listings may be delayed."""
 
     def gone() -> bool:
         for one in rest(store, "GET", path, params={"format": "json"}).json():
@@ -55,11 +55,11 @@ def empty(store, path: str) -> None:
         return store.request(path, "DELETE").status_code in (204, 404)
 
     if not poll(gone, 30):
-        raise Bad(f"the container {path} can't be removed")
+        raise Bad(f"the container {path} cannot be removed")
 
 
 def sweep(admin, project: str) -> int:
-    """Remove all containers of a project as its administrator, and return how many there were."""
+    """Remove all containers of a project as admin, and return their number."""
     identity = admin.identity
     identity.assign_project_role_to_user(project, admin.current_user_id, identity.find_role("admin"))
     store = admin.connect_as(project_id=project).object_store
@@ -70,7 +70,7 @@ def sweep(admin, project: str) -> int:
 
 
 def round_trip(run: Run) -> str:
-    """Write an object and read it again."""
+    """Write an object and read it back."""
     sample = secrets.token_bytes(SAMPLE_BYTES)
     store = run.user.object_store
     with container(run, "sample") as path:
@@ -80,7 +80,7 @@ def round_trip(run: Run) -> str:
 
 
 def large(run: Run) -> str:
-    """Write a large object in segments, and read it as one: by its list (SLO), and by its name (DLO)."""
+    """Write a large object in segments, and read it as one: static (SLO) and dynamic (DLO)."""
     parts = [secrets.token_bytes(SAMPLE_BYTES) for _part in range(SEGMENTS)]
     store = run.user.object_store
     with container(run, "large") as path:
@@ -97,7 +97,7 @@ def large(run: Run) -> str:
 
 
 def quota(run: Run) -> str:
-    """Write more than a container may hold, and be told so."""
+    """Exceed the quota of a container, and expect an error."""
     store = run.user.object_store
     with container(run, "quota", **{"X-Container-Meta-Quota-Bytes": "1024"}) as path:
         rest(store, "PUT", f"{path}/small", data=bytes(512), headers=PLAIN)
@@ -108,7 +108,7 @@ def quota(run: Run) -> str:
 
 
 def temporary_url(run: Run) -> str:
-    """Read an object as somebody without an account who was given its address."""
+    """Read an object by a temporary URL, without authentication."""
     store, sample = run.user.object_store, secrets.token_bytes(1024)
     key, until = secrets.token_hex(16), int(time.time()) + 300
     rest(store, "POST", "", headers={"X-Account-Meta-Temp-URL-Key": key})
@@ -122,20 +122,20 @@ def temporary_url(run: Run) -> str:
             query = {"temp_url_sig": signed, "temp_url_expires": str(until)}
             return run.user.session.get(url, params=query, authenticated=False, raise_exc=False)
 
-        # An answer that refuses is false.
+        # A response with an error status is false.
         given = poll(lambda: read(signature), KEY_SECONDS)
         if not given:
-            raise Bad(f"the object by its address: {given.status_code} {given.text.strip()[:200]}")
-        same("the object by its address", sample, given.content)
+            raise Bad(f"the object by its temporary URL: {given.status_code} {given.text.strip()[:200]}")
+        same("the object by its temporary URL", sample, given.content)
         refused = read(signature[::-1]).status_code
-        # Swift says the first, Ceph's gateway the second.
+        # Swift returns the first, Ceph's gateway the second.
         if refused not in (401, 403):
-            raise Bad(f"a wrong signature was answered by {refused}")
+            raise Bad(f"a wrong signature returned {refused}")
     return "read by it; refused with a wrong signature"
 
 
 def by_s3(run: Run) -> str:
-    """Write and read through the S3 API, with a key pair of the user's own."""
+    """Write and read through the S3 API, with EC2 credentials of the user."""
     user = run.user.current_user_id
     made = rest(run.user.identity, "POST", f"/users/{user}/credentials/OS-EC2", json={"tenant_id": run.project.id})
     pair, sample = made.json()["credential"], secrets.token_bytes(SAMPLE_BYTES)
@@ -150,7 +150,7 @@ def by_s3(run: Run) -> str:
         liar = s3.Client(client.url, pair["access"], secrets.token_hex(16), run.user.session.verify)
         refused = liar.ask("GET", f"{bucket}/object")[0]
         if refused != 403:
-            raise Bad(f"a wrong key was answered by {refused}")
+            raise Bad(f"a wrong key returned {refused}")
     finally:
         empty(run.user.object_store, bucket)
     return f"{SAMPLE_BYTES // 1024} KiB written and read back; refused with a wrong key"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module ``verify_phase`` does: each phase takes its parameters and the administrator's connection."""
+"""The phases of the module ``verify_phase``: each takes its parameters and a connection as the admin user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 
 
 def use(params: dict, admin) -> dict:
-    """Run the checks that make things."""
+    """Run the checks that create objects."""
     options = {**params["options"], "public_key": params["public_key"], "image_file": params["image_file"]}
     if params["image_offered"] and not params["image_file"] and lacking(admin, options["image"]):
         return {"image_wanted": True}
@@ -28,7 +28,7 @@ def use(params: dict, admin) -> dict:
 
 
 def lacking(admin, image: str) -> bool:
-    """Return whether the cloud has no such image; if it can't say, the checks will tell why."""
+    """Return whether the cloud lacks the image; errors are left to the checks."""
     try:
         with translate_errors():
             return not list(admin.image.images(name=image))
@@ -37,10 +37,10 @@ def lacking(admin, image: str) -> bool:
 
 
 def copies(params: dict, admin) -> dict:
-    """Make copies of the volume that a server wrote to; as the administrator, who may work in the project."""
+    """Copy the volume that a server wrote to, as the admin user, who has access to the project."""
     project = admin.identity.find_project(params["run"], ignore_missing=False)
     run = Run(params["run"], admin, params["options"], user=admin.connect_as(project_id=project.id))
-    # The first server alone is needed from here on. Where a check failed, the others' consoles are still to be read.
+    # Only the first server is still needed. If a check failed, the consoles of the others must still be read.
     if FAILED not in params["outcomes"].values():
         Sweep(admin, run.name, 0, keep=True).guests(project.id)
     results = perform_all(volume.Copies(run, params["made"]).checks(), params["outcomes"])
@@ -67,7 +67,7 @@ def clean(params: dict, admin) -> dict:
             with translate_errors():
                 consoles[server] = machines.tail(admin, server)
         except Failed as error:
-            consoles[server] = f"the console can't be read: {error}"
+            consoles[server] = f"the console cannot be read: {error}"
     options = params["options"]
     sweep = Sweep(admin, params["run"], options["delete_timeout"], params["keep"], options["objects"])
     services, groups = ("nova", "neutron", "keystone"), ("controller", "compute")

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which checks there are, what each needs, and whose logs tell why it failed."""
+"""The checks, their dependencies, and the services whose logs may show why they failed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NETWORKING = ("neutron", "openvswitch")
 BOOT = ("nova", "placement", "neutron", "openvswitch", "glance", "libvirt")
 OBJECTS = ("swift", "ceph")
 VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
-# Every request passes the one, and is let in by the other.
+# Every request passes through the first, and is authenticated by the second.
 FRONT = ("haproxy", "keystone")
 TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
 
@@ -72,7 +72,7 @@ def checks(run: Run) -> list[Check]:
         needs = ("server", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
     if run.options["objects"]:
-        # Ceph's gateway refuses some of a project's first requests if they come at once: it makes the account by them.
+        # Ceph's gateway refuses some of a project's first requests if they arrive together: they create its account.
         others = {"after": ("object",), "groups": STORAGE}
         found += [
             check("object", objects.round_trip, able, OBJECTS, groups=STORAGE),

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server, as somebody uses it: ping and ssh. The same code runs on the control node and on a controller."""
+"""Use of a server: ping and ssh. The same code runs on the control node and on a controller."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.check
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, VLAN
 
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
-# One try, in seconds; the time-outs of the options are for all tries together.
+# Seconds per attempt; the timeouts in the options are for all attempts together.
 PING, CONNECT, COMMAND = 2, 10, 90
 STORES = ("controller", "compute", "storage")
-# What ssh itself ends with if it does not get in.
+# Exit code of ssh if it cannot log in.
 NO_SSH = 255
 OPTIONS = (
     *("-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"),
@@ -38,7 +38,7 @@ OPTIONS = (
 
 
 def ping(address: str, seconds: float) -> bool:
-    """Return whether an address answers within that time.
+    """Return whether an address responds within that time.
 
     :raises NotRun: this user may not ping.
     """
@@ -49,20 +49,20 @@ def ping(address: str, seconds: float) -> bool:
 
 
 def run(command: list[str], seconds: float) -> subprocess.CompletedProcess:
-    """Run a command; one that takes longer ends with 124, as with timeout(1)."""
+    """Run a command; after the timeout its exit code is 124, as with timeout(1)."""
     try:
         return subprocess.run(
             command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no end after {seconds} s")
+        return subprocess.CompletedProcess(command, 124, "", f"timeout after {seconds} s")
 
 
 def ssh(key: str, user: str, address: str, by: str = "") -> list[str]:
-    """Return the command that logs in, to which a remote command can be added.
+    """Return the ssh command, to which a remote command can be added.
 
-    :param key: the private key's path.
-    :param by: address of a server that is the way there.
+    :param key: path of the private key.
+    :param by: address of a server to use as a proxy.
     """
     command = ["ssh", "-i", key, *OPTIONS]
     if by:
@@ -73,11 +73,11 @@ def ssh(key: str, user: str, address: str, by: str = "") -> list[str]:
 
 @dataclass
 class Probe:
-    """The servers of a run, seen from outside.
+    """The servers of a run, used from outside.
 
-    :param key: the private key's path.
-    :param made: what the checks made, from the module.
-    :param options: time-outs in seconds, the user's name, the address of the world.
+    :param key: path of the private key.
+    :param made: the objects created by the checks, from the module.
+    :param options: timeouts in seconds, name of the user, URL to fetch.
     """
 
     key: str
@@ -91,7 +91,7 @@ class Probe:
         self.vlan = [m for m in self.made["servers"] if m["network"] == VLAN]
 
     def checks(self) -> list[Check]:
-        """Return the checks, in the table's order."""
+        """Return the checks in the order of the table."""
         path = ("neutron", "openvswitch")
         nodes = ("network", "compute")
         ready = ("floating IP",)
@@ -108,7 +108,7 @@ class Probe:
         ]
 
     def copies(self) -> list[Check]:
-        """Return the checks of copies of what was written."""
+        """Return the checks of copies of the written data."""
         return [
             Check(
                 f"{name} read",
@@ -121,13 +121,13 @@ class Probe:
         ]
 
     def pinged(self) -> str:
-        """Ping the floating IP."""
+        """Ping the floating IP address."""
         if not ping(self.made["floating_address"], self.options["ping_timeout"]):
-            raise self.bad(f"no answer from {self.made['floating_address']} in {self.options['ping_timeout']} s")
+            raise self.bad(f"no reply from {self.made['floating_address']} within {self.options['ping_timeout']} s")
         return self.made["floating_address"]
 
     def logged_in(self) -> str:
-        """Log in with the key, as soon as the server lets us."""
+        """Log in with the key, as soon as the server accepts it."""
         if not shutil.which("ssh"):
             raise NotRun("ssh is not installed on this host")
         last = ""
@@ -140,21 +140,21 @@ class Probe:
 
         user = poll(attempt, self.options["ssh_timeout"], 2)
         if not user:
-            raise self.bad(f"no log-in in {self.options['ssh_timeout']} s: {last}")
+            raise self.bad(f"no login within {self.options['ssh_timeout']} s: {last}")
         return f"{user}@{self.made['floating_address']}"
 
     def metadata(self) -> str:
-        """Compare what the server was told with what it is."""
+        """Compare the metadata in the server with its real id and name."""
         told = json.loads(self.within(f"curl -sf {METADATA} || wget -q -O - {METADATA}"))
         if told["uuid"] != self.guest["id"]:
             raise self.bad(f"metadata returned server UUID {told['uuid']}, expected {self.guest['id']}")
         name = self.within("hostname")
         if name.split(".")[0] != self.guest["name"]:
-            raise self.bad(f"the server calls itself {name}, not {self.guest['name']}")
+            raise self.bad(f"the server has the host name {name}, expected {self.guest['name']}")
         return name
 
     def neighbourly(self) -> str:
-        """Ping the other servers from the first."""
+        """Ping the other servers from the first one."""
         return self.pings(self.guest, self.neighbours)
 
     def across_vlan(self) -> str:
@@ -165,9 +165,9 @@ class Probe:
         return "; ".join(ways)
 
     def world(self) -> str:
-        """Reach the world from a server without a floating IP."""
+        """Use the external network from a server without a floating IP address."""
         if not self.neighbours:
-            raise NotRun("every server has a floating IP")
+            raise NotRun("every server has a floating IP address")
         guest, url = self.neighbours[0], self.options["world_url"]
         if url:
             target = shlex.quote(url)
@@ -178,24 +178,24 @@ class Probe:
         return self.pings(guest, [{"address": self.made["gateway"], "host": "the external gateway"}])
 
     def written(self) -> str:
-        """Write to the volume, and be told that it is on the disk."""
+        """Write to the volume, and sync it to the disk."""
         disk = self.made["disks"]["volume"]
         self.within(volume.write(self.made["run"], disk))
         return f"{volume.WRITTEN // 2**20} MiB, and {self.same('volume', volume.SIZE)}"
 
     def same(self, name: str, size: int) -> str:
-        """Read what was written, from the volume or a copy."""
+        """Read the written data, from the volume or a copy."""
         digest, found = self.within(volume.read(self.made["disks"][name])).split()
         if digest != volume.digest(self.made["run"]):
-            raise self.bad(f"what was written does not stand there: sha256 {digest}")
+            raise self.bad(f"the data differs from what was written: sha256 {digest}")
         if int(found) != size:
             raise self.bad(f"the server sees {found} GiB, not {size}")
         return f"read back: sha256 {digest[:12]}…"
 
     def pings(self, source: dict, targets: list[dict]) -> str:
-        """Ping from within a server.
+        """Ping from inside a server.
 
-        :raises NotRun: there is nobody to ping.
+        :raises NotRun: there is no target.
         """
         if not targets:
             raise NotRun("there is no other server")
@@ -205,7 +205,7 @@ class Probe:
         return f"{source['host']} -> {', '.join(target['host'] for target in targets)}"
 
     def within(self, command: str, guest: dict | None = None) -> str:
-        """Run a shell command in a server, once it lets us in; the way to all others is the first.
+        """Run a shell command in a server once it accepts logins; others are reached through the first one.
 
         :return: the command's output.
         """
@@ -218,22 +218,22 @@ class Probe:
         while (done := run([*way, command], COMMAND)).returncode == NO_SSH and time.monotonic() < end:
             time.sleep(2)
         if done.returncode:
-            words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no word"]
+            words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no output"]
             where = (guest or self.guest)["name"]
             raise self.bad(f"in {where}: {command!r} ends with {done.returncode}: {words[0]}", guest)
         return done.stdout.strip()
 
     def bad(self, message: str, guest: dict | None = None) -> Bad:
-        """Return the failure of a check of a server; the first by default."""
+        """Return the failure of a check of a server, by default the first one."""
         guest = guest or self.guest
         return Bad(message, (guest["id"], guest["port"]), (guest["host"],))
 
 
 def perform(key: str, made: dict, options: dict, outcomes: dict[str, str], part: str = "servers") -> list[Result]:
-    """Run the checks of a server from here.
+    """Run the checks of the servers from this host.
 
-    :param key: the private key's text.
-    :param outcomes: by check, of those that ran before.
+    :param key: text of the private key.
+    :param outcomes: outcomes of earlier checks by name.
     :param part: C(servers), or C(copies) of their volumes.
     """
     with tempfile.TemporaryDirectory(prefix="cairn-verify-") as directory:

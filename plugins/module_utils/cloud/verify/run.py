@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks of one run share."""
+"""The shared state of the checks of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
-# Servers of the last kind are on the project's network, too, and are not there all the time.
+# Servers of the last kind are also on the project's network, but not always running.
 TENANT, VLAN, MOVED = "tenant", "vlan", "moved"
 
 
@@ -25,24 +25,24 @@ class Guest:
     active: bool = False
 
     def as_dict(self) -> dict:
-        """Return the server as plain data."""
+        """Return the guest as plain data."""
         return asdict(self)
 
 
 @dataclass
 class Run:
-    """One run of the checks: who they work as, and what they made so far.
+    """A run of the checks: its connections, and the objects created so far.
 
-    :param name: what all objects of the run are called, or begin with.
-    :param admin: the administrator's connection.
-    :param options: the module's parameters.
+    :param name: name, or prefix of the names, of all objects of the run.
+    :param admin: connection as the admin user.
+    :param options: parameters of the module.
     """
 
     name: str
     admin: Any
     options: dict
     project: Any = None
-    # Connections within the run's project: as its user, and as the administrator.
+    # Connections to the run's project: as its user, and as the admin user.
     user: Any = None
     admin_there: Any = None
     image: Any = None
@@ -57,19 +57,19 @@ class Run:
     floating_address: str = ""
     gateway: str = ""
     guests: list[Guest] = field(default_factory=list)
-    # Volumes that servers have, by what they are called here.
+    # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
-    # Set as soon as the scheduler has chosen the first server's host, or could not.
+    # Set when the scheduler has selected the host of the first server, or failed.
     scheduled: Event = field(default_factory=Event)
 
     def on(self, network: str) -> list[Guest]:
-        """Return the servers of one network that run, by their names."""
+        """Return the active servers of a network, sorted by name."""
         running = [guest for guest in self.guests if guest.network == network and guest.active]
         return sorted(running, key=lambda guest: guest.name)
 
     def made(self) -> dict:
-        """Return what somebody outside needs to use what was made, as plain data."""
+        """Return the data needed to use the objects from outside, as plain data."""
         return {
             "servers": [guest.as_dict() for kind in (TENANT, VLAN) for guest in self.on(kind)],
             "floating_address": self.floating_address,

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The little of the S3 API that a check needs: requests that are signed by version 4."""
+"""The subset of the S3 API that a check needs: requests with signature version 4."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad
 
-# What Swift takes as the region where nothing is set, and clients too.
+# The default region of Swift and of clients.
 REGION = "us-east-1"
 TIMEOUT = 60
 
@@ -22,7 +22,7 @@ def signature(key: str, method: str, path: str, headers: dict[str, str], now: st
     """Return the header ``Authorization`` of a request without a query.
 
     :param key: access key and secret, joined by a colon.
-    :param headers: all that are signed, names in small letters, x-amz-content-sha256 among them.
+    :param headers: all signed headers, names in lower case, including x-amz-content-sha256.
     :param now: the time as in 20260101T120000Z.
     """
     access, _colon, secret = key.partition(":")
@@ -39,10 +39,10 @@ def signature(key: str, method: str, path: str, headers: dict[str, str], now: st
 
 
 class Client:
-    """Somebody with a key pair.
+    """A client with EC2 credentials.
 
-    :param url: of the service, without a path.
-    :param verify: true, false, or a file with the authorities to trust.
+    :param url: URL of the service, without a path.
+    :param verify: true, false, or a CA bundle.
     """
 
     def __init__(self, url: str, access: str, secret: str, verify: bool | str) -> None:
@@ -51,7 +51,7 @@ class Client:
         self.verify = verify
 
     def ask(self, method: str, path: str, data: bytes = b"") -> tuple[int, bytes]:
-        """Send a request, and return the answer's status and body."""
+        """Send a request, and return the status and body of the response."""
         parts, now = urlsplit(self.url), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         digest = hashlib.sha256(data).hexdigest()
         headers = {"host": parts.netloc, "x-amz-content-sha256": digest, "x-amz-date": now}
@@ -71,7 +71,7 @@ class Client:
             connection.close()
 
     def must(self, method: str, path: str, data: bytes = b"") -> bytes:
-        """Send a request that has to succeed, and return the answer's body."""
+        """Send a request that must succeed, and return the body of the response."""
         status, body = self.ask(method, path, data)
         if status // 100 != 2:
             raise Bad(f"S3 {method} {path}: {status} {' '.join(body.decode(errors='replace').split())[:300]}")

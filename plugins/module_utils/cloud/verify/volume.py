@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Volumes: one that a server writes to, and its copies, in which the same must stand.
+"""Volumes: one that a server writes to, and its copies, which must have the same data.
 
-What is written follows from the run's name, so that everybody knows what is to be read.
+The data is derived from the name of the run, so that all checks know it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CLONE, RESTORED = "clone", "restored"
 
 
 def _disk(volume: str) -> str:
-    """Return the shell commands by which a server finds a volume as C($disk): by its serial, whatever it is called."""
+    """Return the shell commands that set C($disk) to the device of a volume, found by its serial."""
     return (
         f"for try in 1 2 3 4 5 6 7 8 9 10; do disk=$(cd /sys/block && grep -l {volume[:20]} */serial | cut -d/ -f1); "
         '[ -n "$disk" ] && break; sleep 2; done; [ -n "$disk" ] || { echo "no such disk" >&2; exit 1; }; '
@@ -29,12 +29,12 @@ def _disk(volume: str) -> str:
 
 
 def write(run: str, volume: str) -> str:
-    """Return the shell command by which a server writes the run's data."""
+    """Return the shell command that writes the run's data."""
     return f"{_disk(volume)} yes {run} | head -c {WRITTEN} | sudo -n dd of=/dev/$disk bs=65536 conv=fsync 2>/dev/null"
 
 
 def read(volume: str) -> str:
-    """Return the shell command by which a server tells the digest of what stands there, and the disk's size in GiB."""
+    """Return the shell command that prints the digest of the data, and the size of the disk in GiB."""
     blocks = WRITTEN // 65536
     return (
         f"{_disk(volume)} sudo -n dd if=/dev/$disk bs=65536 count={blocks} 2>/dev/null | sha256sum | cut -c1-64; "
@@ -49,7 +49,7 @@ def digest(run: str) -> str:
 
 
 def served(run: Run) -> None:
-    """Go on only where the cloud has volumes.
+    """Check that the cloud has volumes.
 
     :raises NotRun: it has none.
     """
@@ -59,7 +59,7 @@ def served(run: Run) -> None:
 
 
 def attached(run: Run) -> str:
-    """Make a volume and attach it to the first server, while that runs."""
+    """Create a volume and attach it to the running first server."""
     served(run)
     made = run.user.block_storage.create_volume(name=f"{run.name}-volume", size=SIZE)
     volume = wait(run, "volume", made.id, "available")
@@ -70,7 +70,7 @@ def attached(run: Run) -> str:
 
 
 def booted(run: Run) -> str:
-    """Boot a server from a volume that Cinder makes of the image."""
+    """Boot a server from a volume that Cinder creates from the image."""
     served(run)
     name = f"{run.name}-volume-root"
     root = {
@@ -95,10 +95,10 @@ def booted(run: Run) -> str:
 
 
 def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> dict:
-    """Wait until a volume, snapshot or backup has that *state*, and return it.
+    """Wait until a volume, snapshot or backup has this *state*, and return it.
 
-    :param failed: what the state begins with where it will never get there.
-    :raises Bad: it does not.
+    :param failed: prefix of states that end the wait.
+    :raises Bad: it does not reach the state.
     """
     seconds = run.options["boot_timeout"]
 
@@ -108,23 +108,23 @@ def wait(run: Run, kind: str, name: str, state: str, failed: str = "error") -> d
 
     found = poll(look, seconds)
     if not found or found["status"] != state:
-        now = found["status"] if found else "somewhere between"
+        now = found["status"] if found else "missing"
         raise Bad(f"the {kind} is {now}, not {state}, after at most {seconds} s", (name,))
     return found
 
 
 def attach(run: Run, guest: Guest, volume: str) -> None:
-    """Attach a volume to a server that runs."""
+    """Attach a volume to a running server."""
     run.user.compute.create_volume_attachment(guest.id, volume_id=volume)
-    # It was reserved by then; Nova gives back what it can't attach.
+    # It was reserved before; Nova releases a volume that it cannot attach.
     wait(run, "volume", volume, "in-use", failed="available")
 
 
 class Copies:
-    """What is made of a volume after something was written to it.
+    """Copies of a volume after data was written to it.
 
-    :param run: with C(name), C(options) and connections into the run's project.
-    :param made: what the first checks made.
+    :param run: with C(name), C(options) and connections to the run's project.
+    :param made: the objects created by the first checks.
     """
 
     def __init__(self, run: Run, made: dict):
@@ -134,7 +134,7 @@ class Copies:
         self.snapshot = None
 
     def checks(self) -> list[Check]:
-        """Return the checks, in the table's order."""
+        """Return the checks in the order of the table."""
         services, nodes = ("cinder", "nova", "ceph"), ("controller", "compute", "storage")
 
         def check(name, function, *needs, after=()):
@@ -142,7 +142,7 @@ class Copies:
 
         return [
             check("volume detached", self.detached, "volume written"),
-            # Cinder refuses a snapshot of a volume that is being backed up.
+            # Cinder refuses snapshots of a volume during a backup.
             check("volume snapshot", self.snapped, "volume detached"),
             check("volume clone", self.cloned, "volume snapshot"),
             check("volume backup", self.backed_up, "volume detached", after=("volume snapshot",)),
@@ -150,24 +150,24 @@ class Copies:
         ]
 
     def detached(self) -> str:
-        """Take the volume from the server."""
+        """Detach the volume from the server."""
         self.run.user.compute.delete_volume_attachment(self.guest.id, self.volume)
         wait(self.run, "volume", self.volume, "available")
         return f"from {self.guest.name}"
 
     def made(self, **of) -> str:
-        """Make a volume, wait for it, and return its id."""
+        """Create a volume, wait for it, and return its id."""
         made = self.run.user.block_storage.create_volume(size=SIZE, **of)
         return wait(self.run, "volume", made.id, "available")["id"]
 
     def snapped(self) -> str:
-        """Make a snapshot of the volume."""
+        """Create a snapshot of the volume."""
         made = self.run.user.block_storage.create_snapshot(name=f"{self.run.name}-snapshot", volume_id=self.volume)
         self.snapshot = wait(self.run, "snapshot", made.id, "available")["id"]
         return f"of {SIZE} GiB"
 
     def cloned(self) -> str:
-        """Make another volume of the snapshot, and let that grow while a server has it."""
+        """Create a volume from the snapshot, and extend it while it is attached."""
         block = self.run.user.block_storage
         clone = self.made(name=f"{self.run.name}-{CLONE}", snapshot_id=self.snapshot)
         attach(self.run, self.guest, clone)
@@ -176,10 +176,10 @@ class Copies:
         rest(block, "POST", f"/volumes/{clone}/action", json=body, headers=headers)
         wait(self.run, "volume", clone, "in-use")
         self.run.disks[CLONE] = clone
-        return f"of the snapshot, attached to {self.guest.name}, grown to {LARGER} GiB there"
+        return f"from the snapshot, attached to {self.guest.name}, extended to {LARGER} GiB there"
 
     def backed_up(self) -> str:
-        """Make a backup, and of it another volume."""
+        """Create a backup, and restore it to another volume."""
         block, name = self.run.user.block_storage, self.run.name
         services = self.run.admin.block_storage.services()
         if not any(service.binary == "cinder-backup" and service.state == "up" for service in services):
@@ -195,7 +195,7 @@ class Copies:
         return f"restored to another volume, attached to {self.guest.name}"
 
     def uploaded(self) -> str:
-        """Make an image of the volume."""
+        """Create an image from the volume."""
         body = {"image_name": f"{self.run.name}-of-volume", "disk_format": "raw", "container_format": "bare"}
         path = f"/volumes/{self.volume}/action"
         said = rest(self.run.user.block_storage, "POST", path, json={"os-volume_upload_image": body}).json()

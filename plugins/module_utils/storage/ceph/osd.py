@@ -78,14 +78,14 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
     :param cluster: id of the cluster.
     :raises Failed: a device does not exist, or has data that is not of this cluster; nothing is changed then.
     """
-    changes, faults = [], []
+    changes, errors = [], []
     for device in wanted:
         path = device["path"]
         marked = label(path)
         name = identity(cluster, host, path)
         known = state.osds.get(name)
         if why := _refused(device, marked, known, new_id(cluster, host, path), bool(monitor)):
-            faults.append(why)
+            errors.append(why)
             continue
         served = bool(known and (known["up_from"] or _is("active", known["osd"])))
         if served and _is("active", known["osd"]) and _is("enabled", known["osd"]) and _leads(known["osd"], path):
@@ -103,8 +103,8 @@ def plan(wanted: list[dict], state: State, cluster: str, host: str, monitor: Mon
                 f"osd.{known['osd']} does not serve it" if served else "",
             )
         )
-    if faults:
-        raise Failed("\n".join(faults))
+    if errors:
+        raise Failed("\n".join(errors))
     return changes
 
 

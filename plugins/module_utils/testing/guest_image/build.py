@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From packages to a disk image, in a directory that is gone afterwards."""
+"""Builds a disk image from packages, in a temporary directory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_imag
 
 
 class Stopwatch:
-    """How long each step took."""
+    """The duration of each step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
-        """Name the step that has just ended."""
+        """Record the end of a step."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 1)
         self._last = now
 
 
 def _boot_files(tree: str, recipe: Recipe, work: str) -> list[str]:
-    """The files of the boot partition, under the names that the boot loader's configuration gives them."""
+    """Return the files of the boot partition, by their names in the boot loader's configuration."""
     os.symlink(kernel.vmlinuz(tree), f"{work}/vmlinuz")
     with open(f"{work}/initramfs", "wb") as stream:
         stream.write(kernel.initramfs(tree, recipe.modules, recipe.files))
@@ -34,12 +34,12 @@ def _boot_files(tree: str, recipe: Recipe, work: str) -> list[str]:
 
 
 def build(image: str, recipe: Recipe, proxy: str) -> dict[str, float]:
-    """Build the image and put it in place whole."""
+    """Build the image and install it atomically."""
     watch = Stopwatch()
     os.makedirs(os.path.dirname(image), mode=0o755, exist_ok=True)
-    # Beside the image, so that it can be moved into place at once, and because /tmp may be small.
+    # In the directory of the image, so that it can be renamed, and because /tmp may be small.
     with tempfile.TemporaryDirectory(prefix=".guest-image-", dir=os.path.dirname(image)) as work:
-        os.chmod(work, 0o755)  # apt fetches as a user of its own
+        os.chmod(work, 0o755)  # apt downloads as its own user
         tree, target = f"{work}/packages", f"{work}/root"
         packages.unpack(tree, recipe.suite, recipe.packages, proxy)
         watch.lap("packages")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an image is made of, and whether the one on disk is made of just that."""
+"""The recipe of an image, and whether the existing image was built from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_imag
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what ends up in the image."""
+    """Everything that determines the content of the image."""
 
     files: str
     suite: str
@@ -24,7 +24,7 @@ class Recipe:
     size_mib: int
 
     def digest(self) -> str:
-        """A fingerprint of the settings, the files that are added, and the code that puts them together."""
+        """A fingerprint of the settings, the added files, and the code of the build."""
         settings = {**dataclasses.asdict(self), "files": None}
         total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for builder in (disk, kernel, root):
@@ -37,7 +37,7 @@ class Recipe:
 
 
 def record_path(image: str) -> str:
-    """Beside each image lies a note on what it was made from."""
+    """Return the path of the record of the recipe, next to the image."""
     return f"{image}.json"
 
 
@@ -51,7 +51,7 @@ def checksum(path: str) -> str:
 
 
 def record(image: str, digest: str) -> None:
-    """Note what an image was made from. Written last: an image without its note is built again."""
+    """Record the recipe of an image. Written last: an image without a record is rebuilt."""
     with open(f"{record_path(image)}.new", "w", encoding="utf-8") as stream:
         json.dump({"recipe": digest, "sha256": checksum(image)}, stream, indent=2)
         stream.write("\n")
@@ -59,16 +59,16 @@ def record(image: str, digest: str) -> None:
 
 
 def reason_to_build(image: str, digest: str) -> str:
-    """Why the image has to be built, or nothing when it is as the recipe says."""
+    """Return why the image must be built, empty if it matches the recipe."""
     if not os.path.exists(image):
         return "there is no image yet"
     try:
         with open(record_path(image), encoding="utf-8") as stream:
             known = json.load(stream)
     except (FileNotFoundError, ValueError):
-        return "nothing says what the image was made from"
+        return "there is no record of the image's recipe"
     if known.get("sha256") != checksum(image):
-        return "the image is not the one that was built here"
+        return "the image is not the one that was built"
     if known.get("recipe") != digest:
         return "the recipe changed"
     return ""

@@ -68,7 +68,7 @@ def _copy(tree: str, path: str, target: str) -> None:
     """Copy one file of the unpacked packages to the same place, following links."""
     source = os.path.realpath(f"{tree}{path}")
     if not os.path.isfile(source):
-        raise BuildError(f"no package brings {path}")
+        raise BuildError(f"no package provides {path}")
     destination = f"{target}{path}"
     os.makedirs(os.path.dirname(destination), exist_ok=True)
     shutil.copy2(source, destination)

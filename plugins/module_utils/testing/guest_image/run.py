@@ -8,11 +8,11 @@ import subprocess
 
 
 class BuildError(Exception):
-    """Says what could not be built, and why."""
+    """The build failed; the message has the cause."""
 
 
 def run(*argv: str, stdin: str = "") -> str:
-    """Return what a command prints; its failure carries the end of what it complained about."""
+    """Return the output of a command; errors contain the end of its error output."""
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         done = subprocess.run(
@@ -24,7 +24,7 @@ def run(*argv: str, stdin: str = "") -> str:
             env={**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"},
         )
     except FileNotFoundError as error:
-        raise BuildError(f"{argv[0]} is not installed on this machine") from error
+        raise BuildError(f"{argv[0]} is not installed on this host") from error
     except subprocess.CalledProcessError as error:
         raise BuildError(f"{' '.join(argv)} ended with {error.returncode}: {error.stderr.strip()[-2000:]}") from error
     return done.stdout

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host is, seen without any of the code that makes it so: an independent judge of reruns.
+"""The state of a host, read without any code that configures it: an independent check of reruns.
 
-Nothing here may import the modules that it judges. A snapshot is ``{section: {object: {attribute: value}}}`` of
-plain strings; secrets and hashes of passwords enter it as digests only.
+It must not import the modules that it checks. A snapshot is ``{section: {object: {attribute: value}}}`` of strings;
+it contains secrets and hashes of passwords only as digests.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ READERS = {
 
 
 def snapshot(sections: list[str] | None = None) -> dict[str, dict[str, dict[str, str]]]:
-    """Return the state of this host; of the *sections* that are named, or of all.
+    """Return the state of this host, of *sections* or all.
 
-    :raises ReadError: something is there and can't be read, which is not the same as its absence.
+    :raises ReadError: something exists but cannot be read, which differs from its absence.
     """
     return {name: reader() for name, reader in READERS.items() if not sections or name in sections}

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""MariaDB's accounts and databases, Keystone's and Nova's records: read by SQL through root's socket."""
+"""MariaDB's users and databases, Keystone's and Nova's records, read by SQL through the local socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IDENTITY = {
     "implied role": "SELECT prior_role_id, implied_role_id FROM implied_role",
     "user": "SELECT u.id, l.name, u.domain_id, u.enabled, u.default_project_id FROM user u "
     "LEFT JOIN local_user l ON l.user_id = u.id",
-    # A password that was set again has a new hash, be it the same password.
+    # A password that was set again has a new hash, even if it is the same.
     "password": "SELECT p.id, l.name, SHA2(p.password_hash, 256), p.created_at_int, p.expires_at_int FROM password p "
     "JOIN local_user l ON l.id = p.local_user_id",
     "group": "SELECT id, name, domain_id FROM `group`",
@@ -42,7 +42,7 @@ _CELLS = {
 
 
 def _rows(statement: str, database: str = "mysql") -> list[list[str]]:
-    """Return the rows of *statement*, empty when there is no such database or table yet."""
+    """Return the rows of *statement*, empty if there is no such database or table yet."""
     text = read(
         "mariadb",
         f"--socket={SOCKET}",
@@ -69,7 +69,7 @@ def _objects(kind: str, rows: list[list[str]]) -> Objects:
 
 
 def databases() -> Objects:
-    """Return accounts with their passwords' digest, grants, databases and their Alembic revisions."""
+    """Return users with digests of their passwords, grants, databases and their Alembic revisions."""
     if not _running():
         return {}
     result = {}

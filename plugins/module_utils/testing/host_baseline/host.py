@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files, units, packages and the kernel's settings."""
+"""Files, units, packages and kernel settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOTS = (
     "/var/lib/rabbitmq/.erlang.cookie",
     "/var/spool/cron",
 )
-# Files that change by themselves while nobody changes anything.
+# Files that change without a change of the configuration.
 PASSING = (
     "/etc/.pwd.lock",
     "/etc/adjtime",
@@ -37,7 +37,7 @@ PASSING = (
     "/etc/openvswitch/conf.db*",  # read by ovs-vsctl instead
     "/etc/openvswitch/.conf.db*",
 )
-# Units that come and go with sessions or that others wake. What a timer starts is found by its property TriggeredBy.
+# Units that start and stop with sessions or on demand. Units started by timers are found by TriggeredBy.
 PASSING_UNITS = (
     "autovt@*",
     "container-getty@*",
@@ -50,14 +50,14 @@ PASSING_UNITS = (
     "systemd-coredump@*",
     "systemd-hostnamed.*",
     "systemd-localed.*",
-    "systemd-machined.service",  # woken for guests
+    "systemd-machined.service",  # started on demand for guests
     "systemd-timedated.*",
     "systemd-userdb*",
     "user-runtime-dir@*",
     "user@*",
     "run-*",
 )
-# Kernel settings that a cloud's hosts live by.
+# Kernel settings that the hosts of a cloud need.
 SETTINGS = (
     "kernel/hostname",
     "net/bridge/bridge-nf-call-iptables",
@@ -103,7 +103,7 @@ def _file(path: str) -> dict[str, str]:
 
 
 def files() -> Objects:
-    """Return every file below the roots with its content's digest, mode and owner."""
+    """Return all files below the roots with digest, mode and owner."""
     result = {}
     for root in ROOTS:
         for path in _walk(root):
@@ -117,17 +117,17 @@ def files() -> Objects:
 
 
 def comes_and_goes(name: str) -> bool:
-    """Whether the unit *name* runs for a moment, for sessions or whoever wakes it."""
+    """Whether the unit *name* runs only temporarily, for sessions or on demand."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in PASSING_UNITS)
 
 
 def units() -> Objects:
-    """Return every service, socket, timer, path and mount unit: is it up, since which start, does it start at boot.
+    """Return all service, socket, timer, path and mount units: state, invocation, and whether enabled.
 
-    Of what a timer starts, only the last is told.
+    For units started by timers, only whether enabled.
     """
     kinds = "--type=service,socket,timer,path"
-    # systemctl marks a failed unit with a dot of its own in front.
+    # systemctl puts a dot before a failed unit.
     loaded = read("systemctl", "list-units", "--all", "--plain", "--no-legend", kinds)
     known = read("systemctl", "list-unit-files", "--plain", "--no-legend", kinds)
     result = {}
@@ -143,7 +143,7 @@ def units() -> Objects:
     said = read("systemctl", "show", f"--property={properties}", *asked)
     for block in said.strip().split("\n\n"):
         unit = dict(line.split("=", 1) for line in block.splitlines())
-        if comes_and_goes(unit["Id"]):  # it was asked for by an alias
+        if comes_and_goes(unit["Id"]):  # it was listed by an alias
             continue
         found = {"at boot": unit.get("UnitFileState", "")}
         if ".timer" not in unit.get("TriggeredBy", ""):
@@ -151,14 +151,14 @@ def units() -> Objects:
             if unit["Id"].endswith(".service"):
                 found["started as"] = unit.get("InvocationID", "")
                 if found["state"] == "active":
-                    # A reload keeps the invocation, but the unit leaves its state for a moment.
+                    # A reload keeps the invocation, but changes the state briefly.
                     found["last changed"] = unit.get("StateChangeTimestampMonotonic", "")
         result[unit["Id"]] = found
     return result
 
 
 def packages() -> Objects:
-    """Return every package that dpkg knows, with its version and what dpkg holds of it."""
+    """Return all packages known to dpkg, with version and status."""
     said = read("dpkg-query", "-W", "-f", "${binary:Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n")
     result = {}
     for line in said.splitlines():
@@ -168,7 +168,7 @@ def packages() -> Objects:
 
 
 def kernel() -> Objects:
-    """Return the kernel's settings that matter to a cloud."""
+    """Return the kernel settings that a cloud needs."""
     result = {}
     for name in SETTINGS:
         try:

@@ -17,7 +17,7 @@ _OF_NEUTRON = ("br-int", "br-tun")
 
 
 def addresses() -> Objects:
-    """Return each interface of the host's own with its addresses; IPv6 link-local ones come from the MAC."""
+    """Return the host's own interfaces with their addresses, without IPv6 link-local ones."""
     result = {}
     for link in json.loads(read("ip", "-json", "address")):
         name = link.get("ifname", "")
@@ -43,7 +43,7 @@ def routes() -> Objects:
 
 
 def firewall() -> Objects:
-    """Return the tables of the host's packet filter with a digest of their rules, counters left out."""
+    """Return the tables of the host's packet filter with a digest of their rules without counters."""
     if not there("nft"):
         return {}
     tables = re.findall(r"^table (\S+) (\S+)", read("nft", "list", "tables"), re.MULTILINE)
@@ -92,7 +92,7 @@ def openvswitch() -> Objects:
             port_name = f"port {name}/{port['name']}"
             result[port_name] = {key: _plain(port[key]) for key in ("trunks", "vlan_mode")}
             if port["name"] != name and not port["name"].startswith(("int-", "phy-", "patch-")):
-                # Neutron's local tags of its own ports are of no meaning; a port of ours keeps the one it got.
+                # Neutron's local tags of its own ports are arbitrary; managed ports keep theirs.
                 result[port_name]["tag"] = _plain(port["tag"])
             for interface_id in _plain(port["interfaces"]).split():
                 interface = interfaces[interface_id]

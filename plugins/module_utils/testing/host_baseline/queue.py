@@ -20,7 +20,7 @@ _NAMES = {
 
 
 def definitions() -> Objects:
-    """Return what the broker was told, with digests in place of the passwords' hashes."""
+    """Return the broker's definitions, with digests instead of password hashes."""
     if not (there("rabbitmqctl") and _running()):
         return {}
     said = read("rabbitmqctl", "--silent", "export_definitions", "-", "--format", "json")
@@ -38,5 +38,5 @@ def definitions() -> Objects:
 
 
 def _running() -> bool:
-    """Whether the broker runs."""
+    """Whether the broker is running."""
     return read("systemctl", "show", "--property=ActiveState", "rabbitmq-server").strip() == "ActiveState=active"

@@ -12,7 +12,7 @@ _ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/
 
 
 class ReadError(Exception):
-    """Something is there and can't be read."""
+    """Something exists but cannot be read."""
 
 
 def there(command: str) -> bool:
@@ -21,7 +21,7 @@ def there(command: str) -> bool:
 
 
 def read(*command: str, given: str | None = None) -> str:
-    """Return what *command* prints.
+    """Return the output of *command*.
 
     :raises ReadError: it fails.
     """
@@ -32,5 +32,5 @@ def read(*command: str, given: str | None = None) -> str:
 
 
 def digest(value: bytes | str) -> str:
-    """Return a short digest, which tells a change and no secret."""
+    """Return a short digest, which shows changes but no secrets."""
     return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()[:20]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The tree that all hosts stand on: a small Debian, known by the digest of its recipe."""
+"""The base tree of all hosts: a small Debian, named by the digest of its recipe."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import process
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import run
 
-# What the names of emulated machines' trees start with.
+# Prefix of the names of trees for emulated hosts.
 EMULATED = "emulated-"
 
-# What mmdebstrap runs in the finished tree, which is $1.
+# Script that mmdebstrap runs in the finished tree, $1.
 CUSTOMIZE = r"""
 set -eu
 chroot "$1" useradd --create-home --shell /bin/bash --uid 1000 "$LAB_USER"
 install -d -m 0700 -o 1000 -g 1000 "$1/home/$LAB_USER/.ssh"
 printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$LAB_USER" >"$1/etc/sudoers.d/$LAB_USER"
 chmod 0440 "$1/etc/sudoers.d/$LAB_USER"
-# Each host gets its own; two with the same would not be told apart.
+# Each host gets its own.
 rm -f "$1"/etc/ssh/ssh_host_* "$1/var/lib/dbus/machine-id" "$1/var/lib/systemd/random-seed"
 printf 'LANG=C.UTF-8\n' >"$1/etc/default/locale"
 # There is no name server in the lab.
 rm -f "$1/etc/resolv.conf"
 : >"$1/etc/resolv.conf"
 """
-# What it runs before an emulated machine's kernel is installed.
+# Script that it runs before the kernel of an emulated host is installed.
 EMULATION = r"""
 set -eu
 mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
-# The disk's driver and no other: what is small is soon unpacked.
+# Only the driver of the disk: a small initramfs is unpacked faster.
 echo MODULES=list >"$1/etc/initramfs-tools/conf.d/lab"
 echo virtio_blk >"$1/usr/share/initramfs-tools/modules.d/lab"
-# A turn of the usual 1.4 ms is over before the emulator has warmed up for it.
+# The usual time slice of 1.4 ms is too short for the emulator.
 mkdir -p "$1/etc/tmpfiles.d"
 echo "w /sys/kernel/debug/sched/base_slice_ns - - - - 100000000" >"$1/etc/tmpfiles.d/lab.conf"
 """
 
 
 def recipe(suite, packages, proxy, user, emulated):
-    """All that the tree depends on."""
+    """Return everything that determines the tree."""
     made_of = {"suite": suite, "packages": sorted(packages), "proxy": proxy, "user": user, "customize": CUSTOMIZE}
     return {**made_of, "essential": EMULATION} if emulated else made_of
 
@@ -57,13 +57,13 @@ def _remove(tree):
 
 
 def build(lab, made_of):
-    """Make the tree beside its place: what is in its place is whole."""
+    """Build the tree in a temporary place, so that a tree in its place is complete."""
     target = path(lab, made_of)
     os.makedirs(lab.path("base"), exist_ok=True)
     partial = f"{target}.partial"
     _remove(partial)
-    # Namespaces of its own: what it mounts and starts ends with it, however it ends. The shell writes
-    # its pid, so that a build whose Ansible run was killed can be found.
+    # Its own namespaces: its mounts and processes end with it. The shell writes its pid, so that a build of a
+    # killed Ansible run can be found.
     command = [
         "sh",
         "-c",
@@ -83,7 +83,7 @@ def build(lab, made_of):
         "--variant=minbase",
         "--format=directory",
         f"--include={','.join(made_of['packages'])}",
-        # Both stay in the tree: the proxy as in a site's own image, the other for speed (no power is ever lost).
+        # Both remain in the tree: the proxy as in a site's own image, the other for speed.
         f'--aptopt=Acquire::http::Proxy "{made_of["proxy"]}"',
         "--dpkgopt=force-unsafe-io",
         *(f"--{when}-hook={made_of[when]}" for when in ("essential", "customize") if when in made_of),
@@ -97,7 +97,7 @@ def build(lab, made_of):
 
 
 def broken(lab):
-    """Half made trees, and the builds that still go on."""
+    """Return incomplete trees, and running builds."""
     top = lab.path("base")
     names = sorted(os.listdir(top)) if os.path.isdir(top) else []
     trees = [os.path.join(top, name) for name in names if name.endswith(".partial")]
@@ -106,7 +106,7 @@ def broken(lab):
 
 
 def stop(trees, files):
-    """End builds, and remove what they had made."""
+    """Stop builds, and remove their trees."""
     for path in files:
         pid = process.from_pid_file(path, path.removesuffix(".pid"))
         if pid is not None:
@@ -116,7 +116,7 @@ def stop(trees, files):
 
 
 def unused(lab, keep):
-    """Trees of the same kind that nothing stands on: other recipes' and broken builds."""
+    """Return unused trees of the same kind: of other recipes and failed builds."""
     top = lab.path("base")
     if not os.path.isdir(top):
         return []

@@ -25,7 +25,7 @@ def configuration(lab, address, port, upstream):
         f"Port: {port}",
         f"PidFile: {lab.path('cache', 'pid')}",
         "ReportPage:",
-        # Packages of an older base are still of use: lab_purge is what empties the cache.
+        # Packages of an older base are still useful: lab_purge empties the cache.
         "ExThreshold: 365",
     ]
     return "\n".join(lines + ([f"Proxy: {upstream}"] if upstream else [])) + "\n"
@@ -58,12 +58,12 @@ def wanted(lab, state, before, params):
 
 
 def start(lab, after, params):
-    """Start it with the wanted configuration, anew if it ran with another."""
+    """Start it with the wanted configuration; restart it if that has changed."""
     stop(lab)
     if _speaks(params["address"], params["port"]):
         raise LabError(f"something else listens on {params['address']}:{params['port']}: choose another lab_cache_port")
     if not shutil.which(PROGRAM):
-        raise LabError(f"{PROGRAM} is not installed on this machine")
+        raise LabError(f"{PROGRAM} is not installed on this computer")
     owner = pwd.getpwnam(PROGRAM)
     for path in (lab.path("cache"), lab.path("cache", "packages"), lab.path("logs", PROGRAM)):
         os.makedirs(path, exist_ok=True)
@@ -73,7 +73,7 @@ def start(lab, after, params):
     log = lab.path("logs", "apt-cacher-ng.log")
     process.start([PROGRAM, "-c", _folder(lab)], log, user=owner.pw_uid, group=owner.pw_gid)
     if not process.wait_until(lambda: pid(lab) is not None and _speaks(params["address"], params["port"]), 10):
-        raise LabError(f"{PROGRAM} did not start; {log} says: {read(log)[-1000:]}")
+        raise LabError(f"{PROGRAM} did not start; {log} ends: {read(log)[-1000:]}")
 
 
 def stop(lab):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The process that is an emulated machine."""
+"""The process of an emulated host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pid(host):
 
 
 def press(host):
-    """Press the power button."""
+    """Send the power button event."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
@@ -28,8 +28,8 @@ def press(host):
                 for command in ("qmp_capabilities", "system_powerdown"):
                     stream.write(json.dumps({"execute": command}) + "\n")
                     stream.flush()
-                    # Events may come before the answer.
+                    # Events may precede the response.
                     while not {"return", "error"} & json.loads(stream.readline()).keys():
                         pass
     except (OSError, ValueError) as error:
-        raise LabError(f"{host.name}: its emulator does not hear the power button: {error}") from error
+        raise LabError(f"{host.name}: its emulator does not accept the power button event: {error}") from error

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Many hosts at once."""
+"""Handles many hosts in parallel."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.seed i
 
 
 def lab_from(params):
-    """The lab of a module's options, with what can't work refused."""
+    """Return the lab of a module's options, after checking them."""
     if os.geteuid() != 0:
-        raise LabError("the lab needs root on this machine: run as root, or with --become")
+        raise LabError("the lab needs root on this computer: run as root, or with --become")
     if not re.fullmatch(r"[a-z]{1,6}", params["prefix"]):
-        raise LabError("a lab's prefix has one to six small letters: names of interfaces are short")
+        raise LabError("the prefix of a lab must have one to six lowercase letters, as names of interfaces are short")
     return Lab(params["directory"], params["prefix"], params.get("networks") or {})
 
 
 def host_from(lab, item):
-    """A host of the list; one that exists is known by its name alone."""
+    """Return a host of the list; an existing one is identified by its name."""
     made = store.record(Host(lab, item["name"]))
     known = {key: made[key] for key in store.LASTING} if made and not item["address"] else {}
     values = {**item, **known}
@@ -33,7 +33,7 @@ def host_from(lab, item):
 
 
 def _each(function, items):
-    """Run side by side; the answers, and what went wrong by position."""
+    """Run in parallel; return the results, and the errors by position."""
     answers, errors = {}, {}
     with ThreadPoolExecutor(max_workers=max(1, min(16, len(items)))) as pool:
         futures = {key: pool.submit(function, *arguments) for key, arguments in items.items()}
@@ -46,26 +46,26 @@ def _each(function, items):
 
 
 def twice(hosts):
-    """Addresses and names that two hosts claim."""
-    seen, faults = {}, []
+    """Return the addresses and names that two hosts have."""
+    seen, problems = {}, []
     for host in hosts:
         for what in (f"name {host.name}", f"address {host.address}"):
             if what in seen and host.address:
-                faults.append(f"{host.name} and {seen[what]} have the same {what}")
+                problems.append(f"{host.name} and {seen[what]} have the same {what}")
             seen[what] = host.name
-    return faults
+    return problems
 
 
 def prepare(lab):
-    """What all hosts share; keys are made one after the other, before hosts are made side by side."""
+    """Create the shared parts before the hosts are created in parallel."""
     os.makedirs(lab.path("logs"), exist_ok=True)
     lab_key(lab)
 
 
 def apply(lab, params, check_mode):
-    """Bring all hosts of the list to the state; each is answered for itself."""
+    """Change all hosts of the list to the state; return a result for each."""
     state, snapshot = params["state"], params["snapshot"]
-    # Nothing is made by asking, nor by removing what never was.
+    # Check mode and the removal of missing hosts create nothing.
     if not os.path.isdir(lab.directory) and (check_mode or state == "absent"):
         return _run(lab, params, check_mode, state, snapshot)
     with locked(lab.path("lock")):
@@ -80,15 +80,15 @@ def _run(lab, params, check_mode, state, snapshot):
         items += [{"name": name, "address": ""} for name in lab.names() if name not in listed]
     hosts = [host_from(lab, item) for item in items]
     before, after = {}, {}
-    faults = twice(hosts)
+    problems = twice(hosts)
     for host in hosts:
         before[host.name] = states.current(host)
         after[host.name] = states.wanted(state, before[host.name], snapshot)
         try:
             states.check(host, state, before[host.name], snapshot)
         except LabError as error:
-            faults.append(str(error))
-    refused = bool(faults)
+            problems.append(str(error))
+    refused = bool(problems)
     if not refused and not check_mode:
         due = {
             host.name: (host, state, before[host.name], params)
@@ -100,7 +100,7 @@ def _run(lab, params, check_mode, state, snapshot):
         _answers, errors = _each(states.begin, due)
         waiting = {host.name: (host, state, params) for host in hosts if host.name not in errors}
         _answers, late = _each(states.finish, waiting)
-        faults += [*errors.values(), *late.values()]
+        problems += [*errors.values(), *late.values()]
         known_hosts.refresh(lab)
     for host in hosts:
         changed = before[host.name] != after[host.name]
@@ -108,7 +108,7 @@ def _run(lab, params, check_mode, state, snapshot):
         result["hosts"].append({**item, "before": before[host.name], "after": after[host.name]})
         result["changed"] |= changed and not refused
     result["diff"] = {"before": before, "after": after}
-    result["failures"] = faults
+    result["failures"] = problems
     gone = [name for name in after if not after[name]["exists"]]
     made = [name for name in after if after[name]["exists"]]
     result["remaining"] = sorted({*lab.names(), *made} - set(gone))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a test host is, and where its things are."""
+"""A test host, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run im
 
 SEGMENTS = ("management", "tunnel", "external")
 SHORT = {"management": "mgmt", "tunnel": "tun", "external": "ext"}
-# Of an emulated machine's root, of which only what is in use takes room.
+# Size of an emulated host's root, a sparse file.
 ROOT_SIZE = "8G"
-# Where it is there, the kernel makes files disks of containers.
+# If it exists, files can be used as disks of containers.
 LOOP = "/dev/loop-control"
 
 
@@ -54,14 +54,14 @@ class Lab:
         return str(self.network(segment)[1])
 
     def names(self):
-        """The hosts there are on this machine, running or not."""
+        """Return all hosts on this computer, running or not."""
         try:
             return sorted(entry.name for entry in os.scandir(self.path("hosts")) if entry.is_dir())
         except FileNotFoundError:
             return []
 
     def bases(self):
-        """The base trees that hosts and snapshots still stand on."""
+        """Return the base trees in use by hosts and snapshots."""
         found = set()
         for top, depth in ((self.path("hosts"), 1), (self.path("snapshots"), 2)):
             for here, directories, files in os.walk(top):
@@ -98,44 +98,42 @@ class Host:
         return self.lab.path("ssh", "hosts", self.name, f"ssh_host_ed25519_key{suffix}")
 
     def images(self):
-        """The host's disks: names of files, with their sizes. An emulated machine's first is its root."""
+        """The disks of the host: names of files, with their sizes. The first one of an emulated host is its root."""
         root = {"root.img": ROOT_SIZE} if self.emulated else {}
         return root | {f"disk{number}.img": size for number, size in enumerate(self.disks, 1)}
 
     def parts(self):
-        """What holds all that a host has written, and so is what a snapshot saves."""
+        """The files and directories with all data of a host, which a snapshot saves."""
         return [*([] if self.emulated else ["upper"]), *self.images()]
 
     def exists(self):
         return os.path.exists(self.path("host.json"))
 
     def check(self):
-        """Raise what can't work, before anything is made."""
+        """Check the host before anything is created."""
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", self.name):
-            raise LabError(f"{self.name}: a host's name has small letters, digits and hyphens only")
+            raise LabError(f"{self.name}: the name of a host must have only lowercase letters, digits and hyphens")
         wrong = [name for name in self.networks if name not in SEGMENTS]
         if wrong or not self.networks:
-            raise LabError(f"{self.name}: lab_networks is a list out of {', '.join(SEGMENTS)}; not {wrong}")
+            raise LabError(f"{self.name}: lab_networks must be a list from {', '.join(SEGMENTS)}; not {wrong}")
         if self.disks and not self.emulated and not os.path.exists(LOOP):
-            raise LabError(f"{self.name}: this machine has no {LOOP}: lab_disks needs lab_emulated here")
+            raise LabError(f"{self.name}: this computer has no {LOOP}: lab_disks needs lab_emulated here")
         for size in self.disks:
             if not re.fullmatch(r"[1-9][0-9]*[MGT]", size):
-                raise LabError(f"{self.name}: lab_disks is a list of sizes such as 4G; not {size}")
+                raise LabError(f"{self.name}: lab_disks must be a list of sizes such as 4G; not {size}")
         first = self.networks[0]
         try:
             fits = ipaddress.ip_address(self.address) in self.lab.network(first)
         except ValueError as error:
-            raise LabError(
-                f"{self.name}: ansible_host has to be an address in {first}, not '{self.address}'"
-            ) from error
+            raise LabError(f"{self.name}: ansible_host must be an address in {first}, not '{self.address}'") from error
         if not fits or self.address == self.lab.gateway(first):
             raise LabError(
-                f"{self.name}: ansible_host {self.address} has to be in {self.lab.network(first)}"
-                f" ({first}) and not {self.lab.gateway(first)}, which the machine holds"
+                f"{self.name}: ansible_host {self.address} must be in {self.lab.network(first)}"
+                f" ({first}) and not {self.lab.gateway(first)}, which the computer has"
             )
 
     def address_on(self, segment):
-        """The first card has ansible_host, the tunnel's the same last octets; external has none: a bridge owns it."""
+        """The first NIC has ansible_host, that of the tunnel the same last octets, external none, owned by a bridge."""
         if segment == self.networks[0]:
             return self.address
         if segment == "external":
@@ -153,7 +151,7 @@ class Host:
                 Nic(
                     name=f"eth{number}",
                     segment=segment,
-                    # Fixed, else neighbours need seconds to find a host that was rebooted.
+                    # Fixed, as neighbours would otherwise need seconds to find a rebooted host.
                     mac="02:" + ":".join(digest[i : i + 2] for i in range(0, 8, 2)) + f":{number:02x}",
                     # An interface's name has 15 characters, a host's has 63: the whole name is the altname.
                     outer=f"{self.lab.prefix}-{digest[:7]}{number}"[:15],

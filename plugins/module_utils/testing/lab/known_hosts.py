@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The known_hosts file of a lab: always what its hosts are now."""
+"""The known_hosts file of a lab, always up to date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.store 
 
 
 def refresh(lab):
-    """Write it anew; True if that changed it."""
+    """Rewrite it; return True if that changed it."""
     lines = []
     for name in lab.names():
         host = Host(lab, name)

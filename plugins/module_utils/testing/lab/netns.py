@@ -18,7 +18,7 @@ def _identity(path):
 
 
 def pids(namespace):
-    """The processes that have this network namespace, as the machine numbers them."""
+    """Return the processes in this network namespace, by their PIDs on the computer."""
     own = _identity(f"/run/netns/{namespace}")
     if own is None:
         return []
@@ -26,7 +26,7 @@ def pids(namespace):
 
 
 def leader(namespace):
-    """The pid of the host's init as the machine numbers it, or None."""
+    """Return the PID of the host's init on the computer, or None."""
     for pid in pids(namespace):
         for line in read(f"/proc/{pid}/status").splitlines():
             # One level of pid namespaces further in, and the first there.
@@ -42,7 +42,7 @@ def inside(namespace, *argv, **kwargs):
 
 
 def unplug(host):
-    """Take a host's cards and namespace away; the outer end first, since a namespace goes later by itself."""
+    """Remove the NICs and the namespace of a host; the outer ends first, as the namespace disappears later."""
     for nic in host.nics():
         if os.path.exists(f"/sys/class/net/{nic.outer}"):
             run("ip", "link", "delete", nic.outer)
@@ -51,7 +51,7 @@ def unplug(host):
 
 
 def cable(host, plugged):
-    """Pull or plug the cables of a running host."""
+    """Plug or unplug the cables of a running host."""
     for nic in host.nics():
         if os.path.exists(f"/sys/class/net/{nic.outer}"):
             run("ip", "link", "set", nic.outer, "up" if plugged else "down")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lab's segments: one bridge each, and nothing else of the machine's network."""
+"""The lab's segments: one bridge each, without other changes to the computer's network."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import SEGMENTS
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, run, run_json
 
-# The machine stands on these two: Ansible comes by the one, floating IPs go by the other.
+# The computer has addresses on these two: for Ansible, and for floating IP addresses.
 HELD = ("management", "external")
 
 
 def current(lab):
-    """The lab's bridges there are, with their addresses."""
+    """Return the existing bridges of the lab, with their addresses."""
     found = {}
     for link in run_json("ip", "-j", "address", "show", "type", "bridge"):
         for segment in SEGMENTS:
@@ -27,7 +27,7 @@ def current(lab):
 
 
 def wanted(lab):
-    """The lab's bridges as they should be."""
+    """Return the desired bridges of the lab."""
     return {
         segment: {
             "up": True,
@@ -38,8 +38,8 @@ def wanted(lab):
 
 
 def overlaps(lab):
-    """Raise networks that would take the machine's own traffic, or each other's."""
-    faults = []
+    """Check that the networks do not overlap with the computer's routes or each other."""
+    problems = []
     own = {lab.bridge(segment) for segment in SEGMENTS}
     networks = {segment: lab.network(segment) for segment in SEGMENTS}
     for route in run_json("ip", "-j", "-4", "route", "show", "table", "all"):
@@ -49,28 +49,28 @@ def overlaps(lab):
         for segment, network in networks.items():
             if network.overlaps(other):
                 where = f"{route['dst']} {route.get('dev', '')}".strip()
-                faults.append(f"lab_{segment}_network {network} overlaps with the machine's route to {where}")
+                problems.append(f"lab_{segment}_network {network} overlaps with the computer's route to {where}")
     for one, two in (("management", "tunnel"), ("management", "external"), ("tunnel", "external")):
         if networks[one].overlaps(networks[two]):
-            faults.append(f"lab_{one}_network {networks[one]} overlaps with lab_{two}_network {networks[two]}")
-    if faults:
-        raise LabError("; ".join(sorted(set(faults))) + ": choose another network")
+            problems.append(f"lab_{one}_network {networks[one]} overlaps with lab_{two}_network {networks[two]}")
+    if problems:
+        raise LabError("; ".join(sorted(set(problems))) + ": choose another network")
 
 
 def _setting(path, value):
-    # A machine without IPv6 has no such file.
+    # This file does not exist without IPv6.
     if os.path.exists(path):
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(value)
 
 
 def build(lab, before):
-    """Make the bridges that are missing, and mend the ones that differ."""
+    """Create missing bridges, and correct those that differ."""
     for segment, bridge in ((segment, lab.bridge(segment)) for segment in SEGMENTS):
         if segment not in before:
             digest = hashlib.sha256(bridge.encode()).hexdigest()
             mac = "02:" + ":".join(digest[i : i + 2] for i in range(0, 10, 2))
-            # A fixed address, else it changes with every host that comes and goes.
+            # A fixed MAC address, as it would otherwise change with the hosts.
             run(
                 "ip",
                 "link",
@@ -85,7 +85,7 @@ def build(lab, before):
                 "mcast_snooping",
                 "0",
             )
-        # Hosts may announce and forward what they like: the machine does not listen.
+        # The computer ignores router advertisements of the hosts.
         _setting(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding", "0")
         _setting(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6", "1")
         there = before.get(segment, {}).get("addresses", [])

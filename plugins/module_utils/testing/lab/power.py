@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host's power: on, off, and off without a word."""
+"""The power of a host: start, shutdown and power loss."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ def supervisor(host):
 
 
 def processes(host):
-    """All that the host runs, as the machine numbers it. An emulated machine is one process."""
+    """Return all processes of the host, by their PIDs on the computer. An emulated host is one process."""
     machine = emulator.pid(host)
     return [*netns.pids(host.namespace), *([machine] if machine else [])]
 
 
 def first(host):
-    """The process with which the host ends, or None."""
+    """Return the main process of the host, or None."""
     return emulator.pid(host) or netns.leader(host.namespace)
 
 
 def running(host):
-    """A host is on while its supervisor is, or any process of it."""
+    """Whether the supervisor or any process of the host is running."""
     return supervisor(host) is not None or bool(processes(host))
 
 
 def on(host, base, supervise):
-    """Switch a host on; it goes on booting after this returns."""
+    """Start a host; it is still booting when this returns."""
     cards = (f"{nic.name} {nic.mac} {nic.outer} {nic.altname} {nic.bridge}\n" for nic in host.nics())
     write(host.path("nics"), "".join(cards))
-    # A copy of the host's own: another version would not understand a supervisor that runs already.
+    # A copy for the host, independent of later versions.
     write(host.path("supervise"), supervise, 0o755)
-    # Not by itself: the kernel executes no file that another thread's child still has open for writing.
+    # Through the shell: the kernel refuses to execute a file that a child of another thread has open for writing.
     command = ["/bin/sh", host.path("supervise"), host.path(), host.lab.prefix, host.name, base]
     command += [str(host.memory)] if host.emulated else []
     if os.path.isdir("/run/systemd/system"):
@@ -59,27 +59,27 @@ def on(host, base, supervise):
         )
     else:
         process.start(command, host.log)
-    # The supervisor's first act is its pid file; without it the host would seem to be off.
+    # The supervisor first writes its pid file; without it the host would appear to be off.
     process.wait_until(lambda: supervisor(host) is not None, 5)
 
 
 def ready(host):
-    """A host is ready when its sshd speaks and lets ordinary users in."""
+    """Whether the host's sshd accepts connections and unprivileged users can log in."""
     pid = first(host)
-    # An emulated machine's sshd waits for that, see seed.py.
+    # The sshd of an emulated host waits for that, see seed.py.
     if pid is None or (not host.emulated and os.path.exists(f"/proc/{pid}/root/run/nologin")):
         return False
     try:
         with socket.create_connection((host.address, 22), timeout=1) as connection:
             connection.settimeout(2)
-            # All that it says: what is left unread is a reset, which sshd logs as an error.
+            # Read everything: unread data would cause a reset, which sshd logs as an error.
             return connection.recv(255).startswith(b"SSH")
     except OSError:
         return False
 
 
 def wait_ready(host, seconds):
-    """Wait for a booting host; a supervisor that ended meanwhile is an answer, too."""
+    """Wait for a booting host, or the end of its supervisor."""
     answer = {}
 
     def settled():
@@ -93,13 +93,13 @@ def wait_ready(host, seconds):
 
 
 def _unplug(host):
-    """What a supervisor that is gone may have left."""
+    """Remove what an ended supervisor may have left."""
     netns.unplug(host)
     image.release(host)
 
 
 def off(host, seconds):
-    """Power off as with the button; a host that does not follow is a fault, not a reason to kill it."""
+    """Shut down by the power button; if the host does not shut down, fail instead of killing it."""
     pid = first(host)
     if host.emulated and pid is not None:
         emulator.press(host)
@@ -107,12 +107,12 @@ def off(host, seconds):
         # systemd's own signal for poweroff.target
         process.signal_all([pid], signal.SIGRTMIN + 4)
     if not process.wait_until(lambda: not running(host), seconds, step=0.1):
-        raise LabError(f"{host.name} did not power off within {seconds} s (state=killed takes the power away)")
+        raise LabError(f"{host.name} did not power off within {seconds} s (state=killed turns the power off)")
     _unplug(host)
 
 
 def kill(host):
-    """Power loss. The supervisor ends by itself; what still runs after that had lost its supervisor."""
+    """Simulate a power loss. The supervisor ends by itself; then remaining processes are killed."""
     pid = first(host)
     if pid is not None:
         process.signal_all([pid], signal.SIGKILL)

@@ -15,7 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run im
 
 
 def from_pid_file(path, mark):
-    """The process that a pid file names, if its command line still carries the mark (pids are used again)."""
+    """Return the process of a pid file, if its command line still has the mark (PIDs are reused)."""
     text = read(path).strip()
     if not text.isdigit() or not alive(text):
         return None
@@ -23,7 +23,7 @@ def from_pid_file(path, mark):
 
 
 def start(argv, log, user=None, group=None):
-    """Start a process in a session of its own, which keeps running when Ansible ends."""
+    """Start a process in its own session, which continues when Ansible ends."""
     with open(log, "ab") as stream:
         try:
             return subprocess.Popen(
@@ -38,7 +38,7 @@ def start(argv, log, user=None, group=None):
                 extra_groups=[] if user else None,
             )
         except FileNotFoundError as error:
-            raise LabError(f"{argv[0]} is not installed on this machine") from error
+            raise LabError(f"{argv[0]} is not installed on this computer") from error
 
 
 def signal_all(pids, number):
@@ -48,7 +48,7 @@ def signal_all(pids, number):
 
 
 def wait_until(condition, seconds, step=0.05):
-    """True as soon as the condition holds, False when the seconds are over."""
+    """Return True as soon as the condition is met, False after the timeout."""
     end = time.monotonic() + seconds
     while True:
         if condition():
@@ -59,7 +59,7 @@ def wait_until(condition, seconds, step=0.05):
 
 
 def end(pids, grace=5):
-    """End processes: asked first where there is time for that, then not asked."""
+    """End processes by SIGTERM if there is time, then by SIGKILL."""
     for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 10)):
         if not seconds:
             continue

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Commands and files, with errors that say what failed."""
+"""Commands and files, with descriptive errors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import subprocess
 
 
 class LabError(Exception):
-    """What went wrong, in words for the person who runs the lab."""
+    """An error of the lab, for its user."""
 
 
 def run(*argv, check=True, timeout=120, **kwargs):
-    """Run a command to its end; its standard output is the answer."""
+    """Run a command and return its standard output."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout, **kwargs)
     except FileNotFoundError as error:
-        raise LabError(f"{argv[0]} is not installed on this machine") from error
+        raise LabError(f"{argv[0]} is not installed on this computer") from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"`{' '.join(argv)}` did not end within {timeout} s") from error
     if check and done.returncode:
@@ -30,13 +30,13 @@ def run(*argv, check=True, timeout=120, **kwargs):
 
 
 def run_json(*argv, **kwargs):
-    """Run a command that answers in JSON; nothing said is an empty list."""
+    """Run a command with JSON output; no output is an empty list."""
     text = run(*argv, **kwargs)
     return json.loads(text) if text.strip() else []
 
 
 def read(path, default=""):
-    """A file's text, or the default where it can't be read."""
+    """Return the text of a file, or the default if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read()
@@ -45,7 +45,7 @@ def read(path, default=""):
 
 
 def write(path, text, mode=0o644):
-    """Write a file whole or not at all; True if that changed it."""
+    """Write a file atomically; return True if that changed it."""
     if os.path.exists(path) and read(path) == text and os.stat(path).st_mode & 0o7777 == mode:
         return False
     temporary = f"{path}.{os.getpid()}.tmp"
@@ -58,7 +58,7 @@ def write(path, text, mode=0o644):
 
 @contextlib.contextmanager
 def locked(path):
-    """One at a time: the lock is the kernel's, so it ends with its holder."""
+    """Hold a lock of the kernel, which ends with the process."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "a", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

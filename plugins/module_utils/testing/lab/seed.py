@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What tells one host from another: written into its upper tree when it is made, and never again."""
+"""The individual files of a host, written to its upper tree only when it is created."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run im
 DEVICES = ("/dev/kvm", "/dev/net/tun", "/dev/fuse", "/dev/vhost-net")
 
 
-# Hosts have the machine's clock: several daemons that steer it would fight over it.
+# Hosts share the computer's clock, which only one daemon may adjust.
 CHRONY = "[Service]\nExecStart=\nExecStart=!/usr/sbin/chronyd -x $DAEMON_OPTS\n"
-# Else it would answer while users may not enter yet.
+# Otherwise sshd would respond before users can log in.
 SSH = "[Unit]\nAfter=systemd-user-sessions.service\n"
 
 
 class Tree:
-    """A host's upper tree over its base."""
+    """The upper tree of a host over its base."""
 
     def __init__(self, base, upper):
         self.base = base
@@ -49,7 +49,7 @@ class Tree:
 
 
 def interfaces(nics):
-    """The file of ifupdown, as somebody writes it by hand."""
+    """Return the file of ifupdown, as written by hand."""
     lines = ["source /etc/network/interfaces.d/*", "", "auto lo", "iface lo inet loopback"]
     for nic in nics:
         lines += ["", f"auto {nic.name}", f"iface {nic.name} inet {'static' if nic.address else 'manual'}"]
@@ -59,7 +59,7 @@ def interfaces(nics):
 
 
 def devices(paths=DEVICES):
-    """Lines of tmpfiles.d for the devices that this machine has: a node of the host's own, not the machine's."""
+    """Return lines of tmpfiles.d that create the host's own nodes for devices of this computer."""
     lines = []
     for path in paths:
         if os.path.exists(path):
@@ -70,7 +70,7 @@ def devices(paths=DEVICES):
 
 
 def account(base, user):
-    """The number of a user and of their group in a base tree."""
+    """Return the numbers of a user and its group in a base tree."""
     for line in read(os.path.join(base, "etc/passwd")).splitlines():
         fields = line.split(":")
         if fields[0] == user:
@@ -79,7 +79,7 @@ def account(base, user):
 
 
 def lab_key(lab):
-    """The public key that opens all hosts; made with the first of them."""
+    """Return the public key for all hosts, created with the first of them."""
     path = lab.path("ssh", "id_ed25519")
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -88,7 +88,7 @@ def lab_key(lab):
 
 
 def host_key(host):
-    """A host keeps its ssh key when it is made anew, as long as the lab is."""
+    """A recreated host keeps its ssh key as long as the lab exists."""
     if not os.path.exists(host.key()):
         os.makedirs(os.path.dirname(host.key()), mode=0o700, exist_ok=True)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"root@{host.name}", "-f", host.key())
@@ -96,21 +96,21 @@ def host_key(host):
 
 
 def sow(host, base, upper, user):
-    """Write everything that differs from host to host."""
+    """Write all files that differ between hosts."""
     tree = Tree(base, upper)
     if os.path.isdir(base) and not os.listdir(upper):
         os.chmod(upper, stat.S_IMODE(os.stat(base).st_mode))
     private, public = host_key(host)
     owner, group = account(base, user)
     tree.place("/etc/hostname", f"{host.name}\n")
-    # As Debian's installer writes it: `hostname -f` has to resolve.
+    # As written by Debian's installer: `hostname -f` must resolve.
     tree.place("/etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{host.name}\n")
     tree.place("/etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     tree.place("/etc/network/interfaces", interfaces(host.nics()))
     if host.emulated:
         tree.place("/etc/fstab", "/dev/vda / ext4 errors=remount-ro 0 1\n")
         tree.place("/etc/systemd/system/ssh.service.d/lab.conf", SSH)
-        # open-iscsi makes one when it is installed, which all machines of a base would share.
+        # open-iscsi creates one at its installation, which all hosts of a base would share.
         initiator = f"iqn.1993-08.org.debian:01:{uuid.uuid4().hex[:12]}"
         tree.place("/etc/iscsi/initiatorname.iscsi", f"InitiatorName={initiator}\n", 0o600)
     else:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what a host is to what it should be."""
+"""The actual and the desired state of a host, and the changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ STATES = ("started", "stopped", "killed", "cut", "joined", "snapshotted", "resto
 
 
 def current(host):
-    """What a host is now."""
+    """Return the actual state of a host."""
     on, exists = power.running(host), host.exists()
-    # A broken lab_up may leave any part of a host.
+    # An interrupted lab_up may leave any part of a host.
     left = on or os.path.exists(host.path()) or os.path.exists(f"/run/netns/{host.namespace}")
     return {
         "power": "on" if on else "off",
@@ -23,13 +23,13 @@ def current(host):
         "leftovers": left and not exists,
         "cable": "cut" if os.path.exists(host.path("cut")) else "in",
         "snapshots": store.snapshots(host),
-        # The snapshot that its disk is exactly, until it is booted.
+        # The snapshot that is identical to its disk, until it is booted.
         "disk": read(host.path("disk")),
     }
 
 
 def wanted(state, before, snapshot=""):
-    """What a host should be, out of what it is; the one place where a state has its meaning."""
+    """Return the desired state of a host from its actual one; the only place that defines the states."""
     after = dict(before)
     if state == "started":
         after.update(power="on", exists=True, leftovers=False)
@@ -49,30 +49,30 @@ def wanted(state, before, snapshot=""):
 
 
 def check(host, state, before, snapshot=""):
-    """Raise what can't be done, in check mode as well."""
+    """Check that the change is possible, also in check mode."""
     if state == "started":
         host.check()
         if before["exists"]:
             store.check_same(host)
         elif before["power"] == "on":
-            raise LabError(f"{host.name} runs, but nothing says what it is: remove it (state=absent)")
+            raise LabError(f"{host.name} is running, but has no record: remove it (state=absent)")
     elif state == "absent":
         return
     elif state in ("snapshotted", "restored"):
         if not snapshot:
             raise LabError(f"state={state} needs the name of a snapshot")
         if before["power"] == "on":
-            raise LabError(f"{host.name} has to be powered off for that (state=stopped, or killed)")
+            raise LabError(f"{host.name} must be powered off for that (state=stopped, or killed)")
         if state == "restored" and snapshot not in before["snapshots"]:
             raise LabError(
                 f"{host.name} has no snapshot '{snapshot}'; it has: {', '.join(before['snapshots']) or 'none'}"
             )
     if state not in ("started", "restored") and not before["exists"]:
-        raise LabError(f"{host.name} is no host of this lab; there are: {', '.join(host.lab.names()) or 'none'}")
+        raise LabError(f"{host.name} is not a host of this lab; it has: {', '.join(host.lab.names()) or 'none'}")
 
 
 def _fits(host, options, name):
-    """The option that holds for this kind of host."""
+    """Return the option for this kind of host."""
     return options[f"emulated_{name}" if host.emulated else name]
 
 
@@ -82,16 +82,16 @@ def _unlink(path):
 
 
 def begin(host, state, before, options):
-    """Do it. Booting goes on after this, so that hosts boot together."""
+    """Start the change. Booting continues after this, so that hosts boot in parallel."""
     if state == "started" and before["power"] == "off":
         if not before["exists"]:
             base = _fits(host, options, "base")
             if not base:
-                raise LabError(f"{host.name} does not exist: lab_up makes it")
+                raise LabError(f"{host.name} does not exist: lab_up creates it")
             store.create(host, base, options["user"])
         base = store.record(host)["base"]
         if not os.path.isdir(base):
-            raise LabError(f"{host.name} stands on {base}, which is gone; remove the host (state=absent)")
+            raise LabError(f"{host.name} is based on {base}, which no longer exists; remove the host (state=absent)")
         _unlink(host.path("disk"))
         power.on(host, base, options["supervise"])
     elif state == "stopped":
@@ -115,7 +115,7 @@ def begin(host, state, before, options):
 
 
 def finish(host, state, options):
-    """Wait for what `begin` left going on."""
-    # Nobody can reach a host whose cables are out.
+    """Wait for the end of the change."""
+    # A host without cables is unreachable.
     if state == "started" and not os.path.exists(host.path("cut")):
         power.wait_ready(host, _fits(host, options, "timeout"))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The Cairn authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host writes, which is an upper tree or an emulated machine's images, and the snapshots of it."""
+"""The data of a host, an upper tree or the images of an emulated host, and its snapshots."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, read, run, write
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.seed import sow
 
-# What a host stays as it was made.
+# Attributes that a host keeps from its creation.
 LASTING = ("address", "networks", "emulated", "disks")
 
 
 def record(host):
-    """What was written down when the host was made."""
+    """Return the record of the host's creation."""
     made = json.loads(read(host.path("host.json"), "{}"))
-    # One that was made before there were emulated machines says nothing of them.
+    # Records from before emulated hosts lack these keys.
     return {"emulated": False, "disks": [], **made} if made else {}
 
 
@@ -33,17 +33,17 @@ def _write_record(host, base):
 
 
 def check_same(host):
-    """A host that exists keeps the cards, addresses and disks that it was made with."""
+    """Check that an existing host still has the NICs, addresses and disks of its creation."""
     made, now = record(host), _made_of(host)
     differs = ", ".join(f"{key} {made[key]}" for key in now if made[key] != now[key])
     if differs:
         raise LabError(
-            f"{host.name} was made with {differs}: remove it (state=absent), then lab_up makes it as the inventory says"
+            f"{host.name} was created with {differs}: remove it (state=absent), then lab_up creates it by the inventory"
         )
 
 
 def create(host, base, user):
-    """A fresh disk; the record comes last, so that what was left half made is made again."""
+    """Create a new disk; the record is written last, so that an incomplete host is created again."""
     discard(host)
     for name in ("upper", "work", "root"):
         os.makedirs(host.path(name))
@@ -58,7 +58,7 @@ def create(host, base, user):
 
 def discard(host):
     if os.path.exists(host.path()):
-        # Not shutil: an upper tree may hold a hundred thousand files.
+        # Not shutil: an upper tree may have a hundred thousand files.
         run("rm", "-rf", "--one-file-system", host.path(), timeout=600)
 
 
@@ -67,7 +67,7 @@ def snapshot_path(host, name):
 
 
 def snapshots(host):
-    """The names of a host's snapshots."""
+    """Return the names of a host's snapshots."""
     top = host.lab.path("snapshots")
     if not os.path.isdir(top):
         return []
@@ -75,7 +75,7 @@ def snapshots(host):
 
 
 def _copy(source, target):
-    """With whiteouts, extended attributes, hard links, holes; shared blocks where the file system can."""
+    """Copy with whiteouts, extended attributes, hard links and holes; share blocks if the file system can."""
     run("cp", "-a", "--reflink=auto", source, target, timeout=1800)
 
 
