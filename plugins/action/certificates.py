@@ -11,7 +11,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secre
 
 
 class ActionModule(ActionBase):
-    """Creates ca.key, ca.crt, front.key and front.crt if missing, and renews the last one if invalid."""
+    """Creates ca.key, ca.crt, frontend.key and frontend.crt if missing, and renews the last one if invalid."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset({"directory", "cloud", "names"})
@@ -26,10 +26,10 @@ class ActionModule(ActionBase):
         directory = SecretsDirectory(self._task.args["directory"], self._loader)
         names = list(dict.fromkeys(self._task.args["names"]))
         ca = directory.read("ca.crt")
-        why = authority.error(directory.read("front.crt"), names, ca)
+        why = authority.error(directory.read("frontend.crt"), names, ca)
         changes = [] if ca else [returned("certificate", "issue", "ca.crt", "missing")]
         if why:
-            changes.append(returned("certificate", "issue", "front.crt", why))
+            changes.append(returned("certificate", "issue", "frontend.crt", why))
         result.update(changed=bool(changes), changes=changes)
         if changes:
             result["diff"] = listed(changes)
@@ -42,6 +42,8 @@ class ActionModule(ActionBase):
             directory.write("ca.key", authority.new_key(), secret=True)
             ca = authority.authority(self._task.args["cloud"], directory.read("ca.key"))
             directory.write("ca.crt", ca)
-        if not directory.read("front.key"):
-            directory.write("front.key", authority.new_key(), secret=True)
-        directory.write("front.crt", authority.issue(names, directory.read("front.key"), ca, directory.read("ca.key")))
+        if not directory.read("frontend.key"):
+            directory.write("frontend.key", authority.new_key(), secret=True)
+        directory.write(
+            "frontend.crt", authority.issue(names, directory.read("frontend.key"), ca, directory.read("ca.key"))
+        )

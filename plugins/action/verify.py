@@ -32,7 +32,7 @@ MODULE = "cairn.openstack.verify_phase"
 ROUTE_TIMEOUT = 10
 # Number of hosts of a group whose logs are read if none is suspected.
 SUSPECTS = 3
-KEY_FILE = "machine.key"
+KEY_FILE = "server.key"
 
 
 class ActionModule(ActionBase):

@@ -57,5 +57,5 @@ changes:
     verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
     name: {description: Name of the object., type: str, returned: always}
     detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
-  sample: [{kind: certificate, verb: issue, name: front.crt, detail: missing}]
+  sample: [{kind: certificate, verb: issue, name: frontend.crt, detail: missing}]
 """

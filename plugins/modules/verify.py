@@ -72,11 +72,11 @@ options:
     description: CIDR of the run's VLAN network.
     type: str
     default: 198.18.1.0/24
-  machines_min:
+  servers_min:
     description: Minimum number of servers to boot, even on the same host. With one, checks that need two are not run.
     type: int
     default: 2
-  machines_max:
+  servers_max:
     description: Maximum number of servers to boot. Up to this number every compute host gets one.
     type: int
     default: 8

@@ -51,7 +51,7 @@ def first(aio: Path) -> dict:
         raw = json.loads(next(Path(directory).glob("*.json")).read_text(encoding="utf-8"))
     lab(aio, "new")
     site = run("site from bare", aio, "playbooks/site.yml")
-    one = "--extra-vars=" + json.dumps({"verify_machines_min": 1, "verify_machines_max": 1, "verify_keep": True})
+    one = "--extra-vars=" + json.dumps({"verify_servers_min": 1, "verify_servers_max": 1, "verify_keep": True})
     return {"raw": raw, "site": site.plain(), "verify": run("verify", aio, "playbooks/verify.yml", one).plain()}
 
 

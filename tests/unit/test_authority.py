@@ -81,7 +81,7 @@ def test_clients_of_python_trust_it(ca, front, tmp_path):
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 def test_openssl_agrees(ca, front, tmp_path):
     (tmp_path / "ca.crt").write_text(ca[0])
-    (tmp_path / "front.crt").write_text(front)
-    command = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.crt", "-verify_hostname", NAMES[0], "front.crt"]
+    (tmp_path / "frontend.crt").write_text(front)
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.crt", "-verify_hostname", NAMES[0], "frontend.crt"]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert said.stdout.strip() == "front.crt: OK", said.stderr
+    assert said.stdout.strip() == "frontend.crt: OK", said.stderr

@@ -38,7 +38,7 @@ ports:
      from: [any]}
 purge_paths: [/etc/acme]
 identity:
-  account: true
+  user: true
   roles: [admin]
   new_roles: [acme_user]
   domains: [{name: acme, description: Users, users: [{name: acme_admin, roles: [admin]}]}]

@@ -214,7 +214,7 @@ def test_endpoints(lamp):
 
 def test_a_page_without_account():
     assert not definitions.has_user({"identity": {}})
-    assert not definitions.has_user({"identity": {"account": False, "services": []}})
+    assert not definitions.has_user({"identity": {"user": False, "services": []}})
     assert definitions.has_user({"identity": {"services": []}})
 
 

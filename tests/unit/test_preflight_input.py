@@ -68,8 +68,8 @@ BAD = {
         ("hosts.yml:1", "unknown setting cloud_tunnel_adress", "roles/cloud", "'cloud_tunnel_address'"),
     ),
     "a role's setting misspelt": (
-        given(verify_machine_min=3),
-        (f"{YML}7, verify_machine_min", "unknown setting", "roles/verify", "'verify_machines_min'"),
+        given(verify_server_min=3),
+        (f"{YML}7, verify_server_min", "unknown setting", "roles/verify", "'verify_servers_min'"),
     ),
     "catalog_extra misspelt": (
         given(catalog_extras={}),

@@ -69,7 +69,7 @@ class TestPlaybook:
             for host in group.values():
                 host["found"] = probe(host["ansible_host"])
         del site.hosts["compute"]["compute2"]["found"]
-        done = self.run(site, "--check", playbook=ROOT / "tests/unit/files/left_out.yml")
+        done = self.run(site, "--check", playbook=ROOT / "tests/unit/files/skipped.yml")
         words = done.stdout + done.stderr
         assert done.returncode == 4, words
         here = [name for name in ("controller1", "network1", "compute1", "compute2") if f"{name} is here" in words]

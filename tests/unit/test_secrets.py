@@ -129,7 +129,7 @@ def test_what_is_public_is_readable_and_not_vaulted(tmp_path, loader):
 
 def test_a_readable_file_is_closed_when_it_becomes_secret(tmp_path, loader):
     directory = SecretsDirectory(str(tmp_path), loader)
-    directory.write("front.key", "x")
-    directory.write("front.key", "y", secret=True)
-    assert mode(tmp_path / "front.key") == 0o600
-    assert directory.read("front.key") == "y"
+    directory.write("frontend.key", "x")
+    directory.write("frontend.key", "y", secret=True)
+    assert mode(tmp_path / "frontend.key") == 0o600
+    assert directory.read("frontend.key") == "y"

@@ -21,12 +21,12 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     console,
     icmp,
     image,
-    machines,
     objects,
     phases,
     plan,
     probe,
     s3,
+    servers,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
@@ -250,7 +250,7 @@ def test_vlan_needs_an_agent_and_a_living_nova_compute():
         network=SimpleNamespace(agents=lambda: agents),
         compute=SimpleNamespace(services=lambda binary: services),
     )
-    assert machines.vlan_hosts(admin, "vlan") == ["c1"]
+    assert servers.vlan_hosts(admin, "vlan") == ["c1"]
 
 
 def test_a_down_compute_host_is_a_failure_that_names_it():
@@ -263,7 +263,7 @@ def test_a_down_compute_host_is_a_failure_that_names_it():
     run = Run(RUN, admin, OPTIONS, first_host="c1")
     run.scheduled.set()
     with pytest.raises(Bad, match=r"down on: c2$") as error:
-        machines.others(run)
+        servers.others(run)
     assert error.value.hosts == ("c2",)
 
 
@@ -273,7 +273,7 @@ def test_a_server_in_error_says_novas_words():
     guest = Guest("m", "u1")
     run.guests.append(guest)
     with pytest.raises(Bad, match="m: No valid host") as error:
-        machines.active(run, [guest])
+        servers.active(run, [guest])
     assert error.value.ids == ("u1",)
     assert run.on(TENANT) == []
 
@@ -288,7 +288,7 @@ def test_why_a_server_was_not_moved_is_said_in_novas_words():
     run = Run(RUN, SimpleNamespace(compute=compute), OPTIONS)
     guest = Guest(f"{RUN}-moved", "id-moved", "moved", host="c1")
     with pytest.raises(Bad, match=r"moved on c1: ACTIVE \(no task\) No valid host"):
-        machines.confirmed(run, run.admin, guest)
+        servers.confirmed(run, run.admin, guest)
 
 
 def test_a_server_is_moved_to_another_host_that_is_up(monkeypatch):
@@ -304,12 +304,12 @@ def test_a_server_is_moved_to_another_host_that_is_up(monkeypatch):
         guest.host = "c2"
         return "c1"
 
-    monkeypatch.setattr(machines, "confirmed", arrives)
-    assert machines.moved(run) == "c1 to c2"
+    monkeypatch.setattr(servers, "confirmed", arrives)
+    assert servers.moved(run) == "c1 to c2"
     assert asked == [("id-moved", "c2")]
     del services[0]
     with pytest.raises(NotRun, match="no other compute host"):
-        machines.moved(run)
+        servers.moved(run)
 
 
 def test_no_lease_shows_the_consoles_end():
@@ -328,13 +328,13 @@ def test_no_lease_shows_the_consoles_end():
     guest = Guest("m", "u1", port="p1", address="198.18.0.7", host="c1")
     words = r"198\.18\.0\.7.*\none\ntwo\n.*for fa:16:3e:00:00:07, .*\n.*network:dhcp 198\.18\.0\.2 on n1 DOWN$"
     with pytest.raises(Bad, match=words) as error:
-        machines.leases(run, [guest])
+        servers.leases(run, [guest])
     assert (error.value.ids, error.value.hosts) == (("u1", nic.mac_address, "p2", "tapp2"), ("c1", "n1"))
     said["output"] += "lease of 198.18.0.7 obtained\n"
-    assert machines.leases(run, [guest]) == "198.18.0.7"
+    assert servers.leases(run, [guest]) == "198.18.0.7"
     run.options["lease_line"] = ""
     with pytest.raises(NotRun):
-        machines.leases(run, [guest])
+        servers.leases(run, [guest])
 
 
 def test_the_console_is_read_as_a_browser_does():

@@ -110,7 +110,7 @@ def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, 
 
 def has_user(definition: Definition) -> bool:
     """Whether the service has its own user in Keystone."""
-    return bool(definition["identity"]) and definition["identity"].get("account", True)
+    return bool(definition["identity"]) and definition["identity"].get("user", True)
 
 
 def groups_of(definition: Definition) -> set[str]:

@@ -193,7 +193,7 @@ class Resolver:
         cloud = self.planned()
         directory = self.directory
         cloud["secrets"] = self.secrets(directory)
-        ca, front = self.certificates(directory)
+        ca, frontend = self.certificates(directory)
         internal, address = cloud["internal_address"], self.me["address"]
         names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
         plan = bridge_plan.plan_bridges(
@@ -217,7 +217,7 @@ class Resolver:
             "workers": service_definitions.workers(self.setting("cloud_workers"), probe["cpus"]),
             "operator_ca": self.setting("cloud_tls_ca") or f"{directory.path}/ca.crt",
             "ca": ca or f"{NOT_GENERATED}\n",
-            "front": front or f"{NOT_GENERATED}\n",
+            "frontend": frontend or f"{NOT_GENERATED}\n",
         }
         for kind, module in backend_kinds.modules().items():
             cloud[kind] = module.facts(cloud["storage"]["backends"], self.hosts, self.me, cloud)
@@ -240,7 +240,7 @@ class Resolver:
                 with open(path, encoding="ascii") as file:
                     texts.append(file.read())
             return texts[0], texts[1] + texts[2]
-        return directory.read("ca.crt"), directory.read("front.crt") + directory.read("front.key")
+        return directory.read("ca.crt"), directory.read("frontend.crt") + directory.read("frontend.key")
 
     # The desired state
 

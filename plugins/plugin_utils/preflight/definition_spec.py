@@ -120,7 +120,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "dict",
         **LITERAL,
         "options": {
-            "account": FLAG,
+            "user": FLAG,
             "roles": TEXTS,
             "new_roles": TEXTS,
             # domains with their own users, which have the roles on the domain
@@ -454,7 +454,7 @@ def _contents(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
 def _users(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
     """Find files that need a Keystone or RabbitMQ user which the service does not have."""
     identity = definition.get("identity")
-    user = bool(identity) and (not isinstance(identity, Mapping) or identity.get("account", True) is not False)
+    user = bool(identity) and (not isinstance(identity, Mapping) or identity.get("user", True) is not False)
     for name, file in mapping(definition.get("files")).items():
         auth = mapping(file).get("auth")
         if auth and not user:

@@ -10,7 +10,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding 
 
 SECRETS = "secrets.yml"
 # Each public key or certificate, and its private key.
-PAIRS = (("ca.crt", "ca.key"), ("front.crt", "front.key"))
+PAIRS = (("ca.crt", "ca.key"), ("frontend.crt", "frontend.key"))
 FILES = (SECRETS, *(name for pair in PAIRS for name in pair))
 
 

@@ -9,7 +9,7 @@ import pytest
 from fault_points import STARTS, break_off, points, power
 from support import host, kill
 
-QUICK = [f"--extra-vars={option}" for option in ("verify_machines_min=1", "verify_machines_max=1", "verify_junit=")]
+QUICK = [f"--extra-vars={option}" for option in ("verify_servers_min=1", "verify_servers_max=1", "verify_junit=")]
 
 
 def pytest_generate_tests(metafunc):

@@ -8,7 +8,7 @@ import time
 import pytest
 from support import HostBaseline, ask, node_groups
 
-QUICK = [f"--extra-vars={option}" for option in ("verify_machines_min=1", "verify_machines_max=1", "verify_junit=")]
+QUICK = [f"--extra-vars={option}" for option in ("verify_servers_min=1", "verify_servers_max=1", "verify_junit=")]
 # What the cloud has to learn of the new host; anything else on the others is a disturbance.
 EXPECTED = {
     "network2": (),

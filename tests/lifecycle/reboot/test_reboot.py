@@ -53,7 +53,7 @@ class Loop(threading.Thread):
 def guest(playbooks, controller):
     """Return the guest that the scenario's verify has kept: its host, and the command that logs in."""
     kept = ask(controller, "lifecycle/scripts/kept.py")
-    kept["ssh"] = probe.ssh(f"{playbooks.scenario}/secrets/machine.key", "cairn", kept["address"])
+    kept["ssh"] = probe.ssh(f"{playbooks.scenario}/secrets/server.key", "cairn", kept["address"])
     return kept
 
 

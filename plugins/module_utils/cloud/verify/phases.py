@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import translate_errors
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import machines, plan, probe, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import plan, probe, servers, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     FAILED,
     Check,
@@ -65,7 +65,7 @@ def clean(params: dict, admin) -> dict:
     for server in params["consoles"]:
         try:
             with translate_errors():
-                consoles[server] = machines.tail(admin, server)
+                consoles[server] = servers.tail(admin, server)
         except Failed as error:
             consoles[server] = f"the console cannot be read: {error}"
     options = params["options"]

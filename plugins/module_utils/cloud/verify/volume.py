@@ -11,8 +11,8 @@ import hashlib
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Check, NotRun, poll
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.machines import active
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.servers import active
 
 TYPES = ("block-storage", "volumev3")
 SIZE, LARGER = 1, 2  # GiB

@@ -49,8 +49,8 @@ def others(run: Run) -> str:
     down = down_hosts(run.admin)
     if down:
         raise Bad(f"nova-compute is down on: {', '.join(down)}", hosts=tuple(down))
-    hosts = [host for host in up_hosts(run.admin) if host != mine][: run.options["machines_max"] - 1]
-    hosts += [mine] * (run.options["machines_min"] - 1 - len(hosts))
+    hosts = [host for host in up_hosts(run.admin) if host != mine][: run.options["servers_max"] - 1]
+    hosts += [mine] * (run.options["servers_min"] - 1 - len(hosts))
     if not hosts:
         raise NotRun("there is no other compute host")
     made = [create(run, run.admin_there, str(2 + n), run.network, host=host) for n, host in enumerate(hosts)]
@@ -230,14 +230,14 @@ def leases(run: Run, guests: list[Guest]) -> str:
     for guest in guests:
         line = run.options["lease_line"].format(address=guest.address)
         if not poll(lambda m=guest, said=line: said in console(run.admin, m.id), max(0, end - time.monotonic()), 2):
-            card = run.admin.network.get_port(guest.port)
-            ports = list(run.admin.network.ports(network_id=card.network_id))
+            own_port = run.admin.network.get_port(guest.port)
+            ports = list(run.admin.network.ports(network_id=own_port.network_id))
             raise Bad(
                 f"the console of {guest.name} on {guest.host} does not show {line!r} after "
                 f"{run.options['lease_timeout']} s; it ends with:\n{tail(run.admin, guest.id)}\n"
-                f"if neutron-dhcp-agent logged nothing above for {card.mac_address}, it got no request\n"
+                f"if neutron-dhcp-agent logged nothing above for {own_port.mac_address}, it got no request\n"
                 f"its network's ports: {'; '.join(told(port) for port in ports)}",
-                (guest.id, card.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
+                (guest.id, own_port.mac_address, *(name for port in ports for name in (port.id, device(port.id)))),
                 tuple(sorted({guest.host, *(port.binding_host_id for port in ports if port.binding_host_id)})),
             )
     return ", ".join(guest.address for guest in guests)
