@@ -126,6 +126,7 @@ class ActionModule(ActionBase):
                 "managed_block",
                 "comment_out",
                 "secret",
+                "validate",
                 "contributors",
                 "options_of",
             )

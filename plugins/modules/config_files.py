@@ -58,6 +58,11 @@ options:
         description: Never show the content, not even masked.
         type: bool
         default: false
+      validate:
+        description:
+          - A command that has to accept the new content, for example V(nft -c -f %s); C(%s) is a file with it. If it
+            refuses one file, no file is written. A command that is not installed accepts everything.
+        type: str
       contributors:
         description: Names of service definitions that contribute options to the file, shown in the diff.
         type: list
@@ -182,6 +187,14 @@ def main() -> None:
         diffs.append(shown)
     if wrong := confirm_options(module, [file for file, after in differing if after.content is not None]):
         module.fail_json(msg="The installed packages refuse these options; no file was changed:\n" + "\n".join(wrong))
+    refused = [
+        f"{file['path']}: {words}"
+        for file, after in differing
+        if file["validate"] and after.content is not None
+        if (words := config_files.refused(file["validate"], after.content))
+    ]
+    if refused:
+        module.fail_json(msg="These files are not valid; no file was changed:\n" + "\n".join(refused))
     for file, after in differing if not module.check_mode else ():
         try:
             config_files.write(file["path"], after)

@@ -97,6 +97,16 @@ ansible_facts:
           type: str
           returned: always
           sample: 10.0.0.1
+        connection_client:
+          description: Address of the control node in the current ssh connection, empty without one.
+          type: str
+          returned: always
+          sample: 10.0.0.200
+        connection_port:
+          description: Port of the host in the current ssh connection, 0 without one.
+          type: int
+          returned: always
+          sample: 22
         hypervisor:
           description: C(type) is V(kvm) or V(qemu), C(why) the cause.
           type: dict

@@ -209,6 +209,8 @@ def probe(address, **changes):
         "default_interface": "eth0",
         "default_gateway": "192.0.2.1",
         "connection_address": address,
+        "connection_client": "",
+        "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],

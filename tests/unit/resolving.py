@@ -20,6 +20,8 @@ def probe(address, addresses=()):
         "interfaces": {"eth0": first, "eth1": second},
         "default_interface": "eth0",
         "connection_address": address,
+        "connection_client": "",
+        "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "bridges": None,

@@ -49,6 +49,23 @@ def test_the_second_time_nothing(write, tmp_path):
     assert (tmp_path / "c").stat() == before
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_that_its_program_refuses(write, tmp_path, check):
+    write({"path": "c", "content": "good\n"}, {"path": "d", "content": "old\n"})
+    command = "sh -c 'grep -q good %s || { echo line 1 is bad >&2; exit 1; }'"
+    result = write(
+        {"path": "d", "content": "new\n"}, {"path": "c", "content": "bad\n", "validate": command}, check=check
+    )
+    assert result["msg"].endswith(f"no file was changed:\n{tmp_path}/c: line 1 is bad")
+    assert (tmp_path / "c").read_text() == "good\n"
+    assert (tmp_path / "d").read_text() == "old\n"
+    assert write({"path": "c", "content": "good as well\n", "validate": command})["changed"]
+
+
+def test_a_program_that_is_yet_to_be_installed_refuses_nothing(write):
+    assert write({"path": "c", "content": "x\n", "validate": "no-such-program -c %s"})["changed"]
+
+
 def test_only_the_mode(write, tmp_path):
     write({"path": "c", "content": "x\n", "mode": "0644"})
     result = write({"path": "c", "content": "x\n", "mode": "0600"})

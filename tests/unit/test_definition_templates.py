@@ -84,6 +84,7 @@ files:
     comment_out: "^#"
     secret: false
     before_packages: false
+    validate: "true %s"
     host_owned: false
     units: [acme-api]
     databases: {database: {database: acme, option: url}}

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import resolving
 import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.common import ini, options
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
@@ -56,6 +57,8 @@ def probe():
         "interfaces": interfaces,
         "default_interface": "eth0",
         "connection_address": "{{ ansible_host }}",
+        "connection_client": "",
+        "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "bridges": None,
@@ -566,6 +569,29 @@ class TestFirewall:
             assert "    tcp dport 22 jump public\n" in rules
             assert "    udp sport 67 udp dport 68 accept\n" in rules
             assert "15672" not in rules
+
+    def test_compute_hosts_reach_each_other_by_ssh(self, lab):
+        """A disk that is not in Ceph is copied by it when its server moves."""
+        rule = "    ip saddr @nodes tcp dport 22 accept\n"
+        assert rule in file(lab["compute1"], "/etc/cairn/firewall.nft")
+        assert rule not in file(lab["controller1"], "/etc/cairn/firewall.nft")
+
+    @pytest.mark.parametrize("sources", [["192.0.2.0/24", "2001:db8::/32"], ["2001:db8::/32"], []])
+    def test_sources_of_both_families(self, sources, tmp_path):
+        hosts = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
+        model = resolving.resolve(hosts, "c1", tmp_path, {"cloud_firewall_sources": sources})
+        rules = resolving.files(model, "firewall", hosts["c1"]["groups"])["firewall.nft"]["content"]
+        for source in sources:
+            assert f"    {'ip6' if ':' in source else 'ip'} saddr {source} accept\n" in rules
+
+    def test_ssh_is_reached_at_the_port_that_the_host_knows(self, tmp_path):
+        """Another one is forwarded to it."""
+        hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11", "ansible_port": 2222}}
+        one = resolving.resolver(hosts, "c1", tmp_path)
+        ports = one.resolve({**resolving.probe("192.0.2.11"), "connection_port": 22}).cloud["ports"]
+        assert [port["port"] for port in ports if port["definition"] == "base"] == [22, 68]
+        ports = one.resolve(resolving.probe("192.0.2.11")).cloud["ports"]
+        assert [port["port"] for port in ports if port["definition"] == "base"] == [2222, 68]
 
 
 class TestScope:

@@ -151,6 +151,11 @@ UNFIT = {
         ("controller1", {"listening": [listener(3306, "::", "postgres", "")]}),
         ("host controller1", "port 3306 at :: is taken by postgres", "free for mariadb", "Stop it"),
     ),
+    "a firewall that would lock the control node out": (
+        {"cloud_firewall_sources": ["10.0.0.0/8", "2001:db8::/32"]},
+        ("controller1", {"connection_client": "203.0.113.200"}),
+        (f"{YML}7, cloud_firewall_sources", "without 203.0.113.200", "the control node among", "Add 203.0.113.200"),
+    ),
     "a VIP outside": (
         {"cloud_internal_address": "10.0.0.9"},
         ("controller1", {}),
@@ -218,6 +223,18 @@ UNFIT = {
     ),
 }
 FIT = {
+    "the control node among the sources": (
+        {"cloud_firewall_sources": ["10.0.0.0/8", "203.0.113.0/24"]},
+        {"connection_client": "203.0.113.200"},
+    ),
+    "the control node in the other family": (
+        {"cloud_firewall_sources": ["2001:db8::/32"]},
+        {"connection_client": "2001:db8::5"},
+    ),
+    "no firewall": (
+        {"cloud_firewall_sources": ["10.0.0.0/8"], "cloud_firewall": False},
+        {"connection_client": "203.0.113.200"},
+    ),
     "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
     "ours on its own ports": (
         {},

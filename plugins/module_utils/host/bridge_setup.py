@@ -72,18 +72,23 @@ def read_json(path: str) -> dict | None:
     return json.loads(content) if content else None
 
 
-def ssh_address() -> str:
-    """Return the host's address in the ssh connection of this process, empty without one.
+def ssh_connection() -> dict[str, str]:
+    """Return the ends of the ssh connection of this process: ``client``, ``address`` and ``port``; empty without one.
 
     sudo removes the variable, so it is searched in the environments of the parents.
     """
     pid = os.getpid()
     while pid > 1:
-        words = re.search(r"(?:^|\0)SSH_CONNECTION=\S+ \S+ (\S+) ", read_file(f"/proc/{pid}/environ"))
+        words = re.search(r"(?:^|\0)SSH_CONNECTION=(\S+) \S+ (\S+) (\d+)", read_file(f"/proc/{pid}/environ"))
         if words:
-            return words.group(1)
+            return {"client": words[1], "address": words[2], "port": words[3]}
         pid = int(read_file(f"/proc/{pid}/stat", ") 0 0").rpartition(")")[2].split()[1])
-    return ""
+    return {}
+
+
+def ssh_address() -> str:
+    """Return the host's address in the ssh connection of this process, empty without one."""
+    return ssh_connection().get("address", "")
 
 
 # Actual state ---------------------------------------------------------------------------------------------------------

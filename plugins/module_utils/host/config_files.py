@@ -9,7 +9,9 @@ import hashlib
 import os
 import pwd
 import re
+import shlex
 import stat
+import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 
@@ -30,6 +32,7 @@ FILE = {
     "managed_block": {"type": "bool", "default": False},
     "comment_out": {"type": "str"},
     "secret": {"type": "bool", "default": False},
+    "validate": {"type": "str"},
     "contributors": {"type": "list", "elements": "str", "default": []},
     "options_of": {
         "type": "dict",
@@ -174,6 +177,22 @@ def future(after: State) -> str:
     except KeyError:
         return "unknown"
     return fingerprint(after.content.encode("utf-8", "surrogateescape"), after.mode, uid, gid)
+
+
+def refused(command: str, content: str) -> str:
+    """Return what a *command*, in which ``%s`` is a file, says against *content*; empty if it accepts it.
+
+    A command that is not installed yet accepts everything.
+    """
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape", prefix="cairn-") as file:
+        file.write(content)
+        file.flush()
+        words = [word.replace("%s", file.name) for word in shlex.split(command)]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return ""
+    return (done.stderr or done.stdout or f"exit code {done.returncode}").strip() if done.returncode else ""
 
 
 def write(path: str, after: State) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_address
+from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_connection
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps, systemctl
 from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import physical_volumes, signatures
@@ -354,6 +354,7 @@ def probe(
     record = bridges()
     device, gateway = default_route()
     links = interfaces()
+    ssh = ssh_connection()
     return {
         "release": release(),
         "architecture": os.uname().machine,
@@ -368,7 +369,9 @@ def probe(
         "interfaces": links,
         "default_interface": device,
         "default_gateway": gateway,
-        "connection_address": ssh_address(),
+        "connection_address": ssh.get("address", ""),
+        "connection_client": ssh.get("client", ""),
+        "connection_port": int(ssh.get("port", 0)),
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),

@@ -417,6 +417,7 @@ def files(
                 "comment_out": attributes.get("comment_out"),
                 "secret": attributes.get("secret", False),
                 "before_packages": attributes.get("before_packages", False),
+                "validate": attributes.get("validate"),
                 "host_owned": attributes.get("host_owned", False),
                 "units": attributes.get("units"),
                 "contributors": sorted({source for source, _options in given}),
@@ -485,6 +486,7 @@ _PLAIN = {
     "comment_out": None,
     "secret": False,
     "before_packages": False,
+    "validate": None,
     "host_owned": False,
     "contributors": [],
 }

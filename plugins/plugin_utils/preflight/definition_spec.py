@@ -236,6 +236,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "comment_out": TEXT,
                 "secret": FLAG,
                 "before_packages": FLAG,
+                # a command that accepts the file before it is replaced; %s is the new file
+                "validate": TEXT,
                 "host_owned": FLAG,
                 "units": TEXTS,
                 # section → database, or with the option for its URL: {database: NAME, option: url}
@@ -482,9 +484,9 @@ def _sources(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
             if source in words or is_template(source):
                 continue
             try:
-                ipaddress.IPv4Network(str(source))
+                ipaddress.ip_network(str(source))
             except ValueError:
-                allowed = f"{', '.join(words)}, or an IPv4 network"
+                allowed = f"{', '.join(words)}, or a network"
                 yield Finding(
                     f"{where}.ports[{index}].from", shown(source), allowed, nearest(str(source), words, "Correct it.")
                 )

@@ -272,6 +272,18 @@ def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
                 break
 
 
+def _way_in(host: Host) -> Iterator[Finding]:
+    """Check that the firewall lets the control node in, from the address that the host sees."""
+    sources, client = host.settings.values.get("cloud_firewall_sources"), host.facts.get("connection_client")
+    if not (sources and client and host.settings.flag("cloud_firewall")):
+        return
+    networks = [ipaddress.ip_network(str(source)) for source in sources]
+    if not any(ipaddress.ip_address(client) in network for network in networks):
+        remedy = f"Add {client} or its network to cloud_firewall_sources."
+        found = f"{', '.join(map(str, networks))}, without {client}, from where this run reaches the host by ssh"
+        yield host.settings.finding("cloud_firewall_sources", found, "the control node among them", remedy)
+
+
 def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     """Check *host* against its role in the cloud.
 
@@ -284,6 +296,7 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from _way_in(host)
     yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
 
 
