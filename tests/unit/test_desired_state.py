@@ -13,7 +13,7 @@ import pytest
 import resolving
 import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.common import ini, options
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, option_index
 
 HERE = Path(__file__).parent
 
@@ -624,3 +624,43 @@ class TestScope:
         found = pending({"controller1": "no route to host"})
         assert found["controller2"] >= self.ONCE
         assert found["controller3"] == {"fernet_keys"}
+
+
+ONE = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+
+
+class TestCredentials:
+    """The administrator's credentials, and certificates, in whatever place and with whatever password."""
+
+    def files(self, directory, **settings):
+        directory.mkdir(parents=True)
+        (directory / "secrets.yml").write_text("admin: '0~a:b@c=,'\ncloud: x\n")
+        for name in ("ca", "frontend"):
+            (directory / f"{name}.crt").write_text("x\n")
+        (directory / "frontend.key").write_text("x\n")
+        model = resolving.resolve(ONE, "c1", directory, settings)
+        one = model.definitions["client"]
+        return {file["name"]: file["content"] for file in definitions.files(one, {"operator"}, model.cloud, [])}
+
+    def test_a_path_with_blanks(self, tmp_path):
+        directory = tmp_path / "my cloud's dir ä"
+        found = self.files(directory)
+        said = subprocess.run(
+            ["bash", "-c", f"{found['operator-openrc']}\nenv"], capture_output=True, text=True, check=True, env={}
+        ).stdout
+        assert f"OS_CACERT={directory}/ca.crt\n" in said
+        assert "OS_PASSWORD=0~a:b@c=,\n" in said
+        (cloud,) = yaml.safe_load(found["operator-clouds.yaml"])["clouds"].values()
+        assert cloud["cacert"] == f"{directory}/ca.crt"
+        assert cloud["auth"]["password"] == "0~a:b@c=,"
+
+    def test_a_certificate_without_its_last_line_end(self, tmp_path):
+        paths = {}
+        for name in ("ca", "certificate", "key"):
+            path = tmp_path / f"{name}.pem"
+            path.write_text(f"-----BEGIN {name}-----\nx\n-----END {name}-----")
+            paths[f"cloud_tls_{name}"] = str(path)
+        one = resolving.resolver(ONE, "c1", tmp_path / "secrets", paths)
+        text = one.resolve(resolving.probe("192.0.2.11")).cloud["frontend"]
+        assert text.splitlines()[2:4] == ["-----END certificate-----", "-----BEGIN key-----"]
+        assert text.endswith("-----END key-----\n")

@@ -54,7 +54,19 @@ BAD = {
         put("hosts", "storage", to={"storage_1": {"ansible_host": "192.0.2.15"}}),
         ("host storage_1", "'storage_1'", "letters, digits, hyphens", "'storage-1'"),
     ),
+    "a name that is too long": (
+        put("hosts", "storage", to={"s" * 70: {"ansible_host": "192.0.2.15"}}),
+        ("host s", "the name 'sss", "at most 63 letters", repr("s" * 63)),
+    ),
+    "localhost": (
+        put("hosts", "storage", to={"localhost": {"ansible_connection": "local", "ansible_host": "192.0.2.15"}}),
+        ("host localhost", "the name localhost", "a name of its own", "ansible_connection: local can stay"),
+    ),
     # Names of settings
+    "the VIP by another name": (
+        given(cloud_vip="192.0.2.9"),
+        (f"{YML}7, cloud_vip", "unknown setting cloud_vip", "roles/cloud", "The setting is 'cloud_internal_address'"),
+    ),
     "an unknown setting": (
         given(cloud_mtuu=1500),
         (f"{YML}7, cloud_mtuu", "unknown setting cloud_mtuu", "roles/cloud", "Did you mean 'cloud_mtu'?"),
@@ -264,3 +276,11 @@ class TestFindings:
         text = report([Finding("x", "a", "b", "c."), Finding("y", "a", "b", "c.")])
         assert text.splitlines()[:3] == ["Preflight found 2 errors; no host was changed.", "", "1. x"]
         assert json.dumps(text)
+
+
+@pytest.mark.parametrize(("group", "words"), [("compute", "no server can be"), ("network", "no DHCP, no routers")])
+def test_a_cloud_that_lacks_what_most_expect(site, monkeypatch, group, words):
+    del site.hosts[group]
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert f"no host in the group {group}: {words}" in warning

@@ -67,6 +67,14 @@ BAD = {
         file("secrets.yml", "admin:\ncloud: x"),
         (".secrets/secrets.yml", "no value for admin", "a value for each name", "Restore them"),
     ),
+    "a secret that YAML takes for a number": (
+        file("secrets.yml", "admin: 0123\ncloud: x"),
+        (".secrets/secrets.yml", "admin is not text but a int", "text", "in quotes"),
+    ),
+    "a secret that no ini file holds": (
+        file("secrets.yml", "admin: 'a$b'\ncloud: x"),
+        (".secrets/secrets.yml", "admin has other characters", "letters, digits and -_.", "Choose another"),
+    ),
     "a directory that is a file": (
         given(cloud_secrets_dir="/dev/null"),
         ("/dev/null", "not a directory", "readable", "the path"),

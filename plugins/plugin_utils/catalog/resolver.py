@@ -239,7 +239,8 @@ class Resolver:
             for path in given:
                 with open(path, encoding="ascii") as file:
                     texts.append(file.read())
-            return texts[0], texts[1] + texts[2]
+            # HAProxy reads both from one file; a text may lack its last line's end.
+            return texts[0], "".join(f"{text.rstrip()}\n" for text in texts[1:])
         return directory.read("ca.crt"), directory.read("frontend.crt") + directory.read("frontend.key")
 
     # The desired state

@@ -15,6 +15,9 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings
 _HOST = Mapping[str, Any]
 # One letter missing, added or wrong; also accepts a plural.
 SLIP = 0.8
+# What the kernel takes for a host name, and a label of DNS.
+LONGEST_NAME = 63
+ALLOWED_NAME = f"at most {LONGEST_NAME} letters, digits, hyphens"
 
 
 def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Finding]:
@@ -31,6 +34,21 @@ def _groups(groups: Mapping[str, list[str]], where: str) -> Iterator[Finding]:
         stray = [host for host in members if host not in groups.get(meant, [])] if meant else []
         if stray:
             yield Finding(where, f"group {name}, with {', '.join(stray)}", ", ".join(NODE_GROUPS), wanted)
+
+
+def _use(groups: Mapping[str, list[str]], where: str) -> Iterator[Finding]:
+    """Find node groups without which a cloud lacks something that most users expect."""
+    lacks = {
+        "compute": ("no server can be created", "Add the hosts that run servers to the group compute."),
+        "network": (
+            "no DHCP, no routers and no floating IPs",
+            "Add a host to the group network; a controller can be one.",
+        ),
+    }
+    for group, (without, remedy) in lacks.items():
+        if groups.get("controller") and not groups.get(group):
+            found = f"no host in the group {group}: {without}"
+            yield Finding(where, found, "at least one", remedy, "warning")
 
 
 def _count(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Finding]:
@@ -80,10 +98,13 @@ def _names(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
         if re.fullmatch(r"[\d.]+", name) or ":" in name:
             remedy = "Name the host, and set ansible_host to the address. The inventory name becomes its host name."
             yield Finding(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
-        elif not DNS_NAME.fullmatch(name):
-            better = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
+        elif name == "localhost":
+            remedy = "Give it a name of its own; ansible_connection: local can stay. The name becomes its host name."
+            yield Finding(f"{host['where']}, host {name}", "the name localhost", "a name of its own", remedy)
+        elif not DNS_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            better = re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:LONGEST_NAME].strip("-")
             remedy = f"Rename it, for example to {better!r}. The inventory name becomes its host name."
-            yield Finding(f"{host['where']}, host {name}", f"the name {name!r}", "letters, digits, hyphens", remedy)
+            yield Finding(f"{host['where']}, host {name}", f"the name {name!r}", ALLOWED_NAME, remedy)
 
 
 def findings(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where: str) -> Iterator[Finding]:
@@ -94,6 +115,7 @@ def findings(groups: Mapping[str, list[str]], hosts: Mapping[str, _HOST], where:
     :param where: the name of the inventory in findings.
     """
     yield from _groups(groups, where)
+    yield from _use(groups, where)
     yield from _count(groups, hosts, where)
     yield from _names(hosts)
     yield from _addresses(hosts)

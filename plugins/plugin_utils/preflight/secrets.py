@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
 
 SECRETS = "secrets.yml"
+# Of all others, some format takes one for its own: $ in oslo.config, # and ; in ini files, quotes in most.
+SPECIAL = "-_.~+/=:@^,"
 # Each public key or certificate, and its private key.
 PAIRS = (("ca.crt", "ca.key"), ("frontend.crt", "frontend.key"))
 FILES = (SECRETS, *(name for pair in PAIRS for name in pair))
@@ -51,6 +54,19 @@ def values(path: str, found: Any) -> Iterator[Finding]:
     if empty := [str(name) for name, value in found.items() if not value]:
         remedy = "Restore them; or remove the lines, and the next run generates new ones."
         yield Finding(where, f"no value for {', '.join(empty)}", "a value for each name", remedy)
+    for name, value in found.items():
+        if value and not isinstance(value, str):
+            # 0123 is a number, and another one than it looks like.
+            allowed = "text"
+            yield Finding(where, f"{name} is not text but a {type(value).__name__}", allowed, "Write it in quotes.")
+        elif value and not _usable(str(name), value):
+            remedy = "Choose another one. It stands in configuration files of many formats, and in URLs."
+            yield Finding(where, f"{name} has other characters", f"letters, digits and {SPECIAL}", remedy)
+
+
+def _usable(name: str, value: str) -> bool:
+    """Whether each file that has the secret reads it as it is; a private key stands in a file of its own."""
+    return name.endswith("_ssh") or re.fullmatch(rf"[A-Za-z0-9{re.escape(SPECIAL)}]+", value) is not None
 
 
 def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
