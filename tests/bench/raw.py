@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The floor under site.yml: the same packages, schema syncs and unit starts, by a plain script on one bare host.
 
-Reads the host's part of the cloud as JSON from standard input (tests/bench/raw.yml hands it over), runs as root on the
+Reads the host's desired state as JSON from standard input (tests/bench/raw.yml hands it over), runs as root on the
 host, and prints the seconds of each step as JSON. Needs nothing that a bare Debian lacks, checks nothing, and can't be
 run twice. It makes no firewall, no tunnel and no external network: the host is spoilt by it.
 """
@@ -34,13 +34,13 @@ def run(*command: str, text: str | None = None, user: str | None = None) -> None
         sys.exit(f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def packages(part: dict) -> None:
+def packages(desired: dict) -> None:
     """Install everything in one transaction, with services kept from starting."""
-    files(part["before_packages"])
+    files(desired["before_packages"])
     POLICY.write_text("#!/bin/sh\nexit 101\n")
     POLICY.chmod(0o755)
     run("apt-get", "update", "-q")
-    run("apt-get", "install", "-y", "-q", "--no-install-recommends", *part["packages"])
+    run("apt-get", "install", "-y", "-q", "--no-install-recommends", *desired["packages"])
     POLICY.unlink()
 
 
@@ -59,9 +59,9 @@ def files(wanted: list[dict]) -> None:
         shutil.chown(path, file["owner"], file["group"])
 
 
-def start(part: dict, tier: str) -> None:
+def start(desired: dict, tier: str) -> None:
     """Start a tier's units, all at once, and wait until all run, and those that have an API answer."""
-    names = [unit["name"] for unit in part["units"][tier] if unit["state"] == "started"]
+    names = [unit["name"] for unit in desired["units"][tier] if unit["state"] == "started"]
     # One that started too early for another is started again by systemd.
     deadline = time.monotonic() + PATIENCE
     subprocess.run(["systemctl", "start", *names], capture_output=True, check=False)
@@ -69,44 +69,44 @@ def start(part: dict, tier: str) -> None:
         if time.monotonic() > deadline:
             run("systemctl", "start", *names)
         time.sleep(0.5)
-    for service in part["health"]:
+    for service in desired["health"]:
         if service["unit"] in names:
             answers(service)
 
 
-def infrastructure(part: dict) -> None:
+def infrastructure(desired: dict) -> None:
     """Start what the services stand on, and make the bridges that Neutron's agent wants."""
     run("systemctl", "daemon-reload")
     run("systemctl", "reload", "dbus")
-    start(part, "infrastructure")
-    datapath = part["bridges"]["datapath"]
-    for bridge in part["bridges"]["bridges"]:
+    start(desired, "infrastructure")
+    datapath = desired["bridges"]["datapath"]
+    for bridge in desired["bridges"]["bridges"]:
         name = bridge["name"]
         run("ovs-vsctl", "--may-exist", "add-br", name, "--", "set", "bridge", name, f"datapath_type={datapath}")
 
 
-def accounts(part: dict) -> None:
+def accounts(desired: dict) -> None:
     """Make databases, their accounts, and the message queue's users."""
     sql = ""
-    for row in part["databases"]:
+    for row in desired["databases"]:
         sql += f"CREATE DATABASE {row['name']};"
         sql += f"GRANT ALL ON {row['name']}.* TO '{row['user']}'@'%' IDENTIFIED BY '{row['password']}';"
     run("mariadb", text=sql)
-    for row in part["rabbitmq_users"]["users"]:
+    for row in desired["rabbitmq_users"]["users"]:
         run("rabbitmqctl", "add_vhost", row["vhost"])
         run("rabbitmqctl", "add_user", row["name"], text=row["password"])
         run("rabbitmqctl", "set_permissions", "-p", row["vhost"], row["name"], ".*", ".*", ".*")
 
 
-def schemas(part: dict) -> None:
+def schemas(desired: dict) -> None:
     """Run every schema command, and make the keys."""
-    for repository in part["keys"]:
+    for repository in desired["keys"]:
         directory = pathlib.Path(repository["path"])
         directory.mkdir(exist_ok=True)
         for number, key in enumerate(repository["keys"]):
             (directory / str(number)).write_text(key)
         run("chown", "-R", f"{repository['owner']}:{repository['group']}", str(directory))
-    for schema in part["db_sync"]:
+    for schema in desired["db_sync"]:
         for step in schema["steps"]:
             run(*shlex.split(step["run"]), user=step["user"])
 
@@ -126,14 +126,14 @@ def answers(service: dict) -> None:
     sys.exit(f"{service['name']} does not answer")
 
 
-def identity(part: dict) -> None:
+def identity(desired: dict) -> None:
     """Start Keystone and Placement; make the accounts and endpoints without which the others do not start."""
-    start(part, "identity")
-    os.environ["OS_BOOTSTRAP_PASSWORD"] = part["identity"]["auth"]["password"]
-    url = part["identity"]["auth"]["url"]
-    run("keystone-manage", "bootstrap", "--bootstrap-region-id", part["identity"]["region"],
+    start(desired, "identity")
+    os.environ["OS_BOOTSTRAP_PASSWORD"] = desired["identity"]["auth"]["password"]
+    url = desired["identity"]["auth"]["url"]
+    run("keystone-manage", "bootstrap", "--bootstrap-region-id", desired["identity"]["region"],
         "--bootstrap-public-url", url, "--bootstrap-internal-url", url)  # fmt: skip
-    run("sh", "-c", '. /root/openrc; exec python3 -c "$0"', CATALOGUE, text=json.dumps(part["identity"]))
+    run("sh", "-c", '. /root/openrc; exec python3 -c "$0"', CATALOGUE, text=json.dumps(desired["identity"]))
 
 
 # Runs once the client's library is there.
@@ -155,15 +155,15 @@ for service in wanted["services"]:
 
 def main() -> None:
     """Run the steps and print their seconds."""
-    part = json.load(sys.stdin)
+    desired = json.load(sys.stdin)
     steps = {
-        "packages": lambda: packages(part),
-        "files": lambda: files(part["files"]),
-        "infrastructure": lambda: infrastructure(part),
-        "accounts": lambda: accounts(part),
-        "schemas": lambda: schemas(part),
-        "identity": lambda: identity(part),
-        "services": lambda: start(part, "service"),
+        "packages": lambda: packages(desired),
+        "files": lambda: files(desired["files"]),
+        "infrastructure": lambda: infrastructure(desired),
+        "accounts": lambda: accounts(desired),
+        "schemas": lambda: schemas(desired),
+        "identity": lambda: identity(desired),
+        "services": lambda: start(desired, "service"),
     }
     seconds = {}
     for name, step in steps.items():
