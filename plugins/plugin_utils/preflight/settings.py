@@ -185,10 +185,10 @@ RULES: dict[str, Rule] = {
 
 # What users of other deployment tools look for, where no letter is like the setting's.
 OTHER_NAMES = {
-    "cloud_vip": "cloud_internal_address",
-    "cloud_internal_vip": "cloud_internal_address",
-    "cloud_external_vip": "cloud_public_address",
-    "cloud_public_vip": "cloud_public_address",
+    "vip": "cloud_internal_address",
+    "internal_vip": "cloud_internal_address",
+    "external_vip": "cloud_public_address",
+    "public_vip": "cloud_public_address",
 }
 _RESOURCES = {"type": "dict", "options": {kind: value_types.of_arguments(item) for kind, item in RESOURCES.items()}}
 
@@ -217,8 +217,8 @@ def unknown(settings: Settings, specs: Mapping[str, Iterable[str]], definitions:
         prefix = next((role for role in specs if name.startswith(f"{role}_")), "")
         if prefix == "cloud" and name not in specs["cloud"] and not name.startswith("cloud_config_"):
             remedy = nearest(name, specs["cloud"], "Remove it. All settings are in roles/cloud/defaults/main.yml.")
-            if name in OTHER_NAMES:
-                remedy = f"The setting is {OTHER_NAMES[name]!r}."
+            if other := OTHER_NAMES.get(name.removeprefix("cloud_")):
+                remedy = f"The setting is {other!r}."
             yield settings.finding(
                 name, f"unknown setting {name}", "the settings of roles/cloud, and cloud_config_*", remedy
             )
