@@ -173,7 +173,7 @@ class ActionModule(ActionBase):
             for key, definition in every.items()
             if definition["state"] == "present" and definition["when"] is not False
         }
-        return every, [*found, *definition_checks.clashes(present)]
+        return every, [*found, *definition_checks.units(present), *definition_checks.clashes(present)]
 
     def own_files(self, resolver):
         """Check the files of the user's definitions."""

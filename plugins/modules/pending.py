@@ -74,6 +74,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common import host
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.overview.pending import pending
 
+# AnsibleModule would return its parameters: all passwords and files of a host.
+SILENT = {"invocation": {"module_args": {}}}
+
 
 def main():
     module = AnsibleModule(
@@ -87,10 +90,10 @@ def main():
         first = any(found.values())
         found |= {} if first else pending(module.params["steps"])
     except (Failed, TypeError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **SILENT)
     # Otherwise a value as short as "e" would be masked in True and False.
     module.no_log_values.clear()
-    module.exit_json(changed=False, pending=found, first=first, any=first or any(found.values()))
+    module.exit_json(changed=False, pending=found, first=first, any=first or any(found.values()), **SILENT)
 
 
 if __name__ == "__main__":

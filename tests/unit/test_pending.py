@@ -300,3 +300,25 @@ def test_the_same_module_twice(monkeypatch):
 def test_what_nobody_could_compare_is_refused(one, words):
     with pytest.raises(Failed, match=words):
         pending.pending({"one": one})
+
+
+def test_nothing_of_its_options_is_returned(here, run_module):
+    """They have every password and file of a host; AnsibleModule returns its parameters by itself."""
+    steps = {"databases": {"module": "databases", "options": here("databases", "whole")}}
+    assert "hunter22" not in json.dumps(run_module(pending_module, {"first": steps, "steps": {}}))
+    assert "hunter22" not in json.dumps(run_module(pending_module, {"first": {"x": {"module": "hunter22"}}}))
+
+
+def test_a_drop_in_that_systemd_has_not_read_is_pending(here, monkeypatch):
+    options = here("units", "whole")
+    show = units.show
+    monkeypatch.setattr(
+        units, "show", lambda names: {name: {**one, "NeedDaemonReload": "yes"} for name, one in show(names).items()}
+    )
+    assert asked("units", options) is True
+
+
+def test_a_directory_in_a_files_place_is_pending(here, tmp_path):
+    options = here("config_files", "bare")
+    (tmp_path / "nova.conf").mkdir()
+    assert asked("config_files", options) is True

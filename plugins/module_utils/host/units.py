@@ -442,7 +442,8 @@ def _stamped(
 def differ(asked: list[dict], user_ids: Callable[[], dict[str, str] | None] | None = None) -> bool:
     """Return whether an action is required for one of the units in *asked*, or its stamp has to be updated."""
     units, stamps = survey(asked, user_ids=user_ids), load_stamps()
-    if actions(units, restart=True):
+    # A file that no unit watches, such as a drop-in, may have been written before a run was interrupted.
+    if actions(units, restart=True) or any(unit.found.get("NeedDaemonReload") == "yes" for unit in units):
         return True
     return _stamped(units, set(), stamps, {unit.name: unit.found for unit in units}) != stamps
 

@@ -102,5 +102,5 @@ def _valid(name: str, module: str, options: dict) -> tuple:
 def _is_pending(compare, options: dict) -> bool:
     try:
         return compare(options)
-    except (Failed, BridgesError):
+    except (Failed, BridgesError, OSError, ValueError):
         return True

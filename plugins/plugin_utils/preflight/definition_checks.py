@@ -31,11 +31,12 @@ def own(where: str, extra: Any) -> Iterator[Finding]:
 
 
 def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Find contributions to unknown definitions or files, and units that two definitions have."""
-    owners: dict[str, list[str]] = {}
+    """Find contributions to unknown definitions or files."""
+    files: dict[str, set[str]] = {name: {*one["files"], *one["config"]} for name, one in catalog.items()}
+    for definition in catalog.values():
+        for target, content in contributions.of(definition):
+            files.setdefault(target, set()).update(definition_spec.mapping(content.get("files")))
     for name, definition in catalog.items():
-        for unit in definition_spec.items(definition.get("units")):
-            owners.setdefault(str(unit["name"]), []).append(name)
         for target, content in contributions.of(definition):
             if target not in catalog:
                 remedy = nearest(target, catalog, "Remove it, or add that definition.")
@@ -43,19 +44,30 @@ def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     f"catalog_{name}.contributes", f"unknown definition {target!r}", ", ".join(catalog), remedy
                 )
                 continue
-            other, own = catalog[target], definition_spec.mapping(content.get("files"))
-            known = {*other["files"], *other["config"], *own}
+            known = files[target]
             for file in definition_spec.mapping(content.get("config")):
-                if file not in known and (near := difflib.get_close_matches(file, known, 1)):
+                if file not in known and (near := difflib.get_close_matches(file, known, 1, 0.9)):
                     where = f"catalog_{name}.contributes.{target}.config"
                     remedy = f"Did you mean {near[0]!r}? If not, add {file} to the files that it contributes."
                     yield Finding(where, f"unknown file {file!r}", ", ".join(sorted(known)), remedy)
-            for unit in definition_spec.items(content.get("units")):
-                # It becomes a unit of the target; several definitions may contribute the same unit.
-                if target not in owners.setdefault(str(unit["name"]), []):
-                    owners[str(unit["name"])].append(target)
-    for unit, names in owners.items():
-        if len(names) > 1 and not is_template(unit):
+
+
+def units(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find units that two definitions of this cloud have on one host.
+
+    :param catalog: the definitions that are present.
+    """
+    owners: dict[str, dict[str, set[str]]] = {}
+    for name, definition in catalog.items():
+        # A contributed unit becomes one of the target; several definitions may contribute the same unit.
+        given = [(name, definition.get("units")), *((to, one.get("units")) for to, one in contributions.of(definition))]
+        for owner, found in given:
+            for unit in definition_spec.items(found):
+                groups = owners.setdefault(str(unit["name"]), {}).setdefault(owner, set())
+                groups.update(unit.get("groups", ["controller"]))
+    for unit, of in owners.items():
+        names = [name for name in of if any(_meet(of[name], of[other]) for other in of if other != name)]
+        if names and not is_template(unit):
             remedy = "Keep it in the definition whose package installs it; the other can contribute to that one."
             yield Finding(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
@@ -67,7 +79,8 @@ def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     users: dict[tuple[str, int], list[tuple[str, str, str | None, set[str]]]] = {}
     for name, definition in catalog.items():
         for entry in definition_spec.items(definition.get("ports")):
-            if isinstance(entry.get("port"), int):
+            # Of those with a condition or an interface, nobody knows here whether they meet.
+            if isinstance(entry.get("port"), int) and not {"when", "interface", "source_port"} & entry.keys():
                 of = users.setdefault((entry.get("protocol", "tcp"), entry["port"]), [])
                 of.append((name, name, entry.get("unit"), set(entry.get("groups", ["controller"]))))
     for name, definition in catalog.items():

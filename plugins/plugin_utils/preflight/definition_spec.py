@@ -94,7 +94,7 @@ SPEC: dict[str, dict[str, Any]] = {
             "options": {"path": NAME, "keys": {**TEXTS, "required": True}, "owner": TEXT, "group": TEXT},
         },
     },
-    "messaging": FLAG,
+    "messaging": {**FLAG, **LITERAL},
     # ports that it listens on besides its APIs, and the sources that the firewall allows
     "ports": {
         "type": "list",
@@ -120,7 +120,7 @@ SPEC: dict[str, dict[str, Any]] = {
         "type": "dict",
         **LITERAL,
         "options": {
-            "user": FLAG,
+            "user": {**FLAG, **LITERAL},
             "roles": TEXTS,
             "new_roles": TEXTS,
             # domains with their own users, which have the roles on the domain

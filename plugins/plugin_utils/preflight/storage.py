@@ -205,7 +205,7 @@ def with_kinds(specs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Kind]
     """Return *specs* with all *known* kinds of back ends and their keys in cloud_storage, including the user's."""
     result = {role: dict(options) for role, options in specs.items()}
     option = copy.deepcopy(result["cloud"][_NAME])
-    option["options"]["kind"]["choices"] = sorted({*option["options"]["kind"]["choices"], *known})
+    option["options"]["kind"]["choices"] = sorted(known)
     for kind in known.values():
         for key, asked in kind.keys.items():
             option["options"].setdefault(key, {key: asked[key] for key in ("type", "elements") if key in asked})

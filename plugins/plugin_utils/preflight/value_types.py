@@ -77,7 +77,7 @@ def findings(where: str, value: Any, shape: Shape, lenient: bool = False) -> Ite
     kind = shape["type"]
     if shape.get("literal") and is_template(value):
         remedy = "Write it out. Templates are allowed inside it."
-        yield Finding(where, f"the template {shown(value)}", f"{_WORDS[kind]}, not a template", remedy)
+        yield Finding(where, f"the template {shown(value)}", f"{_WORDS.get(kind, 'a value')}, not a template", remedy)
         return
     if (value is None and shape.get("null")) or kind == "raw" or is_template(value):
         return

@@ -32,7 +32,7 @@ def desired(cloud: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     if not found:
         return {"rings": {}}
     files = "controller" if "controller" in me["groups"] else "storage" if found["here"] else ""
-    if me["name"] != run["reached"][0] or not set(run["reached"]) & set(found["members"]):
+    if not set(run["reached"]) & set(found["members"]):
         return {"rings": {"files": files}}
     return {
         "rings": {
