@@ -356,6 +356,34 @@ class TestOwnDefinitions:
         assert "unit apache2" in words
         assert "horizon and nova" in words
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            # a unit of Swift, which this cloud does not have
+            "units: [{name: swift-object, groups: [storage]}]\n",
+            "state: absent\nunits: [{name: apache2}]\n",
+            """contributes:
+  nova: {units: [{name: iscsid, groups: [compute]}]}
+  cinder: {units: [{name: iscsid, groups: [storage]}]}
+""",
+            # a file of Glance's own
+            "contributes: {glance: {config: {glance-image-import.conf: {a: {b: c}}}}}\n",
+            "ports: [{port: 3306, when: false, from: [any]}]\n",
+            "ports: [{port: 3306, interface: eth1, from: [any]}]\n",
+        ],
+    )
+    def test_what_only_resembles_an_error(self, said, text):
+        assert said({"lamp": f"description: Light\n{text}"}) == ""
+
+    def test_a_kind_without_its_back_end(self, site, monkeypatch):
+        stored(NFS)(site)
+        site.all["catalog_nfs"] = {"description": "x", "state": "absent"}
+        assert "cloud_storage" in site.said(monkeypatch)["msg"]
+
+    def test_a_template_in_the_default_of_a_back_ends_key(self, said):
+        text = self.ACME.replace("pool: {}", "pool: {default: '{{ cloud_name }}'}")
+        assert "catalog_acme.backend.keys.pool.default" in said({"acme": text})
+
     def test_a_contribution_to_nobody(self, said):
         words = said({"lamp": "description: Light\ncontributes: {horizn: {packages: {controller: [x]}}}\n"})
         assert "unknown definition 'horizn'" in words
