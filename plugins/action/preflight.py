@@ -173,7 +173,12 @@ class ActionModule(ActionBase):
             for key, definition in every.items()
             if definition["state"] == "present" and definition["when"] is not False
         }
-        return every, [*found, *definition_checks.units(present), *definition_checks.clashes(present)]
+        node_groups = [
+            {group for group in topology.NODE_GROUPS if member in self.groups.get(group, [])}
+            for member in self.members()
+        ]
+        found += definition_checks.units(present, node_groups)
+        return every, [*found, *definition_checks.clashes(present, node_groups)]
 
     def own_files(self, resolver):
         """Check the files of the user's definitions."""

@@ -7,7 +7,8 @@ import copy
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, clashes, findings
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_checks import clashes
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_spec import SPEC, findings
 
 DEFINITION = {
     "description": "Light service",
@@ -181,4 +182,4 @@ def test_two_apis_on_one_port():
     other = broken(["apis", 0, "name"], "oven-api")
     (finding,) = clashes({"lamp": DEFINITION, "oven": other})
     assert (finding.where, finding.found) == ("port 9999", "lamp's lamp-api and oven's oven-api")
-    assert clashes({"lamp": DEFINITION}) == []
+    assert list(clashes({"lamp": DEFINITION})) == []

@@ -366,6 +366,7 @@ class TestOwnDefinitions:
   nova: {units: [{name: iscsid, groups: [compute]}]}
   cinder: {units: [{name: iscsid, groups: [storage]}]}
 """,
+            "units: [{name: apache2, groups: [compute]}]\nports: [{port: 3306, groups: [compute], from: [any]}]\n",
             # a file of Glance's own
             "contributes: {glance: {config: {glance-image-import.conf: {a: {b: c}}}}}\n",
             "ports: [{port: 3306, when: false, from: [any]}]\n",
@@ -374,6 +375,14 @@ class TestOwnDefinitions:
     )
     def test_what_only_resembles_an_error(self, said, text):
         assert said({"lamp": f"description: Light\n{text}"}) == ""
+
+    def test_node_groups_that_meet_on_one_host(self, said, site):
+        """The same unit, or port, of two definitions is an error only where a host has both."""
+        site.hosts["compute"]["controller1"] = {}
+        text = "description: Light\nunits: [{name: apache2, groups: [compute]}]\n"
+        words = said({"lamp": f"{text}ports: [{{port: 3306, groups: [compute], from: [any]}}]\n"})
+        assert "unit apache2" in words
+        assert "port 3306\n   found    lamp and mariadb" in words
 
     def test_a_kind_without_its_back_end(self, site, monkeypatch):
         stored(NFS)(site)

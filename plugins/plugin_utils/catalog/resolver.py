@@ -204,6 +204,8 @@ class Resolver:
         )
         cloud |= {
             "probe": probe,
+            # A forwarded port is known to the host only by its own number.
+            "ssh_port": int(probe["connection_port"] or self.template(self.variables.get("ansible_port")) or 22),
             "addresses": [one for link in probe["interfaces"].values() for one in link["addresses"]],
             "datapath": plan["datapath"],
             "hypervisor": probe["hypervisor"]["type"],

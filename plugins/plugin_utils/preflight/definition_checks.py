@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options as judge
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import contributions, definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import NODE_GROUPS
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import definition_spec
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
+
+# A cloud whose inventory is not known may have a host that is all of it.
+ALL_IN_ONE: tuple[set[str], ...] = (set(NODE_GROUPS),)
 
 
 def own(where: str, extra: Any) -> Iterator[Finding]:
@@ -52,10 +56,11 @@ def targets(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     yield Finding(where, f"unknown file {file!r}", ", ".join(sorted(known)), remedy)
 
 
-def units(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def units(catalog: Mapping[str, Mapping[str, Any]], hosts: Collection[set[str]] = ALL_IN_ONE) -> Iterator[Finding]:
     """Find units that two definitions of this cloud have on one host.
 
     :param catalog: the definitions that are present.
+    :param hosts: the node groups of each host.
     """
     owners: dict[str, dict[str, set[str]]] = {}
     for name, definition in catalog.items():
@@ -66,43 +71,74 @@ def units(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                 groups = owners.setdefault(str(unit["name"]), {}).setdefault(owner, set())
                 groups.update(unit.get("groups", ["controller"]))
     for unit, of in owners.items():
-        names = [name for name in of if any(_meet(of[name], of[other]) for other in of if other != name)]
+        names = [name for name in of if any(_meet(of[name], of[other], hosts) for other in of if other != name)]
         if names and not is_template(unit):
             remedy = "Keep it in the definition whose package installs it; the other can contribute to that one."
             yield Finding(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
-def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Find ports that two definitions of this cloud listen on, by their APIs or their ``ports``."""
-    yield from definition_spec.clashes(catalog)
-    # protocol and port → definition, what of it, the unit that listens, and its node groups
-    users: dict[tuple[str, int], list[tuple[str, str, str | None, set[str]]]] = {}
-    for name, definition in catalog.items():
-        for entry in definition_spec.items(definition.get("ports")):
-            # Of those with a condition or an interface, nobody knows here whether they meet.
-            if isinstance(entry.get("port"), int) and not {"when", "interface", "source_port"} & entry.keys():
-                of = users.setdefault((entry.get("protocol", "tcp"), entry["port"]), [])
-                of.append((name, name, entry.get("unit"), set(entry.get("groups", ["controller"]))))
+class _Listener(NamedTuple):
+    """What listens on a port.
+
+    :param definition: its definition's name.
+    :param title: its name in findings.
+    :param unit: the unit that listens, if it is known.
+    :param groups: the node groups that it runs on.
+    """
+
+    definition: str
+    title: str
+    unit: str | None
+    groups: set[str]
+    is_api: bool
+
+    def shares_with(self, other: _Listener) -> bool:
+        """Whether both may be the same process; a definition may open another's port to more hosts."""
+        if self.is_api and other.is_api:
+            return False
+        return self.definition == other.definition or (self.unit is not None and self.unit == other.unit)
+
+
+def _listeners(catalog: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, int], list[_Listener]]:
+    """Return what listens on each protocol and port, APIs first."""
+    found: dict[tuple[str, int], list[_Listener]] = {}
     for name, definition in catalog.items():
         for api in definition_spec.items(definition.get("apis")):
-            if (of := users.get(("tcp", api["port"]))) is not None:
-                of.insert(0, (name, f"{name}'s {api['name']}", api.get("unit", api["name"]), {"controller"}))
-    for (_protocol, port), found in users.items():
-        for index, (name, title, unit, groups) in enumerate(found):
+            if not is_template(api["port"]):
+                one = _Listener(name, f"{name}'s {api['name']}", api.get("unit", api["name"]), {"controller"}, True)
+                found.setdefault(("tcp", api["port"]), []).append(one)
+    for name, definition in catalog.items():
+        for entry in definition_spec.items(definition.get("ports")):
+            # Whether those with a condition or an interface meet others is not known here.
+            if isinstance(entry.get("port"), int) and not {"when", "interface", "source_port"} & entry.keys():
+                one = _Listener(name, name, entry.get("unit"), set(entry.get("groups", ["controller"])), False)
+                found.setdefault((entry.get("protocol", "tcp"), entry["port"]), []).append(one)
+    return found
+
+
+def clashes(catalog: Mapping[str, Mapping[str, Any]], hosts: Collection[set[str]] = ALL_IN_ONE) -> Iterator[Finding]:
+    """Find ports that two definitions of this cloud listen on, by their APIs or their ``ports``.
+
+    :param catalog: the definitions that are present.
+    :param hosts: the node groups of each host.
+    """
+    for (_protocol, port), found in sorted(_listeners(catalog).items()):
+        for index, one in enumerate(found):
             others = [
-                what
-                for other, what, theirs, of in found[index + 1 :]
-                # One may open another's port to more hosts.
-                if other != name and (unit is None or unit != theirs) and _meet(groups, of)
+                other.title
+                for other in found[index + 1 :]
+                if not one.shares_with(other) and _meet(one.groups, other.groups, hosts)
             ]
             if others:
-                remedy = f"Set another port for {name}."
-                yield Finding(f"port {port}", f"{title} and {others[0]}", "one service for each port", remedy)
+                remedy = f"Set another port for {one.definition}, or disable it."
+                titles = " and ".join([one.title, *others])
+                yield Finding(f"port {port}", titles, "one service for each port", remedy)
+                break
 
 
-def _meet(groups: set[str], others: set[str]) -> bool:
-    """Whether a host of one of *groups* is in one of the *others*."""
-    return bool(groups & others) or "all" in groups | others
+def _meet(groups: set[str], others: set[str], hosts: Collection[set[str]]) -> bool:
+    """Whether one of *hosts* is in one of *groups* and in one of the *others*."""
+    return any(groups & {*host, "all"} and others & {*host, "all"} for host in hosts)
 
 
 def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

@@ -499,23 +499,3 @@ def findings(name: str, definition: Any) -> list[Finding]:
         return [Finding(where, shown(definition), "a dictionary", "See docs/adding_a_service.md for its keys.")]
     # References can be checked only if the shape is right.
     return list(keys(where, definition, SPEC)) or list(_references(where, definition))
-
-
-def clashes(catalog: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """Find ports that more than one API of *catalog* listens on."""
-    users: dict[int, list[str]] = {}
-    for name, definition in catalog.items():
-        for api in items(definition.get("apis")):
-            if is_template(api["port"]):
-                continue
-            users.setdefault(api["port"], []).append(f"{name}'s {api['name']}")
-    return [
-        Finding(
-            f"port {port}",
-            " and ".join(names),
-            "one service for each port",
-            "Set another port for one of them, or disable it.",
-        )
-        for port, names in sorted(users.items())
-        if len(names) > 1
-    ]

@@ -126,7 +126,7 @@ def test_a_disk_that_died_is_replaced(playbooks, groups, controller, volumes, fl
 
 
 def test_a_ceph_that_is_there_already(playbooks, controller, tmp_path):
-    """The cluster is somebody else's now, of whom the cloud has a directory with files; it is used as before."""
+    """A Ceph that Cairn does not deploy, of which it has a directory with files, is used as before."""
     inventory = yaml.safe_load((playbooks.inventory / "group_vars" / "all.yml").read_text(encoding="utf-8"))
     ours, *others = inventory["cloud_storage"]
     for name in GIVEN:
