@@ -43,10 +43,31 @@ options:
       state_commands:
         description:
           - Commands that print what the unit has configured, for example in the kernel. If the output differs from that
-            after the unit's start, the unit is stale.
+            after the unit's start, the unit is stale. After its start they must succeed.
         type: list
         elements: str
         default: []
+      expected_values:
+        description:
+          - Values that the unit must have configured. With a different value it is stale, and if a restart does not
+            change that, the module fails.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          command:
+            description:
+              - Command that prints a line C(NAME = VALUE), C(NAME: VALUE), or both with a tab between them, for each
+                value. A name that it does not print is not compared.
+            type: str
+            required: true
+          values:
+            description: Names and expected values.
+            type: dict
+            required: true
+          explain:
+            description: Command whose output names the cause of a different value, in lines that contain its name.
+            type: str
       service_user:
         description:
           - Keystone user, in the default domain, that the service authenticates as when it validates tokens. If the
@@ -159,6 +180,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.host import units 
 
 # Seconds for a unit to start, including restarts by systemd after failures.
 PATIENCE = 60
+# Seconds for a unit to configure everything after its start.
+EFFECT_PATIENCE = 10
 SHOWN_CAUSES = 5
 
 
@@ -255,7 +278,10 @@ def main() -> None:
         if verb in ("start", "restart", "reload"):
             done |= set(told)
     # The units that were just started have read the surveyed files.
-    u.stamp(units, done)
+    wrong = u.ineffective(units, done, EFFECT_PATIENCE)
+    u.stamp(units, done - wrong.keys())
+    if wrong:
+        module.fail_json(msg="\n".join(text for texts in wrong.values() for text in texts), **result)
     module.exit_json(**result)
 
 

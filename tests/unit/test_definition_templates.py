@@ -68,6 +68,7 @@ units:
     watches: [/etc/acme/acme.conf]
     packages: [acme-api]
     state_commands: [acme-show]
+    expected_values: [{command: acme-show values, values: {acme.load: 3}, explain: acme-show files}]
     log: /var/log/acme/acme.log
     memory: 10
     worker_memory: 10
@@ -85,6 +86,7 @@ files:
     secret: false
     before_packages: false
     validate: "true %s"
+    state_commands: [acme-show loaded]
     host_owned: false
     units: [acme-api]
     databases: {database: {database: acme, option: url}}

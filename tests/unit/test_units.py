@@ -19,6 +19,7 @@ ASKED = {
     "watches": [],
     "packages": [],
     "state_commands": [],
+    "expected_values": [],
     "service_user": None,
     "reload": False,
     "restart_for": [],
@@ -196,6 +197,45 @@ class TestDigest:
         assert units.effects({"state_commands": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
 
 
+class TestUnexpected:
+    """Values in the kernel or in a daemon that are not the expected ones."""
+
+    def entry(self, tmp_path, found, values, explain=None):
+        (tmp_path / "now").write_text(found)
+        return {"expected_values": [{"command": f"cat {tmp_path}/now", "values": values, "explain": explain}]}
+
+    @pytest.mark.parametrize("line", ["a.b = {}", "a.b: {}", "a.b\t{}", "a.b={}"])
+    def test_forms_of_a_line(self, tmp_path, line):
+        assert units.unexpected(self.entry(tmp_path, line.format(1), {"a.b": 1})) == {}
+        assert units.unexpected(self.entry(tmp_path, line.format(0), {"a.b": 1})) == {"a.b": "a.b is 0, not 1"}
+
+    def test_values_of_several_words(self, tmp_path):
+        assert units.unexpected(self.entry(tmp_path, "a = 1\t2\n", {"a": "1 2"})) == {}
+
+    def test_what_the_kernel_lacks(self, tmp_path):
+        assert units.unexpected(self.entry(tmp_path, "", {"a": 1})) == {}
+
+    def test_a_command_that_is_missing(self):
+        assert units.unexpected({"expected_values": [{"command": "no-such", "values": {"a": 1}, "explain": None}]}) == {}
+
+    def test_its_cause(self, tmp_path):
+        (tmp_path / "99-site.conf").write_text("a = 0\nb = 3\n")
+        entry = self.entry(tmp_path, "a = 0", {"a": 1}, f"grep -r --with-filename = {tmp_path}/99-site.conf")
+        assert units.unexpected(entry) == {"a": f"a is 0, not 1 ({tmp_path}/99-site.conf:a = 0)"}
+
+    def test_it_is_stale_though_the_stamp_agrees(self):
+        lamp = unit(reads={"/c": "1"}, stamp=stamp({"/c": "1"}))
+        assert lamp.stale() == []
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        assert lamp.stale() == ["a is 0, not 1"]
+
+
+def test_a_new_command_of_a_definition_restarts_nothing():
+    """Unless it fails."""
+    assert unit(reads={"output of show": "1"}, stamp=stamp({})).stale() == []
+    assert unit(reads={"output of show": ""}, stamp=stamp({})).stale() == ["output of show"]
+
+
 class TestStamps:
     def test_kept(self, tmp_path):
         path = str(tmp_path / "new" / "units.json")
@@ -324,6 +364,7 @@ def host(tmp_path, monkeypatch, run_module):
     monkeypatch.setenv("UNITS", str(state))
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     stamps = str(tmp_path / "stamps.json")
+    monkeypatch.setattr(module, "EFFECT_PATIENCE", 0)
     monkeypatch.setattr(units.load_stamps, "__defaults__", (stamps,))
     monkeypatch.setattr(units.save_stamps, "__defaults__", (stamps,))
 
@@ -540,7 +581,24 @@ class TestModule:
             == in_words(host()["changes"])
             == [f"restart lamp: output of cat {host.kernel}"]
         )
-        # What is there after the restart is what it sets up.
+        # A command that still fails after the restart is an error, and the next run tries again.
+        failed = host()
+        assert failed["failed"]
+        assert "No such file" in failed["msg"]
+        assert host(check=True)["changed"]
+        host.kernel.write_text("another rule\n")
+        host()
+        assert not host()["changed"]
+
+    def test_a_value_that_a_restart_does_not_change_is_an_error(self, host):
+        entry = {"command": f"cat {host.kernel}", "values": {"a": 1}}
+        host.unit = {**host.unit, "restart_anytime": True, "expected_values": [entry]}
+        host.kernel.write_text("a = 0\n")
+        for _run in range(2):
+            failed = host()
+            assert failed["failed"]
+            assert failed["msg"] == "lamp: a is 0, not 1"
+        host.kernel.write_text("a = 1\n")
         assert not host()["changed"]
 
     def test_a_start_that_fails_says_why(self, host, tmp_path):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -29,6 +30,8 @@ MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
 _OUTPUT = "output of "
 _SERVICE_USER = "service user "
+# NAME = VALUE, NAME: VALUE, or both separated by a tab
+_VALUE = re.compile(r"\s*(\S+?)\s*[=:\t]\s*(.*?)\s*").fullmatch
 
 _PROPERTIES = (
     "Id",
@@ -49,6 +52,16 @@ UNIT = {
     "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
     "state_commands": {"type": "list", "elements": "str", "default": []},
+    "expected_values": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "command": {"type": "str", "required": True},
+            "values": {"type": "dict", "required": True},
+            "explain": {"type": "str"},
+        },
+    },
     "service_user": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
@@ -177,6 +190,59 @@ def effects(unit: dict) -> dict[str, str]:
     return found
 
 
+def unexpected(unit: dict) -> dict[str, str]:
+    """Return the values in the runtime state of *unit* that are not the expected ones: name → the difference.
+
+    A command that fails, and a value that its output lacks, are no difference: the unit may not run yet, and a kernel
+    need not have every value. The cause, as far as ``explain`` finds it, is part of the difference.
+    """
+    found = {}
+    for entry in unit["expected_values"]:
+        said = command(entry["command"])
+        if said.returncode:
+            continue
+        actual = dict(parts.groups() for line in said.stdout.splitlines() if (parts := _VALUE(line)))
+        for name, expected in entry["values"].items():
+            if name in actual and actual[name].split() != str(expected).split():
+                found[name] = f"{name} is {actual[name]}, not {expected}{_explained(entry, name)}"
+    return found
+
+
+def _explained(entry: dict, name: str) -> str:
+    """Return the lines about *name* in the output of ``explain`` as an addition to a message, empty for none."""
+    said = command(entry["explain"]).stdout if entry["explain"] else ""
+    # sysctl.d(5) allows a slash for each dot
+    word = re.escape(name).replace(r"\.", "[./]")
+    whole = re.compile(rf"(?:^|[\s:])-?{word}(?=[\s=:]|$)").search
+    lines = [line.strip() for line in said.splitlines() if whole(line)]
+    return f" ({'; '.join(lines)})" if lines else ""
+
+
+def ineffective(units: list[Unit], acted: set[str], seconds: float) -> dict[str, list[str]]:
+    """Return what the actions on the units in *acted* did not achieve: unit → messages.
+
+    :param seconds: timeout for each unit to configure everything after its start.
+    """
+    found = {}
+    for unit in units:
+        if unit.name in acted and unit.asked["state"] == "started":
+            end = time.monotonic() + seconds
+            while (wrong := _ineffective(unit.asked)) and time.monotonic() < end:
+                time.sleep(0.5)
+            if wrong:
+                found[unit.name] = wrong
+    return found
+
+
+def _ineffective(unit: dict) -> list[str]:
+    found = [f"{unit['name']}: {difference}" for difference in unexpected(unit).values()]
+    for line in unit["state_commands"]:
+        if (said := command(line)).returncode:
+            why = said.stderr.strip() or f"exit code {said.returncode}"
+            found.append(f"{unit['name']} is running, but {line} fails: {why}")
+    return found
+
+
 def load_stamps(path: str = STAMPS) -> dict[str, dict]:
     """Return the stamps of earlier runs on this host."""
     try:
@@ -224,6 +290,8 @@ class Unit:
     will_change: dict[str, str] = field(default_factory=dict)
     # The time when this host became part of the cloud, in seconds since the epoch.
     member_since: float = math.inf
+    # Values in its runtime state that are not the expected ones: name → the difference.
+    unexpected: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -308,6 +376,9 @@ class Unit:
             return []
         if _refused(self.found):
             return ["the last reload, which failed"]
+        return [*self._stale_reads(), *self.unexpected.values()]
+
+    def _stale_reads(self) -> list[str]:
         stamp = self.stamp
         if stamp is None:
             # Started by a boot or manually, perhaps before its database existed.
@@ -330,6 +401,8 @@ class Unit:
         gone = {what for what in old if what.startswith("/") and what not in self.reads and not os.path.exists(what)}
         # It cannot hold a token of a user that did not exist.
         later = {what for what in self.reads if what.startswith(_SERVICE_USER) and not old.get(what)}
+        # The definition has a new command: its output is that of what the unit has read.
+        later |= {what for what in self.reads if what.startswith(_OUTPUT) and what not in old and self.reads[what]}
         return sorted(gone | {what for what in self.reads if old.get(what) != self.reads[what]} - later)
 
     def _newer_than_start(self) -> list[str]:
@@ -365,7 +438,16 @@ def survey(
     ids = user_ids() if user_ids and any(unit["service_user"] for unit in asked) else None
     stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
-        Unit(unit, found[name], reads(unit, versions, change, ids), stamps.get(name), boot, change, since)
+        Unit(
+            unit,
+            found[name],
+            reads(unit, versions, change, ids),
+            stamps.get(name),
+            boot,
+            change,
+            since,
+            unexpected(unit) if unit["expected_values"] else {},
+        )
         for name, unit in ((unit["name"], unit) for unit in asked)
     ]
     for unit in units:

@@ -418,6 +418,7 @@ def files(
                 "secret": attributes.get("secret", False),
                 "before_packages": attributes.get("before_packages", False),
                 "validate": attributes.get("validate"),
+                "state_commands": attributes.get("state_commands", []),
                 "host_owned": attributes.get("host_owned", False),
                 "units": attributes.get("units"),
                 "contributors": sorted({source for source, _options in given}),
@@ -487,6 +488,7 @@ _PLAIN = {
     "secret": False,
     "before_packages": False,
     "validate": None,
+    "state_commands": [],
     "host_owned": False,
     "contributors": [],
 }
@@ -507,15 +509,19 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
         if not runs(unit, groups):
             continue
         name = unit["name"]
-        reads = [file["path"] for file in host_files if file["units"] is None or name in file["units"]]
+        files = [file for file in host_files if file["units"] is None or name in file["units"]]
         result.append(
             {
                 "name": name,
                 "tier": unit.get("tier", definition["tier"]),
                 "definition": definition["name"],
-                "watches": sorted({*reads, *unit.get("watches", [])}),
+                "watches": sorted({*(file["path"] for file in files), *unit.get("watches", [])}),
                 "packages": unit.get("packages", packages),
-                "state_commands": unit.get("state_commands", []),
+                "state_commands": [
+                    *unit.get("state_commands", []),
+                    *(command for file in files if file["state"] == "present" for command in file["state_commands"]),
+                ],
+                "expected_values": unit.get("expected_values", []),
                 "service_user": definition["name"] if name == asks else None,
                 "restart_anytime": unit.get("restart_anytime", False),
                 "restart_when": unit.get("restart_when", []),

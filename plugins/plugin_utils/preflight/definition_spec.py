@@ -212,6 +212,18 @@ SPEC: dict[str, dict[str, Any]] = {
                 "watches": TEXTS,
                 "packages": TEXTS,
                 "state_commands": TEXTS,
+                # values in its runtime state; explain prints lines with the cause of a different one
+                "expected_values": {
+                    "type": "list",
+                    "elements": {
+                        "type": "dict",
+                        "options": {
+                            "command": NAME,
+                            "values": {"type": "dict", "values": ANYTHING, "required": True},
+                            "explain": TEXT,
+                        },
+                    },
+                },
                 "log": TEXT,
                 # minimum memory in MiB, and the additional MiB for each of cloud_workers
                 "memory": {"type": "int"},
@@ -238,6 +250,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "before_packages": FLAG,
                 # a command that accepts the file before it is replaced; %s is the new file
                 "validate": TEXT,
+                # commands that print what its units have loaded of it
+                "state_commands": TEXTS,
                 "host_owned": FLAG,
                 "units": TEXTS,
                 # section → database, or with the option for its URL: {database: NAME, option: url}
