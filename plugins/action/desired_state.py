@@ -68,6 +68,10 @@ class ActionModule(ActionBase):
             "keys": [],
             "health": [],
             "checks": [],
+            "process_lists": [],
+            # A list of processes may name a back end in place of a host.
+            "hosts": [host["name"] for host in cloud["hosts"]] + [one["name"] for one in cloud["storage"]["backends"]],
+            "playing": cloud["playing"],
             "after_start": [],
             "registration": {"steps": [], "units": [], "writes": []},
             "option_packages": {},
@@ -233,6 +237,8 @@ class ActionModule(ActionBase):
         desired["after_start"] += definitions.steps(definition, definition["after_start"], cloud)
         desired["keys"] += definition["keys"]
         desired["checks"] += definitions.checks(definition, cloud, logs)
+        desired["process_lists"] += definitions.process_lists(definition, cloud)
+        desired["health"] += [{**entry, "log": logs.get(entry["unit"])} for entry in definition["health"]]
         desired["health"] += [
             {
                 "name": api["name"],

@@ -406,6 +406,7 @@ class ActionModule(ActionBase):
             reached.append(host)
         for host in reached:
             findings += hosts.findings(host, units)
+        findings += hosts.copies(reached)
         findings += hosts.own_addresses(reached, set(addresses) - set(facts))
         for one in list(members.values())[:1]:
             mine = identity(held["cloud"]) if "cloud" in held else ""

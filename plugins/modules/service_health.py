@@ -4,12 +4,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_health
-short_description: Wait until services respond
+short_description: Wait until services respond, and all of their processes report
 version_added: 0.1.0
 description:
   - Polls the health URLs of all services until all respond or the time is up; on failure shows the last log lines of
     the unit.
-  - In check mode it does nothing, as services may not be deployed yet.
+  - Then requests from each service the list of its processes on all hosts. Waits until those on O(playing) report,
+    enables those that the service disabled after a failure that has ended, and warns about those that others disabled
+    and about those on hosts that have left.
+  - In check mode it waits for nothing and warns about what fails; if O(deployed) is false, it does nothing.
 author: The Cairn authors (@cairn)
 options:
   services:
@@ -26,6 +29,15 @@ options:
         description: Health URL; any status below 400 is healthy.
         type: str
         required: true
+      username:
+        description: User for basic authentication. With it, the body of an error is shown.
+        type: str
+      password:
+        description: Password for basic authentication.
+        type: str
+      advice:
+        description: What to do if it fails.
+        type: str
       unit:
         description: The systemd unit whose log is shown.
         type: str
@@ -60,8 +72,98 @@ options:
       log:
         description: Log file of the unit.
         type: path
+  process_lists:
+    description: Lists of processes, requested with a token.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: URL of the API.
+        type: str
+        required: true
+      get:
+        description: Path of the list; C(%(project_id)s) is replaced by the project of O(auth).
+        type: str
+        required: true
+      key:
+        description: Name of the list in the response.
+        type: str
+        required: true
+      headers:
+        description: Further headers of the requests, such as the API's version.
+        type: dict
+        default: {}
+      name:
+        description: Key of an item with its name.
+        type: str
+        default: binary
+      host:
+        description: Key of an item with its host.
+        type: str
+        default: host
+      disabled:
+        description: The keys and values of an item that gets no new work.
+        type: dict
+        required: true
+      reason:
+        description: Key of an item with the reason for that.
+        type: str
+      down:
+        description: The keys and values of an item that does not report.
+        type: dict
+        required: true
+      forced_down:
+        description: The keys and values of an item that somebody declared down, whatever it reports.
+        type: dict
+      enable:
+        description: Request that enables an item that the service has disabled by itself.
+        type: dict
+        suboptions:
+          put:
+            description: Path, in which C(%(id)s) and other keys of the item are replaced.
+            type: str
+            required: true
+          body:
+            description: Body of the request.
+            type: dict
+            required: true
+          reasons:
+            description: Regular expression for the beginning of the reasons that the service itself gives.
+            type: str
+            required: true
+      commands:
+        description: Commands for the operator, in which C(%(id)s) and other keys of the item are replaced.
+        type: dict
+        required: true
+        suboptions:
+          enable:
+            description: Enables an item.
+            type: str
+            required: true
+          remove:
+            description: Removes an item whose host has left.
+            type: str
+            required: true
+          up:
+            description: Ends O(process_lists[].forced_down).
+            type: str
+  hosts:
+    description: Names of all hosts of the cloud, and of back ends in their place.
+    type: list
+    elements: str
+    default: []
+  playing:
+    description: Names of the hosts of this run, whose processes must report.
+    type: list
+    elements: str
+    default: []
+  deployed:
+    description: Whether the services have been deployed before this run, so that they can be asked in check mode.
+    type: bool
+    default: false
   auth:
-    description: Credentials for the token. Required by O(checks).
+    description: Credentials for the token. Required by O(checks) and O(process_lists).
     type: dict
     suboptions:
       url:
@@ -108,6 +210,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changes:
+  description: Processes that were enabled.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    kind: {description: Kind of object., type: str, returned: always}
+    verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
+    name: {description: Name of the object., type: str, returned: always}
+    detail: {description: "The reason that the service had given.", type: str, returned: always}
+  sample: [{kind: service process, verb: enable, name: nova-compute on compute1, detail: "AUTO: Connection to libvirt lost"}]
 silent:
   description: Services that did not respond, with the reason.
   type: dict
@@ -115,18 +228,29 @@ silent:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import AUTH, failing, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, listed
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists as p
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import (
+    AUTH,
+    Caller,
+    failing,
+    poll,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import last_words
 
-SERVICE = {
+_NAMED = {
     "name": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
     "unit": {"type": "str", "required": True},
     "log": {"type": "path"},
 }
-
-
-CHECK = {**SERVICE, "status": {"type": "int", "default": 200}}
+SERVICE = {
+    **_NAMED,
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "advice": {"type": "str"},
+}
+CHECK = {**_NAMED, "status": {"type": "int", "default": 200}}
 
 
 def main() -> None:
@@ -135,29 +259,59 @@ def main() -> None:
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE},
             "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
+            "process_lists": {"type": "list", "elements": "dict", "default": [], "options": p.PROCESS_LIST},
+            "hosts": {"type": "list", "elements": "str", "default": []},
+            "playing": {"type": "list", "elements": "str", "default": []},
+            "deployed": {"type": "bool", "default": False},
             "auth": {"type": "dict", "options": AUTH},
             "wait": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
-    if module.check_mode:
-        module.exit_json(changed=False, silent={})
-    silent = poll(module.params["services"], module.params["wait"])
-    reasons = {name: why for name, (_service, why) in silent.items()}
-    if silent:
-        words = [
-            f"{name} does not answer at {service['url']}: {why}\n{last_words(service['unit'], service['log'])}"
-            for name, (service, why) in silent.items()
-        ]
-        module.fail_json(msg="\n\n".join(words), silent=reasons)
+    result = {"changed": False, "changes": [], "silent": {}}
+    if module.check_mode and not module.params["deployed"]:
+        module.exit_json(**result)
+    wait = 0 if module.check_mode else module.params["wait"]
+
+    def told(messages: list[str]) -> None:
+        """In check mode, warn: the run may change that. Otherwise fail."""
+        if module.check_mode:
+            for text in messages:
+                module.warn(text)
+        elif messages:
+            module.fail_json(msg="\n\n".join(messages), **result)
+
+    silent = poll(module.params["services"], wait)
+    result["silent"] = {name: why for name, (_service, why) in silent.items()}
+    told([_message(service, "does not answer", why, module.check_mode) for service, why in silent.values()])
     checks = module.params["checks"]
-    if wrong := failing(module.params["auth"], checks, module.params["wait"]) if checks else []:
-        words = [
-            f"{check['name']} does not work: GET {check['url']}: {why}\n{last_words(check['unit'], check['log'])}"
-            for check, why in wrong
-        ]
-        module.fail_json(msg="\n\n".join(words), silent={check["name"]: why for check, why in wrong})
-    module.exit_json(changed=False, silent={})
+    wrong = failing(module.params["auth"], checks, wait) if checks else []
+    result["silent"] |= {check["name"]: why for check, why in wrong}
+    told([_message(check, "does not work", why, module.check_mode) for check, why in wrong])
+    if lists := module.params["process_lists"]:
+        playing, hosts = set(module.params["playing"]), set(module.params["hosts"])
+        api_of = p.client(Caller(module.params["auth"]))
+        try:
+            found = p.settled(lists, api_of, playing, wait)
+            result["changes"] = p.enable(found, api_of, module.check_mode)
+        except Failed as error:
+            told([str(error)])
+            found = []
+        result["changed"] = bool(result["changes"])
+        if result["changes"]:
+            result["diff"] = listed(result["changes"])
+        told(p.silent(found, playing))
+        for text in p.warnings(found, hosts):
+            module.warn(text)
+    module.exit_json(**result)
+
+
+def _message(service: dict, what: str, why: str, short: bool) -> str:
+    """Return a message about a service that failed, with its last log lines unless *short*."""
+    message = f"{service['name']} {what}: GET {service['url']}: {why}"
+    if service.get("advice"):
+        message += f"\n{service['advice']}"
+    return message if short else f"{message}\n{last_words(service['unit'], service['log'])}"
 
 
 if __name__ == "__main__":

@@ -57,14 +57,17 @@ options:
         suboptions:
           command:
             description:
-              - Command that prints a line C(NAME = VALUE), C(NAME: VALUE), or both with a tab between them, for each
-                value. A name that it does not print is not compared.
+              - Command that prints a line C(NAME = VALUE) for each value. A colon or a tab may replace the sign.
             type: str
             required: true
           values:
             description: Names and expected values.
             type: dict
             required: true
+          optional:
+            description: Do not compare a name that the command does not print, such as one that the kernel lacks.
+            type: bool
+            default: false
           explain:
             description: Command whose output names the cause of a different value, in lines that contain its name.
             type: str

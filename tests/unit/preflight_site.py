@@ -219,6 +219,7 @@ def probe(address, **changes):
         "neighbours": {},
         "bridges": None,
         "cloud": None,
+        "machine_id": address,
         "devices": {},
         "volume_groups": [],
         **changes,

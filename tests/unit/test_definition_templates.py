@@ -53,6 +53,20 @@ apis:
     websocket: false
     uwsgi: {app: /usr/bin/acme, file: acme.ini, default: acme, preload: [acme], processes: 2, options: {a: b}}
 checks: [{get: /v1, api: acme-api, status: 200}]
+health: [{name: acme, url: "http://127.0.0.1:1", unit: acme-api, username: me, password: secret, advice: wait}]
+process_list:
+  api: acme-api
+  get: /v1/services
+  key: services
+  headers: {a: b}
+  name: binary
+  host: host
+  disabled: {status: disabled}
+  reason: reason
+  down: {state: down}
+  forced_down: {forced: true}
+  enable: {put: /v1/services/%(id)s, body: {status: enabled}, reasons: "AUTO"}
+  commands: {enable: acme enable, remove: acme remove, up: acme up}
 units:
   - name: acme-api
     groups: [controller]
@@ -68,7 +82,7 @@ units:
     watches: [/etc/acme/acme.conf]
     packages: [acme-api]
     state_commands: [acme-show]
-    expected_values: [{command: acme-show values, values: {acme.load: 3}, explain: acme-show files}]
+    expected_values: [{command: acme-show values, values: {acme.load: 3}, optional: true, explain: acme-show files}]
     log: /var/log/acme/acme.log
     memory: 10
     worker_memory: 10

@@ -24,6 +24,8 @@ def nic(name, **changes):
 VIP = {"cloud_internal_address": "192.0.2.9"}
 STORED = {"cloud_storage": [CEPH]}
 EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
+MINE = {"identity": identity("mine"), "names": ["cloud"]}
+HOST = {"name": "controller1", "address": "192.0.2.11", "groups": ["controller"]}
 # Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the finding that follows.
 UNFIT = {
     "an older release": (
@@ -176,6 +178,16 @@ UNFIT = {
         ("controller1", {"cloud": {"identity": "other", "names": ["cloud"]}}),
         (".secrets", "belongs to a cloud that has other secrets", "the secrets of the cloud", "cloud_secrets_dir"),
     ),
+    "a host under another name": (
+        {},
+        ("controller1", {"cloud": {**MINE, "host": {**HOST, "name": "ctl1"}}}),
+        ("host controller1", "which is the host ctl1 of this cloud", "the name ctl1", "destroy.yml --limit ctl1"),
+    ),
+    "a copied host": (
+        {},
+        ("controller1", {"machine_id": probe("192.0.2.13")["machine_id"]}),
+        ("host compute1", "the same /etc/machine-id as controller1", "one of its own", "systemd-machine-id-setup"),
+    ),
     "a device that is not there": (
         STORED,
         ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "kind": "missing"}}}),
@@ -223,6 +235,7 @@ UNFIT = {
     ),
 }
 FIT = {
+    "its own name, address and groups": ({}, {"cloud": {**MINE, "host": HOST}}),
     "the control node among the sources": (
         {"cloud_firewall_sources": ["10.0.0.0/8", "203.0.113.0/24"]},
         {"connection_client": "203.0.113.200"},
@@ -311,6 +324,20 @@ class TestHosts:
         assert bool(said.get("failed")) is not fits
         if not fits:
             assert told(said)[0][1] == "/dev/sdb, which holds LVM2_member"
+
+    @pytest.mark.parametrize(
+        ("was", "text"),
+        [
+            ({"address": "192.0.2.99"}, "its address in the cloud was 192.0.2.99"),
+            ({"groups": ["controller", "storage"]}, "in the groups controller, and before also in storage"),
+        ],
+    )
+    def test_what_changed_in_the_inventory(self, site, monkeypatch, was, text):
+        """It may be meant."""
+        result = self.said(site, monkeypatch, {"controller1": {"cloud": {**MINE, "host": {**HOST, **was}}}})
+        assert not result.get("failed")
+        (warning,) = site.warnings
+        assert text in " ".join(warning.split())
 
     def test_all_at_once(self, site, monkeypatch):
         names = ("an older release", "little memory", "little disk", "a clock behind")

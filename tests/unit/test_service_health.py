@@ -96,6 +96,18 @@ def test_the_module_tells_the_cause(server, run_module, tmp_path):
     assert list(result["silent"]) == ["lamp"]
 
 
-def test_the_module_in_check_mode_asks_nobody(run_module):
+def test_the_module_in_check_mode_asks_nobody_on_a_new_host(run_module):
     result = run_module(module, {"services": [service("http://127.0.0.1:1/")]}, check=True)
     assert (result["changed"], result["silent"]) == (False, {})
+
+
+def test_the_module_in_check_mode_warns(server, run_module, monkeypatch):
+    warned = []
+    monkeypatch.setattr(module.AnsibleModule, "warn", lambda _module, text: warned.append(text))
+    asked = {**service(f"{server}/503"), "advice": "Add oil."}
+    result = run_module(module, {"services": [asked], "deployed": True, "wait": 60}, check=True)
+    assert not result.get("failed")
+    assert list(result["silent"]) == ["lamp"]
+    (text,) = warned
+    assert "lamp does not answer" in text
+    assert "Add oil." in text

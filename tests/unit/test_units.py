@@ -202,7 +202,8 @@ class TestUnexpected:
 
     def entry(self, tmp_path, found, values, explain=None):
         (tmp_path / "now").write_text(found)
-        return {"expected_values": [{"command": f"cat {tmp_path}/now", "values": values, "explain": explain}]}
+        command = f"cat {tmp_path}/now"
+        return {"expected_values": [{"command": command, "values": values, "optional": False, "explain": explain}]}
 
     @pytest.mark.parametrize("line", ["a.b = {}", "a.b: {}", "a.b\t{}", "a.b={}"])
     def test_forms_of_a_line(self, tmp_path, line):
@@ -213,10 +214,14 @@ class TestUnexpected:
         assert units.unexpected(self.entry(tmp_path, "a = 1\t2\n", {"a": "1 2"})) == {}
 
     def test_what_the_kernel_lacks(self, tmp_path):
-        assert units.unexpected(self.entry(tmp_path, "", {"a": 1})) == {}
+        entry = self.entry(tmp_path, "b = 1", {"a": 1})
+        assert units.unexpected(entry) == {"a": "a does not exist, it should be 1"}
+        entry["expected_values"][0]["optional"] = True
+        assert units.unexpected(entry) == {}
 
     def test_a_command_that_is_missing(self):
-        assert units.unexpected({"expected_values": [{"command": "no-such", "values": {"a": 1}, "explain": None}]}) == {}
+        entry = {"command": "no-such", "values": {"a": 1}, "optional": False, "explain": None}
+        assert units.unexpected({"expected_values": [entry]}) == {}
 
     def test_its_cause(self, tmp_path):
         (tmp_path / "99-site.conf").write_text("a = 0\nb = 3\n")

@@ -49,6 +49,7 @@ KINDS = (
     "schema step",
     "secret",
     "service",
+    "service process",
     "subnet",
     "unit",
     "user",

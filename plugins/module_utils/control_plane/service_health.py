@@ -21,16 +21,28 @@ AUTH = {
 """Credentials for requests with a token, as options of a module."""
 
 
-def answer(url: str, timeout: float = 10) -> str:
-    """Return an empty string if *url* responds with a status below 400, and the error otherwise."""
+def answer(url: str, timeout: float = 10, username: str | None = None, password: str | None = None) -> str:
+    """Return an empty string if *url* responds with a status below 400, and the error otherwise.
+
+    :param username: user for basic authentication; then the error includes the body of the response.
+    """
+    basic = {"url_username": username, "url_password": password, "force_basic_auth": True} if username else {}
     try:
-        open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn")
+        open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn", **basic)
     except Exception as error:  # URLError, HTTPError, timeouts and broken connections, of several libraries
         code = getattr(error, "code", None)
         if code is not None and code < 400:
             return ""
-        return str(error)
+        return f"{error}{_body(error) if username else ''}"
     return ""
+
+
+def _body(error: Exception) -> str:
+    """Return the start of a response's body as an addition to a message."""
+    try:
+        return f": {error.read().decode()[:300]}"
+    except Exception:  # no response, or no body
+        return ""
 
 
 def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, tuple[dict, str]]:
@@ -40,7 +52,9 @@ def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, 
     with ThreadPoolExecutor(max_workers=16) as pool:
         while open_ones:
             asked = [service for service, _reason in open_ones.values()]
-            reasons = pool.map(answer, [service["url"] for service in asked])
+            reasons = pool.map(
+                lambda one: answer(one["url"], username=one.get("username"), password=one.get("password")), asked
+            )
             open_ones = {service["name"]: (service, why) for service, why in zip(asked, reasons, strict=True) if why}
             if not open_ones or time.monotonic() > end:
                 break
@@ -69,6 +83,15 @@ class Caller:
         self._token = {name.lower(): value for name, value in headers.items()}["x-subject-token"]
         self._project = body["token"]["project"]["id"]
 
+    def entered(self) -> tuple[str, str, str | None]:
+        """Return a token, the id of its project, and the CA bundle.
+
+        :raises Failed: Keystone refuses the credentials, or does not respond.
+        """
+        if not self._token:
+            self._enter()
+        return self._token, self._project, self._auth["cafile"]
+
     def status(self, url: str) -> int:
         """Return the status of *url*, 0 without a response; C(%(project_id)s) in it is replaced."""
         return self.call(url)[0]
@@ -76,8 +99,7 @@ class Caller:
     def call(self, url: str) -> tuple[int, str]:
         """Return the status of *url*, 0 without a response, and the message of an error."""
         try:
-            if not self._token:
-                self._enter()
+            self.entered()
             answer = open_url(
                 url % {"project_id": self._project},
                 headers={"X-Auth-Token": self._token, "Accept": "application/json"},

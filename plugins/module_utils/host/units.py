@@ -59,6 +59,7 @@ UNIT = {
         "options": {
             "command": {"type": "str", "required": True},
             "values": {"type": "dict", "required": True},
+            "optional": {"type": "bool", "default": False},
             "explain": {"type": "str"},
         },
     },
@@ -193,8 +194,8 @@ def effects(unit: dict) -> dict[str, str]:
 def unexpected(unit: dict) -> dict[str, str]:
     """Return the values in the runtime state of *unit* that are not the expected ones: name → the difference.
 
-    A command that fails, and a value that its output lacks, are no difference: the unit may not run yet, and a kernel
-    need not have every value. The cause, as far as ``explain`` finds it, is part of the difference.
+    A command that fails is no difference, as its package may not be installed yet. The cause, as far as ``explain``
+    finds it, is part of the difference.
     """
     found = {}
     for entry in unit["expected_values"]:
@@ -203,7 +204,10 @@ def unexpected(unit: dict) -> dict[str, str]:
             continue
         actual = dict(parts.groups() for line in said.stdout.splitlines() if (parts := _VALUE(line)))
         for name, expected in entry["values"].items():
-            if name in actual and actual[name].split() != str(expected).split():
+            if name not in actual:
+                if not entry["optional"]:
+                    found[name] = f"{name} does not exist, it should be {expected}"
+            elif actual[name].split() != str(expected).split():
                 found[name] = f"{name} is {actual[name]}, not {expected}{_explained(entry, name)}"
     return found
 

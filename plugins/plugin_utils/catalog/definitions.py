@@ -32,6 +32,8 @@ DEFAULTS: Definition = {
     "identity": {},
     "apis": [],
     "checks": [],
+    "health": [],
+    "process_list": {},
     "units": [],
     "files": {},
     "config": {},
@@ -96,16 +98,33 @@ def domain_users(definition: Definition) -> list[tuple[str, dict[str, Any]]]:
 
 def checks(definition: Definition, cloud: Mapping[str, Any], logs: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the requests that check the service, in the form of the module ``service_health``."""
-    apis_by_name = {api["name"]: api for api in definition["apis"]}
     result = []
     for check in definition["checks"]:
-        api = apis_by_name[check.get("api") or definition["apis"][0]["name"]]
+        api = _api(definition, check)
         unit = api.get("unit", api["name"])
-        port = api.get("frontend_port", {}).get(cloud["scheme"], api["port"])
-        url = f"{cloud['scheme']}://{cloud['internal_name']}:{port}{check['get']}"
+        url = _frontend(api, cloud) + check["get"]
         status = check.get("status", 200)
         result.append({"name": api["name"], "url": url, "status": status, "unit": unit, "log": logs.get(unit)})
     return result
+
+
+def process_lists(definition: Definition, cloud: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the list of the service's processes, if its API has one, in the form of the module ``service_health``."""
+    if not (given := definition["process_list"]):
+        return []
+    entry = {key: value for key, value in given.items() if key != "api"}
+    return [{**entry, "url": _frontend(_api(definition, given), cloud)}]
+
+
+def _api(definition: Definition, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the API that *entry* names; the first one by default."""
+    return next(api for api in definition["apis"] if api["name"] == entry.get("api", definition["apis"][0]["name"]))
+
+
+def _frontend(api: Mapping[str, Any], cloud: Mapping[str, Any]) -> str:
+    """Return the URL of an API at the load balancer, without a path."""
+    port = api.get("frontend_port", {}).get(cloud["scheme"], api["port"])
+    return f"{cloud['scheme']}://{cloud['internal_name']}:{port}"
 
 
 def has_user(definition: Definition) -> bool:

@@ -187,6 +187,50 @@ SPEC: dict[str, dict[str, Any]] = {
             "options": {"get": NAME, "api": TEXT, "status": {"type": "int"}},
         },
     },
+    # URLs that answer with a status below 400 if the service works, on controllers
+    "health": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                "name": NAME,
+                "url": {**TEXT, "required": True},
+                "unit": {**TEXT, "required": True},
+                "username": TEXT,
+                "password": TEXT,
+                "advice": TEXT,
+            },
+        },
+    },
+    # what the API lists of the service's processes; see the module service_health
+    "process_list": {
+        "type": "dict",
+        "options": {
+            "api": TEXT,
+            "get": {**TEXT, "required": True},
+            "key": {**TEXT, "required": True},
+            "headers": {"type": "dict", "values": ANYTHING},
+            "name": TEXT,
+            "host": TEXT,
+            "disabled": {"type": "dict", "values": ANYTHING, "required": True},
+            "reason": TEXT,
+            "down": {"type": "dict", "values": ANYTHING, "required": True},
+            "forced_down": {"type": "dict", "values": ANYTHING},
+            "enable": {
+                "type": "dict",
+                "options": {
+                    "put": {**TEXT, "required": True},
+                    "body": {"type": "dict", "values": ANYTHING, "required": True},
+                    "reasons": {**TEXT, "required": True},
+                },
+            },
+            "commands": {
+                "type": "dict",
+                "options": {"enable": {**TEXT, "required": True}, "remove": {**TEXT, "required": True}, "up": TEXT},
+                "required": True,
+            },
+        },
+    },
     "units": {
         "type": "list",
         **LITERAL,
@@ -220,6 +264,8 @@ SPEC: dict[str, dict[str, Any]] = {
                         "options": {
                             "command": NAME,
                             "values": {"type": "dict", "values": ANYTHING, "required": True},
+                            # whether a name that the command does not print is left out
+                            "optional": FLAG,
                             "explain": TEXT,
                         },
                     },
@@ -336,6 +382,9 @@ def _references(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
     have = {key: [item["name"] for item in items(definition.get(key))] for key in ("units", "apis", "databases")}
     wanted = [("apis", "units", api.get("unit", api["name"])) for api in items(definition.get("apis"))]
     first = next(iter(have["apis"]), None)
+    if mapping(definition.get("process_list")):
+        wanted.append(("process_list", "apis", definition["process_list"].get("api", first)))
+    wanted += [("health", "units", entry["unit"]) for entry in items(definition.get("health"))]
     services = items(mapping(definition.get("identity")).get("services"))
     wanted += [("checks", "apis", check.get("api", first)) for check in items(definition.get("checks"))]
     wanted += [("identity.services", "apis", service.get("api", first)) for service in services]

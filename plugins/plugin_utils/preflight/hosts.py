@@ -284,11 +284,43 @@ def _way_in(host: Host) -> Iterator[Finding]:
         yield host.settings.finding("cloud_firewall_sources", found, "the control node among them", remedy)
 
 
+def _same_host(host: Host) -> Iterator[Finding]:
+    """Compare the host with the record that the last run left on it: name, address and node groups."""
+    record = (host.facts["cloud"] or {}).get("host")
+    if not record:
+        return
+    was = record["name"]
+    if was != host.name:
+        yield host.finding(
+            f"{host.address}, which is the host {was} of this cloud",
+            f"the name {was}, by which services, queues, agents and disks of the cloud know it",
+            f"Name it {was} in the inventory. For another name, remove the host from the cloud under its old name"
+            f" (destroy.yml --limit {was}), and add it again.",
+        )
+        return
+    if record["address"] != host.address:
+        yield host.finding(
+            f"{host.address}, but its address in the cloud was {record['address']}",
+            f"{record['address']}",
+            "If its address has changed, run site.yml without --limit, as all hosts have it in their configuration.",
+            "warning",
+        )
+    if left := [group for group in record["groups"] if group not in host.groups]:
+        yield host.finding(
+            f"in the groups {', '.join(sorted(host.groups - {'all'}))}, and before also in {', '.join(left)}",
+            "the groups that it was in",
+            "Its services of these groups keep running. Put it back, or remove the host (destroy.yml --limit"
+            f" {host.name}), and add it again.",
+            "warning",
+        )
+
+
 def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     """Check *host* against its role in the cloud.
 
     :param units: the names of the units of all definitions, without suffix.
     """
+    yield from _same_host(host)
     yield from _system(host)
     yield from _clock(host)
     yield from _resources(host)
@@ -298,6 +330,27 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _ports(host, units)
     yield from _way_in(host)
     yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
+
+
+def copies(hosts: list[Host]) -> Iterator[Finding]:
+    """Find hosts with one machine id, copied from one to the other: libvirt and journald identify a host by it."""
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.facts["machine_id"]:
+            found.setdefault(host.facts["machine_id"], []).append(host.name)
+    for names in found.values():
+        if len(names) > 1:
+            remedy = (
+                f"On all but one of {', '.join(names)}: rm /etc/machine-id /var/lib/dbus/machine-id;"
+                " systemd-machine-id-setup; then reboot."
+            )
+            yield Finding(
+                f"host {names[-1]}",
+                f"the same /etc/machine-id as {', '.join(names[:-1])}",
+                "one of its own on each host",
+                remedy,
+                hosts=tuple(names),
+            )
 
 
 def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Finding]:

@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the API of a service lists of its processes on all hosts: disabled ones, silent ones, those of hosts that left."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Api
+
+PROCESS_LIST = {
+    "url": {"type": "str", "required": True},
+    "get": {"type": "str", "required": True},
+    "key": {"type": "str", "required": True, "no_log": False},
+    "headers": {"type": "dict", "default": {}},
+    "name": {"type": "str", "default": "binary"},
+    "host": {"type": "str", "default": "host"},
+    "disabled": {"type": "dict", "required": True},
+    "reason": {"type": "str"},
+    "down": {"type": "dict", "required": True},
+    "forced_down": {"type": "dict"},
+    "enable": {
+        "type": "dict",
+        "options": {
+            "put": {"type": "str", "required": True},
+            "body": {"type": "dict", "required": True},
+            "reasons": {"type": "str", "required": True},
+        },
+    },
+    "commands": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "enable": {"type": "str", "required": True},
+            "remove": {"type": "str", "required": True},
+            "up": {"type": "str"},
+        },
+    },
+}
+"""A list of processes, as options of a module."""
+
+
+class Process(NamedTuple):
+    """A process as its service's API lists it.
+
+    :param listed: the description of the list, in the form of ``PROCESS_LIST``.
+    :param record: what the API returns of it.
+    """
+
+    listed: dict[str, Any]
+    record: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.record[self.listed['name']]} on {self.host}"
+
+    @property
+    def host(self) -> str:
+        """The name of its host; Cinder adds the back end to it."""
+        return self.record[self.listed["host"]].partition("@")[0]
+
+    def _is(self, state: str) -> bool:
+        rule = self.listed[state]
+        return bool(rule) and all(self.record.get(key) == value for key, value in rule.items())
+
+    @property
+    def forced_down(self) -> bool:
+        """Whether somebody declared it down."""
+        return self._is("forced_down")
+
+    @property
+    def down(self) -> bool:
+        """Whether its last report is too old."""
+        return self._is("down") and not self.forced_down
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it gets no work."""
+        return self._is("disabled")
+
+    @property
+    def reason(self) -> str:
+        """Why it is disabled, empty if nobody said."""
+        return str(self.record.get(self.listed["reason"] or "") or "")
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the service disabled it after a failure that has ended."""
+        rule = self.listed["enable"]
+        return self.disabled and not self.down and bool(rule and re.match(rule["reasons"], self.reason))
+
+    def command(self, name: str) -> str:
+        """Return a command of the list for this process."""
+        return self.listed["commands"][name] % self.record
+
+
+def processes(lists: list[dict], api_of: Any) -> Iterator[Process]:
+    """Request all *lists* and yield their processes.
+
+    :param api_of: see ``client``.
+    :raises Failed: an API responds with an error, or not at all.
+    """
+    for listed in lists:
+        api, project = api_of(listed)
+        answer = api.get(listed["get"] % {"project_id": project})
+        yield from (Process(listed, record) for record in answer[listed["key"]])
+
+
+def client(caller: Any) -> Any:
+    """Return a function that returns the client for a list, with the token of *caller*, and the project's id."""
+
+    def api_of(listed: dict) -> tuple[Api, str]:
+        token, project, cafile = caller.entered()
+        api = Api(listed["url"], cafile)
+        api.headers |= {"X-Auth-Token": token, **listed["headers"]}
+        return api, project
+
+    return api_of
+
+
+def settled(lists: list[dict], api_of: Any, playing: set[str], wait: float, interval: float = 3) -> list[Process]:
+    """Return the processes, after waiting until those on the hosts *playing* have reported.
+
+    :param wait: timeout in seconds; 0 requests the lists once.
+    """
+    end = time.monotonic() + wait
+    while True:
+        found = list(processes(lists, api_of))
+        if time.monotonic() >= end or not any(one.down and one.host in playing for one in found):
+            return found
+        time.sleep(interval)
+
+
+def enable(found: list[Process], api_of: Any, check_mode: bool) -> list[dict[str, str]]:
+    """Enable the processes that have recovered; return the changes."""
+    changes = []
+    for one in found:
+        if one.recovered:
+            rule = one.listed["enable"]
+            if not check_mode:
+                api_of(one.listed)[0].call("PUT", rule["put"] % one.record, rule["body"])
+            changes.append(returned("service process", "enable", str(one), one.reason))
+    return changes
+
+
+def silent(found: list[Process], playing: set[str]) -> list[str]:
+    """Return messages about the processes on the hosts *playing* that do not report."""
+    return [
+        f"{one} is down: it has not reported to its API for too long. See its log on {one.host}."
+        for one in found
+        if one.down and one.host in playing
+    ]
+
+
+def warnings(found: list[Process], hosts: set[str]) -> list[str]:
+    """Return messages about the processes that get no work, or whose host is not among *hosts*."""
+    messages = []
+    for one in found:
+        if one.host not in hosts:
+            messages.append(
+                f"{one}: the inventory has no host {one.host}. Add it again, or remove what is left of it:"
+                f" {one.command('remove')}"
+            )
+            continue
+        if one.forced_down:
+            messages.append(f"{one} was declared down, and gets no new work. To end that: {one.command('up')}")
+        if one.disabled and not one.recovered:
+            why = f" ({one.reason})" if one.reason else ""
+            messages.append(f"{one} is disabled{why} and gets no new work. To enable it: {one.command('enable')}")
+    return messages

@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a service's API lists of its processes: who is enabled, waited for, or named."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists
+
+LISTED = {
+    "get": "/services",
+    "key": "services",
+    "name": "binary",
+    "host": "host",
+    "disabled": {"status": "disabled"},
+    "reason": "disabled_reason",
+    "down": {"state": "down"},
+    "forced_down": {"forced_down": True},
+    "enable": {"put": "/services/%(id)s", "body": {"status": "enabled"}, "reasons": "AUTO: "},
+    "commands": {"enable": "enable %(host)s", "remove": "remove %(id)s", "up": "up %(host)s"},
+}
+
+
+class Api:
+    """A service with these records."""
+
+    def __init__(self, *records):
+        self.records, self.asked = [list(records)], []
+
+    def get(self, path):
+        """Return the next list, at the end the last one again."""
+        self.asked.append(path)
+        return {"services": self.records[0] if len(self.records) == 1 else self.records.pop(0)}
+
+    def call(self, *words):
+        """Keep what was asked for."""
+        self.asked.append(words)
+
+    def __call__(self, _listed):
+        return self, "the project"
+
+
+def record(host="a", **more):
+    return {"id": 7, "binary": "lamp", "host": host, "status": "enabled", "state": "up", "forced_down": False, **more}
+
+
+def found(*records):
+    return list(process_lists.processes([LISTED], Api(*records)))
+
+
+def test_nothing_to_tell():
+    one = found(record(), record("b@disks"))
+    assert process_lists.warnings(one, {"a", "b"}) == []
+    assert process_lists.silent(one, {"a", "b"}) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"status": "disabled"}, "lamp on a is disabled and gets no new work. To enable it: enable a"),
+        (
+            {"status": "disabled", "disabled_reason": "a new disk"},
+            "lamp on a is disabled (a new disk) and gets no new work. To enable it: enable a",
+        ),
+        (
+            {"forced_down": True, "state": "down"},
+            "lamp on a was declared down, and gets no new work. To end that: up a",
+        ),
+        (
+            {"host": "gone"},
+            "lamp on gone: the inventory has no host gone. Add it again, or remove what is left of it: remove 7",
+        ),
+    ],
+)
+def test_a_person_decides(more, text):
+    api = Api(record(**more))
+    one = list(process_lists.processes([LISTED], api))
+    assert process_lists.warnings(one, {"a"}) == [text]
+    assert process_lists.silent(one, {"a"}) == []
+    assert process_lists.enable(one, api, check_mode=False) == []
+    assert api.asked == ["/services"]
+
+
+def test_what_disabled_itself_is_enabled():
+    api = Api(record(status="disabled", disabled_reason="AUTO: Connection to libvirt lost: 1"))
+    one = list(process_lists.processes([LISTED], api))
+    assert process_lists.warnings(one, {"a"}) == []
+    (change,) = process_lists.enable(one, api, check_mode=True)
+    assert (change["verb"], change["name"]) == ("enable", "lamp on a")
+    assert api.asked == ["/services"]
+    assert process_lists.enable(one, api, check_mode=False) == [change]
+    assert api.asked[1] == ("PUT", "/services/7", {"status": "enabled"})
+
+
+def test_not_while_it_is_down():
+    one = found(record(status="disabled", disabled_reason="AUTO: Connection to libvirt lost: 1", state="down"))
+    assert process_lists.enable(one, None, check_mode=True) == []
+
+
+def test_those_of_the_run_are_waited_for():
+    api = Api(record("b", state="down"))
+    assert len(process_lists.settled([LISTED], api, {"a"}, 60)) == 1
+    api = Api(record(state="down"))
+    api.records.append([record()])
+    assert [one.down for one in process_lists.settled([LISTED], api, {"a"}, 60, interval=0)] == [False]
+
+
+def test_those_that_stay_silent_are_named():
+    one = process_lists.settled([LISTED], Api(record(state="down"), record("b", state="down")), {"a"}, 0)
+    assert process_lists.silent(one, {"a"}) == [
+        "lamp on a is down: it has not reported to its API for too long. See its log on a."
+    ]
