@@ -150,12 +150,16 @@ ansible_facts:
           sample: {}
         devices:
           description:
-            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by its
-              signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume C(group) (empty for a physical volume in
-              none, null for anything else) and where it is C(mounted).
+            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), its C(real) path, its
+              C(number) (major:minor of a block device, file system and inode of others), the numbers of what it lies on
+              (C(beneath), such as the disk of a partition), what it C(holds) by its signatures, its C(owner) (V(ceph)
+              or V(swift)), its LVM volume C(group) (empty for a physical volume in none, null for anything else) and
+              where it is C(mounted).
           type: dict
           returned: always
-          sample: {/dev/sdb: {kind: block, holds: "", owner: "", group: null, mounted: ""}}
+          sample:
+            /dev/sdb:
+              {kind: block, real: /dev/sdb, number: "8:16", beneath: [], holds: "", owner: "", group: null, mounted: ""}
         volume_groups: {description: Names of the LVM volume groups., type: list, elements: str, returned: always}
         cloud:
           description:

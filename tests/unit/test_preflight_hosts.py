@@ -23,7 +23,17 @@ def nic(name, **changes):
 
 VIP = {"cloud_internal_address": "192.0.2.9"}
 STORED = {"cloud_storage": [CEPH]}
-EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
+EMPTY = {
+    "kind": "block",
+    "real": "/dev/sdb",
+    "number": "8:16",
+    "beneath": [],
+    "holds": "",
+    "owner": "",
+    "group": None,
+    "mounted": "",
+}
+OTHER = {**EMPTY, "real": "/dev/sdc", "number": "8:32"}
 # Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the finding that follows.
 UNFIT = {
     "an older release": (
@@ -206,6 +216,36 @@ UNFIT = {
         ("controller1", {"listening": [listener(7480)]}),
         ("host controller1", "port 7480", "free for radosgw", "Stop it"),
     ),
+    "a link to a disk that is listed": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": EMPTY}}),
+        (
+            "storage_devices[1] (host storage1)",
+            "/dev/sdc, which is the same device as /dev/sdb (storage_devices[0]): /dev/sdb",
+            "each device once",
+            "Remove one of them",
+        ),
+    ),
+    "another node of a disk that is listed": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": {**OTHER, "number": "8:16"}}}),
+        ("storage_devices[1]", "/dev/sdc, which is the same device as /dev/sdb", "each device once", "Remove one"),
+    ),
+    "a file that is missing, by two names": (
+        STORED,
+        ("storage1", {"devices": {path: {**EMPTY, "number": ""} for path in ("/dev/sdb", "/dev/sdc")}}),
+        ("storage_devices[1]", "/dev/sdc, which is the same device as /dev/sdb", "each device once", "Remove one"),
+    ),
+    "a disk and its partition": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": {**OTHER, "beneath": ["8:16"]}}}),
+        ("storage_devices[1]", "/dev/sdc, which is on /dev/sdb (storage_devices[0])", "each device once", "not both"),
+    ),
+    "a path of a multipath device, and the device": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "number": "254:0", "beneath": ["8:32"]}, "/dev/sdc": OTHER}}),
+        ("storage_devices[1]", "/dev/sdb (storage_devices[0]), which is on /dev/sdc", "each device once", "not both"),
+    ),
     "no volume group": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
@@ -312,6 +352,29 @@ class TestHosts:
         if not fits:
             assert told(said)[0][1] == "/dev/sdb, which holds LVM2_member"
 
+    def test_two_back_ends_on_one_disk(self, site, monkeypatch):
+        """By two names for two back ends: neither is empty once the other has it."""
+        stored(CEPH, SWIFT, devices=4)(site)
+        disks = site.hosts["storage"]["storage1"]["storage_devices"]
+        for disk, name in zip(disks, ("ceph", "ceph", "objects", "objects"), strict=True):
+            disk["backend"] = name
+        names = {"/dev/sdb": "/dev/sdb", "/dev/sdc": "/dev/sdc", "/dev/sdd": "/dev/sdb", "/dev/sde": "/dev/sde"}
+        found = {path: {**EMPTY, "real": real, "number": real} for path, real in names.items()}
+        (finding,) = told(self.said(site, monkeypatch, {"storage1": {"devices": found}}))
+        assert finding[0].endswith("storage_devices[2] (host storage1)")
+        assert finding[1] == "/dev/sdd, which is the same device as /dev/sdb (storage_devices[0]): /dev/sdb"
+
+    @pytest.mark.parametrize(("backend", "warnings"), [(CEPH, 1), (LVM, 0)])
+    def test_two_copies_on_one_disk(self, site, monkeypatch, backend, warnings):
+        """Two partitions: doubtful for copies, usual for a volume group."""
+        stored(backend)(site)
+        for disk in site.hosts["storage"]["storage1"]["storage_devices"]:
+            disk["backend"] = backend["name"]
+        found = {"/dev/sdb": {**EMPTY, "beneath": ["8:0"]}, "/dev/sdc": {**OTHER, "beneath": ["8:0"]}}
+        assert self.said(site, monkeypatch, {"storage1": {"devices": found}}).get("msg") is None
+        assert len(site.warnings) == warnings
+        assert all("both copies are lost with it" in warning for warning in site.warnings)
+
     def test_all_at_once(self, site, monkeypatch):
         names = ("an older release", "little memory", "little disk", "a clock behind")
         changes = {}
@@ -397,7 +460,8 @@ class TestHosts:
             disk["backend"] = {"c": "ceph", "o": "objects"}[backend]
         disk = {"path": "/dev/sdb", "backend": "lvm"}
         site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16", "storage_devices": [disk]}
-        devices = {"devices": {f"/dev/sd{letter}": EMPTY for letter in "bcde"}, "memory_mb": 150}
+        disks = {f"/dev/sd{letter}": {**EMPTY, "real": letter, "number": letter} for letter in "bcde"}
+        devices = {"devices": disks, "memory_mb": 150}
         found = told(self.said(site, monkeypatch, {"storage1": devices, "storage2": devices}))
         sums = {finding[0]: finding[2] for finding in found}
         assert "swift" in sums["host storage1"]
