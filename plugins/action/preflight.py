@@ -26,6 +26,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     definition_spec,
     hosts,
     inventory,
+    inventory_files,
     networks,
     secrets,
     settings,
@@ -208,13 +209,16 @@ class ActionModule(ActionBase):
 
     def stage_input(self):
         """Check the input without contacting a host."""
+        given = self.task_vars.get("ansible_inventory_sources") or []
+        if found := list(inventory_files.findings(given, self.parsed_sources(), self._loader)):
+            return found  # All others may be consequences: hosts and settings are missing.
         specs = self.specs()
         defaults = sources.settings()
         prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
         every = {name: self.settings_of(name, defaults, prefixes) for name in self.everyone}
         members = [every[name] for name in self.members()] or list(every.values())
         found = topology.topology(self.groups, {name: one.values for name, one in every.items()})
-        inventories = ", ".join(shortest(source) for source in self.task_vars.get("ansible_inventory_sources") or [])
+        inventories = ", ".join(map(shortest, given))
         for name, host in found.items():
             places = every[name].places
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
@@ -237,6 +241,11 @@ class ActionModule(ActionBase):
         if not any(finding.severity == "error" for finding in findings) and members:
             findings += self.alone(members[0])
         return findings
+
+    def parsed_sources(self):
+        """Return the inventory files that Ansible has parsed."""
+        # Ansible has no public way to ask.
+        return self.task_vars["hostvars"]._inventory._inventory.processed_sources
 
     def address_place(self, name):
         """Return the place of the host's address."""

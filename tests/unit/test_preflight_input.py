@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import test_preflight_definitions as definitions
@@ -222,6 +223,70 @@ def test_what_is_tested(site, monkeypatch, scenario):
     site.hosts = {name: group["hosts"] for name, group in yaml.safe_load(at.read_text()).items()}
     site.all = yaml.safe_load((own / "group_vars/all.yml").read_text())
     assert site.said(monkeypatch).get("msg") is None
+
+
+# Files beside a good inventory that Ansible does not parse; where, found, allowed, to do of the findings.
+UNPARSED = {
+    "a host that is a number": (
+        {"more.yml": "storage:\n  hosts:\n    1: {ansible_host: 192.0.2.15}\n"},
+        ("more.yml:3", "the host 1, which YAML reads as an integer", "text", "begins with a letter"),
+    ),
+    "a host that is true": (
+        {"more.yml": "storage: {hosts: {on: {ansible_host: 192.0.2.15}}}\n"},
+        ("more.yml:1", "the host on, which YAML reads as a boolean", "text", "begins with a letter"),
+    ),
+    "a host in a group of a group": (
+        {"more.yml": "storage:\n  children:\n    fast: {hosts: {2026-11-28: {}}}\n"},
+        ("more.yml:3", "the host 2026-11-28, which YAML reads as a date", "text", "begins with a letter"),
+    ),
+    "a list of hosts": (
+        {"more.yml": "storage:\n  hosts:\n  - storage1\n"},
+        ("more.yml:3", "hosts of the group storage: a list of 1", "a dictionary", "without a hyphen"),
+    ),
+    "a list of groups": (
+        {"more.yml": "- storage\n"},
+        ("more.yml:1", "a list of 1", "groups, each a key", "GROUP"),
+    ),
+    "no YAML": (
+        {"more.yml": "storage:\n  hosts: {storage1: {ansible_host: 192.0.2.15}\n"},
+        ("more.yml:", "no YAML: ", "YAML", "Correct it"),
+    ),
+    "no INI": (
+        {"more.ini": "[storage\nstorage1\n"},
+        ("more.ini", "Failed to parse inventory", "can parse", "Correct it"),
+    ),
+    "a plugin that there isn't": (
+        {"more.yml": "plugin: nowhere.at.all\n"},
+        ("more.yml", "unknown plugin", "can parse", "Correct it"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "parts"), UNPARSED.values(), ids=UNPARSED.keys())
+def test_an_inventory_that_does_not_parse(site, monkeypatch, files, parts):
+    """The other files are fine, so Ansible would go on with the hosts that they have."""
+    inventory = site.directory / "inventory"
+    inventory.mkdir()
+    for path in map(Path, site.write()):
+        path.rename(inventory / path.name)
+    for name, text in {**files, "ca.pem": "-----BEGIN\n", "README.md": "# Mine\n"}.items():
+        (inventory / name).write_text(text)
+    (finding,) = told(site.said(monkeypatch, source=inventory))
+    for part, text in zip(("inventory/" + parts[0], *parts[1:]), finding, strict=True):
+        assert part in text
+
+
+def test_an_inventory_that_does_not_exist(site, monkeypatch):
+    (finding,) = told(site.said(monkeypatch, source=site.directory / "nowhere"))
+    assert finding[1] == "no such file or directory"
+
+
+def test_definitions_beside_the_inventory_are_none(site, monkeypatch):
+    site.write()
+    (site.directory / "catalog").mkdir()
+    (site.directory / "catalog/lamp.yml").write_text("1: [\n")
+    (finding,) = told(site.said(monkeypatch, source=site.directory))
+    assert finding[0].startswith("catalog/lamp.yml")
 
 
 def test_nothing_at_all(site, monkeypatch):
