@@ -59,6 +59,23 @@ BAD = {
         put("hosts", "storage", to={"s" * 70: {"ansible_host": "192.0.2.15"}}),
         ("host s", "the name 'sss", "at most 63 letters", repr("s" * 63)),
     ),
+    "a name with its domain": (
+        put("hosts", "storage", to={"storage1.lab.example": {"ansible_host": "192.0.2.15"}}),
+        (
+            "host storage1.lab.example",
+            "the name 'storage1.lab.example', with a domain",
+            "at most 63 letters, digits, hyphens",
+            "Name the host storage1, with ansible_host: ADDRESS. Its domain can be set as cloud_domain: lab.example.",
+        ),
+    ),
+    "a name with its domain, and no address": (
+        put("hosts", "storage", to={"storage1.lab.example": {}}),
+        ("host storage1.lab.example", "with a domain", "hyphens", "Name the host storage1, with ansible_host"),
+    ),
+    "a name with its domain, and another host's": (
+        put("hosts", "storage", to={"compute1.lab.example": {"ansible_host": "192.0.2.15"}}),
+        ("host compute1.lab.example", "with a domain", "hyphens", "Name the host compute1-lab-example,"),
+    ),
     "localhost": (
         put("hosts", "storage", to={"localhost": {"ansible_connection": "local", "ansible_host": "192.0.2.15"}}),
         ("host localhost", "the name localhost", "a name of its own", "ansible_connection: local can stay"),
