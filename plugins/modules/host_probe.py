@@ -125,6 +125,14 @@ ansible_facts:
           elements: dict
           returned: always
           sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd, unit: ssh.service}]
+        firewalls:
+          description:
+            - Firewalls of the host besides the collection's own that drop packets, each with its C(name) (V(ufw),
+              V(firewalld), or family and name of a table), and the C(chain) and C(hook) of a table.
+          type: list
+          elements: dict
+          returned: always
+          sample: [{name: inet filter, chain: input, hook: input}]
         unconfigured_units:
           description: Services that were or are being started at boot, and that were never started by a run.
           type: list

@@ -166,6 +166,21 @@ UNFIT = {
         ("controller1", {"connection_client": "203.0.113.200"}),
         (f"{YML}7, cloud_firewall_sources", "without 203.0.113.200", "the control node among", "Add 203.0.113.200"),
     ),
+    "another firewall": (
+        {},
+        ("compute1", {"firewalls": [{"name": "ufw", "chain": "", "hook": ""}]}),
+        ("host compute1", "ufw is active, and drops", "lets in what the cloud needs", "(ufw disable); or let in"),
+    ),
+    "another table that drops": (
+        {"cloud_known_firewalls": ["ufw", "ip filter"]},
+        ("compute1", {"firewalls": [{"name": "inet filter", "chain": "in", "hook": "input"}]}),
+        (
+            "host compute1",
+            "chain in (hook input) of the table inet filter drops",
+            "no other firewall",
+            "add 'inet filter' to cloud_known_firewalls",
+        ),
+    ),
     "a VIP outside": (
         {"cloud_internal_address": "10.0.0.9"},
         ("controller1", {}),
@@ -274,6 +289,14 @@ FIT = {
     "no firewall": (
         {"cloud_firewall_sources": ["10.0.0.0/8"], "cloud_firewall": False},
         {"connection_client": "203.0.113.200"},
+    ),
+    "a firewall that the operator has opened": (
+        {"cloud_known_firewalls": ["ufw", "inet filter"]},
+        {"firewalls": [{"name": name, "chain": "input", "hook": "input"} for name in ("ufw", "inet filter")]},
+    ),
+    "the operator's own firewall": (
+        {"cloud_firewall": False},
+        {"firewalls": [{"name": "inet filter", "chain": "input", "hook": "input"}]},
     ),
     "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
     "ours on its own ports": (

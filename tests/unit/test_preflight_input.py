@@ -188,6 +188,10 @@ BAD = {
         given(cloud_firewall_sources=["192.0.2.1/24"]),
         (f"{YML}7, cloud_firewall_sources", "192.0.2.1/24", "CIDR", "host bits zero"),
     ),
+    "a firewall by half a name": (
+        given(cloud_known_firewalls=["filter"]),
+        (f"{YML}7, cloud_known_firewalls", "filter", "ufw, firewalld, or family", "as the error"),
+    ),
     "another name for each host": (
         put("hosts", "compute", "compute2", "cloud_name", to="other"),
         ("hosts.yml:1", "'other', but 'cairn' for controller1", "one value for the whole cloud", "group_vars/all.yml"),

@@ -17,6 +17,7 @@ import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_connection
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps, systemctl
+from ansible_collections.cairn.openstack.plugins.module_utils.overview.firewalls import firewalls
 from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import physical_volumes, signatures
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import content
@@ -401,6 +402,7 @@ def probe(
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),
+        "firewalls": firewalls(),
         "unconfigured_units": unconfigured_units(),
         "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
         "unresolved": unresolved(names),

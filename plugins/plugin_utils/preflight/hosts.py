@@ -284,6 +284,27 @@ def _way_in(host: Host) -> Iterator[Finding]:
         yield host.settings.finding("cloud_firewall_sources", found, "the control node among them", remedy)
 
 
+def _firewalls(host: Host) -> Iterator[Finding]:
+    """Find other firewalls that drop packets: what the cloud's own accepts is lost there."""
+    known = [str(name) for name in host.settings.values.get("cloud_known_firewalls") or []]
+    # Without the cloud's firewall, one of the operator's is expected.
+    severity = "error" if host.settings.flag("cloud_firewall") else "warning"
+    allowed = "no other firewall, or one that lets in what the cloud needs"
+    for one in host.facts["firewalls"]:
+        name = one["name"]
+        if name in known:
+            continue
+        found = f"{name} is active, and drops what its own rules do not let in"
+        disable = {"ufw": "ufw disable", "firewalld": "systemctl disable --now firewalld"}.get(name)
+        if not disable:
+            found = (
+                f"chain {one['chain']} (hook {one['hook']}) of the table {name} drops what its own rules do not let in"
+            )
+            disable = f"nft delete table {name}, and where the host loads it"
+        remedy = f"Disable it ({disable}); or let in what the cloud needs, and add '{name}' to cloud_known_firewalls."
+        yield host.finding(found, allowed, remedy, severity)
+
+
 def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     """Check *host* against its role in the cloud.
 
@@ -297,6 +318,7 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _resolved(host)
     yield from _ports(host, units)
     yield from _way_in(host)
+    yield from _firewalls(host)
     yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
 
 

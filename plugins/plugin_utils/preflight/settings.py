@@ -169,6 +169,11 @@ RULES: dict[str, Rule] = {
         lambda value: all(map(is_network, value)),
         "Write them such as 192.0.2.0/24, with host bits zero.",
     ),
+    "cloud_known_firewalls": Rule(
+        "ufw, firewalld, or family and name of a table",
+        lambda value: all(_matching(r"ufw|firewalld|(ip|inet|netdev) \S+")(name) for name in value),
+        "Write the name as the error about the firewall does.",
+    ),
     "cloud_image_cache": _least(0, "The unit is GiB; 0 disables the cache."),
     "cloud_workers": _least(0, "0 derives it from the number of processors."),
     "cloud_scheduler_filters": Rule("at least one filter", bool, "Remove the line to use the default filters."),
