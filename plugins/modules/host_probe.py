@@ -176,6 +176,11 @@ ansible_facts:
           type: dict
           returned: always
           sample: {identity: 9f86d081, names: [admin, glance_database]}
+        first_run:
+          description: Whether no run has installed packages on the host, so that all that is there is the host's own.
+          type: bool
+          returned: always
+          sample: false
         rings:
           description: Versions of the host's Swift rings by name.
           type: dict

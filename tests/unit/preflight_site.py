@@ -220,6 +220,7 @@ def probe(address, **changes):
         "neighbours": {},
         "bridges": None,
         "cloud": None,
+        "first_run": True,
         "devices": {},
         "volume_groups": [],
         **changes,

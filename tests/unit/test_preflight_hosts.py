@@ -181,6 +181,21 @@ UNFIT = {
             "add 'inet filter' to cloud_known_firewalls",
         ),
     ),
+    "a database server that serves somebody": (
+        {"cloud_take_over": ["memcached"]},
+        ("controller1", {"unconfigured_units": ["cron", "mariadb", "memcached", "chrony", "ssh"]}),
+        (
+            "host controller1",
+            "mariadb of another installation, running before the first run",
+            "a host without mariadb",
+            "add mariadb to cloud_take_over",
+        ),
+    ),
+    "a load balancer on a network node, where it would be stopped": (
+        {},
+        ("network1", {"unconfigured_units": ["haproxy"], "listening": [listener(443, "0.0.0.0", "haproxy")]}),
+        ("host network1", "haproxy of another installation", "a host without haproxy", "Use another host"),
+    ),
     "a VIP outside": (
         {"cloud_internal_address": "10.0.0.9"},
         ("controller1", {}),
@@ -298,6 +313,11 @@ FIT = {
         {"cloud_firewall": False},
         {"firewalls": [{"name": "inet filter", "chain": "input", "hook": "input"}]},
     ),
+    "services that a boot has started after an interrupted run": (
+        {},
+        {"first_run": False, "unconfigured_units": ["mariadb", "apache2"]},
+    ),
+    "a service that the run may take over": ({"cloud_take_over": ["mariadb"]}, {"unconfigured_units": ["mariadb"]}),
     "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
     "ours on its own ports": (
         {},
@@ -397,6 +417,14 @@ class TestHosts:
         assert self.said(site, monkeypatch, {"storage1": {"devices": found}}).get("msg") is None
         assert len(site.warnings) == warnings
         assert all("both copies are lost with it" in warning for warning in site.warnings)
+
+    def test_what_runs_where_it_does_not_matter(self, site, monkeypatch):
+        """Each service is told by itself; on a host that does not get it, it may stay."""
+        units = ["apache2", "haproxy", "mariadb"]
+        changes = {name: {"unconfigured_units": units} for name in ("controller1", "compute1")}
+        found = told(self.said(site, monkeypatch, changes))
+        assert {finding[0] for finding in found} == {"host controller1"}
+        assert sorted(finding[1].partition(" ")[0] for finding in found) == units
 
     def test_all_at_once(self, site, monkeypatch):
         names = ("an older release", "little memory", "little disk", "a clock behind")

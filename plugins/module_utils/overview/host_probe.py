@@ -16,6 +16,7 @@ import threading
 import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_connection
+from ansible_collections.cairn.openstack.plugins.module_utils.host.packages import RECORD as PACKAGES
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps, systemctl
 from ansible_collections.cairn.openstack.plugins.module_utils.overview.firewalls import firewalls
 from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
@@ -378,7 +379,7 @@ def probe(
     :param operator_time: the same time, by the clock of the control node.
     :param storage: paths of devices.
     """
-    record = bridges()
+    record, member = bridges(), cloud()
     device, gateway = default_route()
     links = interfaces()
     ssh = ssh_connection()
@@ -411,7 +412,8 @@ def probe(
         "volume_groups": volume_groups(),
         "rings": rings(),
         "bridges": record,
-        "cloud": cloud(),
+        "cloud": member,
+        "first_run": member is None and not os.path.exists(PACKAGES),
         "machine_id": text("/etc/machine-id").strip(),
         "boot_id": text("/proc/sys/kernel/random/boot_id").strip(),
     }

@@ -272,6 +272,24 @@ def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
                 break
 
 
+def _in_use(host: Host) -> Iterator[Finding]:
+    """Find services of the cloud that run on a host before its first run: they serve somebody."""
+    if not host.facts["first_run"]:
+        return
+    running = {stem(name) for name in host.facts["unconfigured_units"]}
+    accepted = host.settings.values.get("cloud_take_over") or []
+    for name, definition in host.definitions.items():
+        units = [unit for unit in definition["units"] if definitions.runs(unit, {*host.groups, "all"})]
+        found = sorted({stem(unit["name"]) for unit in units if not unit.get("host_owned")} & running)
+        if found and name not in accepted:
+            remedy = (
+                f"Use another host, or move what it serves and remove its packages. To let the run take it over, which "
+                f"replaces its configuration, add {name} to cloud_take_over."
+            )
+            running_here = f"{', '.join(found)} of another installation, running before the first run of this cloud"
+            yield host.finding(running_here, f"a host without {name}", remedy)
+
+
 def _way_in(host: Host) -> Iterator[Finding]:
     """Check that the firewall lets the control node in, from the address that the host sees."""
     sources, client = host.settings.values.get("cloud_firewall_sources"), host.facts.get("connection_client")
@@ -317,6 +335,7 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from _in_use(host)
     yield from _way_in(host)
     yield from _firewalls(host)
     yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
