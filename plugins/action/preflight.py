@@ -22,6 +22,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources im
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
+    ansible_options,
     definition_checks,
     definition_spec,
     hosts,
@@ -210,8 +211,9 @@ class ActionModule(ActionBase):
     def stage_input(self):
         """Check the input without contacting a host."""
         given = self.task_vars.get("ansible_inventory_sources") or []
+        options = list(self.ansible_options())
         if found := list(inventory_files.findings(given, self.parsed_sources(), self._loader)):
-            return found  # All others may be consequences: hosts and settings are missing.
+            return options + found  # All others may be consequences: hosts and settings are missing.
         specs = self.specs()
         defaults = sources.settings()
         prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
@@ -222,7 +224,7 @@ class ActionModule(ActionBase):
         for name, host in found.items():
             places = every[name].places
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
-        findings = list(inventory.findings(self.groups, found, inventories or "the inventory"))
+        findings = options + list(inventory.findings(self.groups, found, inventories or "the inventory"))
         definitions, wrong = self.checked_definitions(members[0].host, members[0]) if members else ({}, [])
         known = backends.kinds(definitions)
         specs = storage.with_kinds(specs, known)
@@ -241,6 +243,17 @@ class ActionModule(ActionBase):
         if not any(finding.severity == "error" for finding in findings) and members:
             findings += self.alone(members[0])
         return findings
+
+    def ansible_options(self):
+        """Check the tags and Ansible's configuration."""
+        wanted, skipped = (self.task_vars.get(f"ansible_{kind}_tags") or () for kind in ("run", "skip"))
+        yield from ansible_options.tags(wanted, skipped)
+        yield from ansible_options.configuration(
+            shortest(constants.CONFIG_FILE) if constants.CONFIG_FILE else "",
+            constants.DEFAULT_STRATEGY,
+            constants.INJECT_FACTS_AS_VARS,
+            constants.DEFAULT_HASH_BEHAVIOUR,
+        )
 
     def parsed_sources(self):
         """Return the inventory files that Ansible has parsed."""

@@ -12,6 +12,7 @@ import test_preflight_networks as networks
 import test_preflight_secrets as secrets
 import test_preflight_storage as storage
 import yaml
+from ansible import constants
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, merged, report
 from preflight_site import ROOT, YML, both, check_one_error, given, put, told
 
@@ -308,6 +309,47 @@ def test_definitions_beside_the_inventory_are_none(site, monkeypatch):
     (site.directory / "catalog/lamp.yml").write_text("1: [\n")
     (finding,) = told(site.said(monkeypatch, source=site.directory))
     assert finding[0].startswith("catalog/lamp.yml")
+
+
+@pytest.mark.parametrize(("kind", "option"), [("run", "--tags"), ("skip", "--skip-tags")])
+def test_tags_do_nothing(site, monkeypatch, kind, option):
+    (finding,) = told(site.said(monkeypatch, more={"ansible_run_tags": ["all"], f"ansible_{kind}_tags": ["nova"]}))
+    assert finding[:3] == (f"command line, {option}", "nova", "no tags; no task has any")
+    assert "--limit HOST" in finding[3]
+
+
+def test_molecules_tags(site, monkeypatch):
+    more = {"ansible_run_tags": ["all"], "ansible_skip_tags": ["molecule-notest", "notest"]}
+    assert site.said(monkeypatch, more=more).get("msg") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEFAULT_STRATEGY", "ansible.builtin.free", "strategy"),
+        ("DEFAULT_STRATEGY", "mitogen_free", "strategy"),
+        ("DEFAULT_STRATEGY", "host_pinned", "strategy"),
+        ("INJECT_FACTS_AS_VARS", False, "inject_facts_as_vars"),
+    ],
+)
+def test_a_configuration_of_their_own(site, monkeypatch, name, value, words):
+    monkeypatch.setattr(constants, name, value)
+    monkeypatch.setattr(constants, "CONFIG_FILE", str(site.directory / "ansible.cfg"))
+    (finding,) = told(site.said(monkeypatch))
+    assert finding[:2] == (f"ansible.cfg, {words}", str(value))
+
+
+@pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])
+def test_a_strategy_that_fits(site, monkeypatch, strategy):
+    monkeypatch.setattr(constants, "DEFAULT_STRATEGY", strategy)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_merged_dictionaries(site, monkeypatch):
+    monkeypatch.setattr(constants, "DEFAULT_HASH_BEHAVIOUR", "merge")
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert "hash_behaviour: merge" in warning
 
 
 def test_nothing_at_all(site, monkeypatch):

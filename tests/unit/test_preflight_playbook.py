@@ -43,6 +43,13 @@ class TestPlaybook:
         assert "Did you mean 'cloud_mtu'?" in words
         assert "Probe the host" not in words
 
+    @pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+    def test_tags(self, site, option):
+        """No task has one: the run would end well, with nothing done."""
+        done = self.run(site, "--check", option, "nova")
+        assert done.returncode == 2
+        assert f"1. command line, {option}" in done.stdout + done.stderr
+
     def test_no_host_is_reached(self, site):
         """Every host that is away is named, by one finding each or a warning."""
         for group in site.hosts.values():
