@@ -69,7 +69,7 @@ class Site:
 
     def said(self, monkeypatch, stage="input", facts=None, more=None, source=None, check=True):
         """Run the action in this process; returns its result."""
-        sources = [str(source)] if source else self.write()
+        sources = [str(one) for one in ([source] if not isinstance(source, list) else source) if one] or self.write()
         inventory = InventoryManager(self.loader, sources)
         manager = VariableManager(self.loader, inventory)
         manager._hostvars = HostVars(inventory, manager, self.loader)

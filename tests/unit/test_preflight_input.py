@@ -141,6 +141,18 @@ BAD = {
         given(cloud_region="{{ nowhere }}"),
         (f"{YML}7, cloud_region", "'nowhere' is undefined", "defined variables", "Correct the template"),
     ),
+    "a template that fails for the addresses": (
+        given(cloud_address="{{ nowhere }}"),
+        (f"{YML}7, cloud_address", "'nowhere' is undefined", "defined variables", "Correct the template"),
+    ),
+    "a template that fails for the directory of definitions": (
+        given(catalog_dir="{{ nowhere }}"),
+        (f"{YML}7, catalog_dir", "'nowhere' is undefined", "defined variables", "Correct the template"),
+    ),
+    "a dictionary that is text": (
+        given(cloud_sysctl='{"vm.swappiness": true}'),
+        (f"{YML}7, cloud_sysctl", "'{", "a dictionary", "In an INI inventory, write True, False and None"),
+    ),
     # Values
     "a small MTU": (given(cloud_mtu=150), (f"{YML}7, cloud_mtu", "150", "1280 to 9216", "switches")),
     "a large router id": (
@@ -296,6 +308,79 @@ def test_an_inventory_that_does_not_parse(site, monkeypatch, files, parts):
     (finding,) = told(site.said(monkeypatch, source=inventory))
     for part, text in zip(("inventory/" + parts[0], *parts[1:]), finding, strict=True):
         assert part in text
+
+
+INI = """\
+[controller]
+controller1 ansible_host=192.0.2.11
+[network]
+network1 ansible_host=192.0.2.12
+[rack]
+compute[1:2]
+[compute:children]
+rack
+[all:vars]
+cloud_tunnel_interface=eth1
+cloud_external_interface=eth2
+cloud_external_network=198.51.100.0/24
+cloud_public_name=cloud.example.org
+cloud_firewall_sources=["192.0.2.0/24"]
+cloud_config={"nova": {"nova.conf": {"DEFAULT": {"reclaim_instance_interval": 3600}}}}
+cloud_tls=false
+cloud_vlan_range=100:199
+cloud_workers=2
+"""
+ADDRESSES = "compute:\n  hosts:\n    compute1: {ansible_host: 192.0.2.13}\n    compute2: {ansible_host: 192.0.2.14}\n"
+PROGRAM = "#!/bin/sh\ncat <<'END'\n%s\nEND\n"
+
+
+class TestSources:
+    """Inventories of other kinds are the same as one of YAML."""
+
+    def directory(self, site, name="inventory"):
+        path = site.directory / name
+        path.mkdir()
+        return path
+
+    def test_ini(self, site, monkeypatch):
+        place = self.directory(site)
+        (place / "hosts").write_text(INI)
+        (place / "more.yml").write_text(ADDRESSES)
+        assert site.said(monkeypatch, source=place).get("msg") is None
+        (place / "hosts").write_text(INI.replace("cloud_workers=2", "cloud_workers=-2"))
+        (finding,) = told(site.said(monkeypatch, source=place))
+        assert finding[0] == "inventory/hosts:18, cloud_workers"
+
+    def test_a_program(self, site, monkeypatch):
+        groups = {name: {"hosts": list(members)} for name, members in site.hosts.items()}
+        known = {name: host for members in site.hosts.values() for name, host in members.items()}
+        groups |= {"all": {"vars": site.all}, "_meta": {"hostvars": known}}
+        program = self.directory(site) / "inventory.sh"
+        program.write_text(PROGRAM % json.dumps(groups))
+        program.chmod(0o755)
+        assert site.said(monkeypatch, source=program).get("msg") is None
+        program.write_text("#!/bin/sh\nexit 3\n")
+        (finding,) = told(site.said(monkeypatch, source=program))
+        assert finding[0] == "inventory/inventory.sh"
+
+    def test_hosts_in_two_directories(self, site, monkeypatch):
+        """There is no second directory of secrets."""
+        site.write()
+        (site.directory / "hosts.yml").rename(self.directory(site, "one") / "hosts.yml")
+        other = 'compute: {hosts: {compute3: {ansible_host: "192.0.2.15"}}}\n'
+        (self.directory(site, "two") / "hosts.yml").write_text(other)
+        (finding,) = told(site.said(monkeypatch, source=["one", "two", "settings.yml"]))
+        assert finding[0] == "cloud_secrets_dir (not set) (host compute3)"
+        assert "several directories" in finding[1]
+        assert f"{site.directory}/one/.secrets" in finding[3]
+        site.all["cloud_secrets_dir"] = f"{site.directory}/one/.secrets"
+        settings = yaml.safe_dump({"all": {"vars": site.all}})
+        (site.directory / "settings.yml").write_text(settings)
+        assert site.said(monkeypatch, source=["one", "two", "settings.yml"]).get("msg") is None
+
+    def test_a_host_in_no_group(self, site, monkeypatch):
+        found = told(site.said(monkeypatch, source="controller1,"))
+        assert [finding[1] for finding in found] == ["no host in the group controller", "'None/.secrets'"]
 
 
 def test_an_inventory_that_does_not_exist(site, monkeypatch):

@@ -68,6 +68,8 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for name, host in hosts.items():
         address, where = host["address"], f"{host['where']}, host {name}"
+        if not address:  # its template fails, which is reported with the other settings
+            continue
         try:
             found = ipaddress.ip_address(address)
         except ValueError:

@@ -249,8 +249,13 @@ def _common(settings: list[Settings]) -> Iterator[Finding]:
                 continue
             first = first or one
             if one.values[name] != first.values[name]:
+                if name == "cloud_output_dir" and name not in one.places and name not in first.places:
+                    continue  # It follows from cloud_secrets_dir.
                 found = f"{shown(one.values[name])}, but {shown(first.values[name])} for {first.host}"
                 remedy = "Set it once for all hosts, in group_vars/all.yml."
+                if name == "cloud_secrets_dir" and name not in one.places:
+                    found += ": the inventory has several directories"
+                    remedy = f"Set it for all hosts, in group_vars/all.yml: {first.values[name]}, or another directory."
                 yield one.finding(name, found, "one value for the whole cloud", remedy)
 
 
@@ -266,6 +271,13 @@ def findings(
     for one in settings:
         yield from unknown(one, specs, definitions)
         for name, why in one.errors.items():
+            if "decrypt" in why.lower():
+                allowed, remedy = (
+                    "a value that the vault password decrypts",
+                    "Use --vault-password-file or --ask-vault-pass.",
+                )
+                yield one.finding(name, why, allowed, remedy)
+                continue
             yield one.finding(
                 name, f"a template that fails: {why}", "a template of defined variables", "Correct the template."
             )
