@@ -119,7 +119,12 @@ UNFIT = {
     "an MTU that a nic does not have": (
         {"cloud_mtu": 1501, "cloud_external_interface": "", "cloud_tunnel_interface": "eth0"},
         ("compute1", {}),
-        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every network interface", "lower cloud_mtu"),
+        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "(cloud_tunnel_interface)", "set a lower cloud_mtu"),
+    ),
+    "an external MTU that is too large": (
+        {"cloud_external_mtu": 9000},
+        ("network1", {}),
+        (f"{YML}7, cloud_external_mtu", "9000, and eth2 has 1500", "the MTU of eth2", "set a lower cloud_external_mtu"),
     ),
     "networks that overlap": (
         {},
@@ -394,6 +399,21 @@ class TestHosts:
         assert bool(said.get("failed")) is not fits
         if not fits:
             assert told(said)[0][1] == "/dev/sdb, which holds LVM2_member"
+
+    def test_large_frames_for_tunnels_alone(self, site, monkeypatch):
+        """The external network's interface has the usual MTU: an error until its own setting says so."""
+        changes = {}
+        for group in site.hosts.values():
+            for name, host in group.items():
+                links = probe(host["ansible_host"])["interfaces"].items()
+                changes[name] = {"interfaces": {nic: {**link, "mtu": 9000} for nic, link in links}}
+                changes[name]["interfaces"]["eth2"]["mtu"] = 1500
+        given(cloud_mtu=9000)(site)
+        (finding,) = told(self.said(site, monkeypatch, changes))
+        assert finding[:2] == (f"{YML}7, cloud_mtu (host network1)", "9000, and eth2 has 1500")
+        assert "or set a lower cloud_external_mtu" in finding[3]
+        given(cloud_external_mtu=1500)(site)
+        assert self.said(site, monkeypatch, changes).get("msg") is None
 
     def test_two_back_ends_on_one_disk(self, site, monkeypatch):
         """By two names for two back ends: neither is empty once the other has it."""

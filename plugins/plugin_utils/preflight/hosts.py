@@ -137,6 +137,9 @@ def _interfaces(host: Host) -> Iterator[Finding]:
         "cloud_tunnel_interface": {"network", "compute"},
         "cloud_vlan_interface": {"network", "compute"},
     }
+    # The VIP's has no part in Neutron's networks.
+    mtus = {setting: setting.replace("interface", "mtu") for setting in wanted if setting != "cloud_vip_interface"}
+    mtus["cloud_tunnel_interface"] = "cloud_mtu"
     missing = False
     for setting, groups in wanted.items():
         name = host.settings.values.get(setting)
@@ -149,12 +152,12 @@ def _interfaces(host: Host) -> Iterator[Finding]:
             )
             remedy = nearest(name, known, "Use an existing one. Set a different name for a host in its host_vars.", 0.8)
             yield host.settings.finding(setting, f"no interface {name}", have, remedy)
-        elif setting != "cloud_vip_interface" and int(host.settings.values.get("cloud_mtu") or 0) > known[name]["mtu"]:
-            found = f"{host.settings.values['cloud_mtu']}, and {name} has {known[name]['mtu']}"
-            remedy = "Raise the MTU of the network interface in the host's network configuration, or lower cloud_mtu."
-            yield host.settings.finding(
-                "cloud_mtu", found, "at most the MTU of every network interface of the cloud's networks", remedy
-            )
+        elif setting in mtus and int(host.settings.values.get(mtus[setting]) or 0) > known[name]["mtu"]:
+            own = mtus[setting]
+            place = own if own in host.settings.places else "cloud_mtu"
+            found = f"{host.settings.values[own]}, and {name} has {known[name]['mtu']}"
+            remedy = f"Raise the MTU of {name} in the host's network configuration, or set a lower {own}."
+            yield host.settings.finding(place, found, f"at most the MTU of {name} ({setting})", remedy)
     if not topology.interface_with(host.facts, host.address):
         have = ", ".join(one for link in known.values() for one in link["addresses"])
         remedy = "Set cloud_address to the address at which the other hosts reach it."

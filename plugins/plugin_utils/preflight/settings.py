@@ -34,9 +34,11 @@ CLOUD_WIDE = (
     "cloud_tls_certificate",
     "cloud_tls_key",
     "cloud_tls_ca",
+    "cloud_external_mtu",
     "cloud_external_network",
     "cloud_external_gateway",
     "cloud_external_pool",
+    "cloud_vlan_mtu",
     "cloud_vlan_range",
     "cloud_tenant_network_types",
     "cloud_vip_router_id",
@@ -135,7 +137,10 @@ RULES: dict[str, Rule] = {
         "Set cloud_secrets_dir; an inventory without a directory, such as -i 'host,', has no default.",
     ),
     "cloud_vip_router_id": _between(0, 255, "0 derives it from the address. Each cloud in a network needs its own."),
-    "cloud_mtu": _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
+    **dict.fromkeys(
+        ("cloud_mtu", "cloud_external_mtu", "cloud_vlan_mtu"),
+        _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
+    ),
     "cloud_vlan_range": Rule(
         "first:last, both from 1 to 4094, or empty",
         lambda value: not value or _vlans(value),
