@@ -22,10 +22,12 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources im
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
+    ansible_options,
     definition_checks,
     definition_spec,
     hosts,
     inventory,
+    inventory_files,
     networks,
     secrets,
     settings,
@@ -47,6 +49,14 @@ def plain(value):
     if isinstance(value, list):
         return all(map(plain, value))
     return value is None or (isinstance(value, (str, int, float)) and not is_template(value))
+
+
+def is_late(value):
+    """Whether *value* has a template that needs facts of a host."""
+    try:
+        return bool(LATE.search(str(value)))
+    except AnsibleError:  # encrypted with another password
+        return False
 
 
 class ActionModule(ActionBase):
@@ -104,7 +114,7 @@ class ActionModule(ActionBase):
         # Settings of the whole cloud have the same values on nearly all hosts: they are templated once.
         wide = (raw.get("inventory_dir"), *(id(raw[key]) for key in settings.CLOUD_WIDE if key in raw))
         for key in dict.fromkeys([*defaults, *mine]):
-            if key.startswith("catalog"):
+            if key.startswith("catalog") and key != "catalog_dir":
                 continue
             try:
                 if key in settings.CLOUD_WIDE and key not in mine:
@@ -117,7 +127,8 @@ class ActionModule(ActionBase):
             except AnsibleError as error:
                 # A default that fails has a cause that is reported separately; the defaults of other roles are not
                 # known here.
-                if key in mine and key.startswith("cloud_") and not LATE.search(str(variables[key])):
+                own = key.startswith(("cloud_", "storage_", "catalog_"))
+                if key in mine and own and not is_late(variables[key]):
                     found.errors[key] = " ".join(str(error).split())
         return found
 
@@ -138,8 +149,14 @@ class ActionModule(ActionBase):
         }
         return Resolver(name, variables, self._templar, self._loader, playing, secrets=held)
 
-    def checked_definitions(self, name, one):
-        """Return all definitions as resolved for the host *name*, and the findings about them."""
+    def checked_definitions(self, one, failing):
+        """Return all definitions as resolved for the host with the settings *one*, and the findings about them.
+
+        :param failing: whether a template of the settings fails, which is reported and on which definitions may depend.
+        """
+        name = one.host
+        if failing or name not in self.members():
+            return definitions.load(self.written, {}), []
         raw, resolver = self.raw(name), self.resolver(name, one)
         own = {key: raw[key] for key in self.written if key in raw}
         found = list(self.own_files(resolver))
@@ -208,18 +225,25 @@ class ActionModule(ActionBase):
 
     def stage_input(self):
         """Check the input without contacting a host."""
+        given = self.task_vars.get("ansible_inventory_sources") or []
+        options = list(self.ansible_options())
+        if found := list(inventory_files.findings(given, self.parsed_sources(), self._loader)):
+            return options + found  # All others may be consequences: hosts and settings are missing.
         specs = self.specs()
         defaults = sources.settings()
         prefixes = (*(f"{role}_" for role in specs), "catalog", *settings.OTHERS)
         every = {name: self.settings_of(name, defaults, prefixes) for name in self.everyone}
         members = [every[name] for name in self.members()] or list(every.values())
         found = topology.topology(self.groups, {name: one.values for name, one in every.items()})
-        inventories = ", ".join(shortest(source) for source in self.task_vars.get("ansible_inventory_sources") or [])
+        inventories = ", ".join(map(shortest, given))
         for name, host in found.items():
             places = every[name].places
+            if "cloud_address" in every[name].errors:
+                host["address"] = ""
             host["where"] = places.get("cloud_address") or self.address_place(name) or inventories
-        findings = list(inventory.findings(self.groups, found, inventories or "the inventory"))
-        definitions, wrong = self.checked_definitions(members[0].host, members[0]) if members else ({}, [])
+        findings = options + list(inventory.findings(self.groups, found, inventories or "the inventory"))
+        failing = any(one.errors for one in members)
+        definitions, wrong = self.checked_definitions(members[0], failing) if members else ({}, [])
         known = backends.kinds(definitions)
         specs = storage.with_kinds(specs, known)
         findings += settings.findings(members, specs, [key.removeprefix("catalog_") for key in self.written])
@@ -232,11 +256,28 @@ class ActionModule(ActionBase):
             findings += storage.removed(members[0], definitions)
         if members:
             findings += wrong
-            findings += self.written_options(members, definitions)
+            if self.members() and not failing:
+                findings += self.written_options(members, definitions)
             findings += self.written_secrets(members[0])
         if not any(finding.severity == "error" for finding in findings) and members:
             findings += self.alone(members[0])
         return findings
+
+    def ansible_options(self):
+        """Check the tags and Ansible's configuration."""
+        wanted, skipped = (self.task_vars.get(f"ansible_{kind}_tags") or () for kind in ("run", "skip"))
+        yield from ansible_options.tags(wanted, skipped)
+        yield from ansible_options.configuration(
+            shortest(constants.CONFIG_FILE) if constants.CONFIG_FILE else "",
+            constants.DEFAULT_STRATEGY,
+            constants.INJECT_FACTS_AS_VARS,
+            constants.DEFAULT_HASH_BEHAVIOUR,
+        )
+
+    def parsed_sources(self):
+        """Return the inventory files that Ansible has parsed."""
+        # Ansible has no public way to ask.
+        return self.task_vars["hostvars"]._inventory._inventory.processed_sources
 
     def address_place(self, name):
         """Return the place of the host's address."""

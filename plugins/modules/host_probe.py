@@ -125,6 +125,14 @@ ansible_facts:
           elements: dict
           returned: always
           sample: [{address: 0.0.0.0, port: 22, protocol: tcp, process: sshd, unit: ssh.service}]
+        firewalls:
+          description:
+            - Firewalls of the host besides the collection's own that drop packets, each with its C(name) (V(ufw),
+              V(firewalld), or family and name of a table), and the C(chain) and C(hook) of a table.
+          type: list
+          elements: dict
+          returned: always
+          sample: [{name: inet filter, chain: input, hook: input}]
         unconfigured_units:
           description: Services that were or are being started at boot, and that were never started by a run.
           type: list
@@ -150,12 +158,16 @@ ansible_facts:
           sample: {}
         devices:
           description:
-            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), what it C(holds) by its
-              signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume C(group) (empty for a physical volume in
-              none, null for anything else) and where it is C(mounted).
+            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), its C(real) path, its
+              C(number) (major:minor of a block device, file system and inode of others), the numbers of what it lies on
+              (C(beneath), such as the disk of a partition), what it C(holds) by its signatures, its C(owner) (V(ceph)
+              or V(swift)), its LVM volume C(group) (empty for a physical volume in none, null for anything else) and
+              where it is C(mounted).
           type: dict
           returned: always
-          sample: {/dev/sdb: {kind: block, holds: "", owner: "", group: null, mounted: ""}}
+          sample:
+            /dev/sdb:
+              {kind: block, real: /dev/sdb, number: "8:16", beneath: [], holds: "", owner: "", group: null, mounted: ""}
         volume_groups: {description: Names of the LVM volume groups., type: list, elements: str, returned: always}
         cloud:
           description:
@@ -164,6 +176,11 @@ ansible_facts:
           type: dict
           returned: always
           sample: {identity: 9f86d081, names: [admin, glance_database]}
+        first_run:
+          description: Whether no run has installed packages on the host, so that all that is there is the host's own.
+          type: bool
+          returned: always
+          sample: false
         rings:
           description: Versions of the host's Swift rings by name.
           type: dict

@@ -220,7 +220,7 @@ changes:
     verb: {description: "The action, as a verb in its base form.", type: str, returned: always}
     name: {description: Name of the object., type: str, returned: always}
     detail: {description: "The reason that the service had given.", type: str, returned: always}
-  sample: [{kind: service process, verb: enable, name: nova-compute on compute1, detail: "AUTO: Connection to libvirt lost"}]
+  sample: [{kind: service process, verb: enable, name: nova-compute on compute1, detail: "AUTO: no libvirt"}]
 silent:
   description: Services that did not respond, with the reason.
   type: dict

@@ -69,7 +69,7 @@ class Site:
 
     def said(self, monkeypatch, stage="input", facts=None, more=None, source=None, check=True):
         """Run the action in this process; returns its result."""
-        sources = [str(source)] if source else self.write()
+        sources = [str(one) for one in ([source] if not isinstance(source, list) else source) if one] or self.write()
         inventory = InventoryManager(self.loader, sources)
         manager = VariableManager(self.loader, inventory)
         manager._hostvars = HostVars(inventory, manager, self.loader)
@@ -214,12 +214,14 @@ def probe(address, **changes):
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],
+        "firewalls": [],
         "unconfigured_units": [],
         "unresolved": [],
         "neighbours": {},
         "bridges": None,
         "cloud": None,
         "machine_id": address,
+        "first_run": True,
         "devices": {},
         "volume_groups": [],
         **changes,

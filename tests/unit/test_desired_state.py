@@ -665,3 +665,24 @@ class TestCredentials:
         text = one.resolve(resolving.probe("192.0.2.11")).cloud["frontend"]
         assert text.splitlines()[2:4] == ["-----END certificate-----", "-----BEGIN key-----"]
         assert text.endswith("-----END key-----\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "largest", "networks"),
+    [
+        ({}, 1500, None),
+        ({"cloud_mtu": 9000}, 9000, None),
+        ({"cloud_mtu": 9000, "cloud_external_mtu": 1500}, 9000, {"external": 1500, "vlan": 9000}),
+        ({"cloud_external_mtu": 9000}, 9000, {"external": 9000, "vlan": 1500}),
+        ({"cloud_mtu": 9000, "cloud_vlan_mtu": "4000"}, 9000, {"external": 9000, "vlan": 4000}),
+    ],
+)
+def test_mtus_of_the_networks(tmp_path, settings, largest, networks):
+    """Neutron takes the smaller one of the largest and of a network's own."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+    files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, settings), "neutron", hosts["c1"]["groups"])
+    assert f"global_physnet_mtu = {largest}\n" in files["neutron.conf"]["content"]
+    ml2 = files["plugins/ml2/ml2_conf.ini"]["content"]
+    assert f"path_mtu = {settings.get('cloud_mtu', 1500)}\n" in ml2
+    own = ",".join(f"{name}:{mtu}" for name, mtu in (networks or {}).items())
+    assert (f"physical_network_mtus = {own}\n" in ml2) if networks else "physical_network_mtus" not in ml2

@@ -151,9 +151,51 @@ class TestDevices:
         file = tmp_path / "disk"
         file.write_bytes(bytes(2**22))
         found = host_probe.devices([str(file), str(tmp_path), f"{tmp_path}/none"])
-        assert found[str(file)] == {"kind": "file", "holds": "", "owner": "", "group": None, "mounted": ""}
+        number = found[str(file)].pop("number")
+        assert number.endswith(f"/{file.stat().st_ino}")
+        assert found[str(file)] == {
+            "kind": "file",
+            "real": str(file),
+            "beneath": [],
+            "holds": "",
+            "owner": "",
+            "group": None,
+            "mounted": "",
+        }
         assert found[str(tmp_path)]["kind"] == "directory"
         assert found[f"{tmp_path}/none"]["kind"] == "missing"
+
+    def test_one_file_by_several_names(self, tmp_path):
+        """Links of both kinds, and a link to a file that is not there yet."""
+        (tmp_path / "disk").write_bytes(bytes(2**22))
+        (tmp_path / "soft").symlink_to("disk")
+        (tmp_path / "hard").hardlink_to(tmp_path / "disk")
+        (tmp_path / "later").symlink_to("none")
+        found = host_probe.devices([f"{tmp_path}/{name}" for name in ("disk", "soft", "hard", "none", "later")])
+        one, soft, hard, none, later = found.values()
+        assert one["number"] == soft["number"] == hard["number"] != ""
+        assert one["real"] == soft["real"]
+        assert (none["real"], none["number"]) == (later["real"], later["number"]) == (f"{tmp_path}/none", "")
+
+    def test_what_a_device_lies_on(self, tmp_path, monkeypatch):
+        """A partition on its disk, a mapping on a partition and a disk, a loop device on a file."""
+        monkeypatch.setattr(host_probe, "BLOCK_DEVICES", str(tmp_path / "block"))
+        disks = {"sda": "8:0", "sda/sda1": "8:1", "sdb": "8:16", "dm-0": "254:0", "loop0": "7:0"}
+        (tmp_path / "block").mkdir()
+        for name, number in disks.items():
+            (tmp_path / name / "slaves").mkdir(parents=True)
+            (tmp_path / name / "dev").write_text(f"{number}\n")
+            (tmp_path / "block" / number).symlink_to(f"../{name}")
+        (tmp_path / "sda/sda1/partition").write_text("1\n")
+        for name in ("sda/sda1", "sdb"):
+            (tmp_path / "dm-0/slaves" / name.rpartition("/")[2]).symlink_to(tmp_path / name)
+        (tmp_path / "loop0/loop").mkdir()
+        (tmp_path / "file").touch()
+        (tmp_path / "loop0/loop/backing_file").write_text(f"{tmp_path}/file\n")
+        assert host_probe._beneath("8:0") == set()
+        assert host_probe._beneath("8:1") == {"8:0"}
+        assert host_probe._beneath("254:0") == {"8:0", "8:1", "8:16"}
+        assert host_probe._beneath("7:0") == {host_probe._number(str(tmp_path / "file"))}
 
     def test_what_it_holds(self, tmp_path):
         file = tmp_path / "disk"

@@ -26,6 +26,17 @@ STORED = {"cloud_storage": [CEPH]}
 EMPTY = {"kind": "block", "holds": "", "owner": "", "group": None, "mounted": ""}
 MINE = {"identity": identity("mine"), "names": ["cloud"]}
 HOST = {"name": "controller1", "address": "192.0.2.11", "groups": ["controller"]}
+EMPTY = {
+    "kind": "block",
+    "real": "/dev/sdb",
+    "number": "8:16",
+    "beneath": [],
+    "holds": "",
+    "owner": "",
+    "group": None,
+    "mounted": "",
+}
+OTHER = {**EMPTY, "real": "/dev/sdc", "number": "8:32"}
 # Settings; the host that is changed and what its probe finds; where, found, allowed, to do of the finding that follows.
 UNFIT = {
     "an older release": (
@@ -111,7 +122,12 @@ UNFIT = {
     "an MTU that a nic does not have": (
         {"cloud_mtu": 1501, "cloud_external_interface": "", "cloud_tunnel_interface": "eth0"},
         ("compute1", {}),
-        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "every network interface", "lower cloud_mtu"),
+        (f"{YML}7, cloud_mtu", "1501, and eth0 has 1500", "(cloud_tunnel_interface)", "set a lower cloud_mtu"),
+    ),
+    "an external MTU that is too large": (
+        {"cloud_external_mtu": 9000},
+        ("network1", {}),
+        (f"{YML}7, cloud_external_mtu", "9000, and eth2 has 1500", "the MTU of eth2", "set a lower cloud_external_mtu"),
     ),
     "networks that overlap": (
         {},
@@ -157,6 +173,36 @@ UNFIT = {
         {"cloud_firewall_sources": ["10.0.0.0/8", "2001:db8::/32"]},
         ("controller1", {"connection_client": "203.0.113.200"}),
         (f"{YML}7, cloud_firewall_sources", "without 203.0.113.200", "the control node among", "Add 203.0.113.200"),
+    ),
+    "another firewall": (
+        {},
+        ("compute1", {"firewalls": [{"name": "ufw", "chain": "", "hook": ""}]}),
+        ("host compute1", "ufw is active, and drops", "lets in what the cloud needs", "(ufw disable); or let in"),
+    ),
+    "another table that drops": (
+        {"cloud_known_firewalls": ["ufw", "ip filter"]},
+        ("compute1", {"firewalls": [{"name": "inet filter", "chain": "in", "hook": "input"}]}),
+        (
+            "host compute1",
+            "chain in (hook input) of the table inet filter drops",
+            "no other firewall",
+            "add 'inet filter' to cloud_known_firewalls",
+        ),
+    ),
+    "a database server that serves somebody": (
+        {"cloud_take_over": ["memcached"]},
+        ("controller1", {"unconfigured_units": ["cron", "mariadb", "memcached", "chrony", "ssh"]}),
+        (
+            "host controller1",
+            "mariadb of another installation, running before the first run",
+            "a host without mariadb",
+            "add mariadb to cloud_take_over",
+        ),
+    ),
+    "a load balancer on a network node, where it would be stopped": (
+        {},
+        ("network1", {"unconfigured_units": ["haproxy"], "listening": [listener(443, "0.0.0.0", "haproxy")]}),
+        ("host network1", "haproxy of another installation", "a host without haproxy", "Use another host"),
     ),
     "a VIP outside": (
         {"cloud_internal_address": "10.0.0.9"},
@@ -218,6 +264,36 @@ UNFIT = {
         ("controller1", {"listening": [listener(7480)]}),
         ("host controller1", "port 7480", "free for radosgw", "Stop it"),
     ),
+    "a link to a disk that is listed": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": EMPTY}}),
+        (
+            "storage_devices[1] (host storage1)",
+            "/dev/sdc, which is the same device as /dev/sdb (storage_devices[0]): /dev/sdb",
+            "each device once",
+            "Remove one of them",
+        ),
+    ),
+    "another node of a disk that is listed": (
+        {"cloud_storage": [SWIFT]},
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": {**OTHER, "number": "8:16"}}}),
+        ("storage_devices[1]", "/dev/sdc, which is the same device as /dev/sdb", "each device once", "Remove one"),
+    ),
+    "a file that is missing, by two names": (
+        STORED,
+        ("storage1", {"devices": {path: {**EMPTY, "number": ""} for path in ("/dev/sdb", "/dev/sdc")}}),
+        ("storage_devices[1]", "/dev/sdc, which is the same device as /dev/sdb", "each device once", "Remove one"),
+    ),
+    "a disk and its partition": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": {**OTHER, "beneath": ["8:16"]}}}),
+        ("storage_devices[1]", "/dev/sdc, which is on /dev/sdb (storage_devices[0])", "each device once", "not both"),
+    ),
+    "a path of a multipath device, and the device": (
+        STORED,
+        ("storage1", {"devices": {"/dev/sdb": {**EMPTY, "number": "254:0", "beneath": ["8:32"]}, "/dev/sdc": OTHER}}),
+        ("storage_devices[1]", "/dev/sdb (storage_devices[0]), which is on /dev/sdc", "each device once", "not both"),
+    ),
     "no volume group": (
         {"cloud_storage": [CEPH, {**LVM, "hosts": ["storage2"]}]},
         ("storage2", {"volume_groups": ["vg0"]}),
@@ -248,6 +324,19 @@ FIT = {
         {"cloud_firewall_sources": ["10.0.0.0/8"], "cloud_firewall": False},
         {"connection_client": "203.0.113.200"},
     ),
+    "a firewall that the operator has opened": (
+        {"cloud_known_firewalls": ["ufw", "inet filter"]},
+        {"firewalls": [{"name": name, "chain": "input", "hook": "input"} for name in ("ufw", "inet filter")]},
+    ),
+    "the operator's own firewall": (
+        {"cloud_firewall": False},
+        {"firewalls": [{"name": "inet filter", "chain": "input", "hook": "input"}]},
+    ),
+    "services that a boot has started after an interrupted run": (
+        {},
+        {"first_run": False, "unconfigured_units": ["mariadb", "apache2"]},
+    ),
+    "a service that the run may take over": ({"cloud_take_over": ["mariadb"]}, {"unconfigured_units": ["mariadb"]}),
     "a host that took a minute to look at its clock": ({}, {"clock_offset": 60}),
     "ours on its own ports": (
         {},
@@ -339,6 +428,52 @@ class TestHosts:
         (warning,) = site.warnings
         assert text in " ".join(warning.split())
 
+    def test_large_frames_for_tunnels_alone(self, site, monkeypatch):
+        """The external network's interface has the usual MTU: an error until its own setting says so."""
+        changes = {}
+        for group in site.hosts.values():
+            for name, host in group.items():
+                links = probe(host["ansible_host"])["interfaces"].items()
+                changes[name] = {"interfaces": {nic: {**link, "mtu": 9000} for nic, link in links}}
+                changes[name]["interfaces"]["eth2"]["mtu"] = 1500
+        given(cloud_mtu=9000)(site)
+        (finding,) = told(self.said(site, monkeypatch, changes))
+        assert finding[:2] == (f"{YML}7, cloud_mtu (host network1)", "9000, and eth2 has 1500")
+        assert "or set a lower cloud_external_mtu" in finding[3]
+        given(cloud_external_mtu=1500)(site)
+        assert self.said(site, monkeypatch, changes).get("msg") is None
+
+    def test_two_back_ends_on_one_disk(self, site, monkeypatch):
+        """By two names for two back ends: neither is empty once the other has it."""
+        stored(CEPH, SWIFT, devices=4)(site)
+        disks = site.hosts["storage"]["storage1"]["storage_devices"]
+        for disk, name in zip(disks, ("ceph", "ceph", "objects", "objects"), strict=True):
+            disk["backend"] = name
+        names = {"/dev/sdb": "/dev/sdb", "/dev/sdc": "/dev/sdc", "/dev/sdd": "/dev/sdb", "/dev/sde": "/dev/sde"}
+        found = {path: {**EMPTY, "real": real, "number": real} for path, real in names.items()}
+        (finding,) = told(self.said(site, monkeypatch, {"storage1": {"devices": found}}))
+        assert finding[0].endswith("storage_devices[2] (host storage1)")
+        assert finding[1] == "/dev/sdd, which is the same device as /dev/sdb (storage_devices[0]): /dev/sdb"
+
+    @pytest.mark.parametrize(("backend", "warnings"), [(CEPH, 1), (LVM, 0)])
+    def test_two_copies_on_one_disk(self, site, monkeypatch, backend, warnings):
+        """Two partitions: doubtful for copies, usual for a volume group."""
+        stored(backend)(site)
+        for disk in site.hosts["storage"]["storage1"]["storage_devices"]:
+            disk["backend"] = backend["name"]
+        found = {"/dev/sdb": {**EMPTY, "beneath": ["8:0"]}, "/dev/sdc": {**OTHER, "beneath": ["8:0"]}}
+        assert self.said(site, monkeypatch, {"storage1": {"devices": found}}).get("msg") is None
+        assert len(site.warnings) == warnings
+        assert all("both copies are lost with it" in warning for warning in site.warnings)
+
+    def test_what_runs_where_it_does_not_matter(self, site, monkeypatch):
+        """Each service is told by itself; on a host that does not get it, it may stay."""
+        units = ["apache2", "haproxy", "mariadb"]
+        changes = {name: {"unconfigured_units": units} for name in ("controller1", "compute1")}
+        found = told(self.said(site, monkeypatch, changes))
+        assert {finding[0] for finding in found} == {"host controller1"}
+        assert sorted(finding[1].partition(" ")[0] for finding in found) == units
+
     def test_all_at_once(self, site, monkeypatch):
         names = ("an older release", "little memory", "little disk", "a clock behind")
         changes = {}
@@ -424,7 +559,8 @@ class TestHosts:
             disk["backend"] = {"c": "ceph", "o": "objects"}[backend]
         disk = {"path": "/dev/sdb", "backend": "lvm"}
         site.hosts["storage"]["storage2"] = {"ansible_host": "192.0.2.16", "storage_devices": [disk]}
-        devices = {"devices": {f"/dev/sd{letter}": EMPTY for letter in "bcde"}, "memory_mb": 150}
+        disks = {f"/dev/sd{letter}": {**EMPTY, "real": letter, "number": letter} for letter in "bcde"}
+        devices = {"devices": disks, "memory_mb": 150}
         found = told(self.said(site, monkeypatch, {"storage1": devices, "storage2": devices}))
         sums = {finding[0]: finding[2] for finding in found}
         assert "swift" in sums["host storage1"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import test_preflight_definitions as definitions
@@ -11,6 +12,7 @@ import test_preflight_networks as networks
 import test_preflight_secrets as secrets
 import test_preflight_storage as storage
 import yaml
+from ansible import constants
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, merged, report
 from preflight_site import ROOT, YML, both, check_one_error, given, put, told
 
@@ -57,6 +59,23 @@ BAD = {
     "a name that is too long": (
         put("hosts", "storage", to={"s" * 70: {"ansible_host": "192.0.2.15"}}),
         ("host s", "the name 'sss", "at most 63 letters", repr("s" * 63)),
+    ),
+    "a name with its domain": (
+        put("hosts", "storage", to={"storage1.lab.example": {"ansible_host": "192.0.2.15"}}),
+        (
+            "host storage1.lab.example",
+            "the name 'storage1.lab.example', with a domain",
+            "at most 63 letters, digits, hyphens",
+            "Name the host storage1, with ansible_host: ADDRESS. Its domain can be set as cloud_domain: lab.example.",
+        ),
+    ),
+    "a name with its domain, and no address": (
+        put("hosts", "storage", to={"storage1.lab.example": {}}),
+        ("host storage1.lab.example", "with a domain", "hyphens", "Name the host storage1, with ansible_host"),
+    ),
+    "a name with its domain, and another host's": (
+        put("hosts", "storage", to={"compute1.lab.example": {"ansible_host": "192.0.2.15"}}),
+        ("host compute1.lab.example", "with a domain", "hyphens", "Name the host compute1-lab-example,"),
     ),
     "localhost": (
         put("hosts", "storage", to={"localhost": {"ansible_connection": "local", "ansible_host": "192.0.2.15"}}),
@@ -122,6 +141,18 @@ BAD = {
         given(cloud_region="{{ nowhere }}"),
         (f"{YML}7, cloud_region", "'nowhere' is undefined", "defined variables", "Correct the template"),
     ),
+    "a template that fails for the addresses": (
+        given(cloud_address="{{ nowhere }}"),
+        (f"{YML}7, cloud_address", "'nowhere' is undefined", "defined variables", "Correct the template"),
+    ),
+    "a template that fails for the directory of definitions": (
+        given(catalog_dir="{{ nowhere }}"),
+        (f"{YML}7, catalog_dir", "'nowhere' is undefined", "defined variables", "Correct the template"),
+    ),
+    "a dictionary that is text": (
+        given(cloud_sysctl='{"vm.swappiness": true}'),
+        (f"{YML}7, cloud_sysctl", "'{", "a dictionary", "In an INI inventory, write True, False and None"),
+    ),
     # Values
     "a small MTU": (given(cloud_mtu=150), (f"{YML}7, cloud_mtu", "150", "1280 to 9216", "switches")),
     "a large router id": (
@@ -169,6 +200,10 @@ BAD = {
     "a source with host bits": (
         given(cloud_firewall_sources=["192.0.2.1/24"]),
         (f"{YML}7, cloud_firewall_sources", "192.0.2.1/24", "CIDR", "host bits zero"),
+    ),
+    "a firewall by half a name": (
+        given(cloud_known_firewalls=["filter"]),
+        (f"{YML}7, cloud_known_firewalls", "filter", "ufw, firewalld, or family", "as the error"),
     ),
     "another name for each host": (
         put("hosts", "compute", "compute2", "cloud_name", to="other"),
@@ -222,6 +257,184 @@ def test_what_is_tested(site, monkeypatch, scenario):
     site.hosts = {name: group["hosts"] for name, group in yaml.safe_load(at.read_text()).items()}
     site.all = yaml.safe_load((own / "group_vars/all.yml").read_text())
     assert site.said(monkeypatch).get("msg") is None
+
+
+# Files beside a good inventory that Ansible does not parse; where, found, allowed, to do of the findings.
+UNPARSED = {
+    "a host that is a number": (
+        {"more.yml": "storage:\n  hosts:\n    1: {ansible_host: 192.0.2.15}\n"},
+        ("more.yml:3", "the host 1, which YAML reads as an integer", "text", "begins with a letter"),
+    ),
+    "a host that is true": (
+        {"more.yml": "storage: {hosts: {on: {ansible_host: 192.0.2.15}}}\n"},
+        ("more.yml:1", "the host on, which YAML reads as a boolean", "text", "begins with a letter"),
+    ),
+    "a host in a group of a group": (
+        {"more.yml": "storage:\n  children:\n    fast: {hosts: {2026-11-28: {}}}\n"},
+        ("more.yml:3", "the host 2026-11-28, which YAML reads as a date", "text", "begins with a letter"),
+    ),
+    "a list of hosts": (
+        {"more.yml": "storage:\n  hosts:\n  - storage1\n"},
+        ("more.yml:3", "hosts of the group storage: a list of 1", "a dictionary", "without a hyphen"),
+    ),
+    "a list of groups": (
+        {"more.yml": "- storage\n"},
+        ("more.yml:1", "a list of 1", "groups, each a key", "GROUP"),
+    ),
+    "no YAML": (
+        {"more.yml": "storage:\n  hosts: {storage1: {ansible_host: 192.0.2.15}\n"},
+        ("more.yml:", "no YAML: ", "YAML", "Correct it"),
+    ),
+    "no INI": (
+        {"more.ini": "[storage\nstorage1\n"},
+        ("more.ini", "Failed to parse inventory", "can parse", "Correct it"),
+    ),
+    "a plugin that there isn't": (
+        {"more.yml": "plugin: nowhere.at.all\n"},
+        ("more.yml", "unknown plugin", "can parse", "Correct it"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "parts"), UNPARSED.values(), ids=UNPARSED.keys())
+def test_an_inventory_that_does_not_parse(site, monkeypatch, files, parts):
+    """The other files are fine, so Ansible would go on with the hosts that they have."""
+    inventory = site.directory / "inventory"
+    inventory.mkdir()
+    for path in map(Path, site.write()):
+        path.rename(inventory / path.name)
+    for name, text in {**files, "ca.pem": "-----BEGIN\n", "README.md": "# Mine\n"}.items():
+        (inventory / name).write_text(text)
+    (finding,) = told(site.said(monkeypatch, source=inventory))
+    for part, text in zip(("inventory/" + parts[0], *parts[1:]), finding, strict=True):
+        assert part in text
+
+
+INI = """\
+[controller]
+controller1 ansible_host=192.0.2.11
+[network]
+network1 ansible_host=192.0.2.12
+[rack]
+compute[1:2]
+[compute:children]
+rack
+[all:vars]
+cloud_tunnel_interface=eth1
+cloud_external_interface=eth2
+cloud_external_network=198.51.100.0/24
+cloud_public_name=cloud.example.org
+cloud_firewall_sources=["192.0.2.0/24"]
+cloud_config={"nova": {"nova.conf": {"DEFAULT": {"reclaim_instance_interval": 3600}}}}
+cloud_tls=false
+cloud_vlan_range=100:199
+cloud_workers=2
+"""
+ADDRESSES = "compute:\n  hosts:\n    compute1: {ansible_host: 192.0.2.13}\n    compute2: {ansible_host: 192.0.2.14}\n"
+PROGRAM = "#!/bin/sh\ncat <<'END'\n%s\nEND\n"
+
+
+class TestSources:
+    """Inventories of other kinds are the same as one of YAML."""
+
+    def directory(self, site, name="inventory"):
+        path = site.directory / name
+        path.mkdir()
+        return path
+
+    def test_ini(self, site, monkeypatch):
+        place = self.directory(site)
+        (place / "hosts").write_text(INI)
+        (place / "more.yml").write_text(ADDRESSES)
+        assert site.said(monkeypatch, source=place).get("msg") is None
+        (place / "hosts").write_text(INI.replace("cloud_workers=2", "cloud_workers=-2"))
+        (finding,) = told(site.said(monkeypatch, source=place))
+        assert finding[0] == "inventory/hosts:18, cloud_workers"
+
+    def test_a_program(self, site, monkeypatch):
+        groups = {name: {"hosts": list(members)} for name, members in site.hosts.items()}
+        known = {name: host for members in site.hosts.values() for name, host in members.items()}
+        groups |= {"all": {"vars": site.all}, "_meta": {"hostvars": known}}
+        program = self.directory(site) / "inventory.sh"
+        program.write_text(PROGRAM % json.dumps(groups))
+        program.chmod(0o755)
+        assert site.said(monkeypatch, source=program).get("msg") is None
+        program.write_text("#!/bin/sh\nexit 3\n")
+        (finding,) = told(site.said(monkeypatch, source=program))
+        assert finding[0] == "inventory/inventory.sh"
+
+    def test_hosts_in_two_directories(self, site, monkeypatch):
+        """There is no second directory of secrets."""
+        site.write()
+        (site.directory / "hosts.yml").rename(self.directory(site, "one") / "hosts.yml")
+        other = 'compute: {hosts: {compute3: {ansible_host: "192.0.2.15"}}}\n'
+        (self.directory(site, "two") / "hosts.yml").write_text(other)
+        (finding,) = told(site.said(monkeypatch, source=["one", "two", "settings.yml"]))
+        assert finding[0] == "cloud_secrets_dir (not set) (host compute3)"
+        assert "several directories" in finding[1]
+        assert f"{site.directory}/one/.secrets" in finding[3]
+        site.all["cloud_secrets_dir"] = f"{site.directory}/one/.secrets"
+        settings = yaml.safe_dump({"all": {"vars": site.all}})
+        (site.directory / "settings.yml").write_text(settings)
+        assert site.said(monkeypatch, source=["one", "two", "settings.yml"]).get("msg") is None
+
+    def test_a_host_in_no_group(self, site, monkeypatch):
+        found = told(site.said(monkeypatch, source="controller1,"))
+        assert [finding[1] for finding in found] == ["no host in the group controller", "'None/.secrets'"]
+
+
+def test_an_inventory_that_does_not_exist(site, monkeypatch):
+    (finding,) = told(site.said(monkeypatch, source=site.directory / "nowhere"))
+    assert finding[1] == "no such file or directory"
+
+
+def test_definitions_beside_the_inventory_are_none(site, monkeypatch):
+    site.write()
+    (site.directory / "catalog").mkdir()
+    (site.directory / "catalog/lamp.yml").write_text("1: [\n")
+    (finding,) = told(site.said(monkeypatch, source=site.directory))
+    assert finding[0].startswith("catalog/lamp.yml")
+
+
+@pytest.mark.parametrize(("kind", "option"), [("run", "--tags"), ("skip", "--skip-tags")])
+def test_tags_do_nothing(site, monkeypatch, kind, option):
+    (finding,) = told(site.said(monkeypatch, more={"ansible_run_tags": ["all"], f"ansible_{kind}_tags": ["nova"]}))
+    assert finding[:3] == (f"command line, {option}", "nova", "no tags; no task has any")
+    assert "--limit HOST" in finding[3]
+
+
+def test_molecules_tags(site, monkeypatch):
+    more = {"ansible_run_tags": ["all"], "ansible_skip_tags": ["molecule-notest", "notest"]}
+    assert site.said(monkeypatch, more=more).get("msg") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DEFAULT_STRATEGY", "ansible.builtin.free", "strategy"),
+        ("DEFAULT_STRATEGY", "mitogen_free", "strategy"),
+        ("DEFAULT_STRATEGY", "host_pinned", "strategy"),
+        ("INJECT_FACTS_AS_VARS", False, "inject_facts_as_vars"),
+    ],
+)
+def test_a_configuration_of_their_own(site, monkeypatch, name, value, words):
+    monkeypatch.setattr(constants, name, value)
+    monkeypatch.setattr(constants, "CONFIG_FILE", str(site.directory / "ansible.cfg"))
+    (finding,) = told(site.said(monkeypatch))
+    assert finding[:2] == (f"ansible.cfg, {words}", str(value))
+
+
+@pytest.mark.parametrize("strategy", ["linear", "mitogen_linear"])
+def test_a_strategy_that_fits(site, monkeypatch, strategy):
+    monkeypatch.setattr(constants, "DEFAULT_STRATEGY", strategy)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_merged_dictionaries(site, monkeypatch):
+    monkeypatch.setattr(constants, "DEFAULT_HASH_BEHAVIOUR", "merge")
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert "hash_behaviour: merge" in warning
 
 
 def test_nothing_at_all(site, monkeypatch):

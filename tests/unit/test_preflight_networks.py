@@ -32,9 +32,13 @@ BAD = {
         given(cloud_external_network="198.51.100.7/32"),
         (f"{YML}5, cloud_external_network", "no usable address", "/30 or larger", "whole network"),
     ),
-    "a gateway outside": (
-        given(cloud_external_gateway="192.0.2.1"),
-        (f"{YML}7, cloud_external_gateway", "192.0.2.1", "198.51.100.1 to 198.51.100.254", "router"),
+    "a gateway that no host can have": (
+        given(cloud_external_gateway="198.51.100.255"),
+        (f"{YML}7, cloud_external_gateway", "198.51.100.255", "198.51.100.1 to 198.51.100.254", "router"),
+    ),
+    "a gateway that is no address": (
+        given(cloud_external_gateway="router"),
+        (f"{YML}7, cloud_external_gateway", "'router'", "198.51.100.1 to 198.51.100.254", "router"),
     ),
     "a gateway among the floating IPs": (
         given(cloud_external_gateway="198.51.100.254"),
@@ -92,3 +96,34 @@ def test_two_controllers_and_who_may_decide(site, monkeypatch):
     assert site.said(monkeypatch).get("msg") is None
     (warning,) = site.warnings
     assert "Make network1 the arbiter" in warning
+
+
+# What is doubtful: the settings, and words of the warning.
+DOUBTFUL = {
+    "a gateway outside": (
+        {"cloud_external_network": "203.0.113.64/29", "cloud_external_gateway": "198.51.100.1"},
+        ("198.51.100.1, which is outside of 203.0.113.64/29", "another router on the same link", "rented servers"),
+    ),
+    "a pool of one": (
+        {"cloud_external_pool": "198.51.100.9-198.51.100.9"},
+        ("198.51.100.9 alone: a router takes it", "two addresses or more", "larger"),
+    ),
+    "a pool of one by default": (
+        {"cloud_external_network": "203.0.113.64/30"},
+        ("203.0.113.66 alone: a router takes it", "two addresses or more", "larger cloud_external_network"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "words"), DOUBTFUL.values(), ids=DOUBTFUL.keys())
+def test_one_warning(site, monkeypatch, values, words):
+    given(**values)(site)
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert all(word in warning for word in words)
+
+
+def test_a_declared_network_with_a_gateway_outside(site, monkeypatch):
+    subnet = {"name": "rented", "cidr": "203.0.113.64/29", "gateway": "198.51.100.1", "dhcp": False}
+    given(cloud_resources={"networks": [{"name": "rented", "external": True, "subnets": [subnet]}]})(site)
+    assert site.said(monkeypatch).get("msg") is None

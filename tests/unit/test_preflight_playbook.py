@@ -43,6 +43,36 @@ class TestPlaybook:
         assert "Did you mean 'cloud_mtu'?" in words
         assert "Probe the host" not in words
 
+    @pytest.mark.parametrize("option", ["--tags", "--skip-tags"])
+    def test_tags(self, site, option):
+        """No task has one: the run would end well, with nothing done."""
+        done = self.run(site, "--check", option, "nova")
+        assert done.returncode == 2
+        assert f"1. command line, {option}" in done.stdout + done.stderr
+
+    def test_a_vault_without_its_password(self, site):
+        """Each variable is named; with the password it is the same as any other."""
+        (site.directory / "password").write_text("mine\n")
+        words = [
+            "ansible-vault",
+            "encrypt_string",
+            "--vault-password-file",
+            site.directory / "password",
+            "x.example.org",
+        ]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        group = site.directory / "group_vars"
+        group.mkdir()
+        (group / "all.yml").write_text(f"cloud_internal_name: {done.stdout}")
+        playbook = ROOT / "playbooks/preflight_input.yml"
+        done = self.run(site, playbook=playbook)
+        assert done.returncode == 2
+        assert "group_vars/all.yml:1, cloud_internal_name" in done.stdout
+        assert "--vault-password-file or --ask-vault-pass" in done.stdout
+        (site.directory / "password").rename(site.directory / ".password")
+        done = self.run(site, "--vault-password-file", ".password", playbook=playbook)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def test_no_host_is_reached(self, site):
         """Every host that is away is named, by one finding each or a warning."""
         for group in site.hosts.values():

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the API of a service lists of its processes on all hosts: disabled ones, silent ones, those of hosts that left."""
+"""The processes on all hosts that a service's API lists: disabled ones, silent ones, those of hosts that have left."""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ import threading
 import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.host.bridge_setup import RECORD, ssh_connection
+from ansible_collections.cairn.openstack.plugins.module_utils.host.packages import RECORD as PACKAGES
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps, systemctl
+from ansible_collections.cairn.openstack.plugins.module_utils.overview.firewalls import firewalls
 from ansible_collections.cairn.openstack.plugins.module_utils.storage import swift_facts
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.devices import physical_volumes, signatures
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import content
@@ -28,6 +30,7 @@ ARP = 0x0806
 OSDS = "/var/lib/ceph/osd"
 MOUNTS = "/proc/self/mounts"
 FSTAB = "/etc/fstab"
+BLOCK_DEVICES = "/sys/dev/block"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -263,12 +266,33 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def devices(paths: list[str]) -> dict[str, dict]:
-    """Return the state of *paths*: {kind, holds, owner, group, mounted}.
+def _number(path: str) -> str:
+    """Return what a device or file is, whatever its name: major:minor of a block device, else file system and inode."""
+    found = os.stat(path)
+    if stat.S_ISBLK(found.st_mode):
+        return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+    return f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}/{found.st_ino}"
 
-    The kind is ``block``, ``file``, ``missing`` or ``directory``; holds is empty if nothing is found; the owner is
-    ``ceph`` or ``swift`` if one of them uses it, even if a Swift disk is not mounted. The group is the LVM volume
-    group, empty for a physical volume in none, and None for anything else.
+
+def _beneath(number: str) -> set[str]:
+    """Return the numbers of all that a block device lies on: the disk of a partition, disks of a mapping, a file."""
+    place = os.path.realpath(f"{BLOCK_DEVICES}/{number}")
+    found = {text(f"{place}/slaves/{name}/dev").strip() for name in _names(f"{place}/slaves")}
+    if os.path.exists(f"{place}/partition"):
+        found.add(text(f"{os.path.dirname(place)}/dev").strip())
+    with contextlib.suppress(OSError):
+        if backing := text(f"{place}/loop/backing_file").strip():
+            found.add(_number(backing))
+    return found.union(*(_beneath(one) for one in found if "/" not in one))
+
+
+def devices(paths: list[str]) -> dict[str, dict]:
+    """Return the state of *paths*: {kind, real, number, beneath, holds, owner, group, mounted}.
+
+    The kind is ``block``, ``file``, ``missing`` or ``directory``; real is the path without links; the number is empty
+    for what is missing; beneath are the numbers of what a block device lies on. Holds is empty if nothing is found; the
+    owner is ``ceph`` or ``swift`` if one of them uses it, even if a Swift disk is not mounted. The group is the LVM
+    volume group, empty for a physical volume in none, and None for anything else.
     """
     mounts, table = ([line.split() for line in text(path).splitlines()] for path in (MOUNTS, FSTAB))
     node = f"{swift_facts.DIRECTORY}/"
@@ -276,14 +300,18 @@ def devices(paths: list[str]) -> dict[str, dict]:
     groups = physical_volumes() if paths else {}
     answer = {}
     for path in paths:
+        real = os.path.realpath(path)
         found = {"kind": "missing", "holds": "", "owner": "", "group": None, "mounted": ""}
+        found.update(real=real, number="", beneath=[])
         if os.path.exists(path):
+            found["number"] = _number(path)
             mode = os.stat(path).st_mode
             kinds = ((stat.S_ISBLK, "block"), (stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"))
             found["kind"] = next((kind for fits, kind in kinds if fits(mode)), "special file")
+        if found["kind"] == "block":
+            found["beneath"] = sorted(_beneath(found["number"]))
         if found["kind"] in ("block", "file"):
             found["holds"] = signatures(path)
-            real = os.path.realpath(path)
             found["group"] = groups.get(real)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
             if found["mounted"].startswith(node) or (found["holds"] == "xfs" and real in places):
@@ -351,7 +379,7 @@ def probe(
     :param operator_time: the same time, by the clock of the control node.
     :param storage: paths of devices.
     """
-    record = bridges()
+    record, member = bridges(), cloud()
     device, gateway = default_route()
     links = interfaces()
     ssh = ssh_connection()
@@ -375,6 +403,7 @@ def probe(
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
         "listening": listening(),
+        "firewalls": firewalls(),
         "unconfigured_units": unconfigured_units(),
         "unfinished_packages": unfinished_packages(text("/var/lib/dpkg/status")),
         "unresolved": unresolved(names),
@@ -383,7 +412,8 @@ def probe(
         "volume_groups": volume_groups(),
         "rings": rings(),
         "bridges": record,
-        "cloud": cloud(),
+        "cloud": member,
+        "first_run": member is None and not os.path.exists(PACKAGES),
         "machine_id": text("/etc/machine-id").strip(),
         "boot_id": text("/proc/sys/kernel/random/boot_id").strip(),
     }

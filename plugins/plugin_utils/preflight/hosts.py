@@ -137,6 +137,9 @@ def _interfaces(host: Host) -> Iterator[Finding]:
         "cloud_tunnel_interface": {"network", "compute"},
         "cloud_vlan_interface": {"network", "compute"},
     }
+    # The VIP's has no part in Neutron's networks.
+    mtus = {setting: setting.replace("interface", "mtu") for setting in wanted if setting != "cloud_vip_interface"}
+    mtus["cloud_tunnel_interface"] = "cloud_mtu"
     missing = False
     for setting, groups in wanted.items():
         name = host.settings.values.get(setting)
@@ -149,12 +152,12 @@ def _interfaces(host: Host) -> Iterator[Finding]:
             )
             remedy = nearest(name, known, "Use an existing one. Set a different name for a host in its host_vars.", 0.8)
             yield host.settings.finding(setting, f"no interface {name}", have, remedy)
-        elif setting != "cloud_vip_interface" and int(host.settings.values.get("cloud_mtu") or 0) > known[name]["mtu"]:
-            found = f"{host.settings.values['cloud_mtu']}, and {name} has {known[name]['mtu']}"
-            remedy = "Raise the MTU of the network interface in the host's network configuration, or lower cloud_mtu."
-            yield host.settings.finding(
-                "cloud_mtu", found, "at most the MTU of every network interface of the cloud's networks", remedy
-            )
+        elif setting in mtus and int(host.settings.values.get(mtus[setting]) or 0) > known[name]["mtu"]:
+            own = mtus[setting]
+            place = own if own in host.settings.places else "cloud_mtu"
+            found = f"{host.settings.values[own]}, and {name} has {known[name]['mtu']}"
+            remedy = f"Raise the MTU of {name} in the host's network configuration, or set a lower {own}."
+            yield host.settings.finding(place, found, f"at most the MTU of {name} ({setting})", remedy)
     if not topology.interface_with(host.facts, host.address):
         have = ", ".join(one for link in known.values() for one in link["addresses"])
         remedy = "Set cloud_address to the address at which the other hosts reach it."
@@ -272,6 +275,24 @@ def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
                 break
 
 
+def _in_use(host: Host) -> Iterator[Finding]:
+    """Find services of the cloud that run on a host before its first run: they serve somebody."""
+    if not host.facts["first_run"]:
+        return
+    running = {stem(name) for name in host.facts["unconfigured_units"]}
+    accepted = host.settings.values.get("cloud_take_over") or []
+    for name, definition in host.definitions.items():
+        units = [unit for unit in definition["units"] if definitions.runs(unit, {*host.groups, "all"})]
+        found = sorted({stem(unit["name"]) for unit in units if not unit.get("host_owned")} & running)
+        if found and name not in accepted:
+            remedy = (
+                f"Use another host, or move what it serves and remove its packages. To let the run take it over, which "
+                f"replaces its configuration, add {name} to cloud_take_over."
+            )
+            running_here = f"{', '.join(found)} of another installation, running before the first run of this cloud"
+            yield host.finding(running_here, f"a host without {name}", remedy)
+
+
 def _way_in(host: Host) -> Iterator[Finding]:
     """Check that the firewall lets the control node in, from the address that the host sees."""
     sources, client = host.settings.values.get("cloud_firewall_sources"), host.facts.get("connection_client")
@@ -315,6 +336,27 @@ def _same_host(host: Host) -> Iterator[Finding]:
         )
 
 
+def _firewalls(host: Host) -> Iterator[Finding]:
+    """Find other firewalls that drop packets: what the cloud's own accepts is lost there."""
+    known = [str(name) for name in host.settings.values.get("cloud_known_firewalls") or []]
+    # Without the cloud's firewall, one of the operator's is expected.
+    severity = "error" if host.settings.flag("cloud_firewall") else "warning"
+    allowed = "no other firewall, or one that lets in what the cloud needs"
+    for one in host.facts["firewalls"]:
+        name = one["name"]
+        if name in known:
+            continue
+        found = f"{name} is active, and drops what its own rules do not let in"
+        disable = {"ufw": "ufw disable", "firewalld": "systemctl disable --now firewalld"}.get(name)
+        if not disable:
+            found = (
+                f"chain {one['chain']} (hook {one['hook']}) of the table {name} drops what its own rules do not let in"
+            )
+            disable = f"nft delete table {name}, and where the host loads it"
+        remedy = f"Disable it ({disable}); or let in what the cloud needs, and add '{name}' to cloud_known_firewalls."
+        yield host.finding(found, allowed, remedy, severity)
+
+
 def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     """Check *host* against its role in the cloud.
 
@@ -328,7 +370,9 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from _in_use(host)
     yield from _way_in(host)
+    yield from _firewalls(host)
     yield from found_devices(host, host.settings.finding, host.backends, host.kinds)
 
 

@@ -68,9 +68,13 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for name, host in hosts.items():
         address, where = host["address"], f"{host['where']}, host {name}"
+        if not address:  # its template fails, which is reported with the other settings
+            continue
         try:
             found = ipaddress.ip_address(address)
         except ValueError:
+            if address == name and "." in name:
+                continue  # The error about the name says so.
             remedy = "Set ansible_host or cloud_address to the host's address on the management network."
             yield Finding(where, f"{address!r} is not an address", "an IPv4 address", remedy)
             continue
@@ -93,16 +97,31 @@ def _addresses(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
         owners.setdefault(address, name)
 
 
+def _host_name(name: str, hosts: Mapping[str, _HOST]) -> str:
+    """Return a valid host name like *name*: its first label, or all of them if another host has the same."""
+    first = [other.partition(".")[0] for other in hosts]
+    wanted = name.partition(".")[0] if first.count(name.partition(".")[0]) == 1 else name
+    return re.sub(r"[^A-Za-z0-9-]+", "-", wanted)[:LONGEST_NAME].strip("-")
+
+
 def _names(hosts: Mapping[str, _HOST]) -> Iterator[Finding]:
     for name, host in hosts.items():
+        better = _host_name(name, hosts)
         if re.fullmatch(r"[\d.]+", name) or ":" in name:
             remedy = "Name the host, and set ansible_host to the address. The inventory name becomes its host name."
             yield Finding(f"{host['where']}, host {name}", "an address as a name", "a host name", remedy)
         elif name == "localhost":
             remedy = "Give it a name of its own; ansible_connection: local can stay. The name becomes its host name."
             yield Finding(f"{host['where']}, host {name}", "the name localhost", "a name of its own", remedy)
+        elif "." in name:
+            # The services need one name for a host everywhere, and some take no domain.
+            domain = name.partition(".")[2]
+            remedy = (
+                f"Name the host {better}, with ansible_host: ADDRESS. Its domain can be set as cloud_domain: {domain}."
+            )
+            found = f"the name {name!r}, with a domain"
+            yield Finding(f"{host['where']}, host {name}", found, ALLOWED_NAME, remedy)
         elif not DNS_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            better = re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:LONGEST_NAME].strip("-")
             remedy = f"Rename it, for example to {better!r}. The inventory name becomes its host name."
             yield Finding(f"{host['where']}, host {name}", f"the name {name!r}", ALLOWED_NAME, remedy)
 

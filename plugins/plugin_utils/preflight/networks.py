@@ -94,7 +94,12 @@ def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Findin
         yield settings.finding("cloud_external_network", found, "a network of /30 or larger", "Set the whole network.")
         return
     gateway = ipv4(settings.values.get("cloud_external_gateway") or network[1])
-    if gateway is None or gateway not in network or gateway in (network[0], network[-1]):
+    if gateway is not None and gateway not in network:
+        found = f"{gateway}, which is outside of {network}: routers reach it directly on the external network's link"
+        remedy = "Correct it, unless your provider has it so, as for rented servers."
+        allowed = f"{network[1]} to {network[-2]}, or another router on the same link"
+        yield settings.finding("cloud_external_gateway", found, allowed, remedy, "warning")
+    elif gateway is None or gateway in (network[0], network[-1]):
         found = f"{settings.values['cloud_external_gateway']!r}, which is not a host address in {network}"
         remedy = "Set the address of the router in this network. Empty uses the first one."
         yield settings.finding("cloud_external_gateway", found, f"{network[1]} to {network[-2]}", remedy)
@@ -104,6 +109,10 @@ def _external(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator[Findin
         return
     first, last = pool
     name = "cloud_external_pool"
+    if first == last:
+        found = f"{first} alone: a router takes it, and no server can have a floating IP"
+        remedy = "Set a larger range, or a larger cloud_external_network."
+        yield settings.finding(name, found, "two addresses or more", remedy, "warning")
     taken = {gateway: "the gateway's"} if gateway else {}
     for key in ("cloud_internal_address", "cloud_public_address"):
         if address := ipv4(settings.values.get(key)):

@@ -34,9 +34,11 @@ CLOUD_WIDE = (
     "cloud_tls_certificate",
     "cloud_tls_key",
     "cloud_tls_ca",
+    "cloud_external_mtu",
     "cloud_external_network",
     "cloud_external_gateway",
     "cloud_external_pool",
+    "cloud_vlan_mtu",
     "cloud_vlan_range",
     "cloud_tenant_network_types",
     "cloud_vip_router_id",
@@ -135,7 +137,10 @@ RULES: dict[str, Rule] = {
         "Set cloud_secrets_dir; an inventory without a directory, such as -i 'host,', has no default.",
     ),
     "cloud_vip_router_id": _between(0, 255, "0 derives it from the address. Each cloud in a network needs its own."),
-    "cloud_mtu": _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
+    **dict.fromkeys(
+        ("cloud_mtu", "cloud_external_mtu", "cloud_vlan_mtu"),
+        _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
+    ),
     "cloud_vlan_range": Rule(
         "first:last, both from 1 to 4094, or empty",
         lambda value: not value or _vlans(value),
@@ -168,6 +173,11 @@ RULES: dict[str, Rule] = {
         "networks in CIDR notation",
         lambda value: all(map(is_network, value)),
         "Write them such as 192.0.2.0/24, with host bits zero.",
+    ),
+    "cloud_known_firewalls": Rule(
+        "ufw, firewalld, or family and name of a table",
+        lambda value: all(_matching(r"ufw|firewalld|(ip|inet|netdev) \S+")(name) for name in value),
+        "Write the name as the error about the firewall does.",
     ),
     "cloud_image_cache": _least(0, "The unit is GiB; 0 disables the cache."),
     "cloud_workers": _least(0, "0 derives it from the number of processors."),
@@ -244,8 +254,13 @@ def _common(settings: list[Settings]) -> Iterator[Finding]:
                 continue
             first = first or one
             if one.values[name] != first.values[name]:
+                if name == "cloud_output_dir" and name not in one.places and name not in first.places:
+                    continue  # It follows from cloud_secrets_dir.
                 found = f"{shown(one.values[name])}, but {shown(first.values[name])} for {first.host}"
                 remedy = "Set it once for all hosts, in group_vars/all.yml."
+                if name == "cloud_secrets_dir" and name not in one.places:
+                    found += ": the inventory has several directories"
+                    remedy = f"Set it for all hosts, in group_vars/all.yml: {first.values[name]}, or another directory."
                 yield one.finding(name, found, "one value for the whole cloud", remedy)
 
 
@@ -261,6 +276,13 @@ def findings(
     for one in settings:
         yield from unknown(one, specs, definitions)
         for name, why in one.errors.items():
+            if "decrypt" in why.lower():
+                allowed, remedy = (
+                    "a value that the vault password decrypts",
+                    "Use --vault-password-file or --ask-vault-pass.",
+                )
+                yield one.finding(name, why, allowed, remedy)
+                continue
             yield one.finding(
                 name, f"a template that fails: {why}", "a template of defined variables", "Correct the template."
             )

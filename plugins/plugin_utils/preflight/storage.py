@@ -260,15 +260,18 @@ def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> It
 def found_devices(
     host: Any, finding: Callable[..., Finding], backends: Iterable[storage.Backend], known: Mapping[str, Kind]
 ) -> Iterator[Finding]:
-    """Find addresses, volume groups and devices that back ends need and *host* lacks, and devices that are not empty.
+    """Find addresses, volume groups and devices that back ends need and *host* lacks; devices that are not empty.
 
-    :param host: with ``name`` and ``facts``, the result of host_probe.
+    Also devices that are listed twice under different names.
+
+    :param host: with ``name``, ``settings`` and ``facts``, the result of host_probe.
     :param finding: returns a finding about a setting of the host.
     :param backends: the cloud's back ends with their defaults and devices.
     :param known: the kinds of back ends.
     """
     seen = host.facts.get("devices", {})
     groups = host.facts.get("volume_groups", {})
+    yield from _same_device(host, backends, known)
     for backend in backends:
         for device in backend["devices"].get(host.name, []):
             yield from _device(device, backend, seen.get(device["path"]), finding, known)
@@ -284,6 +287,34 @@ def found_devices(
                     f"Configure an address in that network on the host, or remove the network from {backend['name']}."
                 )
                 yield finding(_NAME, f"no address of {host.name} in {network}", ", ".join(addresses), remedy)
+
+
+def _same_device(host: Any, backends: Iterable[storage.Backend], known: Mapping[str, Kind]) -> Iterator[Finding]:
+    """Find entries of storage_devices that are the same device, one on the other, or two copies on the same disk."""
+    seen, where = host.facts.get("devices", {}), host.settings.where(_DEVICES)
+    listed = host.settings.values.get(_DEVICES) or []
+    copies = [one["devices"].get(host.name, []) for one in backends if "replicas" in known[one["kind"]].keys]
+    for index, device in enumerate(listed):
+        for before, other in enumerate(listed[:index]):
+            path, former = str(device["path"]), str(other["path"])
+            found, first = seen.get(path), seen.get(former)
+            if not found or not first or path == former:  # Input finds the same path twice
+                continue
+            place, whose = f"{where}[{index}]", f"{former} ({_DEVICES}[{before}])"
+            if found["real"] == first["real"] or found["number"] == first["number"] != "":
+                remedy = "Remove one of them, or use another device."
+                text = f"{path}, which is the same device as {whose}: {first['real']}"
+                yield Finding(place, text, "each device once", remedy, hosts=(host.name,))
+            elif first["number"] in found["beneath"] or found["number"] in first["beneath"]:
+                part, whole = (path, whose) if first["number"] in found["beneath"] else (whose, path)
+                remedy = "List the whole device or its parts, not both."
+                yield Finding(place, f"{part}, which is on {whole}", "each device once", remedy, hosts=(host.name,))
+            elif set(found["beneath"]) & set(first["beneath"]) and any(
+                device in mine and other in mine for mine in copies
+            ):
+                remedy = "Use a device of another disk for one of them."
+                text = f"{path}, which is on the same disk as {whose}: both copies are lost with it"
+                yield Finding(place, text, "a disk for each copy", remedy, "warning", (host.name,))
 
 
 def _groups(backend: storage.Backend, known: Mapping[str, Kind]) -> tuple[str, ...]:

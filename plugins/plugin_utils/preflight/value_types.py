@@ -85,6 +85,11 @@ def findings(where: str, value: Any, shape: Shape, lenient: bool = False) -> Ite
         remedy = _REMEDIES.get(kind, f"Write {_WORDS[kind]}.")
         if value is None:
             remedy = "Give it a value, or remove the line."
+        elif kind in ("list", "dict") and isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+            # Ansible reads Python's literals in an INI inventory, and only text in -e NAME=VALUE.
+            remedy = (
+                "It is text. In an INI inventory, write True, False and None; with -e, write -e '{\"NAME\": VALUE}'."
+            )
         yield Finding(where, shown(value), _WORDS[kind], remedy)
         return
     if "choices" in shape and value not in shape["choices"]:
