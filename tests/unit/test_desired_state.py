@@ -490,11 +490,14 @@ def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
 
 
 def test_the_hosts_keep_by_what_they_know_the_cloud(lab):
-    for part in lab.values():
+    records = []
+    for name, part in lab.items():
         kept = json.loads(file(part, "/etc/cairn/cloud.json"))
+        assert kept.pop("host")["name"] == name
+        records.append(kept)
         assert kept["names"] == sorted(part["secrets"])
         assert not [value for value in part["secrets"].values() if value in kept["identity"]]
-    assert len({file(part, "/etc/cairn/cloud.json") for part in lab.values()}) == 1
+    assert all(kept == records[0] for kept in records)
 
 
 def test_wrong_options_are_named_all_at_once(root, tmp_path):
