@@ -686,3 +686,18 @@ def test_mtus_of_the_networks(tmp_path, settings, largest, networks):
     assert f"path_mtu = {settings.get('cloud_mtu', 1500)}\n" in ml2
     own = ",".join(f"{name}:{mtu}" for name, mtu in (networks or {}).items())
     assert (f"physical_network_mtus = {own}\n" in ml2) if networks else "physical_network_mtus" not in ml2
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ({}, ["192.0.2.11 cairn.cairn.internal"]),
+        ({"cloud_public_name": "192.0.2.11"}, []),
+        ({"cloud_public_name": "203.0.113.9", "cloud_internal_name": "inside"}, ["192.0.2.11 inside"]),
+    ],
+)
+def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
+    """An endpoint by its address needs no line in /etc/hosts."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+    files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, names), "base", hosts["c1"]["groups"])
+    assert files["hosts"]["content"].splitlines() == ["192.0.2.11 c1.cairn.internal c1", *lines]

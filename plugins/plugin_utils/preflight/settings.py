@@ -117,6 +117,11 @@ def _url(value: Any) -> bool:
 
 
 _NAME = Rule("a DNS name: letters, digits, hyphens, dots", is_name, "Write it without other characters.")
+_ENDPOINT = Rule(
+    "a DNS name: letters, digits, hyphens, dots; or an IPv4 address",
+    lambda value: is_name(value) and (not _matching(r"[\d.]+")(value) or _is_address(value)),
+    "Write it without other characters.",
+)
 _URL = Rule(
     "http://… or https://…, or empty", _url, "Write the complete URL, such as http://mirror.example.org/debian."
 )
@@ -129,8 +134,8 @@ RULES: dict[str, Rule] = {
     ),
     "cloud_domain": _NAME,
     "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
-    "cloud_public_name": _NAME,
-    "cloud_internal_name": _NAME,
+    "cloud_public_name": _ENDPOINT,
+    "cloud_internal_name": _ENDPOINT,
     "cloud_secrets_dir": Rule(
         "an absolute path on the control node",
         lambda value: str(value).startswith("/") and "None" not in str(value).split("/"),
