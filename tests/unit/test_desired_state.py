@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -701,3 +702,26 @@ def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
     hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
     files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, names), "base", hosts["c1"]["groups"])
     assert files["hosts"]["content"].splitlines() == ["192.0.2.11 c1.cairn.internal c1", *lines]
+
+
+def test_the_dashboard_behind_a_proxy(tmp_path):
+    """Django accepts the proxy's name in requests, and forms that were sent to it; a redirect keeps it."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+
+    def python(**settings):
+        files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, settings), "horizon", hosts["c1"]["groups"])
+        assert "RedirectMatch ^/$ /horizon/" in files["apache.conf"]["content"]
+        assignments = ast.parse(files["cairn.py"]["content"]).body
+        values = {one.targets[0].id: one.value for one in assignments if isinstance(one, ast.Assign)}
+        return {
+            name: ast.literal_eval(values[name]) for name in ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS") if name in values
+        }
+
+    own = ["cairn.cairn.internal", "cairn.cairn.internal", "192.0.2.11", "127.0.0.1"]
+    assert python() == {"ALLOWED_HOSTS": own}
+    names = ["portal.example.org", "other.example.org:8443"]
+    found = python(cloud_dashboard_names=names)
+    assert found["ALLOWED_HOSTS"] == [*own, "portal.example.org", "other.example.org"]
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"https://{name}" for name in names]
+    found = python(cloud_dashboard_names=names, cloud_tls=False)
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"{scheme}://{name}" for scheme in ("https", "http") for name in names]

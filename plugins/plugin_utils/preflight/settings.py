@@ -30,6 +30,7 @@ CLOUD_WIDE = (
     "cloud_public_address",
     "cloud_internal_name",
     "cloud_public_name",
+    "cloud_dashboard_names",
     "cloud_tls",
     "cloud_tls_certificate",
     "cloud_tls_key",
@@ -136,6 +137,11 @@ RULES: dict[str, Rule] = {
     "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
     "cloud_public_name": _ENDPOINT,
     "cloud_internal_name": _ENDPOINT,
+    "cloud_dashboard_names": Rule(
+        "DNS names, with or without a port",
+        lambda value: all(is_name(re.sub(r":\d{1,5}$", "", str(name))) for name in value),
+        "Write them such as portal.example.org or portal.example.org:8443, without a scheme and a path.",
+    ),
     "cloud_secrets_dir": Rule(
         "an absolute path on the control node",
         lambda value: str(value).startswith("/") and "None" not in str(value).split("/"),
