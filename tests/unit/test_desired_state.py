@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -689,3 +690,41 @@ def test_mtus_of_the_networks(tmp_path, settings, largest, networks):
     assert f"path_mtu = {settings.get('cloud_mtu', 1500)}\n" in ml2
     own = ",".join(f"{name}:{mtu}" for name, mtu in (networks or {}).items())
     assert (f"physical_network_mtus = {own}\n" in ml2) if networks else "physical_network_mtus" not in ml2
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ({}, ["192.0.2.11 cairn.cairn.internal"]),
+        ({"cloud_public_name": "192.0.2.11"}, []),
+        ({"cloud_public_name": "203.0.113.9", "cloud_internal_name": "inside"}, ["192.0.2.11 inside"]),
+    ],
+)
+def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
+    """An endpoint by its address needs no line in /etc/hosts."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+    files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, names), "base", hosts["c1"]["groups"])
+    assert files["hosts"]["content"].splitlines() == ["192.0.2.11 c1.cairn.internal c1", *lines]
+
+
+def test_the_dashboard_behind_a_proxy(tmp_path):
+    """Django accepts the proxy's name in requests, and forms that were sent to it; a redirect keeps it."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+
+    def python(**settings):
+        files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, settings), "horizon", hosts["c1"]["groups"])
+        assert "RedirectMatch ^/$ /horizon/" in files["apache.conf"]["content"]
+        assignments = ast.parse(files["cairn.py"]["content"]).body
+        values = {one.targets[0].id: one.value for one in assignments if isinstance(one, ast.Assign)}
+        return {
+            name: ast.literal_eval(values[name]) for name in ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS") if name in values
+        }
+
+    own = ["cairn.cairn.internal", "cairn.cairn.internal", "192.0.2.11", "127.0.0.1"]
+    assert python() == {"ALLOWED_HOSTS": own}
+    names = ["portal.example.org", "other.example.org:8443"]
+    found = python(cloud_dashboard_names=names)
+    assert found["ALLOWED_HOSTS"] == [*own, "portal.example.org", "other.example.org"]
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"https://{name}" for name in names]
+    found = python(cloud_dashboard_names=names, cloud_tls=False)
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"{scheme}://{name}" for scheme in ("https", "http") for name in names]
