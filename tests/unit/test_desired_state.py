@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,6 +63,7 @@ def probe():
         "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "apparmor": False,
         "bridges": None,
         "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
         "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
@@ -264,6 +266,32 @@ def test_ports_are_kept_up_where_open_vswitch_is_in_user_space(root, tmp_path, d
     assert {name for name, part in found.items() if "cairn-taps" in names(part)} == (
         switched if datapath == "netdev" else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("datapath", "apparmor", "emulator", "option"),
+    [("netdev", False, True, None), ("netdev", True, False, "false"), ("system", True, False, None)],
+)
+def test_virtio_leaves_no_checksums_to_open_vswitch_in_user_space(root, tmp_path, datapath, apparmor, emulator, option):
+    seen = {**probe(), "ovs_datapath": {"type": datapath, "why": "a test"}, "apparmor": apparmor}
+    found = parts(root, tmp_path, "multinode", {"found": seen})
+    files = {item["path"]: item for item in found["compute1"]["files"]}
+    assert ("/usr/local/bin/qemu-system-x86_64" in files) == emulator
+    said = files["/etc/nova/nova-compute.conf"]["content"]
+    assert re.findall(r"^use_virtio_for_bridges *= *(\S+)", said, re.MULTILINE) == ([option] if option else [])
+    assert not any("qemu-system-x86_64" in item["path"] for item in found["controller1"]["files"])
+
+
+def test_the_emulator_takes_the_options_of_libvirt_as_they_are(root, tmp_path):
+    (tmp_path / "qemu").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    (tmp_path / "qemu").chmod(0o755)
+    text = yaml.safe_load((root / "roles/catalog/defaults/main/libvirt.yml").read_text())["catalog_libvirt"]["config"]
+    script = text["emulator"].replace("/usr/bin/qemu-system-x86_64", str(tmp_path / "qemu"))
+    done = subprocess.run(["sh", "-c", script, "sh", "-name", "a b", ""], capture_output=True, text=True, check=True)
+    given = done.stdout.split("\n")[:-1]
+    assert given[-3:] == ["-name", "a b", ""]
+    assert given[:-3].count("-global") == 6
+    assert "virtio-net-device.csum=off" in given
 
 
 @pytest.fixture(scope="module")
