@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 VENV := .venv
+VENV_TEMPEST := .venv-tempest
 UV_VERSION := 0.13.8
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -73,6 +74,11 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one d
 	molecule test --scenario-name scale_out
 	molecule test --scenario-name single_nic
 
+.PHONY: test-tempest
+test-tempest: $(VENV)/.ready $(VENV_TEMPEST)/.ready ## Tempest on the cloud of `make cloud`, deployed if none answers; writes docs/evidence/tempest.md: TESTS=smoke for some
+	ansible-playbook playbooks/guest_image.yml
+	$(VENV_TEMPEST)/bin/python tests/tempest/main.py --deploy --tests '$(or $(TESTS),all)' inventories/lab
+
 .PHONY: bench
 bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/evidence/benchmarks.md: STEPS='rerun option' for some
 	tests/bench/bench.py $(BENCH) $(STEPS)
@@ -100,7 +106,7 @@ venv: $(VENV)/.ready-test ## The Python environment with all locked requirements
 
 .PHONY: clean
 clean: ## Remove what these targets made here: environment, artefacts, caches
-	rm -rf $(VENV) .ansible build .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_TEMPEST) .ansible build .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -115,6 +121,11 @@ $(VENV)/.ready: requirements.txt | $(LINK)
 
 $(VENV)/.ready-test: requirements-test.txt $(VENV)/.ready
 	tools/pip-sync $(VENV) $(UV_VERSION) $<
+	@touch $@
+
+# Its requirements and Ansible's need not agree.
+$(VENV_TEMPEST)/.ready: requirements-tempest.txt
+	tools/pip-sync $(VENV_TEMPEST) $(UV_VERSION) $<
 	@touch $@
 
 # The checkout stands in for the installed collection.

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transfers image files from the control node to the module if the cloud lacks them."""
+"""Checks image files on the control node, and transfers them to the module if the cloud lacks them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.image_format import mismatch
 
 MODULE = "cairn.openstack.resources"
 BLOCK = 1 << 20
@@ -30,9 +31,15 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp=None, task_vars=None):
-        """Return the module's result."""
+        """Return the module's result.
+
+        :raises AnsibleError: image files are missing or of another format than declared; with all of them.
+        """
         super().run(tmp, task_vars)
-        args = {**self._task.args, "images": [self.digested(image) for image in self._task.args.get("images") or []]}
+        images = self._task.args.get("images") or []
+        if wrong := [error for image in images if (error := self.error(image))]:
+            raise AnsibleError("\n".join(wrong))
+        args = {**self._task.args, "images": [self.digested(image) for image in images]}
         result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
         files = result.pop("files", None)
         if files:
@@ -44,14 +51,25 @@ class ActionModule(ActionBase):
             result = self._execute_module(MODULE, module_args=args, task_vars=task_vars)
         return result
 
+    def path(self, image):
+        """Return the path of an image's file, empty if the image has none or is to be deleted."""
+        return self.local(image["file"]) if image.get("file") and image.get("state") != "absent" else ""
+
+    def error(self, image):
+        """Return what is wrong with an image's file, empty if nothing is."""
+        path = self.path(image)
+        if not path:
+            return ""
+        if not os.path.isfile(path):
+            return f"image {image.get('name')}: file {path} does not exist on the control node"
+        declared, container = image.get("disk_format") or "qcow2", image.get("container_format") or "bare"
+        why = mismatch(path, declared, container)
+        return f"image {image.get('name')}: file {path} is {why}" if why else ""
+
     def digested(self, image):
         """Return the entry of an image with the digest of its file."""
-        if not image.get("file") or image.get("state") == "absent":
-            return image
-        path = self.local(image["file"])
-        if not os.path.exists(path):
-            raise AnsibleError(f"image {image.get('name')}: file {path} does not exist on the control node")
-        return {**image, "sha512": sha512(path)}
+        path = self.path(image)
+        return {**image, "sha512": sha512(path)} if path else image
 
     def local(self, file):
         """Return the full path of a file on the control node; relative paths start at the playbook's directory."""

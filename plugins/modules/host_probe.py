@@ -117,6 +117,11 @@ ansible_facts:
           type: dict
           returned: always
           sample: {type: system, why: the kernel has openvswitch loaded}
+        apparmor:
+          description: Whether AppArmor confines programs of the host.
+          type: bool
+          returned: always
+          sample: true
         listening:
           description:
             - TCP listeners, each with C(address), C(port), C(protocol) (V(tcp) or V(tcp6)), C(process) and the systemd

@@ -213,6 +213,7 @@ def probe(address, **changes):
         "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "apparmor": False,
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],
         "firewalls": [],
         "unconfigured_units": [],

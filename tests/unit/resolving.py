@@ -24,6 +24,7 @@ def probe(address, addresses=()):
         "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "apparmor": False,
         "bridges": None,
         "unconfigured_units": [],
         "rings": {},

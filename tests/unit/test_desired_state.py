@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,6 +63,7 @@ def probe():
         "connection_port": 0,
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
+        "apparmor": False,
         "bridges": None,
         "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
         "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
@@ -263,6 +266,32 @@ def test_ports_are_kept_up_where_open_vswitch_is_in_user_space(root, tmp_path, d
     assert {name for name, part in found.items() if "cairn-taps" in names(part)} == (
         switched if datapath == "netdev" else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("datapath", "apparmor", "emulator", "option"),
+    [("netdev", False, True, None), ("netdev", True, False, "false"), ("system", True, False, None)],
+)
+def test_virtio_leaves_no_checksums_to_open_vswitch_in_user_space(root, tmp_path, datapath, apparmor, emulator, option):
+    seen = {**probe(), "ovs_datapath": {"type": datapath, "why": "a test"}, "apparmor": apparmor}
+    found = parts(root, tmp_path, "multinode", {"found": seen})
+    files = {item["path"]: item for item in found["compute1"]["files"]}
+    assert ("/usr/local/bin/qemu-system-x86_64" in files) == emulator
+    said = files["/etc/nova/nova-compute.conf"]["content"]
+    assert re.findall(r"^use_virtio_for_bridges *= *(\S+)", said, re.MULTILINE) == ([option] if option else [])
+    assert not any("qemu-system-x86_64" in item["path"] for item in found["controller1"]["files"])
+
+
+def test_the_emulator_takes_the_options_of_libvirt_as_they_are(root, tmp_path):
+    (tmp_path / "qemu").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    (tmp_path / "qemu").chmod(0o755)
+    text = yaml.safe_load((root / "roles/catalog/defaults/main/libvirt.yml").read_text())["catalog_libvirt"]["config"]
+    script = text["emulator"].replace("/usr/bin/qemu-system-x86_64", str(tmp_path / "qemu"))
+    done = subprocess.run(["sh", "-c", script, "sh", "-name", "a b", ""], capture_output=True, text=True, check=True)
+    given = done.stdout.split("\n")[:-1]
+    assert given[-3:] == ["-name", "a b", ""]
+    assert given[:-3].count("-global") == 6
+    assert "virtio-net-device.csum=off" in given
 
 
 @pytest.fixture(scope="module")
@@ -490,11 +519,14 @@ def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
 
 
 def test_the_hosts_keep_by_what_they_know_the_cloud(lab):
-    for part in lab.values():
+    records = []
+    for name, part in lab.items():
         kept = json.loads(file(part, "/etc/cairn/cloud.json"))
+        assert kept.pop("host")["name"] == name
+        records.append(kept)
         assert kept["names"] == sorted(part["secrets"])
         assert not [value for value in part["secrets"].values() if value in kept["identity"]]
-    assert len({file(part, "/etc/cairn/cloud.json") for part in lab.values()}) == 1
+    assert all(kept == records[0] for kept in records)
 
 
 def test_wrong_options_are_named_all_at_once(root, tmp_path):
@@ -686,3 +718,41 @@ def test_mtus_of_the_networks(tmp_path, settings, largest, networks):
     assert f"path_mtu = {settings.get('cloud_mtu', 1500)}\n" in ml2
     own = ",".join(f"{name}:{mtu}" for name, mtu in (networks or {}).items())
     assert (f"physical_network_mtus = {own}\n" in ml2) if networks else "physical_network_mtus" not in ml2
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ({}, ["192.0.2.11 cairn.cairn.internal"]),
+        ({"cloud_public_name": "192.0.2.11"}, []),
+        ({"cloud_public_name": "203.0.113.9", "cloud_internal_name": "inside"}, ["192.0.2.11 inside"]),
+    ],
+)
+def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
+    """An endpoint by its address needs no line in /etc/hosts."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+    files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, names), "base", hosts["c1"]["groups"])
+    assert files["hosts"]["content"].splitlines() == ["192.0.2.11 c1.cairn.internal c1", *lines]
+
+
+def test_the_dashboard_behind_a_proxy(tmp_path):
+    """Django accepts the proxy's name in requests, and forms that were sent to it; a redirect keeps it."""
+    hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
+
+    def python(**settings):
+        files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, settings), "horizon", hosts["c1"]["groups"])
+        assert "RedirectMatch ^/$ /horizon/" in files["apache.conf"]["content"]
+        assignments = ast.parse(files["cairn.py"]["content"]).body
+        values = {one.targets[0].id: one.value for one in assignments if isinstance(one, ast.Assign)}
+        return {
+            name: ast.literal_eval(values[name]) for name in ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS") if name in values
+        }
+
+    own = ["cairn.cairn.internal", "cairn.cairn.internal", "192.0.2.11", "127.0.0.1"]
+    assert python() == {"ALLOWED_HOSTS": own}
+    names = ["portal.example.org", "other.example.org:8443"]
+    found = python(cloud_dashboard_names=names)
+    assert found["ALLOWED_HOSTS"] == [*own, "portal.example.org", "other.example.org"]
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"https://{name}" for name in names]
+    found = python(cloud_dashboard_names=names, cloud_tls=False)
+    assert found["CSRF_TRUSTED_ORIGINS"] == [f"{scheme}://{name}" for scheme in ("https", "http") for name in names]

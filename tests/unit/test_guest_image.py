@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image import disk, kernel, root
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.recipe import (
     Recipe,
@@ -17,6 +19,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_imag
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.guest_image.run import BuildError, run
 
 FILES = Path(__file__).parents[2] / "roles/guest_image/files"
+DEFAULTS = Path(__file__).parents[2] / "roles/guest_image/defaults/main.yml"
 
 
 @pytest.fixture
@@ -155,3 +158,65 @@ def test_root_may_not_log_in_and_passwords_do_not_count():
     server = (FILES / "root/usr/libexec/cairn/ssh").read_text()
     assert "dropbear -F -E -s -w" in server
     assert "getty" not in (FILES / "root/etc/inittab").read_text()
+
+
+class TestConfigDrive:
+    """An ordinary user finds it by its label, as with udev."""
+
+    @pytest.fixture
+    def event(self, tmp_path, monkeypatch):
+        """Send the script an event of a disk with a label; returns the links."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/blkid").write_text(f"#!/bin/sh\ncat {tmp_path}/label\n")
+        (tmp_path / "bin/blkid").chmod(0o755)
+        (tmp_path / "disk").write_text(
+            (FILES / "root/usr/libexec/cairn/disk").read_text().replace("links=", f"links={tmp_path}")
+        )
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+
+        def send(action, name, label=""):
+            (tmp_path / "label").write_text(f"{label}\n")
+            run("env", f"ACTION={action}", f"DEVNAME={name}", "sh", str(tmp_path / "disk"))
+            return {link.name: str(link.readlink()) for link in (tmp_path / "dev/disk/by-label").glob("*")}
+
+        return send
+
+    def test_a_disk_comes_changes_and_goes(self, event):
+        assert event("add", "sr0", "config-2") == {"config-2": "../../sr0"}
+        assert event("add", "vdb", "data") == {"config-2": "../../sr0", "data": "../../vdb"}
+        assert event("change", "vdb", "other") == {"config-2": "../../sr0", "other": "../../vdb"}
+        assert event("remove", "vdb") == {"config-2": "../../sr0"}
+
+    @pytest.mark.parametrize("label", ["", "../../etc/passwd"])
+    def test_what_is_no_name_gets_no_link(self, event, label):
+        assert event("add", "vdb", label) == {}
+
+    def test_the_image_has_its_drivers(self):
+        modules = yaml.safe_load(DEFAULTS.read_text())["guest_image_modules"]
+        # A CD-ROM on IDE or SATA, or a VFAT disk; vfat requests the tables of characters.
+        assert {"ata_piix", "ahci", "sr_mod", "isofs", "vfat", "nls_cp437", "nls_ascii"} <= set(modules)
+
+
+class TestGuestOfTempest:
+    """What Tempest runs in a guest as its user, beyond busybox; docs/tempest.md lists it."""
+
+    @pytest.mark.parametrize(
+        "command",
+        ["bash", "blkid", "curl", "lsblk", "mkfs", "mkfs.ext4", "mkfs.vfat", "ping", "ping6", "sudo"],
+    )
+    def test_it_has_the_command(self, command):
+        contents = yaml.safe_load(DEFAULTS.read_text())["guest_image_contents"]
+        assert command in {path.rpartition("/")[2] for path in contents}
+
+    def test_its_user_may_ping(self):
+        # Busybox's shell would run busybox's ping, which is for root only.
+        users = (FILES / "root/etc/passwd").read_text()
+        assert re.search(r"^cairn:.*:/bin/bash$", users, re.MULTILINE)
+        assert "/proc/sys/net/ipv4/ping_group_range" in (FILES / "root/usr/libexec/cairn/boot").read_text()
+
+    def test_a_lease_is_renewed_by_the_file_that_it_knows(self):
+        assert "/run/udhcpc.$INTERFACE.pid" in (FILES / "root/usr/libexec/cairn/nic").read_text()
+        assert root.LINKS["var/run"] == "../run"
+
+    def test_a_lease_leaves_addresses_of_ipv6(self):
+        assert "ip -4 address flush" in (FILES / "root/usr/libexec/cairn/lease").read_text()

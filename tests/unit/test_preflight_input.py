@@ -201,6 +201,10 @@ BAD = {
         given(cloud_firewall_sources=["192.0.2.1/24"]),
         (f"{YML}7, cloud_firewall_sources", "192.0.2.1/24", "CIDR", "host bits zero"),
     ),
+    "a proxy's URL for its name": (
+        given(cloud_dashboard_names=["https://portal.example.org"]),
+        (f"{YML}7, cloud_dashboard_names", "https://portal.example.org", "DNS names", "without a scheme"),
+    ),
     "a firewall by half a name": (
         given(cloud_known_firewalls=["filter"]),
         (f"{YML}7, cloud_known_firewalls", "filter", "ufw, firewalld, or family", "as the error"),

@@ -24,6 +24,19 @@ BAD = {
         both(three_controllers, given(cloud_internal_address="192.0.2.11")),
         (f"{YML}7, cloud_internal_address", "fails with it", "no host has", "free address"),
     ),
+    "an internal name that is another address": (
+        given(cloud_internal_name="192.0.2.200"),
+        (
+            f"{YML}7, cloud_internal_name",
+            "the address 192.0.2.200, but cloud_internal_address is 192.0.2.11",
+            "a DNS name, or 192.0.2.11",
+            "Set cloud_internal_name to that address",
+        ),
+    ),
+    "a public name that is almost an address": (
+        given(cloud_public_name="192.0.2"),
+        ("cloud_public_name", "'192.0.2'", "or an IPv4 address", "without other characters"),
+    ),
     "a network with host bits": (
         given(cloud_external_network="198.51.100.7/24"),
         (f"{YML}5, cloud_external_network", "host bits", "CIDR", "Write 198.51.100.0/24"),
@@ -100,6 +113,10 @@ def test_two_controllers_and_who_may_decide(site, monkeypatch):
 
 # What is doubtful: the settings, and words of the warning.
 DOUBTFUL = {
+    "a public name that is an address elsewhere": (
+        {"cloud_public_name": "203.0.113.9", "cloud_internal_name": "192.0.2.11"},
+        ("the address 203.0.113.9, but cloud_public_address is 192.0.2.11", "forwards 203.0.113.9 to 192.0.2.11"),
+    ),
     "a gateway outside": (
         {"cloud_external_network": "203.0.113.64/29", "cloud_external_gateway": "198.51.100.1"},
         ("198.51.100.1, which is outside of 203.0.113.64/29", "another router on the same link", "rented servers"),
@@ -121,6 +138,12 @@ def test_one_warning(site, monkeypatch, values, words):
     assert site.said(monkeypatch).get("msg") is None
     (warning,) = site.warnings
     assert all(word in warning for word in words)
+
+
+def test_endpoints_by_address(site, monkeypatch):
+    given(cloud_public_name="192.0.2.11")(site)
+    assert site.said(monkeypatch).get("msg") is None
+    assert site.warnings == []
 
 
 def test_a_declared_network_with_a_gateway_outside(site, monkeypatch):

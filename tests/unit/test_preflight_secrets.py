@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory
-from preflight_site import YML, both, check_one_error, file, given, take, told
+from preflight_site import YML, both, check_one_error, file, given, put, take, told
 
 
 def vaulted(password, other):
@@ -100,6 +100,19 @@ BAD = {
         certificate(["other.example.org"]),
         (f"{YML}9, cloud_tls_certificate", "not for cloud.example.org", "for cloud.example.org", "another certificate"),
     ),
+    "a certificate for another address": (
+        both(certificate(["cloud.example.org", "192.0.2.12"]), put("all", "cloud_public_name", to="192.0.2.11")),
+        (
+            f"{YML}9, cloud_tls_certificate",
+            "is for cloud.example.org, 192.0.2.12, not for the address 192.0.2.11",
+            "for 192.0.2.11",
+            "another certificate",
+        ),
+    ),
+    "a certificate with a pattern for an address": (
+        both(certificate(["*.0.2.11"]), put("all", "cloud_public_name", to="192.0.2.11")),
+        (f"{YML}9, cloud_tls_certificate", "not for the address 192.0.2.11", "for 192.0.2.11", "another certificate"),
+    ),
     "a certificate of another key": (
         certificate(["cloud.example.org"], key=authority.new_key()),
         (f"{YML}9, cloud_tls_certificate", "belongs to another key", "with its key", "another certificate"),
@@ -119,6 +132,13 @@ def test_one_error(site, monkeypatch, change, parts):
 def test_secrets_that_can_be_read(site, monkeypatch):
     vaulted(b"right", b"right")(site)
     certificate(["cloud.example.org", "*.example.org"])(site)
+    assert site.said(monkeypatch).get("msg") is None
+
+
+def test_a_certificate_for_an_address(site, monkeypatch):
+    """Endpoints by address: the subjectAltName has the address, not a name that looks like it."""
+    certificate(["192.0.2.11"])(site)
+    site.all["cloud_public_name"] = "192.0.2.11"
     assert site.said(monkeypatch).get("msg") is None
 
 

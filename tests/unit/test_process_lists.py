@@ -104,6 +104,12 @@ def test_those_of_the_run_are_waited_for():
     assert [one.down for one in process_lists.settled([LISTED], api, {"a"}, 60, interval=0)] == [False]
 
 
+def test_what_enables_itself_is_waited_for():
+    api = Api(record(status="disabled", disabled_reason="AUTO: Connection to libvirt lost: 1"))
+    api.records.append([record()])
+    assert [one.disabled for one in process_lists.settled([LISTED], api, {"a"}, 60, interval=0)] == [False]
+
+
 def test_those_that_stay_silent_are_named():
     one = process_lists.settled([LISTED], Api(record(state="down"), record("b", state="down")), {"a"}, 0)
     assert process_lists.silent(one, {"a"}) == [

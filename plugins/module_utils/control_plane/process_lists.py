@@ -42,6 +42,9 @@ PROCESS_LIST = {
 }
 """A list of processes, as options of a module."""
 
+# Seconds for a process to enable itself after its failure has ended.
+RECOVERY = 30
+
 
 class Process(NamedTuple):
     """A process as its service's API lists it.
@@ -121,14 +124,18 @@ def client(caller: Any) -> Any:
 
 
 def settled(lists: list[dict], api_of: Any, playing: set[str], wait: float, interval: float = 3) -> list[Process]:
-    """Return the processes, after waiting until those on the hosts *playing* have reported.
+    """Return the processes, after waiting until those on the hosts *playing* have reported and enabled themselves.
 
     :param wait: timeout in seconds; 0 requests the lists once.
     """
-    end = time.monotonic() + wait
+    start = time.monotonic()
     while True:
         found = list(processes(lists, api_of))
-        if time.monotonic() >= end or not any(one.down and one.host in playing for one in found):
+        waited = time.monotonic() - start
+        late = any(one.down and one.host in playing for one in found) and waited < wait
+        # After a restart of what it depends on, a process soon ends this itself.
+        disabled = any(one.recovered for one in found) and waited < min(wait, RECOVERY)
+        if not late and not disabled:
             return found
         time.sleep(interval)
 

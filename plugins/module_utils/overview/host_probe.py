@@ -402,6 +402,8 @@ def probe(
         "connection_port": int(ssh.get("port", 0)),
         "hypervisor": hypervisor(),
         "ovs_datapath": ovs_datapath(record),
+        # A container may see the kernel's AppArmor, but not its profiles: nothing is confined there.
+        "apparmor": os.path.exists("/sys/kernel/security/apparmor/profiles"),
         "listening": listening(),
         "firewalls": firewalls(),
         "unconfigured_units": unconfigured_units(),

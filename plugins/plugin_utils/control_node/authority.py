@@ -83,11 +83,16 @@ def authority(cloud: str, key: str) -> str:
     return _pem(certificate)
 
 
-def _alternative(name: str) -> x509.GeneralName:
+def _is_address(name: str) -> bool:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        ipaddress.ip_address(name)
     except ValueError:
-        return x509.DNSName(name)
+        return False
+    return True
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_address(name)) if _is_address(name) else x509.DNSName(name)
 
 
 def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
@@ -109,7 +114,7 @@ def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
 def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
     """Return why the user's certificate (with its chain) is not valid for *names*, or None if it is.
 
-    :param names: DNS names that clients use.
+    :param names: DNS names and addresses that clients use. An address is compared with the addresses only.
     """
     try:
         found = x509.load_pem_x509_certificate(certificate.encode())
@@ -128,9 +133,11 @@ def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | 
     except x509.ExtensionNotFound:
         return "names no host (it has no subjectAltName)"
     patterns = given.get_values_for_type(x509.DNSName)
+    known = [*patterns, *map(str, given.get_values_for_type(x509.IPAddress))]
     for name in names:
-        if name not in patterns and f"*.{name.partition('.')[2]}" not in patterns:
-            return f"is for {', '.join(patterns)}, not for {name}"
+        fits = _alternative(name) in list(given)
+        if not fits and (_is_address(name) or f"*.{name.partition('.')[2]}" not in patterns):
+            return f"is for {', '.join(known)}, not for {'the address ' if _is_address(name) else ''}{name}"
     return None
 
 

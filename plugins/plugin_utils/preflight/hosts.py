@@ -385,8 +385,7 @@ def copies(hosts: list[Host]) -> Iterator[Finding]:
     for names in found.values():
         if len(names) > 1:
             remedy = (
-                f"On all but one of {', '.join(names)}: rm /etc/machine-id /var/lib/dbus/machine-id;"
-                " systemd-machine-id-setup; then reboot."
+                f"On all but one of {', '.join(names)}: rm /etc/machine-id, systemd-machine-id-setup, and a reboot."
             )
             yield Finding(
                 f"host {names[-1]}",

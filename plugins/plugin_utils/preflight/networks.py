@@ -46,6 +46,20 @@ def _cloud_addresses(settings: Settings, hosts: Mapping[str, _HOST]) -> Iterator
             yield settings.finding(name, found, "with several controllers, an address that no host has", _FREE)
 
 
+def _endpoint_names(settings: Settings) -> Iterator[Finding]:
+    """Find endpoints by an address that is not the cloud's: /etc/hosts can't lead it there as it does a name."""
+    for kind, severity in (("internal", "error"), ("public", "warning")):
+        name, address = f"cloud_{kind}_name", settings.values.get(f"cloud_{kind}_address")
+        given = ipv4(settings.values.get(name))
+        # The internal name is the public one by default.
+        if given and ipv4(address) and given != ipv4(address):
+            remedy = f"Set {name} to that address, or to a DNS name."
+            if severity == "warning":
+                remedy = f"Correct it, unless your router forwards {given} to {address}, also for the controllers."
+            found = f"the address {given}, but cloud_{kind}_address is {address}"
+            yield settings.finding(name, found, f"a DNS name, or {address}", remedy, severity)
+
+
 def _pool(settings: Settings, network: ipaddress.IPv4Network) -> tuple[Address, Address] | Finding:
     """Return the first and the last floating IP address, or a finding."""
     text = settings.values.get("cloud_external_pool")
@@ -179,6 +193,11 @@ def findings(settings: list[Settings], hosts: Mapping[str, _HOST]) -> Iterator[F
     if settings:
         # These concern the cloud as a whole, not a host.
         cloud = Settings("", settings[0].values, settings[0].places)
-        for finding in (*_cloud_addresses(cloud, hosts), *_external(cloud, hosts), *_vlans(cloud)):
+        for finding in (
+            *_cloud_addresses(cloud, hosts),
+            *_endpoint_names(cloud),
+            *_external(cloud, hosts),
+            *_vlans(cloud),
+        ):
             yield Finding(finding.where, finding.found, finding.allowed, finding.remedy, finding.severity)
     yield from _tunnels(settings)

@@ -30,6 +30,7 @@ CLOUD_WIDE = (
     "cloud_public_address",
     "cloud_internal_name",
     "cloud_public_name",
+    "cloud_dashboard_names",
     "cloud_tls",
     "cloud_tls_certificate",
     "cloud_tls_key",
@@ -117,6 +118,11 @@ def _url(value: Any) -> bool:
 
 
 _NAME = Rule("a DNS name: letters, digits, hyphens, dots", is_name, "Write it without other characters.")
+_ENDPOINT = Rule(
+    "a DNS name: letters, digits, hyphens, dots; or an IPv4 address",
+    lambda value: is_name(value) and (not _matching(r"[\d.]+")(value) or _is_address(value)),
+    "Write it without other characters.",
+)
 _URL = Rule(
     "http://… or https://…, or empty", _url, "Write the complete URL, such as http://mirror.example.org/debian."
 )
@@ -129,8 +135,13 @@ RULES: dict[str, Rule] = {
     ),
     "cloud_domain": _NAME,
     "cloud_region": Rule("a word of at most 255 characters", _matching(r"\S{1,255}"), "Choose one word."),
-    "cloud_public_name": _NAME,
-    "cloud_internal_name": _NAME,
+    "cloud_public_name": _ENDPOINT,
+    "cloud_internal_name": _ENDPOINT,
+    "cloud_dashboard_names": Rule(
+        "DNS names, with or without a port",
+        lambda value: all(is_name(re.sub(r":\d{1,5}$", "", str(name))) for name in value),
+        "Write them such as portal.example.org or portal.example.org:8443, without a scheme and a path.",
+    ),
     "cloud_secrets_dir": Rule(
         "an absolute path on the control node",
         lambda value: str(value).startswith("/") and "None" not in str(value).split("/"),

@@ -8,6 +8,7 @@ import os
 import shutil
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.image_format import mismatch
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind, part, texts
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
@@ -127,7 +128,7 @@ class Image(Kind):
     def data(self, item):
         """Return the content of the image as an open file.
 
-        :raises Failed: there is no content, or it differs from the declared digest.
+        :raises Failed: there is no content, or it is of another format than declared.
         """
         if item["file"]:
             path = self.cloud.params["staged"].get(item["file"], item["file"])
@@ -142,4 +143,6 @@ class Image(Kind):
                 shutil.copyfileobj(source, target)
         except OSError as error:
             raise Failed(f"cannot download {item['url']}: {error}") from error
+        if why := mismatch(path, item["disk_format"], item["container_format"]):
+            raise Failed(f"{item['url']} is {why}")
         return open(path, "rb")

@@ -36,6 +36,7 @@ LINKS = {
     "etc/mtab": "../proc/self/mounts",
     "etc/os-release": "../usr/lib/os-release",
     "etc/resolv.conf": "../run/resolv.conf",
+    "var/run": "../run",
 }
 BUSYBOX = "/usr/bin/busybox"
 LOADER = "/lib64/ld-linux-x86-64.so.2"
