@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import subprocess
 import sys
 import time
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
+from ansible_collections.cairn.openstack.plugins.module_utils.host import bridge_setup, units
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import fleet
 
 HOLDS = """
 import sys, time
@@ -78,6 +82,43 @@ def test_one_that_never_ends_is_named(other, monkeypatch):
     monkeypatch.setattr(host_lock, "SECONDS", 0.3)
     with pytest.raises(SystemExit, match=rf"cairn.openstack.units, process {process.pid}"):
         host_lock.acquire(Module())
+
+
+class TestUmask:
+    """The host's root, or its sudo, may have one that hides new files from services."""
+
+    @pytest.fixture(autouse=True)
+    def strict(self):
+        before = os.umask(0o077)
+        yield
+        os.umask(before)
+
+    def test_what_a_module_makes_is_readable(self, lock, tmp_path):
+        host_lock.acquire(Module())
+        units.save_stamps({}, str(tmp_path / "lib/cairn/units.json"))
+        modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("lib", "lib/cairn/units.json", "lock")]
+        assert modes == [0o755, 0o644, 0o600]
+
+    def test_its_commands_inherit_it(self, lock):
+        host_lock.acquire(Module())
+        assert subprocess.run(["sh", "-c", "umask"], capture_output=True, text=True, check=True).stdout == "0022\n"
+
+    def test_others_keep_their_own(self, lock, monkeypatch):
+        """A user's files on the control node are private if the user wants that."""
+        monkeypatch.setattr(host_lock.os, "geteuid", lambda: 1000)
+        host_lock.acquire(Module())
+        assert os.umask(0o077) == 0o077
+
+    def test_the_command_of_the_bridges(self, monkeypatch):
+        monkeypatch.setattr(bridge_setup, "converge", lambda *_records: None)
+        monkeypatch.setattr(bridge_setup.sys, "argv", ["cairn-bridges", "apply"])
+        bridge_setup.main()
+        assert os.umask(0o077) == 0o022
+
+    def test_the_lab(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(fleet.os, "geteuid", lambda: 0)
+        fleet.lab_from({"directory": str(tmp_path), "prefix": "cairn"})
+        assert os.umask(0o077) == 0o022
 
 
 def test_a_plan_waits_for_nobody(other, monkeypatch):

@@ -191,7 +191,7 @@ BAD = {
     ),
     "updates of another kind": (
         given(cloud_package_updates="all"),
-        (f"{YML}7, cloud_package_updates", "'all'", "none or security", "Choose one"),
+        (f"{YML}7, cloud_package_updates", "'all'", "unchanged, none or security", "Choose one"),
     ),
     "a size with a blank": (
         given(cloud_journal_size="1 GB"),

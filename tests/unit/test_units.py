@@ -210,6 +210,12 @@ class TestUnexpected:
         assert units.unexpected(self.entry(tmp_path, line.format(1), {"a.b": 1})) == {}
         assert units.unexpected(self.entry(tmp_path, line.format(0), {"a.b": 1})) == {"a.b": "a.b is 0, not 1"}
 
+    def test_names_of_several_words(self, tmp_path):
+        found = units.unexpected(
+            self.entry(tmp_path, "servers in maintenance = a/b, c/d\n", {"servers in maintenance": "none"})
+        )
+        assert list(found.values()) == ["servers in maintenance is a/b, c/d, not none"]
+
     def test_values_of_several_words(self, tmp_path):
         assert units.unexpected(self.entry(tmp_path, "a = 1\t2\n", {"a": "1 2"})) == {}
 
@@ -233,6 +239,11 @@ class TestUnexpected:
         assert lamp.stale() == []
         lamp.unexpected = {"a": "a is 0, not 1"}
         assert lamp.stale() == ["a is 0, not 1"]
+
+    def test_a_reload_sets_it_where_a_reload_is_enough(self):
+        lamp = unit({"reload": True, "restart_anytime": True}, stamp=stamp({}))
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        assert [verb for verb, _units in units.actions([lamp], restart=False)] == ["reload"]
 
 
 def test_a_new_command_of_a_definition_restarts_nothing():

@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Only one Cairn task at a time changes a host, so that a task of a killed run ends before the next run starts."""
+"""What every module that changes a host begins with.
+
+Only one Cairn task at a time changes a host, so that a task of a killed run ends before the next run starts.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from ansible.module_utils.basic import AnsibleModule
 
 LOCK = "/run/cairn.lock"
 SECONDS = 900
+# Services read files and directories that modules, and the commands that these run, create without a mode of their own.
+# Files with secrets have one.
+UMASK = 0o022
 
 
 def acquire(module: AnsibleModule) -> None:
     """Wait until no other Cairn task changes this host; fail the task after a timeout.
 
-    Does nothing in check mode, and unless running as root.
+    Does nothing in check mode, and unless running as root. Else it also sets the umask, as that of the host's root may
+    let nobody else read new files.
     """
     if module.check_mode or os.geteuid():
         return
+    os.umask(UMASK)
     # Never closed: the lock is held until the process ends for any reason.
     file = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + SECONDS

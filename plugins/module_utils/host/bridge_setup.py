@@ -479,6 +479,7 @@ def undo(why: str) -> None:
 
 def main() -> None:
     """Run the command of the unit, or of the module's provisional change."""
+    os.umask(0o022)  # networkd reads its files as a user of its own
     record = read_json(RECORD) or NOTHING
     verb = sys.argv[1]
     if verb == "trial":

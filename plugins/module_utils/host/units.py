@@ -30,8 +30,8 @@ MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
 _OUTPUT = "output of "
 _SERVICE_USER = "service user "
-# NAME = VALUE, NAME: VALUE, or both separated by a tab
-_VALUE = re.compile(r"\s*(\S+?)\s*[=:\t]\s*(.*?)\s*").fullmatch
+# NAME = VALUE, NAME: VALUE, or both separated by a tab; a name may have blanks
+_VALUE = re.compile(r"\s*(\S.*?)\s*[=:\t]\s*(.*?)\s*").fullmatch
 
 _PROPERTIES = (
     "Id",

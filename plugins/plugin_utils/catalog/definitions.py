@@ -209,6 +209,26 @@ def ports(
     ]
 
 
+def packages(
+    catalog: Mapping[str, Definition],
+    groups: set[str],
+    added: Iterable[contributions.Contribution],
+    template: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, list[str]]:
+    """Return the packages of a host in *groups*, by definition.
+
+    :param catalog: the definitions of this cloud.
+    :param added: contributions to them, which are templated already.
+    :param template: templates a definition's ``packages``.
+    """
+    given = [(name, template(one["packages"])) for name, one in catalog.items() if one["state"] == "present"]
+    given += [(one.target, one.content.get("packages", {})) for one in added if not one.absent]
+    found: dict[str, set[str]] = {}
+    for name, by_group in given:
+        found.setdefault(name, set()).update(package for group in groups for package in by_group.get(group, ()))
+    return {name: sorted(names) for name, names in found.items()}
+
+
 def common_sections(
     definition: Definition, file: Mapping[str, Any], cloud: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:

@@ -268,6 +268,8 @@ class Resolver:
         added: dict[str, list[contributions.Contribution]] = {}
         for one in self.contributions(here, cloud, keys):
             added.setdefault(one.target, []).append(one)
+        every = [one for of_target in added.values() for one in of_target]
+        cloud["packages"] = service_definitions.packages(here, self.groups, every, templar.template)
         templar = self.with_cloud(cloud)
         result = {}
         for name, definition in here.items():

@@ -170,7 +170,9 @@ RULES: dict[str, Rule] = {
     "cloud_package_mirror": _URL,
     "cloud_package_proxy": _URL,
     "cloud_package_updates": Rule(
-        "none or security", lambda value: value in ("none", "security"), "Choose one of them."
+        "unchanged, none or security",
+        lambda value: value in ("unchanged", "none", "security"),
+        "Choose one of them.",
     ),
     "cloud_sysctl": Rule(
         "names with dots, such as vm.swappiness",

@@ -36,6 +36,7 @@ def _boot_files(tree: str, recipe: Recipe, work: str) -> list[str]:
 def build(image: str, recipe: Recipe, proxy: str) -> dict[str, float]:
     """Build the image and install it atomically."""
     watch = Stopwatch()
+    os.umask(0o022)  # files of the image are read by other users than root
     os.makedirs(os.path.dirname(image), mode=0o755, exist_ok=True)
     # In the directory of the image, so that it can be renamed, and because /tmp may be small.
     with tempfile.TemporaryDirectory(prefix=".guest-image-", dir=os.path.dirname(image)) as work:

@@ -20,6 +20,7 @@ def lab_from(params):
         raise LabError("the lab needs root on this computer: run as root, or with --become")
     if not re.fullmatch(r"[a-z]{1,6}", params["prefix"]):
         raise LabError("the prefix of a lab must have one to six lowercase letters, as names of interfaces are short")
+    os.umask(0o022)  # files of the hosts are read by other users than root
     return Lab(params["directory"], params["prefix"], params.get("networks") or {})
 
 

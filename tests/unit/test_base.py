@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every node gets: what its owner set up stays, unless a setting says otherwise."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import resolving
+
+HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
+GROUPS = HOSTS["c1"]["groups"]
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Return the definition's files and packages with *settings*."""
+
+    def resolved(**settings):
+        model = resolving.resolve(HOSTS, "c1", tmp_path, settings)
+        return resolving.files(model, "base", GROUPS), model.definitions["base"]["packages"]["all"]
+
+    return resolved
+
+
+class TestUpdates:
+    def test_the_hosts_own_are_left_alone(self, base):
+        files, packages = base()
+        assert files["updates"]["state"] == "absent"
+        assert "unattended-upgrades" not in packages
+
+    def test_none(self, base):
+        files, packages = base(cloud_package_updates="none")
+        assert files["updates"]["state"] == "present"
+        assert 'APT::Periodic::Unattended-Upgrade "0";\n' in files["updates"]["content"]
+        assert "unattended-upgrades" not in packages
+
+    def test_security(self, base):
+        """Of Debian's packages, not of the cloud's services: these restart, on all hosts at the same time."""
+        files, packages = base(cloud_package_updates="security")
+        text = files["updates"]["content"]
+        assert 'APT::Periodic::Unattended-Upgrade "1";\n' in text
+        assert "unattended-upgrades" in packages
+        patterns = re.findall(r'^  "(.*)";$', text, re.MULTILINE)
+        kept = {"nova-api", "mariadb-server", "haproxy", "openvswitch-switch", "nova-compute"}
+        assert {name for name in kept if any(re.match(one, name) for one in patterns)} == kept
+        assert [name for name in ("sudo", "chrony", "openssl") if any(re.match(one, name) for one in patterns)] == []
+
+    @pytest.mark.skipif(not shutil.which("apt-config"), reason="apt is not installed")
+    def test_apt_reads_it(self, base, tmp_path):
+        (tmp_path / "apt.conf").write_text(base(cloud_package_updates="security")[0]["updates"]["content"])
+        said = subprocess.run(
+            ["apt-config", "dump", "-c", str(tmp_path / "apt.conf")], capture_output=True, text=True, check=True
+        )
+        origins = re.findall(r'^Unattended-Upgrade::Origins-Pattern:: "(.*)";$', said.stdout, re.MULTILINE)
+        assert origins == ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]
+        assert r'Unattended-Upgrade::Package-Blacklist:: "^nova\-api$";' in said.stdout
+
+
+def test_packages_of_all_definitions(tmp_path):
+    """With what others contribute, on this host alone."""
+    lamp = {"description": "x", "packages": {"controller": ["lamp"], "storage": ["lamp-disk"]}}
+    plug = {"description": "y", "contributes": {"lamp": {"packages": {"network": ["lamp-plug"]}}}}
+    model = resolving.resolve(HOSTS, "c1", tmp_path, {"catalog_extra": {"lamp": lamp, "plug": plug}})
+    assert model.cloud["packages"]["lamp"] == ["lamp", "lamp-plug"]
+    assert "sudo" in model.cloud["packages"]["base"]

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HAProxy: what it was told by its socket, which no file shows."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+import resolving
+
+HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
+# The first columns of HAProxy 3.0's answer.
+HEADER = """1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change
+"""
+
+
+@pytest.fixture
+def said(tmp_path):
+    """Return what the command prints when HAProxy answers with *lines*."""
+    text = resolving.files(resolving.resolve(HOSTS, "c1", tmp_path), "haproxy", HOSTS["c1"]["groups"])
+    path = tmp_path / "admin.sock"
+    program = text["maintenance"]["content"].replace("/run/haproxy/admin.sock", str(path))
+
+    def answered(*lines):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen()
+
+            def answer():
+                client, _address = server.accept()
+                with client:
+                    assert client.recv(100) == b"show servers state\n"
+                    client.sendall((HEADER + "".join(f"{line}\n" for line in lines) + "\n").encode())
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            thread.join()
+        return done.stdout
+
+    return answered
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        ("0 1 1", "none"),
+        # by a DNS failure, or by the file: not by the socket
+        ("32 1 1", "none"),
+        ("4 1 1", "none"),
+        ("1 1 1", "glance-api/c1"),
+        ("5 1 1", "glance-api/c1"),
+        ("8 1 1", "glance-api/c1"),
+        ("0 0 1", "glance-api/c1"),
+    ],
+)
+def test_servers_out_of_use(said, states, found):
+    assert said(f"4 glance-api 1 c1 127.0.0.1 2 {states} 20", "5 nova-api 1 c1 127.0.0.1 2 0 1 1 20") == (
+        f"servers in maintenance = {found}\n"
+    )
+
+
+def test_several(said):
+    lines = [f"{number} {name} 1 c1 127.0.0.1 0 1 1 1 20" for number, name in ((4, "glance-api"), (5, "nova-api"))]
+    assert said(*lines) == "servers in maintenance = glance-api/c1, nova-api/c1\n"
+
+
+def test_the_unit_asks(tmp_path):
+    """A reload resets it: the new process reads the file alone."""
+    (unit,) = resolving.resolve(HOSTS, "c1", tmp_path).definitions["haproxy"]["units"]
+    (entry,) = unit["expected_values"]
+    assert entry["values"] == {"servers in maintenance": "none"}
+    assert unit["reload"]
+    path = resolving.files(resolving.resolve(HOSTS, "c1", tmp_path), "haproxy", HOSTS["c1"]["groups"])["maintenance"][
+        "path"
+    ]
+    assert entry["command"] == path
