@@ -122,6 +122,11 @@ ansible_facts:
           type: bool
           returned: always
           sample: true
+        has_cloud_init:
+          description: Whether the host has a configuration directory of cloud-init.
+          type: bool
+          returned: always
+          sample: false
         listening:
           description:
             - TCP listeners, each with C(address), C(port), C(protocol) (V(tcp) or V(tcp6)), C(process) and the systemd

@@ -25,6 +25,7 @@ def probe(address, addresses=()):
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "apparmor": False,
+        "has_cloud_init": False,
         "bridges": None,
         "unconfigured_units": [],
         "rings": {},

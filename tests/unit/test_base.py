@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 import resolving
+import yaml
 
 HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
 GROUPS = HOSTS["c1"]["groups"]
@@ -57,6 +58,17 @@ class TestUpdates:
         origins = re.findall(r'^Unattended-Upgrade::Origins-Pattern:: "(.*)";$', said.stdout, re.MULTILINE)
         assert origins == ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]
         assert r'Unattended-Upgrade::Package-Blacklist:: "^nova\-api$";' in said.stdout
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cloud_init_keeps_the_hosts_names(tmp_path, there):
+    """It would rewrite /etc/hosts and the host's name at each boot."""
+    seen = {**resolving.probe("192.0.2.11"), "has_cloud_init": there}
+    files = resolving.files(resolving.resolver(HOSTS, "c1", tmp_path).resolve(seen), "base", GROUPS)
+    assert ("cloud-init" in files) is there
+    if there:
+        settings = yaml.safe_load(files["cloud-init"]["content"])
+        assert settings == {"manage_etc_hosts": False, "preserve_hostname": True}
 
 
 def test_packages_of_all_definitions(tmp_path):

@@ -64,6 +64,7 @@ def probe():
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "apparmor": False,
+        "has_cloud_init": False,
         "bridges": None,
         "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
         "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",

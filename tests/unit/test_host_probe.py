@@ -146,6 +146,12 @@ def test_the_probe_is_cheap_and_plain():
     assert found["clock_offset"] == 0.5
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_cloud_init(tmp_path, monkeypatch, there):
+    monkeypatch.setattr(host_probe, "CLOUD_INIT", str(tmp_path if there else tmp_path / "none"))
+    assert host_probe.probe(1.0)["has_cloud_init"] is there
+
+
 class TestDevices:
     def test_what_is_there(self, tmp_path):
         file = tmp_path / "disk"

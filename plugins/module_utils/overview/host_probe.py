@@ -25,6 +25,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_ring
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import version as ring_version
 
 CLOUD = "/etc/cairn/cloud.json"
+CLOUD_INIT = "/etc/cloud/cloud.cfg.d"
 LISTEN = "0A"
 ARP = 0x0806
 OSDS = "/var/lib/ceph/osd"
@@ -404,6 +405,7 @@ def probe(
         "ovs_datapath": ovs_datapath(record),
         # A container may see the kernel's AppArmor, but not its profiles: nothing is confined there.
         "apparmor": os.path.exists("/sys/kernel/security/apparmor/profiles"),
+        "has_cloud_init": os.path.isdir(CLOUD_INIT),
         "listening": listening(),
         "firewalls": firewalls(),
         "unconfigured_units": unconfigured_units(),
