@@ -74,6 +74,12 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one d
 	molecule test --scenario-name scale_out
 	molecule test --scenario-name single_nic
 
+.PHONY: test-reports
+test-reports: $(VENV)/.ready-test ## Reports from the field, on the cloud of `make cloud`, deployed if missing; writes docs/evidence/reports.md
+	ansible-playbook -i inventories/lab playbooks/lab_up.yml
+	ansible-playbook -i inventories/lab playbooks/site.yml
+	pytest tests/reports --inventory inventories/lab --page docs/evidence/reports.md
+
 .PHONY: test-tempest
 test-tempest: $(VENV)/.ready $(VENV_TEMPEST)/.ready ## Tempest on the cloud of `make cloud`, deployed if none answers; writes docs/evidence/tempest.md: TESTS=smoke for some
 	ansible-playbook playbooks/guest_image.yml

@@ -82,3 +82,11 @@ def groups(playbooks):
 def controller(playbooks, groups):
     """Return the first controller."""
     return host(playbooks, groups["controller"][0])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let fixtures know whether the test itself failed, as `request.node.failed_call`."""
+    report = (yield).get_result()
+    if report.when == "call":
+        item.failed_call = report.failed

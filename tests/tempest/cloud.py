@@ -133,9 +133,14 @@ def _dashboard(conn: Any, auth_url: str) -> str:
     """Return the URL of the dashboard on the host of the APIs, empty if there is none."""
     parts = urllib.parse.urlsplit(auth_url)
     url = f"{parts.scheme}://{parts.hostname}/"
+    page = url
     try:
-        # It leads to the login page.
-        response = conn.session.get(url, authenticated=False, raise_exc=False)
+        # It leads to the login page, by relative addresses, which a session does not follow.
+        for _redirect in range(5):
+            response = conn.session.get(page, authenticated=False, raise_exc=False, redirect=False)
+            if not response.is_redirect:
+                break
+            page = urllib.parse.urljoin(page, response.headers["Location"])
     except ClientException:
         return ""
     return url if response.status_code == 200 and "id_username" in response.text else ""
