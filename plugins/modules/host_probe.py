@@ -122,6 +122,17 @@ ansible_facts:
           type: bool
           returned: always
           sample: true
+        dns_servers:
+          description: Addresses of the DNS servers that the host asks, without those on the host itself.
+          type: list
+          elements: str
+          returned: always
+          sample: [192.0.2.53]
+        has_cloud_init:
+          description: Whether the host has a configuration directory of cloud-init.
+          type: bool
+          returned: always
+          sample: false
         listening:
           description:
             - TCP listeners, each with C(address), C(port), C(protocol) (V(tcp) or V(tcp6)), C(process) and the systemd

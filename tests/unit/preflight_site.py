@@ -214,6 +214,8 @@ def probe(address, **changes):
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "apparmor": False,
+        "dns_servers": [],
+        "has_cloud_init": False,
         "listening": [{"address": "0.0.0.0", "port": 22, "protocol": "tcp", "process": "sshd", "unit": "ssh.service"}],
         "firewalls": [],
         "unconfigured_units": [],

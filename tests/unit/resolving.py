@@ -25,6 +25,8 @@ def probe(address, addresses=()):
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "apparmor": False,
+        "dns_servers": [],
+        "has_cloud_init": False,
         "bridges": None,
         "unconfigured_units": [],
         "rings": {},

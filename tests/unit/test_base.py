@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 import resolving
+import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files
 
 HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
 GROUPS = HOSTS["c1"]["groups"]
@@ -57,6 +59,42 @@ class TestUpdates:
         origins = re.findall(r'^Unattended-Upgrade::Origins-Pattern:: "(.*)";$', said.stdout, re.MULTILINE)
         assert origins == ["origin=Debian,codename=${distro_codename}-security,label=Debian-Security"]
         assert r'Unattended-Upgrade::Package-Blacklist:: "^nova\-api$";' in said.stdout
+
+
+class TestTime:
+    DEBIAN = "# Use Debian vendor zone.\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\nmakestep 1 3\n"
+
+    @pytest.fixture
+    def written(self, base):
+        """Return chrony.conf as a run with *settings* leaves it, which found *before*."""
+
+        def text(before, **settings):
+            (file,) = [one for one in base(**settings)[0].values() if one["path"] == "/etc/chrony/chrony.conf"]
+            state = config_files.State(before, 0o644, "root", "root")
+            return config_files.wanted({"encoding": "text", **file}, state).content
+
+        return text
+
+    def test_the_servers_are_the_only_ones(self, written):
+        text = written(f"{self.DEBIAN}Server ntp.provider.example\n", cloud_time_servers=["ntp1", "192.0.2.1"])
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        assert lines == ["sourcedir /run/chrony-dhcp", "makestep 1 3", "server ntp1 iburst", "server 192.0.2.1 iburst"]
+        assert written(text, cloud_time_servers=["ntp1", "192.0.2.1"]) == text
+
+    def test_the_hosts_own_come_back(self, written):
+        assert written(written(self.DEBIAN, cloud_time_servers=["ntp1"])) == self.DEBIAN
+        assert written(self.DEBIAN) == self.DEBIAN
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cloud_init_keeps_the_hosts_names(tmp_path, there):
+    """It would rewrite /etc/hosts and the host's name at each boot."""
+    seen = {**resolving.probe("192.0.2.11"), "has_cloud_init": there}
+    files = resolving.files(resolving.resolver(HOSTS, "c1", tmp_path).resolve(seen), "base", GROUPS)
+    assert ("cloud-init" in files) is there
+    if there:
+        settings = yaml.safe_load(files["cloud-init"]["content"])
+        assert settings == {"manage_etc_hosts": False, "preserve_hostname": True}
 
 
 def test_packages_of_all_definitions(tmp_path):

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
+import resolving
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph import cluster, leaving, osd
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.cluster import State
@@ -251,3 +253,28 @@ class TestLeaving:
     def test_no_monitor_goes(self, state, wanted):
         """This host does not lead, or all are wanted."""
         assert leaving.monitors(wanted, state, None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "runs"),
+    [
+        ("discovery.conf", "# Used for default parameters\n#\n  # --transport=<trtype>\n\n", False),
+        ("discovery.conf", "# mine\n--transport=tcp --traddr=192.0.2.5\n", True),
+        ("config.json", "[]", True),
+        (None, "", False),
+    ],
+)
+def test_nvme_connects_where_there_is_something_to_connect_to(tmp_path, name, text, runs):
+    """Its unit would fail at each boot of another host."""
+    disks = [{"path": "/dev/disk/by-id/one", "backend": "ssd"}]
+    hosts = {
+        "c1": {"groups": ["controller"], "address": "192.0.2.11"},
+        "s1": {"groups": ["storage"], "address": "192.0.2.12", "storage_devices": disks},
+    }
+    storage = {"cloud_storage": [{"name": "ssd", "kind": "ceph"}]}
+    file = resolving.files(resolving.resolve(hosts, "s1", tmp_path, storage), "ceph", ["storage"])["nvme"]
+    if name:
+        (tmp_path / name).write_text(text)
+    (condition,) = [line for line in file["content"].splitlines() if line.startswith("ExecCondition=")]
+    command = shlex.split(condition.removeprefix("ExecCondition=").replace("/etc/nvme", str(tmp_path)))
+    assert (subprocess.run(command, check=False, capture_output=True).returncode == 0) is runs

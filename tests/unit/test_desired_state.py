@@ -64,6 +64,8 @@ def probe():
         "hypervisor": {"type": "qemu", "why": "a test"},
         "ovs_datapath": {"type": "netdev", "why": "a test"},
         "apparmor": False,
+        "dns_servers": [],
+        "has_cloud_init": False,
         "bridges": None,
         "unconfigured_units": ["ssh", "mariadb", "nova-scheduler", "neutron-metadata-agent"],
         "rings": "{{ found_rings | default({}) if inventory_hostname == 'storage2' else {} }}",
@@ -697,6 +699,23 @@ class TestCredentials:
         text = one.resolve(resolving.probe("192.0.2.11")).cloud["frontend"]
         assert text.splitlines()[2:4] == ["-----END certificate-----", "-----BEGIN key-----"]
         assert text.endswith("-----END key-----\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "of_host", "option"),
+    [
+        ([], ["192.0.2.53", "192.0.2.54"], "dnsmasq_dns_servers = 192.0.2.53,192.0.2.54\n"),
+        (["198.51.100.53"], ["192.0.2.53"], "dnsmasq_dns_servers = 198.51.100.53\n"),
+        ([], [], ""),
+    ],
+)
+def test_dns_servers_of_networks_without_any(tmp_path, setting, of_host, option):
+    """Else dnsmasq would refuse every name outside the network."""
+    hosts = {"c1": {"groups": ["controller", "network"], "address": "192.0.2.11"}}
+    one = resolving.resolver(hosts, "c1", tmp_path, {"cloud_dns_servers": setting})
+    model = one.resolve({**resolving.probe("192.0.2.11"), "dns_servers": of_host})
+    text = resolving.files(model, "neutron", hosts["c1"]["groups"])["dhcp_agent.ini"]["content"]
+    assert (option in text) if option else ("dnsmasq_dns_servers" not in text)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import resolving
 
 HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
+VIP = {"cloud_internal_address": "192.0.2.9", "cloud_public_address": "198.51.100.9"}
 # The first columns of HAProxy 3.0's answer.
 HEADER = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change
@@ -79,3 +81,48 @@ def test_the_unit_asks(tmp_path):
         "path"
     ]
     assert entry["command"] == path
+
+
+class TestConnections:
+    """Who opens many of them takes places from nobody else."""
+
+    @pytest.fixture
+    def numbers(self, tmp_path):
+        """Return the most connections of the whole and of each frontend, and all lines of binds."""
+
+        def read(**settings):
+            hosts = {**HOSTS, "c2": {"groups": ["controller"], "address": "192.0.2.12"}}
+            model = resolving.resolve(hosts, "c1", tmp_path, settings)
+            text = resolving.files(model, "haproxy", HOSTS["c1"]["groups"])["haproxy.cfg"]["content"]
+            sections = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
+            limits = {}
+            for section in sections:
+                name = section.split("\n")[0]
+                own = re.search(r"^  maxconn (\d+)$", section, re.MULTILINE)
+                if own or name.startswith(("listen", "frontend")):
+                    limits[name] = int(own[1]) if own else limits["defaults"]
+            whole = limits.pop("global")
+            del limits["defaults"]
+            return whole, limits, re.findall(r"^  bind .*$", text, re.MULTILINE), model.cloud
+
+        return read
+
+    @pytest.mark.parametrize("settings", [{"cloud_internal_address": "192.0.2.11"}, VIP])
+    def test_no_frontend_starves_another(self, numbers, settings):
+        whole, limits, _binds, _cloud = numbers(**settings)
+        assert len(limits) > 8
+        assert sum(limits.values()) <= whole < sum(limits.values()) + 1000
+
+    def test_the_public_leave_room_for_services(self, numbers):
+        _whole, _limits, binds, _cloud = numbers(**VIP)
+        apis = [line for line in binds if not line.endswith((":80", ":3306"))]
+        assert {line.endswith(" maxconn 600") for line in apis if "198.51.100.9" in line} == {True}
+        assert {" maxconn" in line for line in apis if "192.0.2.9" in line} == {False}
+
+    @pytest.mark.parametrize(("workers", "enough"), [(2, 1024), (8, 1500)])
+    def test_memcached(self, tmp_path, workers, enough):
+        """One that is full accepts no connection, and services wait for it."""
+        model = resolving.resolve(HOSTS, "c1", tmp_path, {"cloud_workers": workers})
+        text = resolving.files(model, "memcached", HOSTS["c1"]["groups"])["memcached.conf"]["content"]
+        found = int(re.search(r"^-c (\d+)$", text, re.MULTILINE)[1])
+        assert enough <= found < 2 * enough

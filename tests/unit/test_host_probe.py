@@ -146,6 +146,33 @@ def test_the_probe_is_cheap_and_plain():
     assert found["clock_offset"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("own", "resolved", "found"),
+    [
+        (
+            "# x\nsearch example.org\nnameserver 192.0.2.53\nnameserver\t2001:db8::53\n",
+            "",
+            ["192.0.2.53", "2001:db8::53"],
+        ),
+        ("nameserver 127.0.0.53\noptions edns0\n", "nameserver 192.0.2.54\n", ["192.0.2.54"]),
+        ("nameserver ::1\nnameserver fe80::1%eth0\n", "", []),
+        ("", "", []),
+    ],
+)
+def test_dns_servers(tmp_path, monkeypatch, own, resolved, found):
+    """Those that a network's namespace can reach: a stub on the host itself is not there."""
+    for name, words in (("own", own), ("resolved", resolved)):
+        (tmp_path / name).write_text(words)
+    monkeypatch.setattr(host_probe, "RESOLVERS", (str(tmp_path / "own"), str(tmp_path / "resolved")))
+    assert host_probe.dns_servers() == found
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cloud_init(tmp_path, monkeypatch, there):
+    monkeypatch.setattr(host_probe, "CLOUD_INIT", str(tmp_path if there else tmp_path / "none"))
+    assert host_probe.probe(1.0)["has_cloud_init"] is there
+
+
 class TestDevices:
     def test_what_is_there(self, tmp_path):
         file = tmp_path / "disk"

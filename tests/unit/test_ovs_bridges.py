@@ -48,7 +48,7 @@ def made(record):
         answer["links"][name] = link(**held, tx_checksums=record["datapath"] == "system")
         answer["links"][name]["addresses"].append("10.0.0.99/32")
         ports = {name: "", f"phy-{name}": f"int-{name}", **dict.fromkeys(bridge["ports"], "")}
-        answer["bridges"][name] = {"datapath": record["datapath"], "forwards": True, "ports": ports}
+        answer["bridges"][name] = {"datapath": record["datapath"], "forwards": True, "ports": ports, "tagged_ports": []}
     for bridge in record["bridges"]:
         for peer in bridge["patches"]:
             here, there = f"{bridge['name']}--{peer}", f"{peer}--{bridge['name']}"
@@ -75,6 +75,63 @@ def test_a_bridge_answers_for_its_own_addresses_alone():
     differing, commands = step(on, record, record)
     assert differing == ["br-vlan"]
     assert ["sysctl", "-q", "-w", "net/ipv4/conf/br-vlan/arp_ignore=1"] in commands
+
+
+@pytest.mark.parametrize("port", ["eth0", "br-ex", "br-ex--br-vlan"])
+def test_a_vlan_tag_of_somebody_elses(port):
+    """Frames without a tag would not pass this port."""
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
+    on = made(record)
+    on["bridges"]["br-ex"]["tagged_ports"] = [port]
+    differing, commands = step(on, record, record)
+    assert differing == ["br-ex"]
+    assert f"clear port {port} tag" in " ".join(commands[0])
+
+
+def test_a_vlan_tag_of_neutrons():
+    record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
+    on = made(record)
+    on["bridges"]["br-ex"]["tagged_ports"] = ["phy-br-ex", "tap1"]
+    assert step(on, record, record) == ([], [])
+
+
+class TestKernel:
+    """Values that are not the wanted ones, though something is set."""
+
+    @pytest.fixture
+    def seen(self, monkeypatch):
+        """Return what is read of the interface *name* with *values* of the kernel's."""
+
+        def read(values, name):
+            record = bridge_setup.adopt(ONE_NIC, NOTHING, host()["links"])
+            monkeypatch.setattr(bridge_setup, "read_links", lambda: made(record)["links"])
+            monkeypatch.setattr(bridge_setup, "read_ovs", dict)
+            monkeypatch.setattr(bridge_setup.shutil, "which", lambda _name: None)
+            monkeypatch.setattr(bridge_setup, "read_file", lambda path: values.get(path.rpartition("/")[2], ""))
+            return bridge_setup.read_host(record)["links"][name]
+
+        return read
+
+    @pytest.mark.parametrize(("value", "right"), [("1", True), ("0", False), ("8", False), ("2", False)])
+    def test_arp_of_a_bridge(self, seen, value, right):
+        """With 8 it would answer for no address at all."""
+        assert seen({"arp_ignore": value}, "br-ex")["own_arp"] is right
+
+    @pytest.mark.parametrize(
+        ("changed", "right"),
+        [
+            ({}, True),
+            ({"disable_ipv6": ""}, True),
+            ({"arp_ignore": "1"}, True),
+            ({"arp_ignore": "3"}, False),
+            ({"rp_filter": "2"}, True),
+            ({"rp_filter": "0"}, False),
+            ({"disable_ipv6": "0"}, False),
+        ],
+    )
+    def test_a_port(self, seen, changed, right):
+        values = {"arp_ignore": "8", "rp_filter": "1", "disable_ipv6": "1", **changed}
+        assert seen(values, "eth0")["silent"] is right
 
 
 def test_take_over():
@@ -193,11 +250,11 @@ def test_open_vswitchs_tables():
             ],
         },
         {
-            "headings": ["_uuid", "name", "interfaces"],
+            "headings": ["_uuid", "name", "interfaces", "tag"],
             "data": [
-                [["uuid", "p1"], "br-a", ["uuid", "i1"]],
-                [["uuid", "p2"], "br-a--br-b", ["uuid", "i2"]],
-                [["uuid", "p3"], "br-b", ["uuid", "i3"]],
+                [["uuid", "p1"], "br-a", ["uuid", "i1"], ["set", []]],
+                [["uuid", "p2"], "br-a--br-b", ["uuid", "i2"], 0],
+                [["uuid", "p3"], "br-b", ["uuid", "i3"], ["set", []]],
             ],
         },
         {
@@ -210,8 +267,13 @@ def test_open_vswitchs_tables():
         },
     ]
     assert bridge_setup.parse_ovs("\n".join(json.dumps(table) for table in tables)) == {
-        "br-a": {"datapath": "netdev", "secure": True, "ports": {"br-a": "", "br-a--br-b": "br-b--br-a"}},
-        "br-b": {"datapath": "system", "secure": False, "ports": {"br-b": ""}},
+        "br-a": {
+            "datapath": "netdev",
+            "secure": True,
+            "ports": {"br-a": "", "br-a--br-b": "br-b--br-a"},
+            "tagged_ports": ["br-a--br-b"],
+        },
+        "br-b": {"datapath": "system", "secure": False, "ports": {"br-b": ""}, "tagged_ports": []},
     }
 
 

@@ -189,6 +189,14 @@ BAD = {
         given(cloud_package_mirror="mirror.example.org"),
         (f"{YML}7, cloud_package_mirror", "'mirror.example.org'", "http://", "complete URL"),
     ),
+    "a DNS server by name": (
+        given(cloud_dns_servers=["dns.example.org"]),
+        (f"{YML}7, cloud_dns_servers", "dns.example.org", "addresses", "192.0.2.53"),
+    ),
+    "a DNS server on the host itself": (
+        given(cloud_dns_servers=["127.0.0.53"]),
+        (f"{YML}7, cloud_dns_servers", "127.0.0.53", "that guests can reach", "192.0.2.53"),
+    ),
     "updates of another kind": (
         given(cloud_package_updates="all"),
         (f"{YML}7, cloud_package_updates", "'all'", "unchanged, none or security", "Choose one"),

@@ -4,7 +4,21 @@
 from __future__ import annotations
 
 import pytest
-from preflight_site import AT, CEPH, LVM, NFS, SWIFT, YML, both, check_one_error, device, given, put, stored
+from preflight_site import (
+    AT,
+    CEPH,
+    LVM,
+    NFS,
+    SWIFT,
+    YML,
+    both,
+    check_one_error,
+    device,
+    given,
+    put,
+    stored,
+    three_controllers,
+)
 
 CODED = {
     "name": "coded",
@@ -419,3 +433,24 @@ class TestOwnDefinitions:
     )
     def test_what_would_fail_later(self, said, text, words):
         assert words in said({"lamp": f"description: Light\n{text}"})
+
+
+@pytest.mark.parametrize(
+    ("backends", "warned"),
+    [
+        ([], True),
+        ([NFS], True),
+        ([CEPH], False),
+        ([{"name": "shared", "kind": "file", "path": "/srv/images"}], False),
+    ],
+)
+def test_images_on_one_of_three_controllers(site, monkeypatch, backends, warned):
+    """Each has a directory of its own: which image is there, depends on who received it."""
+    three_controllers(site)
+    site.all["cloud_internal_address"] = "192.0.2.9"
+    stored(*backends)(site)
+    if backends != [CEPH]:
+        del site.hosts["storage"]
+    assert site.said(monkeypatch).get("msg") is None
+    found = [text for text in site.warnings if "no back end for images" in text]
+    assert ["kind: file, path: DIRECTORY" in text for text in found] == [True] * warned

@@ -34,9 +34,15 @@ NOTHING = {"datapath": "system", "bridges": [], "nics": {}}
 # process the packets a second time and configure itself by router advertisements, on a NIC without an address.
 PORT_SYSCTLS = {"net/ipv4/conf/{}/arp_ignore": 8, "net/ipv4/conf/{}/rp_filter": 1, "net/ipv6/conf/{}/disable_ipv6": 1}
 
-# Connected bridges all receive a broadcast. If a bridge replied for the address of another one, the peer would send the
-# packets of its tunnel to the wrong device, where they are lost.
+# On a NIC without addresses, these values are as good; with 3 to 7 it would reply. A reverse path filter of either kind
+# drops what it receives.
+SILENT_ARP = ("1", "2", "8")
+
+# The value of a bridge's arp_ignore. Connected bridges all receive a broadcast. If a bridge replied for the address of
+# another one, the peer would send the packets of its tunnel to the wrong device, where they are lost. With 8 it would
+# reply for no address.
 BRIDGE_SYSCTL = "net/ipv4/conf/{}/arp_ignore"
+BRIDGE_VALUE = 1
 
 
 class BridgesError(Exception):
@@ -140,7 +146,10 @@ def _list(value) -> list:
 
 
 def parse_ovs(output: str) -> dict[str, dict]:
-    """Return the bridges in the output of `read_ovs`: name → {datapath, secure, ports: {port: peer or empty}}."""
+    """Return the bridges in the output of `read_ovs`: name → its state.
+
+    The state is {datapath, secure, ports: {port: peer or empty}, tagged_ports: ports with a VLAN tag}.
+    """
     tables = []
     for line in output.splitlines():
         table = json.loads(line)
@@ -155,6 +164,9 @@ def parse_ovs(output: str) -> dict[str, dict]:
             "ports": {
                 by_id[port]["name"]: peers[_list(by_id[port]["interfaces"])[0]] for port in _list(bridge["ports"])
             },
+            "tagged_ports": sorted(
+                by_id[port]["name"] for port in _list(bridge["ports"]) if by_id[port]["tag"] != ["set", []]
+            ),
         }
         for bridge in bridges
     }
@@ -169,11 +181,16 @@ def read_ovs() -> dict[str, dict]:
         return {}
     queries = (
         ("--columns=name,datapath_type,fail_mode,ports", "list", "Bridge"),
-        ("--columns=_uuid,name,interfaces", "list", "Port"),
+        ("--columns=_uuid,name,interfaces,tag", "list", "Port"),
         ("--columns=_uuid,options", "list", "Interface"),
     )
     words = [word for query in queries for word in ("--", *query)]
     return parse_ovs(run("ovs-vsctl", "--timeout=10", "--format=json", *words))
+
+
+def _kernel_value(key: str, name: str) -> str:
+    """Return the value of the sysctl *key* of the interface *name*, empty if the kernel does not have it."""
+    return read_file(f"/proc/sys/{key.format(name)}").strip()
 
 
 def read_host(*records: dict) -> dict:
@@ -189,10 +206,11 @@ def read_host(*records: dict) -> dict:
         link = host["links"][name]
         features = run("ethtool", "-k", name) if shutil.which("ethtool") else ""
         link["tx_checksums"] = not features or bool(re.search(r"^tx-checksumming: on$", features, re.MULTILINE))
-        # Any value but 0 is sufficient on a NIC without addresses; a kernel without IPv6 lacks one of the files.
-        link["silent"] = all(read_file(f"/proc/sys/{key.format(name)}").strip() != "0" for key in PORT_SYSCTLS)
+        arp, *others = (_kernel_value(key, name) for key in PORT_SYSCTLS)
+        # A kernel without IPv6 lacks one of the files.
+        link["silent"] = arp in SILENT_ARP and "0" not in others
     for name in bridges & set(host["links"]):
-        host["links"][name]["own_arp"] = read_file(f"/proc/sys/{BRIDGE_SYSCTL.format(name)}").strip() != "0"
+        host["links"][name]["own_arp"] = _kernel_value(BRIDGE_SYSCTL, name) == str(BRIDGE_VALUE)
     for name in bridges & set(host["bridges"]):
         bridge = host["bridges"][name]
         # Neutron's agent sets its bridges to secure: without flows, no packet passes until the agent runs again.
@@ -251,6 +269,7 @@ def goal(record: dict, former: dict) -> dict[str, dict]:
             "datapath": record["datapath"],
             "ports": ports,
             "patches": sorted(bridge["patches"]),
+            "tagged_ports": [],
             "addresses": held(record, name, "addresses"),
             "routes": held(record, name, "routes"),
             "forwards": True,
@@ -279,6 +298,7 @@ def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
     before = {}
     nics = {**former["nics"], **record["nics"]}
     patches = {(bridge["name"], peer) for bridge in former["bridges"] + record["bridges"] for peer in bridge["patches"]}
+    joints = {patch_port(*ends) for here, peer in patches for ends in ((here, peer), (peer, here))}
     for name in {bridge["name"]: None for bridge in former["bridges"] + record["bridges"]}:
         if name not in host["bridges"] or name not in host["links"]:  # a device may appear shortly after its record
             continue
@@ -291,6 +311,7 @@ def view(host: dict, record: dict, former: dict) -> dict[str, dict]:
             "patches": sorted(
                 peer for here, peer in patches if here == name and ports.get(patch_port(name, peer)) is not None
             ),
+            "tagged_ports": [port for port in bridge["tagged_ports"] if port in {name, *nics, *joints}],
             "forwards": bridge["forwards"],
         }
         for key in ("addresses", "routes"):
@@ -345,6 +366,8 @@ def _switch(before: dict, after: dict, record: dict, former: dict) -> list[str]:
         words += [f'other_config:hwaddr="{shall["mac"]}"'] if "mac" in shall else []
         for port in shall["ports"]:
             words += ["--", "--may-exist", "add-port", name, port]
+        for port in before.get(name, {}).get("tagged_ports", []):
+            words += ["--", "--if-exists", "clear", "port", port, "tag"]
         if "mtu" in shall:
             for port in (name, *shall["ports"]):
                 words += ["--", "set", "interface", port, f"mtu_request={shall['mtu']}"]
@@ -368,7 +391,7 @@ def commands(before: dict, after: dict, record: dict, former: dict) -> list[list
         if not was.get("forwards", True):
             todo.append(["ovs-ofctl", "add-flow", name, "priority=0,actions=NORMAL"])
         if "own_arp" in shall and not was.get("own_arp"):
-            todo.append(["sysctl", "-q", "-w", f"{BRIDGE_SYSCTL.format(name)}=1"])
+            todo.append(["sysctl", "-q", "-w", f"{BRIDGE_SYSCTL.format(name)}={BRIDGE_VALUE}"])
         todo.append(["ip", "link", "set", name, "up"])
     for name, shall in differing.items():
         if shall.get("silent") is True:

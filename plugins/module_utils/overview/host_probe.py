@@ -25,6 +25,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_ring
 from ansible_collections.cairn.openstack.plugins.module_utils.storage.swift_rings import version as ring_version
 
 CLOUD = "/etc/cairn/cloud.json"
+RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
+CLOUD_INIT = "/etc/cloud/cloud.cfg.d"
 LISTEN = "0A"
 ARP = 0x0806
 OSDS = "/var/lib/ceph/osd"
@@ -81,6 +83,22 @@ def unresolved(names: list[str], limit: float = 2.0) -> list[str]:
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
     return [name for name in names if name not in known]
+
+
+def dns_servers() -> list[str]:
+    """Return the DNS servers that the host asks, those of systemd-resolved if it asks that; without link-local ones."""
+    for path in RESOLVERS:
+        words = [line.split() for line in text(path).splitlines()]
+        named = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+        found = []
+        for name in named:
+            with contextlib.suppress(ValueError):
+                address = ipaddress.ip_address(name)
+                if not (address.is_loopback or address.is_link_local or address.is_unspecified):
+                    found.append(name)
+        if found:
+            return found
+    return []
 
 
 def memory_mb() -> int:
@@ -404,6 +422,8 @@ def probe(
         "ovs_datapath": ovs_datapath(record),
         # A container may see the kernel's AppArmor, but not its profiles: nothing is confined there.
         "apparmor": os.path.exists("/sys/kernel/security/apparmor/profiles"),
+        "dns_servers": dns_servers(),
+        "has_cloud_init": os.path.isdir(CLOUD_INIT),
         "listening": listening(),
         "firewalls": firewalls(),
         "unconfigured_units": unconfigured_units(),

@@ -162,6 +162,11 @@ RULES: dict[str, Rule] = {
         lambda value: bool(value) and set(value) <= {"vxlan", "vlan"} and len(set(value)) == len(value),
         "The first choice comes first.",
     ),
+    "cloud_dns_servers": Rule(
+        "addresses of DNS servers that guests can reach",
+        lambda value: all(_is_address(item) and not ipaddress.ip_address(str(item)).is_loopback for item in value),
+        "Write them such as 192.0.2.53.",
+    ),
     "cloud_time_servers": Rule(
         "names or addresses",
         lambda value: all(is_name(item) or _is_address(item) for item in value),

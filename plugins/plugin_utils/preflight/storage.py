@@ -241,6 +241,22 @@ def findings(
     if not found:
         for index, backend in enumerate(complete):
             yield from _enough(index, cloud, backend, known)
+        yield from _images(cloud, complete, hosts, known)
+
+
+def _images(
+    cloud: Settings, found: list[storage.Backend], hosts: Mapping[str, _HOST], known: Mapping[str, Kind]
+) -> Iterator[Finding]:
+    """Find several controllers without a back end for images: each has a directory of its own for them."""
+    controllers = [name for name, host in hosts.items() if "controller" in host["groups"]]
+    if len(controllers) > 1 and not any("images" in one["serves"] for one in found):
+        able = " or ".join(name for name, kind in known.items() if "images" in kind.can)
+        text = f"{len(controllers)} controllers and no back end for images: each image is on one controller only"
+        remedy = (
+            f"Add a back end of {able} that serves images. A directory of the controllers is one too, if all of them "
+            "mount the same: {name: shared, kind: file, path: DIRECTORY}."
+        )
+        yield Finding(cloud.where(_NAME), text, "storage for images that all controllers reach", remedy, "warning")
 
 
 def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
