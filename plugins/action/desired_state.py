@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
             "health": [],
             "checks": [],
             "process_lists": [],
+            "in_use": [],
             # A list of processes may name a back end in place of a host.
             "hosts": [host["name"] for host in cloud["hosts"]] + [one["name"] for one in cloud["storage"]["backends"]],
             "playing": cloud["playing"],
@@ -86,6 +87,7 @@ class ActionModule(ActionBase):
         controller = "controller" in groups
         errors = []
         for name, definition in found.items():
+            desired["in_use"] += [path for group in sorted(groups) for path in definition["in_use"].get(group, [])]
             present = definition["state"] == "present"
             own = [layer[name] for _variable, layer in layers if layer.get(name)]
             host_files = definitions.files(definition, groups, cloud, own)

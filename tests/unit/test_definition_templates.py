@@ -54,6 +54,7 @@ apis:
     uwsgi: {app: /usr/bin/acme, file: acme.ini, default: acme, preload: [acme], processes: 2, options: {a: b}}
 checks: [{get: /v1, api: acme-api, status: 200}]
 health: [{name: acme, url: "http://127.0.0.1:1", unit: acme-api, username: me, password: secret, advice: wait}]
+in_use: {controller: [/var/lib/acme/*]}
 process_list:
   api: acme-api
   get: /v1/services

@@ -34,6 +34,7 @@ DEFAULTS: Definition = {
     "checks": [],
     "health": [],
     "process_list": {},
+    "in_use": {},
     "units": [],
     "files": {},
     "config": {},

@@ -202,6 +202,8 @@ SPEC: dict[str, dict[str, Any]] = {
             },
         },
     },
+    # node group → patterns of directories that a host has for users; destroy.yml --limit refuses to remove them
+    "in_use": {"type": "dict", "values": TEXTS},
     # what the API lists of the service's processes; see the module service_health
     "process_list": {
         "type": "dict",
