@@ -90,7 +90,7 @@ class Cloud:
     def shell(self, name: str, script: str) -> subprocess.CompletedProcess | object:
         """Run a script of the row *name* on its host, as root with the administrator's credentials."""
         where = host(self.playbooks, self.nodes[BROKEN[name]["node"]])
-        return where.run("sh -c %s", f"export OS_CLOUD=cairn\n{script}")
+        return where.run("timeout 60 sh -c %s", f"export OS_CLOUD=cairn\n{script}")
 
     def works(self, name: str, expected: bool = True, seconds: float = PATIENCE) -> bool:
         """Wait until the command ``works`` of a row ends as *expected*; return whether it did."""
