@@ -11,6 +11,10 @@ version_added: 0.1.0
 description:
   - Creates and corrects domains, projects, roles, users, their grants, services and endpoints. Lists all objects once
     and changes only the differences. Objects that are not listed are left unchanged.
+  - Exempts the listed users and the admin user from what C([security_compliance]) demands of people, by the options
+    C(ignore_lockout_failure_attempts), C(ignore_password_expiry), C(ignore_change_password_upon_first_use) and
+    C(ignore_user_inactivity), and enables them. Listed users need no further factor.
+  - Warns about endpoints of the listed services in other regions, with a host name of O(services[].endpoints).
   - Uses Keystone's API without further Python packages, whose import takes longer than a call without changes.
 options:
   auth:
@@ -44,6 +48,8 @@ options:
   bootstrap:
     description:
       - If the admin user cannot log in, create or correct it with C(keystone-manage bootstrap), which needs C(become).
+      - C(keystone-manage) does not help a user that is disabled or locked, or whose password has expired. If Keystone's
+        database is on this host, such a user is exempted there, and enabled.
     type: bool
     default: true
   region:
@@ -168,9 +174,11 @@ def main():
     host_lock.acquire(module)
     try:
         keystone = identity.Keystone(module.params["auth"])
-        changes, reachable = identity.compute(keystone, module.params, module.check_mode)
+        changes, warnings, reachable = identity.compute(keystone, module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
     users = module.params["users"]
     finish(module, changes, lambda due: identity.perform(due, users), reachable=reachable)
 

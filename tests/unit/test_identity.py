@@ -32,6 +32,7 @@ LINES = [
     "create domain heat",
     "create role creator",
     "create project service",
+    "change user admin: options",
     "create user glance",
     "create user stacker in domain heat",
     "create role assignment service of glance on project service",
@@ -41,6 +42,7 @@ LINES = [
     "create endpoint glance public",
     "create endpoint glance internal",
 ]
+EXEMPT = dict.fromkeys(identity.EXEMPTIONS, True)
 
 
 def options(**changed):
@@ -57,6 +59,7 @@ class Cloud(identity.Keystone):
         self.admin = admin
         self.log = []
         self.passwords = {}
+        self.exempt_in_time = {}
         self.objects = {kind: [] for kind in ("regions", "services", "endpoints", "role_assignments")}
         self.objects["domains"] = [{"id": "default", "name": "Default", "enabled": True}]
         self.objects["roles"] = [{"id": f"r-{name}", "name": name} for name in identity.BOOTSTRAPPED_ROLES]
@@ -70,7 +73,7 @@ class Cloud(identity.Keystone):
         if not self.admin:
             raise Denied("401")
 
-    def bootstrap(self):
+    def bootstrap(self, password):
         self.admin = True
 
     def accepts(self, user):
@@ -96,11 +99,14 @@ class Cloud(identity.Keystone):
         if kind == "users" and "password" in sent:
             name = sent.get("name") or next(one["name"] for one in self.objects[kind] if one["id"] == rest[0])
             self.passwords[name] = sent.pop("password")
+            self.exempt_in_time[name] = "options" in sent or self.one("users", name=name).get("options") == EXEMPT
         if method == "POST":
             self.objects[kind].append({"id": f"{kind}-{next(self.number)}", **sent})
             return {}, {kind[:-1]: self.objects[kind][-1]}
-        next(one for one in self.objects[kind] if one["id"] == rest[0]).update(sent)
-        return {}, None
+        found = next(one for one in self.objects[kind] if one["id"] == rest[0])
+        if "options" in sent:
+            sent["options"] = found.get("options", {}) | sent["options"]
+        return {}, found.update(sent)
 
     def one(self, kind, **fields):
         return next(one for one in self.objects[kind] if fields.items() <= one.items())
@@ -110,7 +116,11 @@ class Cloud(identity.Keystone):
 def alone(monkeypatch, tmp_path):
     """No database on this host; memory in a scratch file."""
     monkeypatch.setattr(identity, "holds_catalog", lambda: False)
-    monkeypatch.setattr(identity, "SOCKET", str(tmp_path / "socket"))
+
+    def nowhere(socket):
+        raise Unreachable("the database is elsewhere")
+
+    monkeypatch.setattr(identity, "Server", nowhere)
     monkeypatch.setattr(identity, "MEMORY", str(tmp_path / "cairn" / "identity.json"))
 
 
@@ -128,7 +138,7 @@ def plan(cloud, **changed):
 
 def settle(cloud, **changed):
     wanted = options(**changed)
-    changes, _reachable = identity.compute(cloud, wanted, False)
+    changes, _warnings, _reachable = identity.compute(cloud, wanted, False)
     identity.perform(changes, wanted["users"])
     return in_words(changes)
 
@@ -160,13 +170,13 @@ def test_nobody_there(monkeypatch):
         raise Unreachable("refused")
 
     monkeypatch.setattr(Cloud, "enter", refuse)
-    changes, reachable = identity.compute(Cloud(), options(), True)
+    changes, _warnings, reachable = identity.compute(Cloud(), options(), True)
     assert in_words(changes) == ["bootstrap user admin", *LINES]
     assert not reachable
     with pytest.raises(Unreachable, match="Keystone: refused"):
         identity.compute(Cloud(), options(), False)
     monkeypatch.setattr(identity, "holds_catalog", lambda: True)
-    assert identity.compute(Cloud(), options(), True) == ([], False)
+    assert identity.compute(Cloud(), options(), True) == ([], [], False)
 
 
 def test_a_lost_administrator_is_all_there_is_to_do(cloud, monkeypatch):
@@ -195,6 +205,85 @@ def test_drift(cloud):
     ]
     assert ("DELETE", "/endpoints/twin") in cloud.log
     assert settle(cloud) == []
+
+
+def test_users_are_exempt_from_what_is_demanded_of_people(cloud):
+    assert [user["options"] for user in cloud.objects["users"]] == [EXEMPT] * 3
+    cloud.one("users", name="glance")["options"] = {**EXEMPT, "ignore_password_expiry": False, "lock_password": True}
+    cloud.one("users", name="stacker").update(options={**EXEMPT, "multi_factor_auth_enabled": True}, enabled=False)
+    cloud.passwords["stacker"] = "another"
+    del cloud.one("users", name="admin")["options"]
+    assert settle(cloud) == [
+        "change user admin: options",
+        "change user glance: options",
+        "change user stacker in domain heat: enabled, options, password",
+    ]
+    assert cloud.one("users", name="glance")["options"] == {**EXEMPT, "lock_password": True}
+    assert cloud.one("users", name="stacker")["options"] == {**EXEMPT, "multi_factor_auth_enabled": False}
+    # A password that is set before its user is exempt would have to be changed at the first use.
+    assert set(cloud.exempt_in_time.values()) == {True}
+    assert settle(cloud) == []
+
+
+class Locked(Cloud):
+    """One whose admin user has the right password, and is disabled or locked."""
+
+    disabled, locked = True, True
+
+    def enter(self):
+        if self.disabled or self.locked:
+            raise Denied("401")
+
+    def bootstrap(self, password):
+        if self.locked:
+            raise Failed("AccountLocked")
+        if self.disabled and password == "secret-admin":
+            raise Failed("UserDisabled")
+        self.disabled = False
+
+
+def test_an_administrator_whom_keystone_manage_does_not_help(cloud, monkeypatch):
+    cloud.__class__ = Locked
+    with pytest.raises(Failed, match=r"(?s)AccountLocked.*database is elsewhere.*openstack user set --enable .* admin"):
+        settle(cloud)
+    sent = []
+
+    class Server:
+        """The database of Keystone."""
+
+        def __init__(self, socket):
+            pass
+
+        def rows(self, statement, values=()):
+            sent.append((statement, values))
+            cloud.locked = False
+            return []
+
+    monkeypatch.setattr(identity, "Server", Server)
+    assert settle(cloud) == ["bootstrap user admin"]
+    ids = [values[0] for statement, values in sent if "user_option" in statement]
+    assert ids == ["1000", "1001", "1002", "1004"]
+    assert all(values[-2:] == ("admin", "Default") for statement, values in sent if values)
+    assert settle(cloud) == []
+
+
+def test_endpoints_in_a_former_region_are_told(cloud):
+    def told():
+        return identity.compute(cloud, options(region="Two"), True)[1]
+
+    assert [len(told()), identity.compute(cloud, options(), True)[1]] == [1, []]
+    ids = " ".join(sorted(one["id"] for one in cloud.objects["endpoints"]))
+    assert "region One, which is not its region Two: " in told()[0]
+    assert told()[0].endswith(f"openstack endpoint delete {ids} && openstack region delete One")
+    # Another cloud of the same Keystone, and a service of somebody else's.
+    image = cloud.one("endpoints", interface="public")
+    cloud.objects["endpoints"] += [
+        {**image, "id": "x", "url": "http://elsewhere:9292"},
+        {**image, "id": "y", "service_id": "z"},
+    ]
+    assert told()[0].endswith(f"openstack endpoint delete {ids}")
+    settle(cloud, region="Two")
+    assert len(told()) == 1
 
 
 def test_absent(cloud):

@@ -248,6 +248,12 @@ def test_a_password_that_has_to_be_tried_is_due(here, monkeypatch):
     assert asked("identity", options) is True
 
 
+def test_what_keystone_only_tells_is_due(here, monkeypatch):
+    options = here("identity", "whole")
+    monkeypatch.setattr(identity, "left_behind", lambda *_arguments: ["endpoints in another region"])
+    assert asked("identity", options) is True
+
+
 def test_a_mark_that_a_killed_run_left_is_due(here, tmp_path):
     options = here("db_sync", "whole")
     assert asked("db_sync", options) is False

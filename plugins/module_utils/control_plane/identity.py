@@ -8,10 +8,12 @@ import hashlib
 import hmac
 import json
 import os
+import secrets
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import (
     WORKERS,
@@ -24,6 +26,14 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import SOCKET, Server, stored
 
 MEMORY = "/run/cairn/identity.json"
+# Options of a user, and their ids in the database: what [security_compliance] demands of people would lock out users
+# whose password only the hosts and the control node know.
+EXEMPTIONS = {
+    "ignore_change_password_upon_first_use": "1000",
+    "ignore_password_expiry": "1001",
+    "ignore_lockout_failure_attempts": "1002",
+    "ignore_user_inactivity": "1004",
+}
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
 # Objects that later stages depend on are in earlier ones.
 STAGES = ("top", "project", "user", "grant", "service", "endpoint", "removal")
@@ -59,14 +69,14 @@ class Keystone(Api):
             return False
         return True
 
-    def bootstrap(self) -> None:
+    def bootstrap(self, password: str) -> None:
         """Create or correct the admin user with keystone-manage. The password is only in its environment."""
         auth = self._auth
         variables = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/var/lib/keystone",
             "OS_BOOTSTRAP_USERNAME": auth["username"],
-            "OS_BOOTSTRAP_PASSWORD": auth["password"],
+            "OS_BOOTSTRAP_PASSWORD": password,
             "OS_BOOTSTRAP_PROJECT_NAME": auth["project"],
         }
         try:
@@ -124,19 +134,21 @@ def fresh(auth: dict) -> State:
     return state
 
 
-def read(keystone: Keystone, users: list[dict]) -> State:
+def read(keystone: Keystone, auth: dict, users: list[dict]) -> State:
     """List all objects once and try the passwords of the wanted users, with several requests at a time.
 
+    :param auth: the option C(auth) of the module.
     :param users: the option C(users) of the module.
     """
     trusted = proven(users)
+    theirs = {auth["domain"], *(user["domain"] for user in users)}
     state = State()
     with ThreadPoolExecutor(WORKERS) as pool:
         kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
         found = dict(pool.map(lambda kind: (kind, keystone.get(f"/{kind}")[kind]), kinds))
         names = {domain["id"]: domain["name"] for domain in found["domains"]}
         # By domain, as users of a domain with its own driver are not in the complete list.
-        wanted = [domain["id"] for domain in found["domains"] if domain["name"] in {user["domain"] for user in users}]
+        wanted = [domain["id"] for domain in found["domains"] if domain["name"] in theirs]
         for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
             for user in listed:
                 state.learn("user", (names[user["domain_id"]], user["name"]), user)
@@ -170,8 +182,8 @@ def unproven(users: list[dict]) -> bool:
     return not wanted <= proven(users)
 
 
-def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[Change], bool]:
-    """Return the changes to make, and whether the admin user could log in.
+def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[Change], list[str], bool]:
+    """Return the changes to make, warnings, and whether the admin user could log in.
 
     The bootstrap cannot wait for the other changes: nothing can be listed before it.
 
@@ -179,7 +191,8 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
     """
     auth = options["auth"]
     name = auth["username"]
-    bootstrap = Change("user", "bootstrap", name, {"enters": False}, {"enters": True}, keystone.bootstrap)
+    admit = partial(let_in, keystone, auth)
+    bootstrap = Change("user", "bootstrap", name, {"enters": False}, {"enters": True}, admit)
     changes = []
     try:
         if not check_mode:
@@ -188,19 +201,98 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
             keystone.enter()
         except Denied as error:
             if not options["bootstrap"]:
-                raise Failed(f"user {name} cannot log in, and bootstrap is off: {error}") from error
+                raise Failed(f"user {name} cannot log in, and bootstrap is off: {error}. {_remedy(auth)}") from error
             changes = [bootstrap]
             if check_mode:
                 raise Unreachable("no admin user yet") from error
             bootstrap.make()
-            keystone.enter()
-        return changes + Plan(keystone, read(keystone, options["users"]), options).changes, True
+        state = read(keystone, auth, options["users"])
+        return changes + Plan(keystone, state, options).changes, left_behind(state, options), True
     except Unreachable as error:
         if not check_mode:
             raise Unreachable(f"Keystone: {error}") from error
     if holds_catalog():
-        return changes, False
-    return [bootstrap, *Plan(keystone, fresh(auth), options).changes], False
+        return changes, [], False
+    return [bootstrap, *Plan(keystone, fresh(auth), options).changes], [], False
+
+
+def let_in(keystone: Keystone, auth: dict) -> None:
+    """Let the admin user log in.
+
+    keystone-manage creates the user, and corrects its password. It fails for a user that is locked after wrong
+    passwords, whose password has expired, or who was disabled but has the right password. The first two end with the
+    user's exemptions, which only the database takes now; the third with a bootstrap with another password.
+
+    :raises Failed: with the remedy.
+    """
+    try:
+        keystone.bootstrap(auth["password"])
+        keystone.enter()
+        return
+    except Unreachable:
+        raise
+    except Failed as error:
+        try:
+            exempt(auth)
+            # The own password is a part, for the sake of [security_compliance] password_regex.
+            keystone.bootstrap(f"x{secrets.token_hex(16)}{auth['password']}")
+            keystone.bootstrap(auth["password"])
+            keystone.enter()
+        except Failed as again:
+            shown = str(error) if str(again) == str(error) else f"{error}\n{again}"
+            raise Failed(f"{shown}\n{_remedy(auth)}") from again
+
+
+def exempt(auth: dict) -> None:
+    """Exempt the admin user from the rules for people, and forget failed logins, in Keystone's database.
+
+    :raises Failed: the database is not on this host.
+    """
+    server, key = Server(SOCKET), (auth["username"], auth["domain"])
+    user = "keystone.local_user l JOIN keystone.project d ON d.id = l.domain_id"
+    where = "WHERE l.name = %s AND d.name = %s"
+    server.rows(f"UPDATE {user} SET l.failed_auth_count = 0, l.failed_auth_at = NULL {where}", key)
+    for option in EXEMPTIONS.values():
+        server.rows(
+            "INSERT INTO keystone.user_option (user_id, option_id, option_value)"
+            f" SELECT l.user_id, %s, 'true' FROM {user} {where} ON DUPLICATE KEY UPDATE option_value = 'true'",
+            (option, *key),
+        )
+
+
+def _remedy(auth: dict) -> str:
+    name = auth["username"]
+    return (
+        f"If {name} is disabled or locked, or its password has expired, log in as another administrator and run:"
+        f" openstack user set --enable --ignore-password-expiry --ignore-lockout-failure-attempts {name}"
+    )
+
+
+def left_behind(state: State, options: dict) -> list[str]:
+    """Return warnings about this cloud's endpoints in other regions, as after a change of its region.
+
+    Endpoints with other names are those of another cloud that uses this Keystone.
+    """
+    region = options["region"]
+    urls = [url for service in options["services"] for url in service["endpoints"].values() if url]
+    names, types = {urlsplit(url).hostname for url in urls}, {service["type"] for service in options["services"]}
+    ours = {service["id"] for service in state.services if service["type"] in types}
+    found: dict[str, list[dict]] = {}
+    for endpoint in state.endpoints:
+        other = endpoint.get("region_id")
+        if other and other != region and endpoint["service_id"] in ours and urlsplit(endpoint["url"]).hostname in names:
+            found.setdefault(other, []).append(endpoint)
+    warnings = []
+    for other, endpoints in sorted(found.items()):
+        ids = " ".join(sorted(endpoint["id"] for endpoint in endpoints))
+        commands = f"openstack endpoint delete {ids}"
+        if len(endpoints) == len([one for one in state.endpoints if one.get("region_id") == other]):
+            commands += f" && openstack region delete {other}"
+        warnings.append(
+            f"Keystone also lists {len(endpoints)} endpoints of this cloud in region {other}, which is not its region"
+            f" {region}: clients that name no region may use either. To remove them: {commands}"
+        )
+    return warnings
 
 
 def holds_catalog() -> bool:
@@ -220,12 +312,13 @@ def proofs(users: list[dict]) -> dict[tuple[str, str], str]:
     """Return a digest of each wanted password together with its hash in Keystone's database.
 
     Verifying a password takes Keystone 0.4 s of CPU. If the digest is the same as after the last verification, the
-    password is still right. Empty if the database is not on this host; without passwords that expire.
+    password is still right. Empty if the database is not on this host. A date of expiry does not matter, as the users
+    are exempt from it.
     """
     statement = (
         "SELECT d.name AS domain, l.name AS name, p.password_hash AS stored FROM keystone.password p"
         " JOIN keystone.local_user l ON l.id = p.local_user_id JOIN keystone.project d ON d.id = l.domain_id"
-        " WHERE p.expires_at_int IS NULL ORDER BY p.created_at_int"
+        " ORDER BY p.created_at_int"
     )
     try:
         stored = {_key(row): row["stored"] for row in Server(SOCKET).rows(statement)}
@@ -289,6 +382,7 @@ class Plan:
         for project in wanted["projects"]:
             fields = {"enabled": True, **_given(project, "description")}
             self._named("project", _key(project), project, "project", fields)
+        self._administrator(wanted["auth"], wanted["users"])
         for user in wanted["users"]:
             self._user(user)
         for service in wanted["services"]:
@@ -308,8 +402,8 @@ class Plan:
     def _named(self, kind: str, key, item: dict, stage: str, fields: dict, secret: dict | None = None) -> None:
         """Create, update or delete an object with a name (in a domain).
 
-        :param fields: the compared fields.
-        :param secret: fields that are only sent at creation.
+        :param fields: the compared fields; of one with several values, only the given ones are compared.
+        :param secret: fields that are sent at creation, and if Keystone refused them.
         """
         found, name, label = self.state.objects.get((kind, key)), item["name"], item["name"]
         if item.get("domain", "Default") != "Default":
@@ -332,14 +426,21 @@ class Plan:
             self.coming.add((kind, key))
             self._add(stage, (kind, label), "create", {}, {"name": name, **fields}, create)
         else:
-            self._update(stage, label, f"{path}/{found['id']}", kind, found, fields)
+            refused = (secret or {}) if key in self.state.refused else {}
+            self._update(stage, label, f"{path}/{found['id']}", kind, found, fields, refused)
 
-    def _update(self, stage: str, label: str, path: str, kind: str, found: dict, fields: dict) -> None:
-        after = {key: value for key, value in fields.items() if found.get(key) != value}
-        if after:
-            before = {key: found.get(key) for key in after}
-            update = partial(self._patch, path, {kind: after})
-            self._add(stage, (kind, label), "change", before, after, update, ", ".join(after))
+    def _update(
+        self, stage: str, label: str, path: str, kind: str, found: dict, fields: dict, secret: dict | None = None
+    ) -> None:
+        """Change what differs in one request: a new password expires unless its user is exempt by then."""
+        secret = secret or {}
+        before = {key: _comparable(found.get(key), value) for key, value in fields.items()}
+        after = {key: value for key, value in fields.items() if before[key] != value}
+        if after or secret:
+            update = partial(self._patch, path, {kind: {**after, **secret}})
+            before = {key: before[key] for key in after} | dict.fromkeys(secret, "another")
+            shown = after | dict.fromkeys(secret, "as given")
+            self._add(stage, (kind, label), "change", before, shown, update, ", ".join(shown))
 
     def _delete(self, kind: str, label: str, found: dict, stage: str = "removal") -> None:
         # The users of a project are removed before it.
@@ -347,16 +448,23 @@ class Plan:
         delete = partial(self.keystone.call, "DELETE", f"/{kind}s/{found['id']}")
         self._add(stage, (kind, label), "delete", {"state": "present"}, {}, delete)
 
+    def _administrator(self, auth: dict, users: list[dict]) -> None:
+        key = (auth["domain"], auth["username"])
+        found = self.state.objects.get(("user", key))
+        if found and key not in map(_key, users):
+            path = f"/users/{found['id']}"
+            self._update("user", auth["username"], path, "user", found, {"options": dict.fromkeys(EXEMPTIONS, True)})
+
     def _user(self, user: dict) -> None:
         key = _key(user)
-        secret = _given(user, "password")
-        self._named("user", key, user, "user", {"enabled": True}, secret)
+        options = dict.fromkeys(EXEMPTIONS, True)
+        found = self.state.objects.get(("user", key)) or {}
+        if found.get("options", {}).get("multi_factor_auth_enabled"):
+            # A service has one factor only.
+            options["multi_factor_auth_enabled"] = False
+        self._named("user", key, user, "user", {"enabled": True, "options": options}, _given(user, "password"))
         if user["state"] == "absent":
             return
-        if key in self.state.refused:
-            update = partial(self._patch, f"/users/{self.state.ids['user', key]}", {"user": secret})
-            shown = {"password": "another"}, {"password": "as given"}
-            self._add("user", ("user", user["name"]), "change", *shown, update, "password")
         for role in user["roles"]:
             if user["project"]:
                 self._assign(key, role, "project", (user["domain"], user["project"]), f"project {user['project']}")
@@ -441,6 +549,11 @@ class Plan:
 
     def _patch(self, path: str, body: dict) -> None:
         self.keystone.call("PATCH", path, body)
+
+
+def _comparable(found, wanted):
+    """Return the part of a field that is compared."""
+    return {name: (found or {}).get(name) for name in wanted} if isinstance(wanted, dict) else found
 
 
 def _given(item: dict, *names: str) -> dict:

@@ -46,8 +46,8 @@ def _identity(options: dict) -> bool:
     if identity.unproven(options["users"]):
         # Verifying a password takes 0.4 s; the module does it, and records the result.
         return True
-    changes, reachable = identity.compute(identity.Keystone(options["auth"]), options, True)
-    return bool(changes) or not reachable
+    changes, warnings, reachable = identity.compute(identity.Keystone(options["auth"]), options, True)
+    return bool(changes or warnings) or not reachable
 
 
 def _packages(options: dict) -> bool:
