@@ -425,12 +425,15 @@ class ActionModule(ActionBase):
         for name, one in members.items():
             if not reached:
                 held = SecretsDirectory(str(one.values["cloud_secrets_dir"]), self._loader).values()
+                mine = identity(held["cloud"]) if "cloud" in held else ""
             resolver = self.resolver(name, one, list(facts), held)
             units |= {
                 hosts.stem(unit["name"]) for definition in resolver.definitions.values() for unit in definition["units"]
             }
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
-            host = hosts.Host(name, addresses[name]["address"], resolver.groups, facts[name], one, waited=waited)
+            host = hosts.Host(
+                name, addresses[name]["address"], resolver.groups, facts[name], one, waited=waited, cloud=mine
+            )
             try:
                 model = resolver.resolve(facts[name], TAKES)
             except AnsibleError as error:
@@ -450,7 +453,6 @@ class ActionModule(ActionBase):
         findings += hosts.copies(reached)
         findings += hosts.own_addresses(reached, set(addresses) - set(facts))
         for one in list(members.values())[:1]:
-            mine = identity(held["cloud"]) if "cloud" in held else ""
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
             where = f"catalog_dir ({shortest(str(resolver.template(resolver.variables['catalog_dir'])))})"
             findings += secrets.forgotten(where, resolver.definitions, clouds)

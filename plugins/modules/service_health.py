@@ -109,12 +109,16 @@ options:
       reason:
         description: Key of an item with the reason for that.
         type: str
+      runs_on:
+        description: The hosts of the processes by their names, as far as they follow from node groups.
+        type: dict
+        default: {}
       down:
         description: The keys and values of an item that does not report.
         type: dict
         required: true
       forced_down:
-        description: The keys and values of an item that somebody declared down, whatever it reports.
+        description: The keys and values of an item that an administrator declared down, whatever it reports.
         type: dict
       enable:
         description: Request that enables an item that the service has disabled by itself.
@@ -290,17 +294,20 @@ def main() -> None:
     told([_message(check, "does not work", why, module.check_mode) for check, why in wrong])
     if lists := module.params["process_lists"]:
         playing, hosts = set(module.params["playing"]), set(module.params["hosts"])
-        api_of = p.client(Caller(module.params["auth"]))
+
+        def connect():
+            return p.client(Caller(module.params["auth"]))
+
         try:
-            found = p.settled(lists, api_of, playing, wait)
-            result["changes"] = p.enable(found, api_of, module.check_mode)
+            found = p.settled(lists, connect, hosts, playing, wait)
+            result["changes"] = p.enable(found, connect(), module.check_mode)
         except Failed as error:
             told([str(error)])
             found = []
         result["changed"] = bool(result["changes"])
         if result["changes"]:
             result["diff"] = listed(result["changes"])
-        told(p.silent(found, playing))
+        told(p.silent(found, hosts, playing))
         for text in p.warnings(found, hosts):
             module.warn(text)
     module.exit_json(**result)

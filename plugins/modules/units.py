@@ -68,6 +68,14 @@ options:
             description: Do not compare a name that the command does not print, such as one that the kernel lacks.
             type: bool
             default: false
+          at_least:
+            description: Accept larger numbers.
+            type: bool
+            default: false
+          explained:
+            description: Compare only values for whose difference O(units[].expected_values[].explain) finds a cause.
+            type: bool
+            default: false
           explain:
             description: Command whose output names the cause of a different value, in lines that contain its name.
             type: str

@@ -83,7 +83,13 @@ units:
     watches: [/etc/acme/acme.conf]
     packages: [acme-api]
     state_commands: [acme-show]
-    expected_values: [{command: acme-show values, values: {acme.load: 3}, optional: true, explain: acme-show files}]
+    expected_values:
+      - command: acme-show values
+        values: {acme.load: 3}
+        optional: true
+        at_least: true
+        explained: true
+        explain: acme-show files
     log: /var/log/acme/acme.log
     memory: 10
     worker_memory: 10

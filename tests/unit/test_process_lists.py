@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists
 
 LISTED = {
@@ -13,11 +14,15 @@ LISTED = {
     "host": "host",
     "disabled": {"status": "disabled"},
     "reason": "disabled_reason",
+    "runs_on": {"lamp": ["a", "b"]},
     "down": {"state": "down"},
     "forced_down": {"forced_down": True},
     "enable": {"put": "/services/%(id)s", "body": {"status": "enabled"}, "reasons": "AUTO: "},
     "commands": {"enable": "enable %(host)s", "remove": "remove %(id)s", "up": "up %(host)s"},
 }
+
+
+HOSTS = {"a", "b", "c", "disks"}
 
 
 class Api:
@@ -30,6 +35,10 @@ class Api:
         """Return the next list, at the end the last one again."""
         self.asked.append(path)
         return {"services": self.records[0] if len(self.records) == 1 else self.records.pop(0)}
+
+    def broken(self, _listed):
+        """Fail."""
+        raise Failed("503")
 
     def call(self, *words):
         """Keep what was asked for."""
@@ -48,9 +57,9 @@ def found(*records):
 
 
 def test_nothing_to_tell():
-    one = found(record(), record("b@disks"))
-    assert process_lists.warnings(one, {"a", "b"}) == []
-    assert process_lists.silent(one, {"a", "b"}) == []
+    one = found(record(), record("b@disks"), record("disks@disks"))
+    assert process_lists.warnings(one, HOSTS) == []
+    assert process_lists.silent(one, HOSTS, {"a", "b"}) == []
 
 
 @pytest.mark.parametrize(
@@ -67,15 +76,24 @@ def test_nothing_to_tell():
         ),
         (
             {"host": "gone"},
-            "lamp on gone: the inventory has no host gone. Add it again, or remove what is left of it: remove 7",
+            "lamp on gone: the inventory has no host gone. To remove what is left of it: remove 7",
+        ),
+        # of a back end that was removed, and of a host that was in another group
+        (
+            {"host": "a@old", "state": "down"},
+            "lamp on a: cloud_storage has no back end old. To remove what is left of it: remove 7",
+        ),
+        (
+            {"host": "c", "state": "down"},
+            "lamp on c: c is in none of its node groups. To remove what is left of it: remove 7",
         ),
     ],
 )
 def test_a_person_decides(more, text):
     api = Api(record(**more))
     one = list(process_lists.processes([LISTED], api))
-    assert process_lists.warnings(one, {"a"}) == [text]
-    assert process_lists.silent(one, {"a"}) == []
+    assert process_lists.warnings(one, HOSTS) == [text]
+    assert process_lists.silent(one, HOSTS, {"a", "c"}) == []
     assert process_lists.enable(one, api, check_mode=False) == []
     assert api.asked == ["/services"]
 
@@ -83,7 +101,7 @@ def test_a_person_decides(more, text):
 def test_what_disabled_itself_is_enabled():
     api = Api(record(status="disabled", disabled_reason="AUTO: Connection to libvirt lost: 1"))
     one = list(process_lists.processes([LISTED], api))
-    assert process_lists.warnings(one, {"a"}) == []
+    assert process_lists.warnings(one, HOSTS) == []
     (change,) = process_lists.enable(one, api, check_mode=True)
     assert (change["verb"], change["name"]) == ("enable", "lamp on a")
     assert api.asked == ["/services"]
@@ -98,20 +116,39 @@ def test_not_while_it_is_down():
 
 def test_those_of_the_run_are_waited_for():
     api = Api(record("b", state="down"))
-    assert len(process_lists.settled([LISTED], api, {"a"}, 60)) == 1
+    assert len(process_lists.settled([LISTED], lambda: api, HOSTS, {"a"}, 60)) == 1
     api = Api(record(state="down"))
     api.records.append([record()])
-    assert [one.down for one in process_lists.settled([LISTED], api, {"a"}, 60, interval=0)] == [False]
+    assert [one.down for one in process_lists.settled([LISTED], lambda: api, HOSTS, {"a"}, 60, interval=0)] == [False]
+
+
+def test_an_api_that_fails_is_asked_again():
+    api, answers = Api(record()), iter([Failed("503"), None])
+
+    def connect():
+        if error := next(answers):
+            raise error
+        return api
+
+    assert len(process_lists.settled([LISTED], connect, HOSTS, {"a"}, 60, interval=0)) == 1
+    with pytest.raises(Failed):
+        process_lists.settled([{**LISTED, "get": "/none"}], lambda: Api().broken, HOSTS, {"a"}, 0)
 
 
 def test_what_enables_itself_is_waited_for():
     api = Api(record(status="disabled", disabled_reason="AUTO: Connection to libvirt lost: 1"))
     api.records.append([record()])
-    assert [one.disabled for one in process_lists.settled([LISTED], api, {"a"}, 60, interval=0)] == [False]
+    assert [one.disabled for one in process_lists.settled([LISTED], lambda: api, HOSTS, {"a"}, 60, interval=0)] == [
+        False
+    ]
 
 
 def test_those_that_stay_silent_are_named():
-    one = process_lists.settled([LISTED], Api(record(state="down"), record("b", state="down")), {"a"}, 0)
-    assert process_lists.silent(one, {"a"}) == [
-        "lamp on a is down: it has not reported to its API for too long. See its log on a."
+    api = Api(record(state="down"), record("b", state="down"))
+    one = process_lists.settled([LISTED], lambda: api, HOSTS, {"a"}, 0)
+    assert process_lists.silent(one, HOSTS, {"a"}) == [
+        (
+            "lamp on a is down: it has not reported to its API for too long. See its log on a. If it does not run there"
+            " any more: remove 7"
+        )
     ]

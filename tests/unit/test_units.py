@@ -197,13 +197,16 @@ class TestDigest:
         assert units.effects({"state_commands": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
 
 
+FLAGS = {"optional": False, "at_least": False, "explained": False}
+
+
 class TestUnexpected:
     """Values in the kernel or in a daemon that are not the expected ones."""
 
-    def entry(self, tmp_path, found, values, explain=None):
+    def entry(self, tmp_path, found, values, explain=None, **flags):
         (tmp_path / "now").write_text(found)
         command = f"cat {tmp_path}/now"
-        return {"expected_values": [{"command": command, "values": values, "optional": False, "explain": explain}]}
+        return {"expected_values": [{"command": command, "values": values, "explain": explain, **FLAGS, **flags}]}
 
     @pytest.mark.parametrize("line", ["a.b = {}", "a.b: {}", "a.b\t{}", "a.b={}"])
     def test_forms_of_a_line(self, tmp_path, line):
@@ -222,11 +225,24 @@ class TestUnexpected:
     def test_what_the_kernel_lacks(self, tmp_path):
         entry = self.entry(tmp_path, "b = 1", {"a": 1})
         assert units.unexpected(entry) == {"a": "a does not exist, it should be 1"}
-        entry["expected_values"][0]["optional"] = True
-        assert units.unexpected(entry) == {}
+        assert units.unexpected(self.entry(tmp_path, "b = 1", {"a": 1}, optional=True)) == {}
+
+    @pytest.mark.parametrize(("found", "differs"), [(1024, False), (4096, False), (512, True)])
+    def test_a_limit_may_be_higher(self, tmp_path, found, differs):
+        assert bool(units.unexpected(self.entry(tmp_path, f"a = {found}", {"a": 1024}, at_least=True))) is differs
+
+    def test_numbers_in_another_notation(self, tmp_path):
+        assert units.unexpected(self.entry(tmp_path, "a = 16", {"a": "0x10"})) == {}
+
+    def test_what_the_kernel_adjusted(self, tmp_path):
+        """It is told only if a file is the cause."""
+        (tmp_path / "99-site.conf").write_text("a = 0\n")
+        explain = f"grep --with-filename = {tmp_path}/99-site.conf"
+        assert units.unexpected(self.entry(tmp_path, "a = 0", {"a": 1}, explain, explained=True)) != {}
+        assert units.unexpected(self.entry(tmp_path, "b = 0", {"b": 1}, explain, explained=True)) == {}
 
     def test_a_command_that_is_missing(self):
-        entry = {"command": "no-such", "values": {"a": 1}, "optional": False, "explain": None}
+        entry = {"command": "no-such", "values": {"a": 1}, "explain": None, **FLAGS}
         assert units.unexpected({"expected_values": [entry]}) == {}
 
     def test_its_cause(self, tmp_path):

@@ -23,7 +23,7 @@ def acquire(module: AnsibleModule) -> None:
     """Wait until no other Cairn task changes this host; fail the task after a timeout.
 
     Does nothing in check mode, and unless running as root. Else it also sets the umask, as that of the host's root may
-    let nobody else read new files.
+    keep new files from all other users.
     """
     if module.check_mode or os.geteuid():
         return

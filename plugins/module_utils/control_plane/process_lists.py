@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import returned
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, returned
 from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Api
 
 PROCESS_LIST = {
@@ -20,6 +20,7 @@ PROCESS_LIST = {
     "host": {"type": "str", "default": "host"},
     "disabled": {"type": "dict", "required": True},
     "reason": {"type": "str"},
+    "runs_on": {"type": "dict", "default": {}},
     "down": {"type": "dict", "required": True},
     "forced_down": {"type": "dict"},
     "enable": {
@@ -64,13 +65,32 @@ class Process(NamedTuple):
         """The name of its host; Cinder adds the back end to it."""
         return self.record[self.listed["host"]].partition("@")[0]
 
+    @property
+    def backend(self) -> str:
+        """The name of its back end, empty if it has none."""
+        return self.record[self.listed["host"]].partition("@")[2]
+
+    def left(self, hosts: set[str]) -> str:
+        """Return why the process no longer belongs to the cloud, empty if it does.
+
+        :param hosts: the names of all hosts and back ends.
+        """
+        name = self.record[self.listed["name"]]
+        if self.backend and self.backend not in hosts:
+            return f"cloud_storage has no back end {self.backend}"
+        if self.host not in hosts:
+            return f"the inventory has no host {self.host}"
+        if name in self.listed["runs_on"] and self.host not in (*self.listed["runs_on"][name], self.backend):
+            return f"{self.host} is in none of its node groups"
+        return ""
+
     def _is(self, state: str) -> bool:
         rule = self.listed[state]
         return bool(rule) and all(self.record.get(key) == value for key, value in rule.items())
 
     @property
     def forced_down(self) -> bool:
-        """Whether somebody declared it down."""
+        """Whether an administrator declared it down."""
         return self._is("forced_down")
 
     @property
@@ -85,7 +105,7 @@ class Process(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why it is disabled, empty if nobody said."""
+        """Why it is disabled, empty if no reason was given."""
         return str(self.record.get(self.listed["reason"] or "") or "")
 
     @property
@@ -123,20 +143,35 @@ def client(caller: Any) -> Any:
     return api_of
 
 
-def settled(lists: list[dict], api_of: Any, playing: set[str], wait: float, interval: float = 3) -> list[Process]:
+def settled(
+    lists: list[dict],
+    connect: Callable[[], Any],
+    hosts: set[str],
+    playing: set[str],
+    wait: float,
+    interval: float = 3,
+) -> list[Process]:
     """Return the processes, after waiting until those on the hosts *playing* have reported and enabled themselves.
 
-    :param wait: timeout in seconds; 0 requests the lists once.
+    :param connect: returns a new result of ``client``.
+    :param hosts: the names of all hosts and back ends.
+    :param wait: timeout in seconds for reports, and for APIs that fail.
+    :raises Failed: an API still responds with an error, or not at all.
     """
     start = time.monotonic()
     while True:
-        found = list(processes(lists, api_of))
         waited = time.monotonic() - start
-        late = any(one.down and one.host in playing for one in found) and waited < wait
-        # After a restart of what it depends on, a process soon ends this itself.
-        disabled = any(one.recovered for one in found) and waited < min(wait, RECOVERY)
-        if not late and not disabled:
-            return found
+        try:
+            found = list(processes(lists, connect()))
+        except Failed:
+            if waited >= wait:
+                raise
+        else:
+            late = waited < wait and silent(found, hosts, playing)
+            # After a restart of what it depends on, a process soon ends this itself.
+            disabled = waited < RECOVERY and any(one.recovered for one in found)
+            if not late and not disabled:
+                return found
         time.sleep(interval)
 
 
@@ -152,24 +187,25 @@ def enable(found: list[Process], api_of: Any, check_mode: bool) -> list[dict[str
     return changes
 
 
-def silent(found: list[Process], playing: set[str]) -> list[str]:
-    """Return messages about the processes on the hosts *playing* that do not report."""
+def silent(found: list[Process], hosts: set[str], playing: set[str]) -> list[str]:
+    """Return messages about the processes on the hosts *playing* that do not report.
+
+    :param hosts: the names of all hosts and back ends.
+    """
     return [
-        f"{one} is down: it has not reported to its API for too long. See its log on {one.host}."
+        f"{one} is down: it has not reported to its API for too long. See its log on {one.host}. If it does not run"
+        f" there any more: {one.command('remove')}"
         for one in found
-        if one.down and one.host in playing
+        if one.down and one.host in playing and not one.left(hosts)
     ]
 
 
 def warnings(found: list[Process], hosts: set[str]) -> list[str]:
-    """Return messages about the processes that get no work, or whose host is not among *hosts*."""
+    """Return messages about the processes that get no work, or do not belong to the cloud of *hosts* any more."""
     messages = []
     for one in found:
-        if one.host not in hosts:
-            messages.append(
-                f"{one}: the inventory has no host {one.host}. Add it again, or remove what is left of it:"
-                f" {one.command('remove')}"
-            )
+        if why := one.left(hosts):
+            messages.append(f"{one}: {why}. To remove what is left of it: {one.command('remove')}")
             continue
         if one.forced_down:
             messages.append(f"{one} was declared down, and gets no new work. To end that: {one.command('up')}")

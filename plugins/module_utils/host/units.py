@@ -60,6 +60,8 @@ UNIT = {
             "command": {"type": "str", "required": True},
             "values": {"type": "dict", "required": True},
             "optional": {"type": "bool", "default": False},
+            "at_least": {"type": "bool", "default": False},
+            "explained": {"type": "bool", "default": False},
             "explain": {"type": "str"},
         },
     },
@@ -207,9 +209,20 @@ def unexpected(unit: dict) -> dict[str, str]:
             if name not in actual:
                 if not entry["optional"]:
                     found[name] = f"{name} does not exist, it should be {expected}"
-            elif actual[name].split() != str(expected).split():
-                found[name] = f"{name} is {actual[name]}, not {expected}{_explained(entry, name)}"
+            elif not _fits(actual[name], str(expected), entry["at_least"]):
+                cause = _explained(entry, name)
+                if cause or not entry["explained"]:
+                    found[name] = f"{name} is {actual[name]}, not {expected}{cause}"
     return found
+
+
+def _fits(actual: str, expected: str, at_least: bool) -> bool:
+    """Whether a value is the *expected* one, or *at_least* that; numbers are compared as such, in any notation."""
+    try:
+        numbers = [int(word, 0) for word in actual.split()], [int(word, 0) for word in expected.split()]
+    except ValueError:
+        return actual.split() == expected.split()
+    return numbers[0] == numbers[1] or (at_least and numbers[0] >= numbers[1])
 
 
 def _explained(entry: dict, name: str) -> str:

@@ -114,7 +114,12 @@ def process_lists(definition: Definition, cloud: Mapping[str, Any]) -> list[dict
     if not (given := definition["process_list"]):
         return []
     entry = {key: value for key, value in given.items() if key != "api"}
-    return [{**entry, "url": _frontend(_api(definition, given), cloud)}]
+    runs_on = {
+        unit["name"]: [host["name"] for host in cloud["hosts"] if {*host["groups"], "all"} & set(groups)]
+        for unit in definition["units"]
+        for groups in [unit.get("groups", ["controller"])]
+    }
+    return [{**entry, "url": _frontend(_api(definition, given), cloud), "runs_on": runs_on}]
 
 
 def _api(definition: Definition, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,10 @@ Decryption failed
     The secrets are encrypted with another vault password, or none was given. Run with --ask-vault-pass or
     --vault-password-file.
 
+systemd-sysctl: \S+ is .*, not .*
+    Another file of the host sets this kernel parameter. Remove the line there, or set the value that you want in
+    cloud_sysctl.
+
 lacks these secrets
     Use the secrets directory that this cloud was deployed with (cloud_secrets_dir); by default it is .secrets beside
     the inventory.

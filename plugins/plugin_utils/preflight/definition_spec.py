@@ -268,6 +268,10 @@ SPEC: dict[str, dict[str, Any]] = {
                             "values": {"type": "dict", "values": ANYTHING, "required": True},
                             # whether a name that the command does not print is left out
                             "optional": FLAG,
+                            # whether larger numbers are accepted
+                            "at_least": FLAG,
+                            # whether only a difference counts for which explain prints a cause
+                            "explained": FLAG,
                             "explain": TEXT,
                         },
                     },

@@ -40,6 +40,7 @@ class Host:
     :param backends: the cloud's back ends with their defaults and devices.
     :param kinds: the kinds of back ends.
     :param waited: upper limit of the seconds since the host read its clock.
+    :param cloud: the identity of the cloud, empty before its secrets are generated.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Host:
     backends: Sequence[Mapping[str, Any]] = ()
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     waited: float = 0.0
+    cloud: str = ""
 
     def finding(self, found: str, allowed: str, remedy: str, severity: str = "error") -> Finding:
         """Return a finding about this host that concerns no setting."""
@@ -276,7 +278,7 @@ def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
 
 
 def _in_use(host: Host) -> Iterator[Finding]:
-    """Find services of the cloud that run on a host before its first run: they serve somebody."""
+    """Find services of the cloud that run on a host before its first run: they are in use."""
     if not host.facts["first_run"]:
         return
     running = {stem(name) for name in host.facts["unconfigured_units"]}
@@ -307,8 +309,9 @@ def _way_in(host: Host) -> Iterator[Finding]:
 
 def _same_host(host: Host) -> Iterator[Finding]:
     """Compare the host with the record that the last run left on it: name, address and node groups."""
-    record = (host.facts["cloud"] or {}).get("host")
-    if not record:
+    cloud = host.facts["cloud"] or {}
+    record = cloud.get("host")
+    if not record or cloud["identity"] != host.cloud:
         return
     was = record["name"]
     if was != host.name:
