@@ -12,6 +12,10 @@ description:
   - Creates databases, each with a user that has all privileges on it, and corrects what is missing or differs.
   - Connects to the server's local socket as root, so the task needs C(become). Passwords are not sent to the server in
     the clear, only their C(mysql_native_password) hashes.
+  - Users have no C(REQUIRE), no limits such as C(MAX_USER_CONNECTIONS), a password that never expires, and are not
+    locked.
+  - Drops other users of the same name that the server prefers for some hosts, such as C(nova@192.0.2.%) to C(nova@%).
+    Warns about users without a name, which it prefers for connections from their hosts.
 options:
   databases:
     description: The databases. Several may share a user.
@@ -35,7 +39,8 @@ options:
         type: str
         default: '%'
       charset:
-        description: Character set of a new database. An existing one keeps its own.
+        description:
+          - Character set of the database and of new tables. A database with tables of another one keeps its own.
         type: str
         choices: [utf8mb4, utf8mb3]
         default: utf8mb4
@@ -101,9 +106,11 @@ def main():
     module = AnsibleModule(argument_spec=databases.SPEC, supports_check_mode=True)
     host_lock.acquire(module)
     try:
-        changes, reachable = databases.compute(module.params, module.check_mode)
+        changes, warnings, reachable = databases.compute(module.params, module.check_mode)
     except Failed as error:
         module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
     finish(module, changes, reachable=reachable)
 
 

@@ -11,6 +11,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane impo
 from told import in_words
 
 NOVA = ("nova", "%")
+GOOD = {"plugin": databases.PLUGIN, "authentication_string": databases.native_hash("hunter22"), "password_lifetime": 0}
 
 
 def item(name, user="nova", password="hunter22", **more):
@@ -23,8 +24,8 @@ def whole(*items):
     state = databases.State()
     for entry in items:
         key = (entry["user"], entry["host"])
-        state.databases.add(entry["name"])
-        state.users[key] = (databases.PLUGIN, databases.native_hash(entry["password"]), False)
+        state.databases[entry["name"]] = "utf8mb4_general_ci"
+        state.users[key] = databases.usable(databases.native_hash(entry["password"]))
         state.grants.add((*key, databases.pattern(entry["name"])))
     return state
 
@@ -53,22 +54,74 @@ def test_nothing_to_do():
 
 
 @pytest.mark.parametrize(
-    ("user", "line"),
+    ("stored", "changed"),
     [
-        ((databases.PLUGIN, databases.native_hash("old"), False), "change database user nova@%: password"),
-        (("unix_socket", databases.native_hash("hunter22"), False), "change database user nova@%: plugin"),
-        (("several", "", False), "change database user nova@%: plugin, password"),
-        ((databases.PLUGIN, databases.native_hash("hunter22"), True), "change database user nova@%: lock"),
-        (None, "create database user nova@%"),
+        ({"authentication_string": databases.native_hash("old")}, "password"),
+        ({"plugin": "unix_socket"}, "plugin"),
+        ({"auth_or": [{}, {"plugin": "unix_socket"}]}, "plugin"),
+        ({"auth_or": [{}]}, None),
+        ({"account_locked": True}, "lock"),
+        # As MariaDB stores them.
+        ({"ssl_type": 0, "ssl_cipher": "", "max_user_connections": 0, "max_statement_time": 0.0}, None),
+        ({"ssl_type": 1, "ssl_cipher": "", "x509_issuer": "", "x509_subject": ""}, "require"),
+        ({"ssl_type": 3, "ssl_cipher": "", "x509_issuer": "/CN=x", "x509_subject": ""}, "require"),
+        ({"max_user_connections": 3}, "limits"),
+        ({"max_questions": 0, "max_updates": 5}, "limits"),
+        ({"max_statement_time": 2.0, "ssl_type": 2}, "require, limits"),
+        ({"password_last_changed": 0}, "password expires"),
+        ({"password_last_changed": 1795940748}, None),
+        ({"password_lifetime": -1}, "password expires"),
+        ({"password_lifetime": 5}, "password expires"),
     ],
 )
-def test_a_user_that_differs_is_corrected(user, line):
+def test_a_user_that_differs_is_corrected(stored, changed):
     state = whole(item("nova"))
-    if user:
-        state.users[NOVA] = user
-    else:
-        del state.users[NOVA]
-    assert lines([item("nova")], state) == [line]
+    state.users[NOVA] = databases.attributes({**GOOD, **stored})
+    sent = []
+    changes = databases.plan([item("nova")], state, lambda *statement: sent.append(statement))
+    assert in_words(changes) == ([f"change database user nova@%: {changed}"] if changed else [])
+    for change in changes:
+        change.make()
+        assert sent[0][0] == (
+            "ALTER USER %s@%s IDENTIFIED VIA mysql_native_password USING %s REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 "
+            "MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0 "
+            "ACCOUNT UNLOCK PASSWORD EXPIRE NEVER"
+        )
+
+
+def test_a_missing_user_is_created():
+    state = whole(item("nova"))
+    del state.users[NOVA]
+    assert lines([item("nova")], state) == ["create database user nova@%"]
+
+
+def test_users_that_the_server_prefers():
+    """It sorts users by how specific their hosts are, and then by name; those without a name come last."""
+    state = whole(item("nova"))
+    for key in (("nova", "192.0.2.%"), ("nova", "controller1"), ("nova", ""), ("glance", "x")):
+        state.users[key] = {}
+    state.users["", "localhost"] = state.users["", "%"] = {}
+    assert lines([item("nova")], state) == [
+        "drop database user nova@192.0.2.%: it precedes the services' own",
+        "drop database user nova@controller1: it precedes the services' own",
+    ]
+    (warning,) = databases.warnings([item("nova")], state)
+    assert "DROP USER ''@'localhost'" in warning
+    narrow = item("nova", host="192.0.2.%")
+    state = whole(narrow, item("nova_api"))
+    assert lines([narrow, item("nova_api")], state) == []
+    state.users[NOVA] = {}
+    assert lines([narrow], state) == []
+    assert databases.warnings([item("nova", state="absent")], state) == []
+
+
+def test_the_collation_of_new_tables():
+    state = whole(item("nova"))
+    state.databases["nova"] = "utf8mb4_uca1400_ai_ci"
+    # Tables of another collation could not refer to those that are there.
+    for tables, expected in (({"latin1_swedish_ci"}, []), (set(), ["change database nova: collation"])):
+        state.tables["nova"], state.databases["nova"] = tables, "utf8mb4_uca1400_ai_ci"
+        assert lines([item("nova")], state) == expected
 
 
 def test_a_grant_that_would_match_other_databases_is_not_enough():
@@ -115,21 +168,25 @@ def test_reading_the_tables():
     class Server:
         """Answers as MariaDB 11.8 does."""
 
-        def rows(self, statement):
+        def rows(self, statement, values=()):
             if "schemata" in statement:
-                return [{"n": "nova"}]
+                return [{"n": "nova", "c": "utf8mb4_uca1400_ai_ci"}, {"n": "mysql", "c": "utf8mb4_general_ci"}]
+            if "information_schema.tables" in statement:
+                assert values == ("nova",)
+                return [{"c": "utf8mb4_general_ci"}, {"c": None}]
             if "global_priv" in statement:
-                digest = databases.native_hash("hunter22")
-                plain = json.dumps({"access": 0, "plugin": databases.PLUGIN, "authentication_string": digest})
-                several = '{"plugin":"mysql_native_password","authentication_string":"x","auth_or":[{}]}'
+                plain = json.dumps({"access": 0, **GOOD})
+                several = json.dumps({**GOOD, "auth_or": [{}, {"plugin": "unix_socket"}]})
                 return [
                     {"User": "nova", "Host": "%", "Priv": plain},
+                    {"User": "nova", "Host": "", "Priv": '{"access":0,"version_id":110803,"is_role":true}'},
                     {"User": "root", "Host": "localhost", "Priv": several},
                 ]
             row = {"User": "nova", "Host": "%", "Db": "nova", "Select_priv": "Y", "Grant_priv": "N", "Drop_priv": "Y"}
             return [row, {**row, "Db": "glance", "Drop_priv": "N"}]
 
-    state = databases.read(Server())
-    assert lines([item("nova")], state) == []
+    state = databases.read(Server(), [item("nova")])
+    assert lines([item("nova")], state) == ["change database nova: collation"]
     assert state.grants == {(*NOVA, "nova")}
-    assert state.users["root", "localhost"][0] == "several"
+    assert state.users["root", "localhost"]["plugin"] == "several"
+    assert ("nova", "") not in state.users

@@ -43,7 +43,18 @@ class Database:
         if not self.whole:
             return []
         stored = {"plugin": databases.PLUGIN, "authentication_string": databases.native_hash("hunter22")}
-        return [{"n": "nova", "User": "nova", "Host": "%", "Db": "nova", "All_priv": "Y", "Priv": json.dumps(stored)}]
+        stored["password_lifetime"] = 0
+        return [
+            {
+                "n": "nova",
+                "c": "utf8mb4_general_ci",
+                "User": "nova",
+                "Host": "%",
+                "Db": "nova",
+                "All_priv": "Y",
+                "Priv": json.dumps(stored),
+            }
+        ]
 
 
 class Broker:
@@ -252,6 +263,12 @@ def test_what_keystone_only_tells_is_due(here, monkeypatch):
     options = here("identity", "whole")
     monkeypatch.setattr(identity, "left_behind", lambda *_arguments: ["endpoints in another region"])
     assert asked("identity", options) is True
+
+
+def test_what_mariadb_only_tells_is_due(here, monkeypatch):
+    options = here("databases", "whole")
+    monkeypatch.setattr(databases, "warnings", lambda *_arguments: ["an anonymous user"])
+    assert asked("databases", options) is True
 
 
 def test_a_mark_that_a_killed_run_left_is_due(here, tmp_path):

@@ -18,6 +18,18 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mari
 )
 
 PLUGIN = "mysql_native_password"
+# Of mysql.global_priv.
+REQUIREMENTS = ("nothing", "TLS", "a certificate", "a certain certificate")
+LIMITS = {
+    "max_questions": "MAX_QUERIES_PER_HOUR",
+    "max_updates": "MAX_UPDATES_PER_HOUR",
+    "max_connections": "MAX_CONNECTIONS_PER_HOUR",
+    "max_user_connections": "MAX_USER_CONNECTIONS",
+    "max_statement_time": "MAX_STATEMENT_TIME",
+}
+UNLIMITED = (
+    f"REQUIRE NONE WITH {' '.join(f'{limit} 0' for limit in LIMITS.values())} ACCOUNT UNLOCK PASSWORD EXPIRE NEVER"
+)
 COLLATIONS = {"utf8mb4": "utf8mb4_general_ci", "utf8mb3": "utf8mb3_general_ci"}
 _ENTRY = {
     "name": {"type": "str", "required": True},
@@ -41,15 +53,15 @@ SPEC = {
 """The options of the module."""
 
 
-def compute(options: dict, check_mode: bool) -> tuple[list[Change], bool]:
-    """Return the changes to make, and whether the server responded.
+def compute(options: dict, check_mode: bool) -> tuple[list[Change], list[str], bool]:
+    """Return the changes to make, warnings, and whether the server responded.
 
     :raises Failed: the server cannot be queried; in check mode only if it refuses the login.
     """
     items = options["databases"]
     server = reach(options["login_unix_socket"], check_mode)
-    state = read(server) if server else presume(items)
-    return plan(items, state, server.rows if server else None), server is not None
+    state = read(server, items) if server else presume(items)
+    return plan(items, state, server.rows if server else None), warnings(items, state), server is not None
 
 
 def native_hash(password: str) -> str:
@@ -66,28 +78,84 @@ def pattern(database: str) -> str:
 class State:
     """The databases, users and grants of a server."""
 
-    databases: set = field(default_factory=set)
+    databases: dict = field(default_factory=dict)
+    """name → collation of new tables"""
+    tables: dict = field(default_factory=dict)
+    """name → collations of its tables, of databases whose own is not the wanted one"""
     users: dict = field(default_factory=dict)
-    """(user, host) → (plugin, authentication string, locked)"""
+    """(user, host) → attributes, see C(attributes)"""
     grants: set = field(default_factory=set)
     """(user, host, pattern) of those with all privileges on it"""
 
 
-def read(server: Server) -> State:
-    """Query the server, in three queries for any number of databases."""
+def read(server: Server, items: list[dict]) -> State:
+    """Query the server, in a few queries for any number of databases."""
     import json
 
     state = State()
-    state.databases = {row["n"] for row in server.rows("SELECT schema_name AS n FROM information_schema.schemata")}
+    listed = server.rows("SELECT schema_name AS n, default_collation_name AS c FROM information_schema.schemata")
+    state.databases = {row["n"]: row["c"] for row in listed}
+    for item in items:
+        name, collation = item["name"], COLLATIONS[item["charset"]]
+        if item["state"] == "present" and state.databases.get(name, collation) != collation:
+            question = "SELECT DISTINCT table_collation AS c FROM information_schema.tables WHERE table_schema = %s"
+            state.tables[name] = {row["c"] for row in server.rows(question, (name,))} - {None}
     for row in server.rows("SELECT User, Host, Priv FROM mysql.global_priv"):
         priv = json.loads(row["Priv"])
-        plugin = "several" if "auth_or" in priv else priv.get("plugin", "")
-        key = (row["User"], row["Host"])
-        state.users[key] = (plugin, priv.get("authentication_string", ""), bool(priv.get("account_locked")))
+        if not priv.get("is_role"):
+            state.users[row["User"], row["Host"]] = attributes(priv)
     for row in server.rows("SELECT * FROM mysql.db"):
         if all(value == "Y" for name, value in row.items() if name.endswith("_priv") and name != "Grant_priv"):
             state.grants.add((row["User"], row["Host"], row["Db"]))
     return state
+
+
+def attributes(priv: dict) -> dict:
+    """Return what decides whether a user can log in and work.
+
+    :param priv: the server's record of a user in C(mysql.global_priv), which has only what was ever set.
+    """
+    lifetime = priv.get("password_lifetime", -1)
+    expires = "never" if lifetime == 0 else "by default" if lifetime < 0 else f"after {lifetime} days"
+    return {
+        # A list of one remains of several plugins after ALTER USER.
+        "plugin": "several" if len(priv.get("auth_or", [])) > 1 else priv.get("plugin", ""),
+        "password": priv.get("authentication_string", ""),
+        "lock": bool(priv.get("account_locked")),
+        "require": REQUIREMENTS[priv.get("ssl_type", 0)],
+        "limits": {limit: priv[key] for key, limit in LIMITS.items() if priv.get(key)},
+        "password expires": "already" if priv.get("password_last_changed") == 0 else expires,
+    }
+
+
+def usable(digest: str) -> dict:
+    """Return the attributes of a user of ours: with this authentication string, and without limits."""
+    stored = {"plugin": PLUGIN, "authentication_string": digest, "password_lifetime": 0}
+    return attributes(stored)
+
+
+def rank(host: str) -> float:
+    """Return how specific the server takes a host of a user to be: by what precedes its first wildcard."""
+    return min((host.index(sign) for sign in "%_" if sign in host), default=float("inf")) if host else 0
+
+
+def shadows(items: list[dict], state: State, user: str) -> list[tuple[str, str]]:
+    """Return the names and hosts of users of this name that the server prefers to wanted ones, for some connections."""
+    hosts = {item["host"] for item in items if item["state"] == "present" and user in ("", item["user"])}
+    return sorted(
+        (name, host)
+        for name, host in state.users
+        if name == user and host not in hosts and hosts and rank(host) > min(map(rank, hosts))
+    )
+
+
+def warnings(items: list[dict], state: State) -> list[str]:
+    """Return warnings about users without a name, which the server prefers for connections from their hosts."""
+    return [
+        f"MariaDB takes connections from {host} for those of its anonymous user, not of the services' users:"
+        f" if nobody needs it, mariadb -e \"DROP USER ''@'{host}'\""
+        for _name, host in shadows(items, state, "")
+    ]
 
 
 def presume(items: list[dict]) -> State:
@@ -99,8 +167,8 @@ def presume(items: list[dict]) -> State:
     for item in items:
         if item["state"] == "present" and stored(item["name"]):
             user, host = item["user"], item["host"]
-            state.databases.add(item["name"])
-            state.users[user, host] = (PLUGIN, native_hash(item["password"]), False)
+            state.databases[item["name"]] = COLLATIONS[item["charset"]]
+            state.users[user, host] = usable(native_hash(item["password"]))
             state.grants.add((user, host, pattern(item["name"])))
     return state
 
@@ -132,35 +200,28 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
 
     wanted = passwords(items)
     for item in items:
-        name = item["name"]
-        if item["state"] == "present" and name not in state.databases:
-            charset, collation = item["charset"], COLLATIONS[item["charset"]]
-            after = {"charset": charset, "collation": collation}
-            add(
-                "database",
-                "create",
-                name,
-                {},
-                after,
-                f"CREATE DATABASE IF NOT EXISTS {identifier(name)} CHARACTER SET {charset} COLLATE {collation}",
-            )
-            state.databases.add(name)
+        name, charset, collation = item["name"], item["charset"], COLLATIONS[item["charset"]]
+        scheme, after = f"CHARACTER SET {charset} COLLATE {collation}", {"charset": charset, "collation": collation}
+        if item["state"] != "present":
+            continue
+        if name not in state.databases:
+            make = f"CREATE DATABASE IF NOT EXISTS {identifier(name)} {scheme}"
+            add("database", "create", name, {}, after, make)
+        elif state.databases[name] != collation and state.tables.get(name, set()) <= {collation}:
+            # Tables of a later migration could not refer to these.
+            before = {"collation": state.databases[name]}
+            make = f"ALTER DATABASE {identifier(name)} {scheme}"
+            add("database", "change", name, before, {"collation": collation}, make, (), "collation")
+        state.databases[name] = collation
     for (user, host), digest in wanted.items():
-        name, after = f"{user}@{host}", {"plugin": PLUGIN, "password": "as given", "lock": False}
+        name, after = f"{user}@{host}", usable("as given")
         secret = (user, host, digest)
         if (user, host) not in state.users:
-            add(
-                "database user",
-                "create",
-                name,
-                {},
-                after,
-                f"CREATE USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s",
-                secret,
-            )
+            make = f"CREATE USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s PASSWORD EXPIRE NEVER"
+            add("database user", "create", name, {}, after, make, secret)
             continue
-        plugin, stored_digest, locked = state.users[user, host]
-        before = {"plugin": plugin, "password": "as given" if stored_digest == digest else "another", "lock": locked}
+        before = state.users[user, host]
+        before = {**before, "password": "as given" if before["password"] == digest else "another"}
         if before != after:
             add(
                 "database user",
@@ -168,10 +229,15 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
                 name,
                 before,
                 after,
-                f"ALTER USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s ACCOUNT UNLOCK",
+                f"ALTER USER %s@%s IDENTIFIED VIA {PLUGIN} USING %s {UNLIMITED}",
                 secret,
                 ", ".join(key for key in after if before[key] != after[key]),
             )
+    for user in sorted({user for user, _host in wanted}):
+        for key in shadows(items, state, user):
+            del state.users[key]
+            cause = "it precedes the services' own"
+            add("database user", "drop", "@".join(key), {"state": "present"}, {}, "DROP USER %s@%s", key, cause)
     for item in items:
         changes += _grant(item, wanted, state, execute)
     for item in items:
@@ -179,7 +245,7 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
         if item["state"] == "absent" and key not in wanted and state.users.pop(key, None):
             add("database user", "drop", f"{key[0]}@{key[1]}", {"state": "present"}, {}, "DROP USER %s@%s", key)
         if item["state"] == "absent" and item["drop_data"] and name in state.databases:
-            state.databases.remove(name)
+            del state.databases[name]
             add("database", "drop", name, {"state": "present"}, {}, f"DROP DATABASE {identifier(name)}")
     return changes
 

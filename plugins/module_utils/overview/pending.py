@@ -33,6 +33,11 @@ def _served(verb, options: dict) -> bool:
     return bool(changes) or not reachable
 
 
+def _databases(options: dict) -> bool:
+    changes, warnings, reachable = databases.compute(options, True)
+    return bool(changes or warnings) or not reachable
+
+
 def _db_sync(options: dict) -> bool:
     # The module must remove a mark of an interrupted run.
     return _served(db_sync, options) or any(map(interrupted_sync.marked, options["schemas"]))
@@ -67,7 +72,7 @@ STEPS = {
     "config_files": (config_files.SPEC, lambda options: config_files.differ(options["files"])),
     "packages": (packages.SPEC, _packages),
     "units": (units.SPEC, _units),
-    "databases": (databases.SPEC, partial(_served, databases)),
+    "databases": (databases.SPEC, _databases),
     "rabbitmq_users": (rabbitmq_users.SPEC, partial(_served, rabbitmq_users)),
     "db_sync": (db_sync.SPEC, _db_sync),
     "fernet_keys": (fernet_keys.SPEC, _fernet_keys),
