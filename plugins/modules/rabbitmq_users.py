@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Creates users with all permissions on their own virtual host and none elsewhere, and corrects what is missing or
     differs.
+  - Deletes the limits of these users and virtual hosts, such as C(max-connections), and the users' permissions on
+    topics of their virtual host, which restrict the others.
   - Virtual hosts get C(quorum) as their default queue type.
   - Uses the management API. If the administrator cannot log in (first run, changed password), it is created or
     corrected with C(rabbitmqctl), which needs C(become). Passwords are never on a command line.

@@ -91,6 +91,61 @@ def test_drift():
     ]
 
 
+def test_limits_and_permissions_on_topics():
+    """As the API of RabbitMQ 4.0.5 lists them."""
+    items = [item("nova")]
+    state = whole(*items)
+    more = State.parse(
+        [],
+        [],
+        [],
+        [
+            {"user": "nova", "vhost": "nova", "exchange": "amq.topic", "write": "^a", "read": "^b"},
+            {"user": "other", "vhost": "nova", "exchange": "amq.topic", "write": "^a", "read": "^b"},
+        ],
+        [{"user": "nova", "value": {"max-connections": 0}}, {"user": "other", "value": {"max-channels": 1}}],
+        [{"vhost": "nova", "value": {"max-queues": 5, "max-connections": 0}}, {"vhost": "/", "value": {}}],
+    )
+    state.topics, state.limits = more.topics, more.limits
+    sent = []
+
+    class Api:
+        """Takes everything down."""
+
+        def call(self, method, path):
+            sent.append((method, path))
+
+    assert lines(items, state) == [
+        "change RabbitMQ virtual host nova: no limit of max-connections, max-queues",
+        "change RabbitMQ user nova: no limit of max-connections",
+        "delete RabbitMQ permission nova on nova, topics of amq.topic",
+    ]
+    for change in rabbitmq_users.plan(ADMIN, items, [], state, Api()):
+        change.make()
+    assert sent == [
+        ("DELETE", "/api/vhost-limits/nova/max-queues"),
+        ("DELETE", "/api/vhost-limits/nova/max-connections"),
+        ("DELETE", "/api/user-limits/nova/max-connections"),
+        ("DELETE", "/api/topic-permissions/nova/nova"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (0, '{"is_under_maintenance": true}', r"maintenance mode \(rabbitmq-upgrade drain\).*restart rabbitmq-server"),
+        (64, "Error: this command requires the 'rabbit' app to be running on the target node.", "stop_app"),
+        (0, '{"is_under_maintenance": false}', "Does rabbitmq-server run"),
+        (69, "Error: unable to perform an operation on node", "Does rabbitmq-server run"),
+    ],
+)
+def test_a_node_that_is_up_and_serves_nobody(monkeypatch, code, said, words):
+    """In maintenance mode and without its application it closes the management API."""
+    monkeypatch.setattr(subprocess, "run", lambda command, **_how: subprocess.CompletedProcess(command, code, said, ""))
+    with pytest.raises(Unreachable, match=words):
+        rabbitmq_users.read(Refusing(Unreachable("refused")), 5)
+
+
 def test_absent_takes_the_virtual_host_that_nobody_else_uses():
     state = whole(item("nova"), item("cells", "nova"), item("heat"))
     gone = [item("nova", state="absent", password=None), item("cells", "nova"), item("heat", state="absent")]

@@ -20,7 +20,16 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import
 
 HASHING = "rabbit_password_hashing_sha256"
 QUEUES = "quorum"
+NOT_STARTED = "app to be running"
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
+LISTS = (
+    "users",
+    "vhosts?disable_stats=true",
+    "permissions",
+    "topic-permissions",
+    "user-limits",
+    "vhost-limits",
+)
 DATADIR = "/var/lib/rabbitmq/mnesia"
 _USER = {
     "name": {"type": "str", "required": True},
@@ -77,21 +86,42 @@ def matches(password: str, user: dict) -> bool:
 
 @dataclass
 class State:
-    """The state of a broker: users and virtual hosts by name, permissions by (user, virtual host)."""
+    """The state of a broker: users and virtual hosts by name, permissions by (user, virtual host).
+
+    C(topics) has the users' permissions on topics by (user, virtual host, exchange). C(limits) has the limits that are
+    set: (C(user) or C(vhost), its name) → name of the limit → value.
+    """
 
     users: dict = field(default_factory=dict)
     vhosts: dict = field(default_factory=dict)
     permissions: dict = field(default_factory=dict)
+    topics: dict = field(default_factory=dict)
+    limits: dict = field(default_factory=dict)
     admin_enters: bool = True
     reachable: bool = True
 
     @classmethod
-    def parse(cls, users: list[dict], vhosts: list[dict], permissions: list[dict], **more) -> State:
-        """Return the state from lists in the form of the API or of exported definitions."""
+    def parse(
+        cls,
+        users: list[dict],
+        vhosts: list[dict],
+        permissions: list[dict],
+        topics=(),
+        user_limits=(),
+        limits=(),
+        **more,
+    ) -> State:
+        """Return the state from lists in the form of the API."""
         return cls(
             {user["name"]: user for user in users},
             {vhost["name"]: _queue_type(vhost) for vhost in vhosts},
             {(entry["user"], entry["vhost"]): {key: entry[key] for key in EVERYTHING} for entry in permissions},
+            {
+                (entry["user"], entry["vhost"], entry["exchange"]): {key: entry[key] for key in ("write", "read")}
+                for entry in topics
+            },
+            {("user", entry["user"]): entry["value"] for entry in user_limits}
+            | {("vhost", entry["vhost"]): entry["value"] for entry in limits},
             **more,
         )
 
@@ -104,15 +134,13 @@ def read(api: Api, wait: float) -> State:
     """
     try:
         api.wait("/api/users", wait)
-        lists = [api.get(f"/api/{path}") for path in ("users", "vhosts?disable_stats=true", "permissions")]
+        lists = [api.get(f"/api/{path}") for path in LISTS]
         return State.parse(*lists)
     except Denied:
         return State.parse(*_definitions(), admin_enters=False)
     except Unreachable as error:
         if wait:
-            raise Unreachable(
-                f"RabbitMQ's management API: {error}. Does rabbitmq-server run, with rabbitmq_management?"
-            ) from error
+            raise Unreachable(f"RabbitMQ's management API: {error}. {idle()}") from error
         return State.parse(*_definitions(), reachable=False)
 
 
@@ -162,9 +190,10 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
         state.users[admin["name"]] = _stored(admin)
     present = [admin] + [item for item in items if item["state"] == "present"]
     for vhost in dict.fromkeys(item["vhost"] for item in present):
-        changes += _vhost(vhost, state, api)
+        changes += _vhost(vhost, state, api) + _limits("vhost", vhost, state, api)
     for item in present:
-        changes += _user(item, state, api) + _permissions(item, state, api)
+        changes += _user(item, state, api) + _limits("user", item["name"], state, api)
+        changes += _permissions(item, state, api) + _topics(item, state, api)
     gone = [item for item in items if item["state"] == "absent"]
     for name in [item["name"] for item in gone] + remove:
         if name in state.users:
@@ -173,6 +202,37 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
         if vhost in state.vhosts and vhost not in {item["vhost"] for item in present}:
             changes.append(_delete(api, "RabbitMQ virtual host", vhost, f"/api/vhosts/{quote(vhost, '')}"))
     return changes
+
+
+def _topics(item: dict, state: State, api: Api) -> list[Change]:
+    """Return the deletions of permissions on topics: they restrict what the user may do by its other permissions."""
+    return [
+        Change(
+            "RabbitMQ permission",
+            "delete",
+            f"{user} on {vhost}, topics of {exchange or 'the default exchange'}",
+            held,
+            {},
+            # Deletes those on all exchanges.
+            partial(_drop, api, f"/api/topic-permissions/{quote(vhost, '')}/{quote(user, '')}"),
+        )
+        for (user, vhost, exchange), held in state.topics.items()
+        if user == item["name"] and vhost == item["vhost"]
+    ]
+
+
+def _limits(place: str, name: str, state: State, api: Api) -> list[Change]:
+    """Return the deletions of the limits of a user or virtual host, such as of its connections."""
+    kind = {"user": "RabbitMQ user", "vhost": "RabbitMQ virtual host"}[place]
+    held = state.limits.get((place, name))
+    if not held:
+        return []
+
+    def drop() -> None:
+        for limit in held:
+            _drop(api, f"/api/{place}-limits/{quote(name, '')}/{limit}")
+
+    return [Change(kind, "change", name, dict(held), {}, drop, f"no limit of {', '.join(sorted(held))}")]
 
 
 def _vhost(name: str, state: State, api: Api) -> list[Change]:
@@ -276,6 +336,25 @@ def _definitions() -> tuple[list, list, list]:
     return data["users"], data["vhosts"], data["permissions"]
 
 
+def idle() -> str:
+    """Return why a node whose unit is active serves nobody, with the remedy.
+
+    In maintenance mode it closes all its ports, that of the management API too.
+    """
+    remedy = "if nobody wants that any more, systemctl restart rabbitmq-server on this host ends it"
+    try:
+        drained = json.loads(_rabbitmqctl("--quiet", "status", "--formatter", "json")).get("is_under_maintenance")
+    except Unreachable as error:
+        if NOT_STARTED in str(error):
+            return f"The node runs, but its application was stopped (rabbitmqctl stop_app): {remedy}"
+        drained = False
+    except (Failed, ValueError):
+        drained = False
+    if drained:
+        return f"The node is in maintenance mode (rabbitmq-upgrade drain): {remedy}"
+    return "Does rabbitmq-server run, with rabbitmq_management?"
+
+
 def let_in(admin: dict) -> None:
     """Create or correct the administrator without the API. The password is passed by stdin, not on a command line.
 
@@ -310,5 +389,5 @@ def _rabbitmqctl(*arguments: str, stdin: str = "") -> str:
         return done.stdout
     words = " ".join((done.stderr or done.stdout).split())[:500]
     # EX_UNAVAILABLE of sysexits, or a node whose broker is still starting.
-    absent = done.returncode == 69 or "app to be running" in words
+    absent = done.returncode == 69 or NOT_STARTED in words
     raise (Unreachable if absent else Failed)(f"{' '.join(arguments)}: {words}")
