@@ -38,6 +38,9 @@ options:
       advice:
         description: What to do if it fails.
         type: str
+      expected:
+        description: The response is a list in JSON, whose items must have these values if they have these keys.
+        type: dict
       unit:
         description: The systemd unit whose log is shown.
         type: str
@@ -253,6 +256,7 @@ SERVICE = {
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "advice": {"type": "str"},
+    "expected": {"type": "dict"},
 }
 CHECK = {**_NAMED, "status": {"type": "int", "default": 200}}
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -55,6 +57,16 @@ def test_an_answer(server, status):
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
 def test_no_answer(server, status):
     assert str(status) in service_health.answer(f"{server}/{status}")
+
+
+def test_an_answer_with_values(monkeypatch):
+    """As RabbitMQ lists its nodes."""
+    nodes = [{"name": "rabbit@a", "being_drained": False}, {"name": "rabbit@b", "being_drained": True}, {"name": "c"}]
+    monkeypatch.setattr(service_health, "open_url", lambda _url, **_how: io.StringIO(json.dumps(nodes)))
+    node = {**service("http://a", "nodes"), "expected": {"being_drained": False}}
+    assert service_health.poll([node], 0)["nodes"][1] == "rabbit@b: being_drained is true"
+    del nodes[1]
+    assert service_health.poll([node], 0) == {}
 
 
 def test_nobody_listens():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,20 +22,36 @@ AUTH = {
 """Credentials for requests with a token, as options of a module."""
 
 
-def answer(url: str, timeout: float = 10, username: str | None = None, password: str | None = None) -> str:
+def answer(
+    url: str,
+    timeout: float = 10,
+    username: str | None = None,
+    password: str | None = None,
+    expected: dict | None = None,
+) -> str:
     """Return an empty string if *url* responds with a status below 400, and the error otherwise.
 
     :param username: user for basic authentication; then the error includes the body of the response.
+    :param expected: values that the items of a list in the response must have, if they have these keys.
     """
     basic = {"url_username": username, "url_password": password, "force_basic_auth": True} if username else {}
     try:
-        open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn", **basic)
+        response = open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn", **basic)
+        return "; ".join(_unexpected(json.load(response), expected)) if expected else ""
     except Exception as error:  # URLError, HTTPError, timeouts and broken connections, of several libraries
         code = getattr(error, "code", None)
         if code is not None and code < 400:
             return ""
         return f"{error}{_body(error) if username else ''}"
-    return ""
+
+
+def _unexpected(items: list[dict], expected: dict) -> list[str]:
+    return [
+        f"{item.get('name')}: {key} is {json.dumps(item[key])}"
+        for item in items
+        for key, value in expected.items()
+        if item.get(key, value) != value
+    ]
 
 
 def _body(error: Exception) -> str:
@@ -53,7 +70,13 @@ def poll(services: list[dict], wait: float, interval: float = 0.5) -> dict[str, 
         while open_ones:
             asked = [service for service, _reason in open_ones.values()]
             reasons = pool.map(
-                lambda one: answer(one["url"], username=one.get("username"), password=one.get("password")), asked
+                lambda one: answer(
+                    one["url"],
+                    username=one.get("username"),
+                    password=one.get("password"),
+                    expected=one.get("expected"),
+                ),
+                asked,
             )
             open_ones = {service["name"]: (service, why) for service, why in zip(asked, reasons, strict=True) if why}
             if not open_ones or time.monotonic() > end:

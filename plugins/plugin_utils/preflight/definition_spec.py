@@ -199,6 +199,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "username": TEXT,
                 "password": TEXT,
                 "advice": TEXT,
+                "expected": {"type": "dict", "values": ANYTHING},
             },
         },
     },
