@@ -10,7 +10,10 @@ short_description: Users, pools and devices of a Ceph cluster, in one call
 version_added: 0.1.0
 description:
   - Manages users with their keys and capabilities, replicated pools, and the daemons (OSDs) of this host's devices.
-    Other users and pools are left unchanged.
+    Other users and pools are left unchanged. A pool has no quota, and serves an object while it has more than half of
+    the copies (C(min_size)).
+  - On the host that has O(monitors), warns about flags of the cluster such as C(noout) or C(pause), with the command
+    that removes them, and names each error of C(ceph health). The flags stay, as a person has set them.
   - Connects to the monitors through librados as C(client.admin), so a monitor must be running, and the keyring of that
     user must be in the directory of O(conf).
   - A device is used only if it is empty. The next run completes what an interrupted run has started.
@@ -139,6 +142,7 @@ reachable:
 """
 
 import configparser
+import contextlib
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
@@ -228,7 +232,22 @@ def main() -> None:
         module.fail_json(msg=str(error))
     for why in staying:
         module.warn(why)
-    finish(module, changes, by_stages, reachable=monitor is not None, staying=staying)
+
+    def told() -> None:
+        with contextlib.suppress(Failed):
+            for warning in cluster.warnings(monitor) if monitor and params["monitors"] else ():
+                module.warn(warning)
+
+    def perform(changes: list[Change]) -> None:
+        try:
+            by_stages(changes)
+        finally:
+            # What the changes have mended is no warning; what made them fail is one.
+            told()
+
+    if module.check_mode:
+        told()
+    finish(module, changes, perform, reachable=monitor is not None, staying=staying)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,15 @@ from told import in_words
 CLUSTER = "85add48b-1181-5506-8dbc-69947300c7d8"
 GLANCE = {"name": "client.glance", "key": "AQ==", "caps": {"mon": "profile rbd", "osd": "profile rbd pool=images"}}
 IMAGES = {"name": "images", "application": "rbd", "replicas": 2, "groups": 32, "apart": "osd"}
-THERE = {"pool_name": "images", "application_metadata": {"rbd": {}}, "size": 2, "crush_rule": 1}
+THERE = {
+    "pool_name": "images",
+    "application_metadata": {"rbd": {}},
+    "size": 2,
+    "min_size": 1,
+    "crush_rule": 1,
+    "quota_max_objects": 0,
+    "quota_max_bytes": 0,
+}
 RULES = {"replicated_osd": 1, "replicated_host": 2}
 
 
@@ -84,6 +92,7 @@ class TestPools:
             "osd crush rule create-replicated",
             "osd pool create",
             "osd pool application enable",
+            "osd pool set",
         ]
         assert monitor.said[1][2]["rule"] == "replicated_osd"
 
@@ -92,7 +101,7 @@ class TestPools:
         monitor = Monitor()
         (change,) = cluster.pools([{**IMAGES, "groups": groups}], State(rules=RULES), monitor)
         change.make()
-        (made, _application) = monitor.said
+        (made, _application, _copies) = monitor.said
         assert made[2]["pg_num_min"] == least
 
     def test_as_it_should_be(self):
@@ -103,10 +112,66 @@ class TestPools:
         monitor = Monitor()
         state = State(pools={"images": THERE}, rules=RULES)
         (change,) = cluster.pools([{**IMAGES, "replicas": 3, "apart": "host"}], state, monitor)
-        assert str(change) == "change Ceph pool images: size 2 -> 3, crush_rule replicated_osd -> replicated_host"
+        assert (
+            str(change)
+            == "change Ceph pool images: size 2 -> 3, min_size 1 -> 2, crush_rule replicated_osd -> replicated_host"
+        )
         change.make()
         told = [(arguments["var"], arguments["val"]) for _prefix, _given, arguments in monitor.said]
         assert told == [("size", "3"), ("min_size", "2"), ("crush_rule", "replicated_host")]
+
+    def test_what_else_stops_writes(self):
+        """A quota that is reached, and a min_size above the copies that one failure leaves."""
+        monitor = Monitor()
+        found = {**THERE, "min_size": 2, "quota_max_objects": 10, "quota_max_bytes": 4096}
+        (change,) = cluster.pools([IMAGES], State(pools={"images": found}, rules=RULES), monitor)
+        assert str(change).endswith(": min_size 2 -> 1, max_objects 10 -> 0, max_bytes 4096 -> 0")
+        change.make()
+        assert monitor.said == [
+            ("osd pool set", "", {"pool": "images", "var": "min_size", "val": "1"}),
+            ("osd pool set-quota", "", {"pool": "images", "field": "max_objects", "val": "0"}),
+            ("osd pool set-quota", "", {"pool": "images", "field": "max_bytes", "val": "0"}),
+        ]
+
+    def test_min_size_follows_a_size_that_ceph_sets_it_with(self):
+        monitor = Monitor()
+        found = {**THERE, "size": 3}
+        (change,) = cluster.pools([IMAGES], State(pools={"images": found}, rules=RULES), monitor)
+        change.make()
+        assert [arguments["var"] for _prefix, _given, arguments in monitor.said] == ["size", "min_size"]
+
+
+FULL = {"severity": "HEALTH_ERR", "summary": {"message": "1 full osd(s)", "count": 1}, "muted": False}
+
+
+class TestWarnings:
+    def told(self, flags="sortbitwise,recovery_deletes,purged_snapdirs,pglog_hardlimit", **more):
+        dump = {"flags": flags, "osds": [{"osd": 3, "state": ["exists", "up"]}], "crush_node_flags": {}}
+        checks = more.pop("checks", {})
+        return cluster.warnings(Monitor(osd_dump=dump | more, health={"status": "x", "checks": checks}))
+
+    def test_a_healthy_cluster(self):
+        assert self.told() == []
+        mild = {"A": {**FULL, "severity": "HEALTH_WARN"}, "B": {**FULL, "muted": True}}
+        assert self.told(checks=mild) == []
+
+    def test_flags_of_the_cluster(self):
+        pause, noout = self.told("noout,pauserd,pausewr,sortbitwise")
+        assert pause.startswith("Ceph's flag pause is set: all reads and writes wait")
+        assert pause.endswith("Unless that is meant: ceph osd unset pause")
+        assert noout.endswith("ceph osd unset noout")
+
+    def test_flags_of_hosts_and_devices(self):
+        osds = [{"osd": 3, "state": ["exists", "noup"]}]
+        noup, noout = self.told(osds=osds, crush_node_flags={"storage1": ["noout"], "storage2": ["noout"]})
+        assert noup.endswith("ceph osd unset-group noup osd.3")
+        assert "set for storage1, storage2: " in noout
+        assert noout.endswith("ceph osd unset-group noout storage1 storage2")
+
+    def test_errors_of_its_health(self):
+        assert self.told(checks={"OSD_FULL": FULL}) == [
+            "Ceph's health has the error OSD_FULL: 1 full osd(s). See ceph health detail"
+        ]
 
 
 class TestDevices:

@@ -12,6 +12,21 @@ from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.monit
 
 # The autoscaler's default minimum of placement groups.
 LEAST = 32
+# Flags of the cluster that a person sets, with their effect. The monitors name pause by its two halves.
+FLAGS = {
+    "pause": "all reads and writes wait, so servers with volumes hang",
+    "full": "nobody can write, so servers with volumes hang",
+    "nodown": "a daemon that died counts as up, and who asks it waits",
+    "noup": "a daemon that starts is not used",
+    "noin": "a new device is not used",
+    "noout": "a device that fails is not replaced by copies elsewhere",
+    "norecover": "lost copies are not made again",
+    "nobackfill": "lost copies are not made again",
+    "norebalance": "data does not move to other devices",
+    "noscrub": "damaged copies are not found",
+    "nodeep-scrub": "damaged copies are not found",
+}
+HALVES = {"pauserd": "pause", "pausewr": "pause"}
 
 
 @dataclass
@@ -109,14 +124,20 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
         after: dict[str, Any] = {
             "application": pool["application"],
             "size": pool["replicas"],
+            "min_size": _least_copies(pool),
             "crush_rule": _rule(pool["apart"]),
+            "max_objects": 0,
+            "max_bytes": 0,
         }
         before = {}
         if found:
             before = {
                 "application": ", ".join(found["application_metadata"]),
                 "size": found["size"],
+                "min_size": found["min_size"],
                 "crush_rule": names.get(found["crush_rule"]),
+                "max_objects": found["quota_max_objects"],
+                "max_bytes": found["quota_max_bytes"],
             }
         if before == after:
             continue
@@ -133,6 +154,11 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
             )
         )
     return changes
+
+
+def _least_copies(pool: dict) -> int:
+    """Return with how many copies Ceph still serves an object: more than half of them, Ceph's default."""
+    return pool["replicas"] - pool["replicas"] // 2
 
 
 def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None:
@@ -152,11 +178,35 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None
             # otherwise no name may start with a dot
             yes_i_really_mean_it=True,
         )
-        new = {"application": pool["application"]}
+        new = {"application": pool["application"], "min_size": _least_copies(pool)}
+    if "size" in new:
+        # Ceph sets it with the size.
+        new["min_size"] = _least_copies(pool)
     for key, value in new.items():
         if key == "application":
             monitor.tell("osd pool application enable", pool=name, app=value, yes_i_really_mean_it=True)
+        elif key.startswith("max_"):
+            monitor.tell("osd pool set-quota", pool=name, field=key, val=str(value))
         else:
             monitor.tell("osd pool set", pool=name, var=key, val=str(value))
-        if key == "size":
-            monitor.tell("osd pool set", pool=name, var="min_size", val=str(value - value // 2))
+
+
+def warnings(monitor: Monitor) -> list[str]:
+    """Return the flags that a person has set, and what Ceph itself calls an error."""
+    dump = monitor.ask("osd dump")
+    found = {HALVES.get(flag, flag): "" for flag in dump["flags"].split(",")}
+    told = [_flagged(flag, f"ceph osd unset {flag}") for flag in FLAGS if flag in found]
+    groups = [*dump.get("crush_node_flags", {}).items(), *dump.get("device_class_flags", {}).items()]
+    groups += [(f"osd.{one['osd']}", one["state"]) for one in dump["osds"]]
+    for flag in FLAGS:
+        names = [name for name, flags in groups if flag in flags]
+        if names:
+            told.append(_flagged(flag, f"ceph osd unset-group {flag} {' '.join(names)}", f" for {', '.join(names)}"))
+    for name, check in sorted(monitor.ask("health")["checks"].items()):
+        if check["severity"] == "HEALTH_ERR" and not check.get("muted"):
+            told.append(f"Ceph's health has the error {name}: {check['summary']['message']}. See ceph health detail")
+    return told
+
+
+def _flagged(flag: str, command: str, where: str = "") -> str:
+    return f"Ceph's flag {flag} is set{where}: {FLAGS[flag]}. Unless that is meant: {command}"
