@@ -10,7 +10,9 @@ short_description: Manage Keystone's key repositories (Fernet tokens, credential
 version_added: 0.1.0
 description:
   - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
-  - A repository with keys keeps them, as they may have been rotated; only its modes and owners are corrected.
+  - A repository with keys keeps them, as they may have been rotated; its modes and owners are corrected. A lost key is
+    replaced by the given one if the repository was never rotated. In another one, only a lost staged key (C(0)) is
+    replaced, by a new one; C(keystone-manage fernet_rotate) fails without it.
 options:
   repositories:
     description: The repositories.

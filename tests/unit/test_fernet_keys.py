@@ -59,6 +59,33 @@ def test_rotated_keys_stay_but_modes_are_repaired(repository, tmp_path):
     assert settle(repository) == []
 
 
+@pytest.mark.parametrize("lost", ["0", "1"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_lost_key_of_a_repository_that_was_never_rotated(repository, tmp_path, lost, empty):
+    """Every controller has the given ones; the primary key decrypts what is stored."""
+    settle(repository)
+    path = tmp_path / "fernet-keys"
+    (path / lost).write_text("") if empty else (path / lost).unlink()
+    assert settle(repository) == [f"repair key repository {repository['path']}: without key {lost}"]
+    assert [(path / name).read_text() for name in ("0", "1")] == KEYS
+    assert mode(path / lost) == "600"
+    assert settle(repository) == []
+    assert sorted(os.listdir(path)) == ["0", "1"]
+
+
+def test_a_lost_staged_key_after_a_rotation(repository, tmp_path):
+    """The given staged key is a primary or former one by then; the others are not touched."""
+    settle(repository)
+    path = tmp_path / "fernet-keys"
+    (path / "0").rename(path / "2")
+    assert settle(repository) == [f"repair key repository {repository['path']}: without key 0"]
+    assert [(path / name).read_text() for name in ("2", "1")] == KEYS
+    new = (path / "0").read_text()
+    assert new not in KEYS
+    fernet_keys.check_keys({"path": "/x", "keys": [new, *KEYS]})
+    assert settle(repository) == []
+
+
 def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):
     changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
     assert in_words(changes) == [f"create key repository {repository['path']}"]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Key repositories of Keystone: created once, completely or not at all."""
+"""Key repositories of Keystone: created once, completely or not at all, and completed if a key was lost."""
 
 from __future__ import annotations
 
@@ -58,13 +58,41 @@ def check_keys(repository: dict) -> None:
             raise Failed(f"repository {path}: key {number} is not 32 bytes in URL-safe base64 (44 characters)")
 
 
+def read(path: str) -> dict[str, str]:
+    """Return the keys of a repository by number. Keystone ignores empty files."""
+    keys = {}
+    for entry in sorted(os.listdir(path)) if os.path.isdir(path) else ():
+        if entry.isdigit():
+            with open(os.path.join(path, entry), encoding="ascii", errors="replace") as file:
+                keys[entry] = file.read().strip()
+    return {number: key for number, key in keys.items() if key}
+
+
+def lacking(held: dict[str, str], given: list[str]) -> dict[str, str]:
+    """Return the keys that a repository lacks, by number.
+
+    If it was never rotated, the given ones are known to be right. In another one only the staged key is replaced, by a
+    new one: nothing is encrypted with it, and the given one may be a former primary key.
+    """
+    wanted = {str(number): key for number, key in enumerate(given)}
+    if held.items() <= wanted.items():
+        return {number: key for number, key in wanted.items() if number not in held}
+    return {} if "0" in held else {"0": base64.urlsafe_b64encode(os.urandom(32)).decode()}
+
+
 def plan(repository: dict) -> list[Change]:
-    """Return the changes to a repository: its creation, or only modes and owners."""
-    path = repository["path"]
-    held = sorted(entry for entry in os.listdir(path) if entry.isdigit()) if os.path.isdir(path) else []
+    """Return the changes to a repository: its creation, lost keys, or only modes and owners."""
+    path, keys = repository["path"], read(repository["path"])
+    held = sorted(keys)
     if not held:
         after = {"owner": repository["owner"], "group": repository["group"], "keys": len(repository["keys"])}
         return [Change("key repository", "create", path, {}, after, lambda: create(repository))]
+    changes = []
+    if new := lacking(keys, repository["keys"]):
+        numbers = ", ".join(sorted(new))
+        has, gets = {"keys": ", ".join(held)}, {"keys": ", ".join(sorted({*held, *new}))}
+        add = partial(complete, repository, new)
+        changes.append(Change("key repository", "repair", path, has, gets, add, f"without key {numbers}"))
     before, after = {}, {}
     paths = [(path, "directory")] + [(os.path.join(path, number), "key") for number in held]
     for file, kind in paths:
@@ -78,10 +106,10 @@ def plan(repository: dict) -> list[Change]:
         if found != wanted:
             before[file], after[file] = " ".join(found), " ".join(wanted)
     if not after:
-        return []
+        return changes
     broken = [(file, kind) for file, kind in paths if file in after]
     repair = partial(protect, repository, broken)
-    return [Change("key repository", "repair", path, before, after, repair, "mode and owner")]
+    return [*changes, Change("key repository", "repair", path, before, after, repair, "mode and owner")]
 
 
 def create(repository: dict) -> None:
@@ -102,6 +130,20 @@ def create(repository: dict) -> None:
         raise Failed(f"{error.strerror}: {error.filename}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def complete(repository: dict, keys: dict[str, str]) -> None:
+    """Add keys to a repository that is in use: Keystone sees each of them whole or not at all."""
+    for number, key in keys.items():
+        path = os.path.join(repository["path"], number)
+        scratch = f"{path}.cairn"
+        try:
+            with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(key)
+            protect(repository, [(scratch, "key")])
+            os.rename(scratch, path)
+        except OSError as error:
+            raise Failed(f"{error.strerror}: {error.filename}") from error
 
 
 def protect(repository: dict, paths: list[tuple[str, str]]) -> None:
