@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import time
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.host import units
@@ -261,6 +265,48 @@ class TestUnexpected:
         lamp.unexpected = {"a": "a is 0, not 1"}
         assert [verb for verb, _units in units.actions([lamp], restart=False)] == ["reload"]
 
+    def test_a_command_that_does_not_return(self, monkeypatch):
+        """A process that hangs is restarted, as it cannot be reloaded."""
+        monkeypatch.setattr(units, "TIMEOUT", 0.1)
+        expected = [{"command": "sleep 9", "values": {"a": 1}, "explain": None, **FLAGS}]
+        found = units.unexpected({"expected_values": expected})
+        assert found == {"sleep 9": "sleep: no result within 0.1 s"}
+        lamp = unit({"reload": True, "expected_values": expected}, stamp=stamp({}))
+        lamp.unexpected = found
+        assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["restart"]
+
+
+class TestStoppedProcesses:
+    """systemd calls a unit active whose process a signal has stopped."""
+
+    @pytest.fixture
+    def family(self):
+        """Return the ids of a process and its child."""
+        with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as parent:
+            child = int(parent.stdout.readline())
+            yield parent.pid, child
+            for process in (child, parent.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_a_process_or_its_child(self, family, which):
+        assert units.stopped_processes(family[0]) == []
+        os.kill(family[which], signal.SIGSTOP)
+        end = time.monotonic() + 10
+        while not (found := units.stopped_processes(family[0])) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert found == [f"process {family[which]}, which a signal has stopped"]
+
+    def test_a_unit_without_a_process(self):
+        assert units.stopped_processes(0) == []
+
+    def test_it_is_restarted_and_not_reloaded(self):
+        lamp = unit({"reload": True}, stamp=stamp({}))
+        lamp.stopped_processes = ["process 7, which a signal has stopped"]
+        assert lamp.stale() == ["process 7, which a signal has stopped"]
+        assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["restart"]
+
 
 def test_a_new_command_of_a_definition_restarts_nothing():
     """Unless it fails."""
@@ -491,7 +537,13 @@ class TestModule:
     def test_a_restart_waits_until_it_may(self, host, tmp_path, monkeypatch):
         """What says whether the service goes on elsewhere is asked again and again, and only before a restart."""
         waited = []
-        monkeypatch.setattr(units.time, "sleep", lambda seconds: waited.append(seconds) or (tmp_path / "may").touch())
+
+        def sleep(seconds):
+            if seconds >= 1:  # subprocess sleeps for milliseconds
+                waited.append(seconds)
+                (tmp_path / "may").touch()
+
+        monkeypatch.setattr(units.time, "sleep", sleep)
         host.unit["restart_when"] = [f"ls {tmp_path}/may"]
         host()
         assert waited == []

@@ -44,6 +44,7 @@ _PROPERTIES = (
     "Triggers",
     "Job",
     "StatusText",
+    "MainPID",
 )
 UNIT = {
     "name": {"type": "str", "required": True},
@@ -74,6 +75,10 @@ UNIT = {
     "log": {"type": "path"},
 }
 SPEC = {"units": {"type": "list", "elements": "dict", "required": True, "options": UNIT}}
+# Seconds for a command about a unit. A command waits without end for a process that hangs.
+TIMEOUT = 60
+# Of timeout(1).
+TIMED_OUT = 124
 # HAProxy's status if it continues with its old configuration.
 _RELOAD_FAILED = "Reload failed"
 
@@ -84,9 +89,11 @@ def systemctl(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def command(line: str) -> subprocess.CompletedProcess:
-    """Run a command without a shell and return its result; the caller checks the exit code."""
+    """Run a command without a shell and return its result; the caller checks the exit code, 124 after `TIMEOUT`."""
     try:
-        return subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+        return subprocess.run(shlex.split(line), capture_output=True, text=True, check=False, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(line, TIMED_OUT, "", f"no result within {TIMEOUT} s")
     except OSError as error:
         return subprocess.CompletedProcess(line, 127, "", str(error))
 
@@ -186,8 +193,9 @@ def effects(unit: dict) -> dict[str, str]:
     found = {}
     for command in unit["state_commands"]:
         try:
-            said = subprocess.run(shlex.split(command), capture_output=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError):  # nothing is configured, or its package is not installed yet
+            said = subprocess.run(shlex.split(command), capture_output=True, check=True, timeout=TIMEOUT).stdout
+        # Nothing is configured, its package is not installed yet, or it hangs.
+        except (OSError, subprocess.SubprocessError):
             said = b""
         found[f"{_OUTPUT}{command}"] = hashlib.sha256(said).hexdigest() if said else ""
     return found
@@ -196,12 +204,14 @@ def effects(unit: dict) -> dict[str, str]:
 def unexpected(unit: dict) -> dict[str, str]:
     """Return the values in the runtime state of *unit* that are not the expected ones: name → the difference.
 
-    A command that fails is no difference, as its package may not be installed yet. The cause, as far as ``explain``
-    finds it, is part of the difference.
+    A command that fails is no difference, as its package may not be installed yet; one that does not return is, by its
+    own text. The cause, as far as ``explain`` finds it, is part of the difference.
     """
     found = {}
     for entry in unit["expected_values"]:
         said = command(entry["command"])
+        if said.returncode == TIMED_OUT:
+            found[entry["command"]] = f"{entry['command'].split()[0]}: {said.stderr}"
         if said.returncode:
             continue
         actual = dict(parts.groups() for line in said.stdout.splitlines() if (parts := _VALUE(line)))
@@ -214,6 +224,30 @@ def unexpected(unit: dict) -> dict[str, str]:
                 if cause or not entry["explained"]:
                     found[name] = f"{name} is {actual[name]}, not {expected}{cause}"
     return found
+
+
+def stopped_processes(pid: int) -> list[str]:
+    """Return a message if a signal has stopped the process *pid* of a unit or a child of it.
+
+    systemd calls such a unit active (proc(5): state T in /proc/PID/stat).
+    """
+    found = []
+    for process in [pid, *_children(pid)] if pid else ():
+        try:
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] == "T":
+                    found.append(f"process {process}, which a signal has stopped")
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
 
 
 def _fits(actual: str, expected: str, at_least: bool) -> bool:
@@ -309,6 +343,8 @@ class Unit:
     member_since: float = math.inf
     # Values in its runtime state that are not the expected ones: name → the difference.
     unexpected: dict[str, str] = field(default_factory=dict)
+    # Its processes that a signal has stopped.
+    stopped_processes: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -393,7 +429,7 @@ class Unit:
             return []
         if _refused(self.found):
             return ["the last reload, which failed"]
-        return [*self._stale_reads(), *self.unexpected.values()]
+        return [*self._stale_reads(), *self.unexpected.values(), *self.stopped_processes]
 
     def _stale_reads(self) -> list[str]:
         stamp = self.stamp
@@ -410,7 +446,10 @@ class Unit:
     @property
     def reloads(self) -> bool:
         """Whether a reload applies all differences."""
-        return self.asked["reload"] and not set(self.asked["restart_for"]) & set(self.stale())
+        hangs = self.stopped_processes or any(
+            entry["command"] in self.unexpected for entry in self.asked["expected_values"]
+        )
+        return self.asked["reload"] and not hangs and not set(self.asked["restart_for"]) & set(self.stale())
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
@@ -464,6 +503,7 @@ def survey(
             change,
             since,
             unexpected(unit) if unit["expected_values"] else {},
+            stopped_processes(int(found[name].get("MainPID", 0))),
         )
         for name, unit in ((unit["name"], unit) for unit in asked)
     ]
