@@ -286,6 +286,21 @@ def test_endpoints_in_a_former_region_are_told(cloud):
     assert len(told()) == 1
 
 
+def test_other_services_of_a_type_are_told(cloud):
+    def told():
+        return identity.compute(cloud, options(), True)[1]
+
+    settle(cloud)
+    image = cloud.one("endpoints", interface="public")
+    cloud.objects["services"].append({"id": "s2", "name": "glance2", "type": "image", "enabled": True})
+    (line,) = told()
+    assert "the service glance2 of the type image, besides glance" in line
+    assert line.endswith("openstack service delete s2")
+    # It is another cloud's of the same Keystone, as it has endpoints in another region only.
+    cloud.objects["endpoints"].append({**image, "id": "e2", "service_id": "s2", "region_id": "Two", "url": "http://x"})
+    assert told() == []
+
+
 def test_absent(cloud):
     gone = {
         "users": [{"name": "glance", "state": "absent"}],

@@ -269,9 +269,9 @@ def _remedy(auth: dict) -> str:
 
 
 def left_behind(state: State, options: dict) -> list[str]:
-    """Return warnings about this cloud's endpoints in other regions, as after a change of its region.
+    """Return warnings about this cloud's endpoints in other regions, and about other services of a type in its region.
 
-    Endpoints with other names are those of another cloud that uses this Keystone.
+    Endpoints with other names in another region are those of another cloud that uses this Keystone.
     """
     region = options["region"]
     urls = [url for service in options["services"] for url in service["endpoints"].values() if url]
@@ -292,6 +292,25 @@ def left_behind(state: State, options: dict) -> list[str]:
             f"Keystone also lists {len(endpoints)} endpoints of this cloud in region {other}, which is not its region"
             f" {region}: clients that name no region may use either. To remove them: {commands}"
         )
+    return warnings + _other_services(state, options)
+
+
+def _other_services(state: State, options: dict) -> list[str]:
+    """Return warnings about services of a type that this cloud has, with another name, for clients of its region."""
+    asked = {service["type"]: service["name"] for service in options["services"] if service["state"] == "present"}
+    warnings = []
+    for kind, name in asked.items():
+        same = [found for found in state.services if found["type"] == kind]
+        if name not in [found.get("name") for found in same]:
+            continue  # the only one gets this name
+        for other in same:
+            regions = {one.get("region_id") for one in state.endpoints if one["service_id"] == other["id"]}
+            if other.get("name") != name and (not regions or options["region"] in regions):
+                warnings.append(
+                    f"Keystone also lists the service {other.get('name') or other['id']} of the type {kind}, besides"
+                    f" {name}: clients may use either. To remove it with its endpoints:"
+                    f" openstack service delete {other['id']}"
+                )
     return warnings
 
 

@@ -14,6 +14,12 @@ SOCKET = "/run/mysqld/mysqld.sock"
 DATADIR = "/var/lib/mysql"
 WAIT = 30
 """Seconds to wait for a server that was just started."""
+LOCKED = 60
+"""Seconds to wait for a lock that another connection has."""
+HANGS = 300
+"""Seconds to wait for the result of a statement."""
+# Lock wait timeout, also of metadata and of FLUSH TABLES WITH READ LOCK
+LOCKS = {1205}
 # Cannot connect, gone away, lost, shutting down; 1047: a Galera node that is not synced.
 RETRIED = {2002, 2003, 2006, 2013, 1047, 1053}
 REFUSED = {1045, 1698}
@@ -44,6 +50,10 @@ class Server:
                     charset="utf8mb4",
                     autocommit=True,
                     connect_timeout=10,
+                    # A process that hangs accepts connections.
+                    read_timeout=HANGS,
+                    # By default a statement waits a day for a lock, such as the read lock of a backup.
+                    init_command=f"SET lock_wait_timeout = {LOCKED}",
                     cursorclass=pymysql.cursors.DictCursor,
                 )
                 # Otherwise the server logs each connection as aborted.
@@ -74,6 +84,8 @@ class Server:
                 return list(cursor.fetchall())
         except self._error as error:
             code, text = _cause(error)
+            if code in LOCKS:
+                text += "; SHOW FULL PROCESSLIST shows which connection has the lock, such as that of a backup"
             raise (Missing if code in MISSING else Failed)(f"MariaDB: {text} (error {code})") from error
 
 
