@@ -206,7 +206,11 @@ ansible_facts:
           description: The record of M(cairn.openstack.ovs_bridges), null if there is none.
           type: dict
           returned: always
-        machine_id: {description: Content of C(/etc/machine-id)., type: str, returned: always}
+        identities:
+          description: Names that no other host may have, of the machine and of its iSCSI initiator, by their files.
+          type: dict
+          returned: always
+          sample: {/etc/machine-id: 0123456789abcdef0123456789abcdef}
         boot_id: {description: Id of the current boot., type: str, returned: always}
 """
 

@@ -223,7 +223,7 @@ def probe(address, **changes):
         "neighbours": {},
         "bridges": None,
         "cloud": None,
-        "machine_id": address,
+        "identities": {"/etc/machine-id": address},
         "first_run": True,
         "devices": {},
         "volume_groups": [],

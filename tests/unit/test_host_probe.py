@@ -271,3 +271,17 @@ def test_rings_by_their_versions(tmp_path):
     (tmp_path / "object.builder").touch()
     assert host_probe.rings(str(tmp_path)) == {"account": 0, "object-1": 7}
     assert host_probe.rings(str(tmp_path / "nowhere")) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("0123\n", "0123"),
+        ("uninitialized\n", ""),
+        ("", ""),
+        ("## DO NOT EDIT\nInitiatorName=iqn.1993-08.org.debian:01:1\n", "InitiatorName=iqn.1993-08.org.debian:01:1"),
+        ("GenerateName=yes\n", ""),
+    ],
+)
+def test_identity_of_a_host(content, found):
+    assert host_probe.identity(content) == found

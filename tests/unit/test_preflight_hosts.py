@@ -231,7 +231,7 @@ UNFIT = {
     ),
     "a copied host": (
         {},
-        ("controller1", {"machine_id": probe("192.0.2.13")["machine_id"]}),
+        ("controller1", {"identities": probe("192.0.2.13")["identities"]}),
         ("host compute1", "the same /etc/machine-id as controller1", "one of its own", "systemd-machine-id-setup"),
     ),
     "a device that is not there": (
@@ -394,6 +394,13 @@ class TestHosts:
         (finding,) = told(self.said(site, monkeypatch, dict([change])))
         for part, text in zip(parts, finding, strict=True):
             assert part in text
+
+    def test_one_initiator_on_two_hosts(self, site, monkeypatch):
+        same = {"identities": {"/etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.1993-08.org.debian:01:1"}}
+        (finding,) = told(self.said(site, monkeypatch, {"controller1": same, "compute1": same}))
+        assert finding[0] == "host compute1 (host controller1)"
+        assert finding[1] == "the same /etc/iscsi/initiatorname.iscsi as controller1"
+        assert "iscsi-iname" in finding[3]
 
     @pytest.mark.parametrize(("values", "found"), FIT.values(), ids=FIT.keys())
     def test_no_error(self, site, monkeypatch, values, found):

@@ -29,11 +29,18 @@ RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
 CLOUD_INIT = "/etc/cloud/cloud.cfg.d"
 LISTEN = "0A"
 ARP = 0x0806
+IDENTITIES = ("/etc/machine-id", "/etc/iscsi/initiatorname.iscsi")
 OSDS = "/var/lib/ceph/osd"
 MOUNTS = "/proc/self/mounts"
 FSTAB = "/etc/fstab"
 BLOCK_DEVICES = "/sys/dev/block"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
+
+
+def identity(content: str) -> str:
+    """Return the name in the content of a file, empty if there is none, or if the next start of the host makes one."""
+    lines = [line.strip() for line in content.splitlines() if line.strip() and not line.startswith("#")]
+    return "" if "GenerateName=yes" in lines or "uninitialized" in lines else " ".join(lines)
 
 
 def text(path: str) -> str:
@@ -436,6 +443,6 @@ def probe(
         "bridges": record,
         "cloud": member,
         "first_run": member is None and not os.path.exists(PACKAGES),
-        "machine_id": text("/etc/machine-id").strip(),
+        "identities": {path: found for path in IDENTITIES if (found := identity(text(path)))},
         "boot_id": text("/proc/sys/kernel/random/boot_id").strip(),
     }

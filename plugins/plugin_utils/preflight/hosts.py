@@ -25,6 +25,11 @@ SYSTEM_MB = 200
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
 # For a host whose packages are installed.
 DISK_LEFT_MB = 500
+# How a host that was copied gets an identity of its own, by the file.
+RENEWED = {
+    "/etc/machine-id": "rm /etc/machine-id, systemd-machine-id-setup",
+    "/etc/iscsi/initiatorname.iscsi": 'echo "InitiatorName=$(iscsi-iname)" > /etc/iscsi/initiatorname.iscsi',
+}
 EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -380,21 +385,22 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
 
 
 def copies(hosts: list[Host]) -> Iterator[Finding]:
-    """Find hosts with one machine id, copied from one to the other: libvirt and journald identify a host by it."""
-    found: dict[str, list[str]] = {}
+    """Find hosts with one identity, copied from one to the other.
+
+    libvirt and journald identify a host by its machine id, storage by the name of its initiator: of two hosts with one
+    initiator, each takes over the other's sessions.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
     for host in hosts:
-        if host.facts["machine_id"]:
-            found.setdefault(host.facts["machine_id"], []).append(host.name)
-    for names in found.values():
+        for path, identity in host.facts["identities"].items():
+            found.setdefault((path, identity), []).append(host.name)
+    for (path, _identity), names in found.items():
         if len(names) > 1:
-            remedy = (
-                f"On all but one of {', '.join(names)}: rm /etc/machine-id, systemd-machine-id-setup, and a reboot."
-            )
             yield Finding(
                 f"host {names[-1]}",
-                f"the same /etc/machine-id as {', '.join(names[:-1])}",
+                f"the same {path} as {', '.join(names[:-1])}",
                 "one of its own on each host",
-                remedy,
+                f"On all but one of {', '.join(names)}: {RENEWED[path]}, and a reboot.",
                 hosts=tuple(names),
             )
 
