@@ -79,6 +79,11 @@ options:
           explain:
             description: Command whose output names the cause of a different value, in lines that contain its name.
             type: str
+          set_with:
+            description:
+              - Command that sets a value in the running unit instead of a restart. C(NAME) and C(VALUE) in it stand for
+                both.
+            type: str
       service_user:
         description:
           - Keystone user, in the default domain, that the service authenticates as when it validates tokens. If the
@@ -212,11 +217,13 @@ def batches(due: list[u.Action]) -> list[u.Action]:
 
 def changes_of(due: list[u.Action]) -> list[dict[str, str]]:
     """Return each step as a change, restarts with their causes."""
-    return [
-        returned("unit", verb, unit.name, causes(unit) if verb in ("reload", "restart") else "")
-        for verb, names in due
-        for unit in names
-    ]
+    return [returned("unit", verb, unit.name, _detail(verb, unit)) for verb, names in due for unit in names]
+
+
+def _detail(verb: str, unit: u.Unit) -> str:
+    if verb == "change":
+        return ", ".join(unit.unexpected[name] for name in unit.settable)
+    return causes(unit) if verb in ("reload", "restart") else ""
 
 
 def causes(unit: u.Unit) -> str:
@@ -249,7 +256,8 @@ def main() -> None:
     first, then = units[: len(asked)], units[len(asked) :]
     due = u.actions(first, restart) + u.actions(then, restart)
     changes = changes_of(due)
-    acted = {unit.name for _verb, names in due for unit in names}
+    # A restart that is pending stays so.
+    acted = {unit.name for verb, names in due if verb != "change" for unit in names}
     result = {"changed": bool(due), "changes": changes, "restart_required": u.restart_required(units, acted)}
     if changes:
         result["diff"] = listed(changes)
@@ -268,13 +276,18 @@ def main() -> None:
         module.fail_json(msg=message, **result)
 
     for verb, names in batches(due):
+        if verb == "change":
+            for line in (line for unit in names for line in unit.settable.values()):
+                if (said := u.command(line)).returncode:
+                    fail(f"{line} failed: {(said.stderr or said.stdout).strip()}")
+            continue
         told = [unit.name for unit in names]
         alone = names[0].asked if verb == "restart" and u.restarts_alone(names[0]) else {}
         if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
             after = f"{module.params['restart_timeout']} s"
             fail(f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}")
         custom = alone.get("restart_with")
-        said = u.command(custom) if custom else u.systemctl(verb, *told)
+        said = u.command(custom, seconds=None) if custom else u.systemctl(verb, *told)
         if custom and said.returncode:
             fail(f"{custom} failed: {(said.stderr or said.stdout).strip()}")
         if verb == "stop" and said.returncode:  # a boot that is still in progress cancels it
@@ -289,7 +302,8 @@ def main() -> None:
         if verb in ("start", "restart", "reload"):
             done |= set(told)
     # The units that were just started have read the surveyed files.
-    wrong = u.ineffective(units, done, EFFECT_PATIENCE)
+    changed = {unit.name for verb, names in due if verb == "change" for unit in names}
+    wrong = u.ineffective(units, done | changed, EFFECT_PATIENCE)
     u.stamp(units, done - wrong.keys())
     if wrong:
         module.fail_json(msg="\n".join(text for texts in wrong.values() for text in texts), **result)

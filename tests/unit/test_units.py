@@ -201,7 +201,7 @@ class TestDigest:
         assert units.effects({"state_commands": commands[:1]}) != {key: found[key] for key in list(found)[:1]}
 
 
-FLAGS = {"optional": False, "at_least": False, "explained": False}
+FLAGS = {"optional": False, "at_least": False, "explained": False, "set_with": None}
 
 
 class TestUnexpected:
@@ -267,13 +267,29 @@ class TestUnexpected:
 
     def test_a_command_that_does_not_return(self, monkeypatch):
         """A process that hangs is restarted, as it cannot be reloaded."""
-        monkeypatch.setattr(units, "TIMEOUT", 0.1)
+        monkeypatch.setattr(units.command, "__defaults__", (0.1,))
         expected = [{"command": "sleep 9", "values": {"a": 1}, "explain": None, **FLAGS}]
         found = units.unexpected({"expected_values": expected})
         assert found == {"sleep 9": "sleep: no result within 0.1 s"}
         lamp = unit({"reload": True, "expected_values": expected}, stamp=stamp({}))
         lamp.unexpected = found
         assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["restart"]
+
+    def test_a_command_sets_it(self):
+        """The unit need not restart, and a restart that is pending for a file stays so."""
+        entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
+        lamp = unit({"expected_values": [entry]}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        assert lamp.settable == {"a": "lamp --set a=1"}
+        assert lamp.stale() == ["/c"]
+        assert [verb for verb, _units in units.actions([lamp], restart=False)] == ["change"]
+        assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["change", "restart"]
+
+    def test_a_unit_that_does_not_run_is_not_set(self):
+        entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
+        lamp = unit({"expected_values": [entry]}, {"ActiveState": "inactive"}, stamp=stamp({}))
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        assert lamp.settable == {}
 
 
 class TestStoppedProcesses:
@@ -525,6 +541,33 @@ class TestModule:
             (tmp_path / path).write_text("new\n")
         (change,) = host(restart=True)["changes"]
         assert change["detail"].endswith("4.conf and 2 more")
+
+    def test_a_value_is_set_and_a_restart_stays_pending(self, host, tmp_path):
+        host()
+        host.kernel.write_text("a = 0\n")
+        host.unit["expected_values"] = [
+            {
+                "command": f"cat {host.kernel}",
+                "values": {"a": 1},
+                "set_with": f"sh -c 'echo NAME = VALUE > {host.kernel}'",
+            }
+        ]
+        host.conf.write_text("b\n")
+        host.told()
+        would = host(check=True)
+        assert in_words(would["changes"]) == ["change lamp: a is 0, not 1"]
+        assert host.kernel.read_text() == "a = 0\n"
+        done = host()
+        assert (done["changes"], [one["name"] for one in done["restart_required"]]) == (would["changes"], ["lamp"])
+        assert host.kernel.read_text() == "a = 1\n"
+        assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
+        assert not host(restart=True)["changed"]
+
+    def test_a_value_that_can_not_be_set_is_an_error(self, host):
+        host()
+        host.kernel.write_text("a = 0\n")
+        host.unit["expected_values"] = [{"command": f"cat {host.kernel}", "values": {"a": 1}, "set_with": "true"}]
+        assert host()["msg"] == "lamp: a is 0, not 1"
 
     def test_what_comes_then(self, host):
         later = dict(host.unit)

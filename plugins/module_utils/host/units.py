@@ -15,6 +15,7 @@ import math
 import os
 import re
 import shlex
+import signal
 import stat
 import subprocess
 import time
@@ -64,6 +65,7 @@ UNIT = {
             "at_least": {"type": "bool", "default": False},
             "explained": {"type": "bool", "default": False},
             "explain": {"type": "str"},
+            "set_with": {"type": "str"},
         },
     },
     "service_user": {"type": "str"},
@@ -88,12 +90,28 @@ def systemctl(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
 
 
-def command(line: str) -> subprocess.CompletedProcess:
-    """Run a command without a shell and return its result; the caller checks the exit code, 124 after `TIMEOUT`."""
+def command(line: str, seconds: float | None = TIMEOUT) -> subprocess.CompletedProcess:
+    """Run a command without a shell and return its result; the caller checks the exit code.
+
+    :param seconds: timeout, after which it is killed with its children, and the exit code is 124.
+    """
     try:
-        return subprocess.run(shlex.split(line), capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(line, TIMED_OUT, "", f"no result within {TIMEOUT} s")
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            shlex.split(line),
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return subprocess.CompletedProcess(line, TIMED_OUT, "", f"no result within {seconds} s")
+        return subprocess.CompletedProcess(line, process.returncode, out, err)
     except OSError as error:
         return subprocess.CompletedProcess(line, 127, "", str(error))
 
@@ -191,13 +209,11 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
 def effects(unit: dict) -> dict[str, str]:
     """Return the runtime state of *unit*: a digest of the output of each of its commands, empty for a failing one."""
     found = {}
-    for command in unit["state_commands"]:
-        try:
-            said = subprocess.run(shlex.split(command), capture_output=True, check=True, timeout=TIMEOUT).stdout
-        # Nothing is configured, its package is not installed yet, or it hangs.
-        except (OSError, subprocess.SubprocessError):
-            said = b""
-        found[f"{_OUTPUT}{command}"] = hashlib.sha256(said).hexdigest() if said else ""
+    for line in unit["state_commands"]:
+        # If it fails, nothing is configured, its package is not installed yet, or it hangs.
+        done = command(line)
+        said = "" if done.returncode else done.stdout
+        found[f"{_OUTPUT}{line}"] = hashlib.sha256(said.encode()).hexdigest() if said else ""
     return found
 
 
@@ -429,7 +445,21 @@ class Unit:
             return []
         if _refused(self.found):
             return ["the last reload, which failed"]
-        return [*self._stale_reads(), *self.unexpected.values(), *self.stopped_processes]
+        unexpected = [text for name, text in self.unexpected.items() if name not in self.settable]
+        return [*self._stale_reads(), *unexpected, *self.stopped_processes]
+
+    @property
+    def settable(self) -> dict[str, str]:
+        """Unexpected values that a command sets in the running unit: name → the command."""
+        if self.asked["state"] != "started" or not self.running:
+            return {}
+        return {
+            name: entry["set_with"].replace("NAME", name).replace("VALUE", str(value))
+            for entry in self.asked["expected_values"]
+            if entry["set_with"]
+            for name, value in entry["values"].items()
+            if name in self.unexpected
+        }
 
     def _stale_reads(self) -> list[str]:
         stamp = self.stamp
@@ -531,6 +561,7 @@ def actions(units: list[Unit], restart: bool) -> list[Action]:
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
+        ("change", [unit for unit in units if unit.settable]),
         # Workers load while other units are still stopping, which keeps all processors busy.
         ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
         # Before the starts, which may need what these configure: sysctl, a D-Bus policy.

@@ -18,7 +18,7 @@ AT_THE_OPERATOR = {"secrets", "certificates"}
 # Kinds in which several things have the same name, and differ in their details.
 SEVERAL = (STEP, "schema step")
 # Several changes of one unit are counted once, as the last of these.
-UNIT_VERBS = ("unmask", "disable", "enable", "stop", "reload", "start", "restart")
+UNIT_VERBS = ("unmask", "disable", "enable", "stop", "change", "reload", "start", "restart")
 KEYS = ("kind", "verb", "name", "detail")
 
 

@@ -274,6 +274,8 @@ SPEC: dict[str, dict[str, Any]] = {
                             # whether only a difference counts for which explain prints a cause
                             "explained": FLAG,
                             "explain": TEXT,
+                            # sets a value in the running unit, with NAME and VALUE in place of both
+                            "set_with": TEXT,
                         },
                     },
                 },
