@@ -75,6 +75,7 @@ class ActionModule(ActionBase):
             "playing": cloud["playing"],
             "after_start": [],
             "registration": {"steps": [], "units": [], "writes": []},
+            "records": [],
             "option_packages": {},
             "known_options": self.resolver.setting("cloud_known_options"),
             # Runs the steps that are taken once for the cloud: the first reachable controller of this run, if any.
@@ -110,7 +111,9 @@ class ActionModule(ActionBase):
                     definition, definition["registration"]["steps"], cloud
                 )
                 desired["registration"]["units"] += definition["registration"].get("units", [])
-                desired["registration"]["writes"] += definition["registration"].get("writes", [])
+                writes = definition["registration"].get("writes", [])
+                desired["registration"]["writes"] += [file["path"] for file in writes]
+                desired["records"] += definitions.records(definition, units)
             if controller:
                 desired["operator"] += [
                     {**file, "state": definition["state"]}

@@ -58,6 +58,13 @@ options:
         description: Never show the content, not even masked.
         type: bool
         default: false
+      replace:
+        description:
+          - Whether an existing file is replaced. If V(false), one with other content is an error, for which no file is
+            written, and one with the same content stays as it is; white space at its ends does not count. Without
+            O(files[].content), any content is accepted.
+        type: bool
+        default: true
       validate:
         description:
           - A command that has to accept the new content, for example V(nft -c -f %s); C(%s) is a file with it. If it
@@ -141,6 +148,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock, ini, options
 from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, installed_options
 
+CONFLICT = (
+    "If the content that a file has belongs to another host or to an earlier installation, remove the file and run "
+    "again: the run writes the other one."
+)
+
 
 def confirm_options(module: AnsibleModule, files: list[dict]) -> list[str]:
     """Check the options in *files* against the code on this host, unless already checked against the same versions."""
@@ -172,9 +184,13 @@ def main() -> None:
     )
     host_lock.acquire(module)
     changes, diffs, failures, differing, fingerprints = [], [], [], [], {}
+    conflicts = []
     for file in module.params["files"]:
         path = file["path"]
         before = config_files.read(path)
+        if words := config_files.conflict(file, before):
+            conflicts.append(words)
+            continue
         after = config_files.wanted(file, before)
         shown = config_files.difference(path, before, after, file["secret"], file["encoding"] == "base64")
         if shown is None:
@@ -185,6 +201,10 @@ def main() -> None:
         changes.append(config_files.change(path, before, after))
         fingerprints[path] = config_files.future(after)
         diffs.append(shown)
+    if conflicts:
+        module.fail_json(
+            msg="These files are not replaced; no file was changed:\n" + "\n".join(conflicts) + "\n" + CONFLICT
+        )
     if wrong := confirm_options(module, [file for file, after in differing if after.content is not None]):
         module.fail_json(msg="The installed packages refuse these options; no file was changed:\n" + "\n".join(wrong))
     refused = [

@@ -77,6 +77,21 @@ def test_a_right_page():
             "lamp",
         ),
         (
+            ["registration"],
+            {
+                "steps": [],
+                "writes": [{"path": "/x", "record": {"database": "lamb", "query": "SELECT host, id FROM x"}}],
+            },
+            "catalog_lamp.registration.writes: the databases of the service definition lack 'lamb'",
+            "lamp",
+        ),
+        (
+            ["registration"],
+            {"steps": [], "writes": ["/var/lib/lamp/id"]},
+            "catalog_lamp.registration.writes[0]: '/var/lib/lamp/id'",
+            "{key: value}",
+        ),
+        (
             ["apis", 0, "unit"],
             "apache2",
             "catalog_lamp.apis: the units of the service definition lack 'apache2'",

@@ -30,7 +30,12 @@ after_start: [{run: acme-manage init, credentials: admin, unless: {get: "http://
 registration:
   steps: [{run: acme-manage discover, unless: {file: /var/lib/acme/done}}]
   units: [acme-agent]
-  writes: [/var/lib/acme/id]
+  writes:
+    - path: /var/lib/acme/id
+      mode: "0600"
+      owner: acme
+      group: acme
+      record: {database: acme, query: "SELECT host, id FROM hosts"}
 keys: [{path: /etc/acme/keys, keys: [one], owner: acme, group: acme}]
 messaging: true
 ports:

@@ -9,12 +9,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import resolving
 import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.common import ini, options
+from ansible_collections.cairn.openstack.plugins.module_utils.overview import pending
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, option_index
 
 HERE = Path(__file__).parent
@@ -518,6 +520,116 @@ def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
     (step,) = found["controller1"]["registration"]["steps"][0]["steps"]
     assert "compute2" not in step["run"]
     assert "compute1" in step["run"]
+
+
+class TestRecords:
+    """What a host writes once, the cloud keeps: a reinstalled host gets it back."""
+
+    PATH = "/var/lib/nova/compute_id"
+
+    def test_where_its_writer_runs(self, lab):
+        writers = {name for name, part in lab.items() if "nova-compute" in names(part)}
+        assert {name for name, part in lab.items() if part["records"]} == writers
+        assert {name for name, part in lab.items() if "records" in part["compare"]["first"]} == writers
+
+    def test_a_missing_file_is_pending(self, lab, tmp_path):
+        (record,) = lab["compute1"]["records"]
+        assert (record["file"]["path"], record["file"]["owner"], record["file"]["mode"]) == (self.PATH, "nova", "0644")
+        assert (record["database"], record["query"].split()[:3]) == ("nova", ["SELECT", "host,", "uuid"])
+        step = lab["compute1"]["compare"]["first"]["records"]
+        assert step == {"module": "config_files", "options": {"files": [record["file"]]}}
+        path = tmp_path / "id"
+        step["options"]["files"] = [{**record["file"], "path": str(path)}]
+        assert pending.pending({"records": step}) == {"records": True}
+        path.write_text("anything")
+        assert pending.pending({"records": step}) == {"records": False}
+
+    def test_what_a_new_host_writes(self, lab):
+        assert lab["compute1"]["registration"]["writes"] == [self.PATH]
+
+    @pytest.fixture
+    def run(self, root, tmp_path, lab):
+        """Run the tasks on hosts that lack the file, with a stub in place of the database; return what they did."""
+        (tmp_path / "library").mkdir()
+        for name in ("host_records", "config_files"):
+            (tmp_path / f"library/stub_{name}.py").write_text(STUBS[name])
+        text = (root / "roles/host/tasks/records.yml").read_text()
+        text = re.sub(r"cairn\.openstack\.(host_records|config_files):", r"stub_\1:", text)
+        text = text.replace("hosts: ", "answer: \"{{ hostvars[item].answer | default('all') }}\"\n    hosts: ", 1)
+        (tmp_path / "records.yml").write_text(text)
+        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        desired = {key: lab["compute1"][key] for key in ("records", "mask")}
+
+        def run(controllers, *arguments, playing=(), lacking=True):
+            hosts = {f"compute{number}": here for number in (1, 2)}
+            state = {"host_desired": {**desired, "controller": "controller1", "playing": [*hosts, *playing]}}
+            state["host_pending"] = {"pending": {"records": lacking, "units": True}}
+            groups = {"controller": {"hosts": {name: {**here, **of} for name, of in controllers.items()}}}
+            groups["compute"] = {"hosts": hosts, "vars": state}
+            (tmp_path / "hosts.yml").write_text(yaml.safe_dump(groups))
+            include = {"ansible.builtin.include_tasks": "records.yml"}
+            files = {
+                "ansible.builtin.debug": {
+                    "msg": "{{ inventory_hostname }}={{ host_record_files.wrote | default('none') }}"
+                }
+            }
+            plays = [{"hosts": "compute", "gather_facts": False, "tasks": [include, files]}]
+            (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
+            said = playbook(root, "-i", tmp_path / "hosts.yml", tmp_path / "play.yml", *arguments)
+            return said, dict(re.findall(r"(compute\d)=(.*)", said.stdout))
+
+        return run
+
+    DOWN = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}  # noqa: RUF012
+
+    def test_the_first_controller_that_answers(self, run):
+        said, files = run({"controller1": self.DOWN, "controller2": {}})
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
+
+    def test_that_of_the_run_alone(self, run):
+        said, files = run({"controller1": {}, "controller2": self.DOWN}, playing=["controller1"])
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
+
+    @pytest.mark.parametrize("how", [{"answer": "fails"}, DOWN])
+    def test_nobody_answers(self, run, how):
+        said, files = run({"controller1": how})
+        assert said.returncode == 2
+        assert "No controller tells what the cloud knows this host by:" in said.stdout
+        assert ("MariaDB does not respond" if how is not self.DOWN else "connect to host 127.0.0.1") in said.stdout
+        # Only a missing file needs an answer.
+        said, files = run({"controller1": how}, lacking=False)
+        assert (said.returncode, files) == (0, {"compute1": "none", "compute2": "none"})
+
+    def test_a_plan_goes_on_without_an_answer(self, run):
+        said, files = run({"controller1": {"answer": "none"}}, "--check")
+        assert (said.returncode, files) == (0, {"compute1": "none", "compute2": "none"})
+
+
+# The first has a record of compute1; the second returns what it is asked to write.
+STUBS = {
+    "host_records": """
+from ansible.module_utils.basic import AnsibleModule
+record = {"file": {"type": "dict"}, "database": {}, "query": {}}
+records = {"type": "list", "elements": "dict", "options": record}
+spec = {"records": records, "hosts": {"type": "list"}, "answer": {"default": "all"}}
+module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+if module.params["answer"] == "fails":
+    module.fail_json(msg="MariaDB does not respond")
+files = [{**record["file"], "content": "uuid-1"} for record in module.params["records"]]
+others = [{"path": "/another/definition's", "content": "x"}]
+assert "compute1" in module.params["hosts"] and len(files) == 1
+answered = module.params["answer"] == "all"
+module.exit_json(changed=False, files={"compute1": files + others} if answered else {}, answered=answered)
+""",
+    "config_files": """
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec={"files": {"type": "list"}, "mask": {"type": "list"}}, supports_check_mode=True)
+wrote = [f"{file['path']} is {file['content']}" for file in module.params["files"]]
+module.exit_json(changed=True, wrote=", ".join(wrote))
+""",
+}
 
 
 def test_the_hosts_keep_by_what_they_know_the_cloud(lab):

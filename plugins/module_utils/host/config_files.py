@@ -32,6 +32,7 @@ FILE = {
     "managed_block": {"type": "bool", "default": False},
     "comment_out": {"type": "str"},
     "secret": {"type": "bool", "default": False},
+    "replace": {"type": "bool", "default": True},
     "validate": {"type": "str"},
     "contributors": {"type": "list", "elements": "str", "default": []},
     "options_of": {
@@ -95,6 +96,8 @@ def with_block(old: str, block: str | None, drop: str | None) -> str:
 
 def wanted(file: dict, before: State) -> State:
     """Return the desired state of *file*, an item of the module's option ``files``."""
+    if not file["replace"] and before.content is not None:
+        return before
     if file["state"] == "absent":
         if file["managed_block"] and before.content is not None:
             return replace(before, content=with_block(before.content, None, None))
@@ -107,6 +110,17 @@ def wanted(file: dict, before: State) -> State:
     owner = file["owner"] or before.owner or _name(pwd.getpwuid, os.geteuid())
     group = file["group"] or before.group or _name(grp.getgrgid, os.getegid())
     return State(content, int(file["mode"], 8), owner, group)
+
+
+def conflict(file: dict, before: State) -> str:
+    """Return why *file*, which may not be replaced, cannot have its content; empty if it has it or may be written."""
+    if file["replace"] or file["content"] is None or before.content is None:
+        return ""
+    found, asked = before.content.strip(), file["content"].strip()
+    if found == asked:
+        return ""
+    shown = ("other content", "the right one") if file["secret"] else (masked(found) or "no content", masked(asked))
+    return f"{file['path']} has {shown[0]}, and should have {shown[1]}"
 
 
 def differ(files: list[dict]) -> bool:

@@ -595,6 +595,30 @@ def steps(definition: Definition, commands: list[dict], cloud: Mapping[str, Any]
     return [{"name": definition["name"], "steps": found}] if found else []
 
 
+def records(definition: Definition, host_units: list[dict]) -> list[dict[str, Any]]:
+    """Return the files that the *host_units* write at their first start, and whose content the cloud keeps.
+
+    In the form of the module ``host_records``.
+    """
+    registration = definition["registration"]
+    if not {unit["name"] for unit in host_units if unit["state"] == "started"} & set(registration.get("units", [])):
+        return []
+    return [
+        {
+            "file": {
+                "path": file["path"],
+                "mode": str(file.get("mode", "0644")),
+                "owner": file.get("owner", definition["user"]),
+                "group": file.get("group", definition["user"]),
+                "replace": False,
+            },
+            **file["record"],
+        }
+        for file in registration.get("writes", [])
+        if file.get("record")
+    ]
+
+
 def credentials(cloud: Mapping[str, Any]) -> dict[str, str]:
     """Return the credentials of the admin user for OpenStack clients, without the password."""
     return {

@@ -11,7 +11,7 @@ HOST, ONCE = "host", "once"
 
 
 # The steps on which all others depend: if one of them is pending, the others are compared after it.
-FIRST = ("before_packages", "packages", "files", "units")
+FIRST = ("before_packages", "packages", "files", "records", "units")
 
 
 class Step(NamedTuple):
@@ -35,6 +35,10 @@ def _guarded(commands: Any, desired: Mapping[str, Any]) -> dict[str, Any]:
     return {"schemas": commands, "auth": desired["identity"]["auth"]}
 
 
+def _files(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return {"files": [record["file"] for record in records]} if records else None
+
+
 def _units(desired: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return all units of the host, and those that are to be stopped."""
     found = [desired["premature_units"], *desired["removed"].values(), *desired["units"].values()]
@@ -45,6 +49,8 @@ STEPS = (
     Step("before_packages", "config_files", HOST, None, lambda d: {"files": d["before_packages"]}),
     Step("packages", "packages", HOST, None, lambda d: {"names": d["packages"]}),
     Step("files", "config_files", HOST, None, lambda d: {"files": d["files"]}),
+    # Without their contents, which the cloud knows: what is missing is pending.
+    Step("records", "config_files", HOST, None, lambda d: _files(d["records"])),
     Step("units", "units", HOST, None, lambda d: {"units": _units(d)}),
     Step("ovs_bridges", "ovs_bridges", HOST, None, lambda d: d["bridges"] if d["bridges"]["bridges"] else None),
     Step("databases", "databases", ONCE, "controller", lambda d: {"databases": d["databases"]}),

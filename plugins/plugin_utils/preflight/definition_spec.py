@@ -83,8 +83,21 @@ SPEC: dict[str, dict[str, Any]] = {
             "steps": {**STEPS, "required": True},
             # units to restart on the new hosts after registration
             "units": TEXTS,
-            # files that these units write at their first start
-            "writes": TEXTS,
+            # files that these units write at their first start. With record, the cloud keeps a file's content: a host
+            # that has lost the file gets it from the query, which returns the name of a host and its content.
+            "writes": {
+                "type": "list",
+                "elements": {
+                    "type": "dict",
+                    "options": {
+                        "path": NAME,
+                        "mode": TEXT,
+                        "owner": TEXT,
+                        "group": TEXT,
+                        "record": {"type": "dict", "options": {"database": NAME, "query": NAME}},
+                    },
+                },
+            },
         },
     },
     "keys": {
@@ -404,6 +417,10 @@ def _references(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
             (f"files.{name}", "databases", given if isinstance(given, str) else mapping(given).get("database"))
             for given in mapping(databases).values()
         ]
+    writes = items(mapping(definition.get("registration")).get("writes"))
+    wanted += [
+        ("registration.writes", "databases", one["record"]["database"]) for one in writes if mapping(one.get("record"))
+    ]
     for at, key, name in wanted:
         if name not in have[key] and not is_template(name) and not is_template(definition.get(key)):
             known = ", ".join(have[key]) or f"none, as the service definition has no {key}"

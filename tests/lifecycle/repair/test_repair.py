@@ -134,6 +134,12 @@ BATCHES = {
             "file /etc/hosts change content",
         ),
         row(
+            "the file with a compute host's uuid deleted",
+            "compute",
+            "rm /var/lib/nova/compute_id",
+            "file /var/lib/nova/compute_id create",
+        ),
+        row(
             "a package removed",
             "controller",
             "dpkg --force-depends --remove python3-openstackclient",
