@@ -38,7 +38,8 @@ def note(request, table):
     noted: list[str] = []
 
     def add(name: str, held: str) -> None:
-        noted[:] = [name, ROWS[name]["report"], ROWS[name]["kind"], held]
+        row = ROWS[name]
+        noted[:] = [f"[{name}]({row['source']})" if "source" in row else name, row["report"], row["kind"], held]
 
     yield add
     if noted:

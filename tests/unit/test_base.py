@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import subprocess
 import pytest
 import resolving
 import yaml
-from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files
+from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, units
 
 HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
 GROUPS = HOSTS["c1"]["groups"]
@@ -25,6 +26,21 @@ def base(tmp_path):
         return resolving.files(model, "base", GROUPS), model.definitions["base"]["packages"]["all"]
 
     return resolved
+
+
+class TestTimeSources:
+    @pytest.mark.parametrize(("offline", "found"), [(0, {}), (3, {"sources offline": "sources offline is 3, not 0"})])
+    def test_sources_that_chronyd_does_not_ask_are_told(self, tmp_path, monkeypatch, offline, found):
+        chronyc = tmp_path / "chronyc"
+        chronyc.write_text(f"#!/bin/sh\nprintf '200 OK\\n1 sources online\\n{offline} sources offline\\n'\n")
+        chronyc.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        model = resolving.resolve(HOSTS, "c1", tmp_path)
+        (unit,) = (one for one in model.definitions["base"]["units"] if one["name"] == "chrony")
+        (entry,) = unit["expected_values"]
+        assert entry["set_with"] == "chronyc online"
+        entry = {"optional": False, "at_least": False, "explained": False, "explain": None, **entry}
+        assert units.unexpected({"expected_values": [entry]}) == found
 
 
 class TestUpdates:
@@ -71,7 +87,7 @@ class TestTime:
         def text(before, **settings):
             (file,) = [one for one in base(**settings)[0].values() if one["path"] == "/etc/chrony/chrony.conf"]
             state = config_files.State(before, 0o644, "root", "root")
-            return config_files.wanted({"encoding": "text", **file}, state).content
+            return config_files.wanted({"encoding": "text", "replace": True, **file}, state).content
 
         return text
 
