@@ -67,6 +67,14 @@ def test_vlans_share_a_nic(nic, datapath, expected):
     assert plan["bridges"][-1] == expected
 
 
+@pytest.mark.parametrize("on_compute", [False, True])
+def test_servers_on_the_external_network(on_compute):
+    plan = plan_bridges(probe(), {**SETTINGS, "external_on_compute": on_compute}, compute=True)
+    assert ({"name": "br-ex", "ports": ["eth2"]} in plan["bridges"]) is on_compute
+    assert plan["bridge_mappings"] == ({"external": "br-ex"} if on_compute else {})
+    assert plan_bridges(probe(), {**SETTINGS, "external_on_compute": on_compute})["bridges"] == []
+
+
 def test_one_card_for_everything():
     """Its addresses move to br-ex, and the tunnel ends there; the same once they have moved."""
     settings = {"external_interface": "eth0", "vlan_interface": "eth0", "management_address": "10.0.0.1"}

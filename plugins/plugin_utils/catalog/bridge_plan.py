@@ -49,10 +49,11 @@ def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bo
     :param probe: the result of M(cairn.openstack.host_probe).
     :param settings: ``datapath`` (default: the probe's), ``tunnel_interface`` (default: the NIC with the management
         address), ``tunnel_address`` (with or without prefix; default: the NIC's first), ``external_interface``,
-        ``external_bridge`` (br-ex), ``vlan_interface``, ``vlan_bridge`` (br-vlan), ``mtu``, ``management_address``;
-        each may be missing, None or empty.
+        ``external_on_compute``, ``external_bridge`` (br-ex), ``vlan_interface``, ``vlan_bridge`` (br-vlan), ``mtu``,
+        ``management_address``; each may be missing, None or empty.
     :param network: whether the host is a network node, which has the external bridge.
-    :param compute: whether the host is a compute node. A host that is neither has no bridges.
+    :param compute: whether the host is a compute node, which has it with ``external_on_compute``. A host that is
+        neither has no bridges.
     :returns: ``{"datapath", "bridges": [...], "bridge_mappings": {physical network: bridge}, "tunnel_address"}``,
         the last one without prefix, and empty if the host has no tunnels.
     :raises ValueError: an interface does not exist, or the tunnel's address is not known.
@@ -61,10 +62,11 @@ def plan_bridges(probe: dict, settings: dict, network: bool = False, compute: bo
     plan = {"datapath": datapath, "bridges": [], "bridge_mappings": {}, "tunnel_address": ""}
     if not (network or compute):
         return plan
+    external = settings.get("external_interface") if network or settings.get("external_on_compute") else ""
     management = settings.get("management_address") or probe["connection_address"]
     tunnel = settings.get("tunnel_interface") or _card_with(probe, management)
     nics = (
-        ("external", settings.get("external_interface") if network else "", settings.get("external_bridge") or "br-ex"),
+        ("external", external, settings.get("external_bridge") or "br-ex"),
         ("tunnel", tunnel, TUNNEL_BRIDGE),
         ("vlan", settings.get("vlan_interface"), settings.get("vlan_bridge") or "br-vlan"),
     )

@@ -198,7 +198,11 @@ class Resolver:
         names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
         plan = bridge_plan.plan_bridges(
             probe,
-            {**{name: self.setting(f"cloud_{name}") for name in names}, "management_address": address},
+            {
+                **{name: self.setting(f"cloud_{name}") for name in names},
+                "external_on_compute": self.flag("cloud_external_on_compute"),
+                "management_address": address,
+            },
             network="network" in self.me["groups"],
             compute="compute" in self.me["groups"],
         )

@@ -138,9 +138,10 @@ def _resources(host: Host) -> Iterator[Finding]:
 
 def _interfaces(host: Host) -> Iterator[Finding]:
     known = host.facts["interfaces"]
+    on_compute = host.settings.flag("cloud_external_on_compute")
     wanted = {
         "cloud_vip_interface": {"controller"},
-        "cloud_external_interface": {"network"},
+        "cloud_external_interface": {"network", *({"compute"} if on_compute else ())},
         "cloud_tunnel_interface": {"network", "compute"},
         "cloud_vlan_interface": {"network", "compute"},
     }
@@ -185,6 +186,7 @@ def _plan(host: Host) -> dict[str, Any]:
     """
     names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
     settings = {name: host.settings.values.get(f"cloud_{name}") for name in names}
+    settings["external_on_compute"] = host.settings.flag("cloud_external_on_compute")
     settings["management_address"] = host.address
     return bridge_plan.plan_bridges(
         host.facts, settings, network="network" in host.groups, compute="compute" in host.groups
