@@ -20,6 +20,8 @@ from support import ROOT, Playbooks, host, node_groups
 
 ROWS = yaml.safe_load((Path(__file__).parent / "reports.yml").read_text(encoding="utf-8"))
 BROKEN = {name: row["broken"] for name, row in ROWS.items() if "broken" in row}
+REFUSED = {name: row["refused"] for name, row in ROWS.items() if "refused" in row}
+ELSEWHERE = [name for name, row in ROWS.items() if "elsewhere" in row]
 UNIT = [name for name, row in ROWS.items() if "tests" in row]
 # Seconds until something that was mended works again: agents report every 30 s.
 PATIENCE = 120
@@ -28,7 +30,7 @@ PATIENCE = 120
 def test_each_row_says_how_it_is_held():
     for name, row in ROWS.items():
         assert {"report", "kind"} < set(row), name
-        assert set(row) & {"tests", "broken"}, name
+        assert set(row) & {"tests", "broken", "refused", "elsewhere"}, name
 
 
 @pytest.fixture
@@ -84,7 +86,8 @@ class Cloud:
 
     def shell(self, name: str, script: str) -> subprocess.CompletedProcess | object:
         """Run a script of the row *name* on its host, as root with the administrator's credentials."""
-        where = host(self.playbooks, self.nodes[BROKEN[name]["node"]])
+        row = BROKEN.get(name) or REFUSED[name]
+        where = host(self.playbooks, self.nodes[row["node"]])
         return where.run("timeout 60 sh -c %s", f"export OS_CLOUD=cairn\n{script}")
 
     def works(self, name: str, expected: bool = True, seconds: float = PATIENCE) -> bool:
@@ -99,8 +102,12 @@ class Cloud:
 
     def site(self, *options: str) -> str:
         """Run site.yml and return what it prints, whatever comes of it."""
+        return self.play("playbooks/site.yml", *options)
+
+    def play(self, *words: str) -> str:
+        """Run a playbook with options and return what it prints, whatever comes of it."""
         done = subprocess.run(
-            self.playbooks.command("playbooks/site.yml", *options),
+            self.playbooks.command(*words),
             cwd=ROOT,
             env=self.playbooks.environment(COLUMNS="400"),
             capture_output=True,
@@ -154,3 +161,26 @@ def test_broken(name, cloud, note):
 
 def test_the_next_run_changes_nothing(cloud):
     assert "nothing changed" in cloud.rerun, cloud.rerun
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, cloud, note):
+    """A playbook says why it does not do what it is asked for."""
+    row = REFUSED[name]
+    note(name, f"refused by {Path(row['playbook'][0]).name} on a cloud")
+    words = [word.replace("NODE", cloud.nodes[row["node"]]) for word in row["playbook"]]
+    done = cloud.shell(name, row["by"])
+    assert done.rc == 0, done.stderr
+    said = cloud.play(*words)
+    undone = cloud.shell(name, row["undo"])
+    assert undone.rc == 0, undone.stderr
+    assert re.search(row["told"], " ".join(said.split())), said
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_elsewhere(name, table):
+    """The table says where a report is tried that can't be tried here."""
+    row = ROWS[name]
+    title = f"[{name}]({row['source']})" if "source" in row else name
+    rows = table("reports", "report", "what happened", "it stands for", "held by", "outcome")
+    rows.add(title, row["report"], row["kind"], row["elsewhere"], "not run here")
