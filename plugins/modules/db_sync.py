@@ -75,6 +75,11 @@ options:
               get:
                 description: The step is done if a GET of this URL with a token of O(auth) returns 200.
                 type: str
+          units:
+            description: Units that have read what the step changes, returned in RV(outdated) if it runs.
+            type: list
+            elements: str
+            default: []
   auth:
     description: Credentials for guards that use an API.
     type: dict
@@ -154,6 +159,12 @@ steps:
   type: list
   elements: dict
   returned: always
+outdated:
+  description:
+    - The units of the steps that were or would be run, with the cause, for O(cairn.openstack.units#module:outdated).
+  type: dict
+  returned: always
+  sample: {nova-scheduler: schema step nova}
 reachable:
   description: Whether the server responded; C(false) only in check mode.
   type: bool
@@ -176,7 +187,7 @@ def main():
     except Failed as error:
         module.fail_json(msg=str(error))
     perform = partial(db_sync.perform, module.params["schemas"])
-    finish(module, changes, perform, steps=steps, reachable=reachable)
+    finish(module, changes, perform, steps=steps, outdated=db_sync.outdated(steps), reachable=reachable)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ options:
 attributes:
   check_mode:
     support: full
-    description: If no cloud is configured yet, reports what would be created.
+    description:
+      - If no cloud is configured yet, reports what would be created.
+      - If an API does not respond within half a minute, or with status 5xx, warns and compares nothing.
   diff_mode:
     support: full
     description: Shows one difference per object, without passwords.
@@ -108,7 +110,7 @@ def main():
     )
     host_lock.acquire(module)
     try:
-        conn = sdk.connect(module.params["cloud"])
+        conn = sdk.connect(module.params["cloud"], plan=module.check_mode)
     except sdk.NotConfigured as error:
         if not module.check_mode:
             module.fail_json(msg=str(error))

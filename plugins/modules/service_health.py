@@ -12,7 +12,8 @@ description:
   - Then requests from each service the list of its processes on all hosts. Waits until those on O(playing) report,
     enables those that the service disabled after a failure that has ended, and warns about those that others disabled
     and about those on hosts that have left.
-  - In check mode it waits for nothing and warns about what fails; if O(deployed) is false, it does nothing.
+  - In check mode it waits for nothing and warns about what fails. It asks only services whose unit a run has started on
+    this host, so neither those of a new cloud or of an interrupted first run, nor a service that the run would add.
 author: The Cairn authors (@cairn)
 options:
   services:
@@ -83,6 +84,10 @@ options:
     suboptions:
       url:
         description: URL of the API.
+        type: str
+        required: true
+      unit:
+        description: The systemd unit of the API.
         type: str
         required: true
       get:
@@ -165,10 +170,6 @@ options:
     type: list
     elements: str
     default: []
-  deployed:
-    description: Whether the services have been deployed before this run, so that they can be asked in check mode.
-    type: bool
-    default: false
   auth:
     description: Credentials for the token. Required by O(checks) and O(process_lists).
     type: dict
@@ -243,7 +244,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.serv
     failing,
     poll,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.host.units import last_words
+from ansible_collections.cairn.openstack.plugins.module_utils.host.units import last_words, load_stamps
 
 _NAMED = {
     "name": {"type": "str", "required": True},
@@ -270,15 +271,18 @@ def main() -> None:
             "process_lists": {"type": "list", "elements": "dict", "default": [], "options": p.PROCESS_LIST},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "playing": {"type": "list", "elements": "str", "default": []},
-            "deployed": {"type": "bool", "default": False},
             "auth": {"type": "dict", "options": AUTH},
             "wait": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
     result = {"changed": False, "changes": [], "silent": {}}
-    if module.check_mode and not module.params["deployed"]:
-        module.exit_json(**result)
+    started = load_stamps() if module.check_mode else {}
+
+    def asked(option: str) -> list[dict]:
+        """Return the entries of an option, in check mode those of started units."""
+        return [one for one in module.params[option] if not module.check_mode or one["unit"] in started]
+
     wait = 0 if module.check_mode else module.params["wait"]
 
     def told(messages: list[str]) -> None:
@@ -289,14 +293,14 @@ def main() -> None:
         elif messages:
             module.fail_json(msg="\n\n".join(messages), **result)
 
-    silent = poll(module.params["services"], wait)
+    silent = poll(asked("services"), wait)
     result["silent"] = {name: why for name, (_service, why) in silent.items()}
     told([_message(service, "does not answer", why, module.check_mode) for service, why in silent.values()])
-    checks = module.params["checks"]
+    checks = asked("checks")
     wrong = failing(module.params["auth"], checks, wait) if checks else []
     result["silent"] |= {check["name"]: why for check, why in wrong}
     told([_message(check, "does not work", why, module.check_mode) for check, why in wrong])
-    if lists := module.params["process_lists"]:
+    if lists := asked("process_lists"):
         playing, hosts = set(module.params["playing"]), set(module.params["hosts"])
 
         def connect():

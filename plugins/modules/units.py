@@ -131,6 +131,12 @@ options:
     description: Seconds to wait for O(units[].restart_when); V(0) ignores these conditions.
     type: int
     default: 600
+  outdated:
+    description:
+      - Running units that have read what this run changed elsewhere, such as in a database, with the cause. They are
+        stale until they are started again.
+    type: dict
+    default: {}
   will_change:
     description:
       - In check mode, the files that the run would write (path to fingerprint, as returned by
@@ -241,6 +247,7 @@ def main() -> None:
             "then": {"type": "list", "elements": "dict", "default": [], "options": u.UNIT},
             "restart": {"type": "bool", "default": False},
             "restart_timeout": {"type": "int", "default": 600},
+            "outdated": {"type": "dict", "default": {}},
             "will_change": {"type": "dict", "default": {}},
             "will_stop": {"type": "list", "elements": "str", "default": []},
             "will_start": {"type": "dict", "default": {}},
@@ -252,7 +259,7 @@ def main() -> None:
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
     foreseen = {name: module.params[name] for name in names}
     asked, restart = module.params["units"], module.params["restart"]
-    units = u.survey(asked + module.params["then"], user_ids=user_ids, **foreseen)
+    units = u.survey(asked + module.params["then"], user_ids=user_ids, outdated=module.params["outdated"], **foreseen)
     first, then = units[: len(asked)], units[len(asked) :]
     due = u.actions(first, restart) + u.actions(then, restart)
     changes = changes_of(due)

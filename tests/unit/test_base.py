@@ -78,7 +78,8 @@ class TestUpdates:
 
 
 class TestTime:
-    DEBIAN = "# Use Debian vendor zone.\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\nmakestep 1 3\n"
+    DEBIAN = "# Use Debian vendor zone.\npool 2.debian.pool.ntp.org iburst\nsourcedir /run/chrony-dhcp\n"
+    DEBIAN += "sourcedir /etc/chrony/sources.d\nmakestep 1 3\n"
 
     @pytest.fixture
     def written(self, base):
@@ -94,7 +95,7 @@ class TestTime:
     def test_the_servers_are_the_only_ones(self, written):
         text = written(f"{self.DEBIAN}Server ntp.provider.example\n", cloud_time_servers=["ntp1", "192.0.2.1"])
         lines = [line for line in text.splitlines() if not line.startswith("#")]
-        assert lines == ["sourcedir /run/chrony-dhcp", "makestep 1 3", "server ntp1 iburst", "server 192.0.2.1 iburst"]
+        assert lines == ["makestep 1 3", "server ntp1 iburst", "server 192.0.2.1 iburst"]
         assert written(text, cloud_time_servers=["ntp1", "192.0.2.1"]) == text
 
     def test_the_hosts_own_come_back(self, written):

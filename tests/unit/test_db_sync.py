@@ -151,9 +151,12 @@ def test_a_guard_by_a_file_needs_no_database(run_module, tmp_path, monkeypatch):
         "secret_environment": {"WORD": "s3cret"},
         "unless": {"file": str(done)},
     }
-    options = {"schemas": [{"name": "lamp", "steps": [step]}]}
-    assert run_module(module, options, check=True)["changed"]
-    assert run_module(module, options)["changed"]
+    other = {**step, "unless": {"file": "/"}, "units": ["bulb"]}
+    options = {"schemas": [{"name": "lamp", "steps": [{**step, "units": ["lamp", "lamp-api"]}, other]}]}
+    outdated = {"lamp": "schema step lamp", "lamp-api": "schema step lamp"}
+    foreseen, made = run_module(module, options, check=True), run_module(module, options)
+    assert (foreseen["changed"], foreseen["outdated"]) == (True, outdated)
+    assert (made["changed"], made["outdated"]) == (True, outdated)
     assert done.read_text() == "s3cret\n"
     again = run_module(module, options)
-    assert (again["changed"], again["reachable"]) == (False, True)
+    assert (again["changed"], again["reachable"], again["outdated"]) == (False, True, {})

@@ -103,6 +103,12 @@ def test_a_right_page():
             "catalog_lamp.identity.services: the apis of the service definition lack 'x'",
             "lamp-api",
         ),
+        (
+            ["db_sync", 0, "units"],
+            ["x"],
+            "catalog_lamp.db_sync[0]: the units of the service definition lack 'x'",
+            "Add it",
+        ),
         (["db_sync"], [], "catalog_lamp.databases: no db_sync step for 'lamp'", "database: lamp"),
         (["db_sync", 0, "unless"], {"query": "x"}, "catalog_lamp.db_sync[0].unless: 'database' is missing", "Add it"),
     ],

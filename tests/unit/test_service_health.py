@@ -108,16 +108,30 @@ def test_the_module_tells_the_cause(server, run_module, tmp_path):
     assert list(result["silent"]) == ["lamp"]
 
 
-def test_the_module_in_check_mode_asks_nobody_on_a_new_host(run_module):
-    result = run_module(module, {"services": [service("http://127.0.0.1:1/")]}, check=True)
+def test_the_module_in_check_mode_asks_nobody_on_a_new_host(run_module, monkeypatch):
+    monkeypatch.setattr(module, "load_stamps", dict)
+    nowhere = "http://127.0.0.1:1/"
+    commands = {"enable": "lamp on", "remove": "lamp away"}
+    processes = {"get": "/", "key": "lamps", "disabled": {}, "down": {}, "commands": commands}
+    given = {
+        "services": [service(nowhere)],
+        "checks": [service(nowhere)],
+        "process_lists": [{**processes, "url": nowhere, "unit": "lamp"}],
+        "auth": {"url": nowhere, "password": "x"},
+    }
+    result = run_module(module, given, check=True)
+    assert not result.get("failed")
+    assert "warnings" not in result
     assert (result["changed"], result["silent"]) == (False, {})
 
 
 def test_the_module_in_check_mode_warns(server, run_module, monkeypatch):
     warned = []
     monkeypatch.setattr(module.AnsibleModule, "warn", lambda _module, text: warned.append(text))
-    asked = {**service(f"{server}/503"), "advice": "Add oil."}
-    result = run_module(module, {"services": [asked], "deployed": True, "wait": 60}, check=True)
+    monkeypatch.setattr(module, "load_stamps", lambda: {"lamp": {}})
+    # The run has yet to start the other one: it is new, or an earlier run was interrupted.
+    asked = [{**service(f"{server}/503"), "unit": "lamp", "advice": "Add oil."}, service(f"{server}/503", "bell")]
+    result = run_module(module, {"services": asked, "wait": 60}, check=True)
     assert not result.get("failed")
     assert list(result["silent"]) == ["lamp"]
     (text,) = warned

@@ -520,6 +520,30 @@ class TestModule:
         assert host.told() == ["restart lamp"]
         assert not host(restart=True)["changed"]
 
+    def test_what_it_has_read_was_changed_elsewhere(self, host):
+        """It restarts once, in a later task or run if this one may not restart it."""
+        outdated = {"lamp": "schema step lamp"}
+        assert in_words(host(outdated=outdated)["changes"]) == ["enable lamp", "start lamp"]
+        assert host()["restart_required"] == []
+        required = [{"name": "lamp", "why": ["schema step lamp"]}]
+        assert host(check=True, outdated=outdated)["restart_required"] == required
+        assert in_words(host(check=True, restart=True, outdated=outdated)["changes"]) == [
+            "restart lamp: schema step lamp"
+        ]
+        assert host()["restart_required"] == []
+        assert host(outdated=outdated)["restart_required"] == required
+        assert host()["restart_required"] == required
+        assert units.differ([{**ASKED, **host.unit}])
+        assert in_words(host(restart=True)["changes"]) == ["restart lamp: schema step lamp"]
+        assert not host(restart=True)["changed"]
+        assert not units.differ([{**ASKED, **host.unit}])
+
+    def test_it_was_started_again_since(self, host):
+        host()
+        host(outdated={"lamp": "schema step lamp"})
+        host.set(InvocationID="by hand")
+        assert host()["restart_required"] == []
+
     def test_the_causes_of_the_last_restart_are_kept(self, host, tmp_path):
         def last():
             return json.loads((tmp_path / "stamps.json").read_text())["lamp"].get("last_restart")

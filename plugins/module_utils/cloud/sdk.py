@@ -19,33 +19,54 @@ sys.modules.setdefault("prometheus_client", None)
 try:
     import openstack
     from keystoneauth1.exceptions import CatalogException, ClientException, ConnectFailure, ConnectTimeout, HttpError
-    from openstack.exceptions import ConfigException, HttpException, SDKException, raise_from_response
+    from openstack.exceptions import (
+        ConfigException,
+        HttpException,
+        NotSupported,
+        SDKException,
+        raise_from_response,
+    )
 
     PROBLEMS = (SDKException, ClientException)
 except ImportError:
     openstack = None
     PROBLEMS = ()
 
-# Requests are repeated only without a response.
-CONNECT_RETRIES = 5
+# Requests are repeated without a response, and for a 503, which the load balancer returns while an API restarts; after
+# 0.5, 1, 2, 4 and 8 seconds. Debian's SDK repeats a request without a response only once, whatever is given here.
+RETRIES = 5
+# A plan does not wait for an API to recover: it only reports that this one cannot be asked. An API without its database
+# may take minutes for each response with status 500.
+PLAN_RETRIES = 1
+PLAN_TIMEOUT = 10
 
 
 class NotConfigured(Failed):
     """The cloud is not configured yet: no SDK, or no entry in clouds.yaml."""
 
 
-def connect(cloud: str):
+def connect(cloud: str, plan: bool = False):
     """Return a connection with the given entry of clouds.yaml; it connects at its first use.
 
+    :param plan: whether it only reads for a plan, which ends after half a minute if an API does not respond.
     :raises NotConfigured: the SDK or the entry is missing.
     """
     if openstack is None:
         raise NotConfigured("python3-openstacksdk is not installed on this host")
     try:
         with installed_path():
-            return openstack.connect(cloud=cloud, connect_retries=CONNECT_RETRIES)
+            return openstack.connect(cloud=cloud, **limits(plan))
     except ConfigException as error:
         raise NotConfigured(f"clouds.yaml on this host has no cloud {cloud!r}: {error}") from error
+
+
+def limits(plan: bool) -> dict[str, int]:
+    """Return the options of a connection that limit how long a request takes."""
+    retries = PLAN_RETRIES if plan else RETRIES
+    # The SDK has a default of its own for images.
+    repeated = {"connect_retries": retries, "status_code_retries": retries, "image_status_code_retries": retries}
+    # A run may upload an image, whose response takes as long as its back end.
+    return {**repeated, "api_timeout": PLAN_TIMEOUT} if plan else repeated
 
 
 @contextmanager
@@ -87,16 +108,21 @@ def words(error: BaseException) -> str:
 
 @contextmanager
 def translate_errors():
-    """Turn the SDK's errors into ``Failed``, those of the connection into ``Unreachable``."""
+    """Turn the SDK's errors into ``Failed``, those of the connection into ``Unreachable``, which names the API."""
     try:
         yield
     except PROBLEMS as error:
-        raise (Unreachable if unreachable(error) else Failed)(words(error)) from error
+        if not unreachable(error):
+            raise Failed(words(error)) from error
+        url = getattr(error, "url", None)
+        status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+        raise Unreachable(f"{url}: status {status}: {words(error)}" if url else words(error)) from error
 
 
 def unreachable(error: BaseException) -> bool:
     """Return whether the service does not respond, has no endpoint, or lacks a dependency such as its database."""
-    if isinstance(error, (CatalogException, ConnectFailure, ConnectTimeout)):
+    # NotSupported: the list of the API's versions could not be read.
+    if isinstance(error, (CatalogException, ConnectFailure, ConnectTimeout, NotSupported)):
         return True
     status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
     return isinstance(error, (HttpException, HttpError)) and status in (500, 502, 503, 504)

@@ -54,6 +54,7 @@ _STEP = {
         "required_one_of": [_GUARDS],
         "required_by": {"alembic": "database", "query": "database"},
     },
+    "units": {"type": "list", "elements": "str", "default": []},
 }
 _SCHEMA = {
     "name": {"type": "str", "required": True},
@@ -150,7 +151,13 @@ def plan(
             if difference:
                 make = _runner(command, step, entry)
                 changes.append(Change("schema step", "run", name, *difference, make, entry["run"]))
+                entry["units"] = step.get("units", [])
     return changes, report
+
+
+def outdated(report: list[dict]) -> dict[str, str]:
+    """Return the units that must restart after the pending steps of a *report*, with the cause."""
+    return {unit: f"schema step {entry['schema']}" for entry in report for unit in entry.get("units", [])}
 
 
 def _runner(command: list[str], step: dict, entry: dict):

@@ -13,6 +13,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import
 
 PROCESS_LIST = {
     "url": {"type": "str", "required": True},
+    "unit": {"type": "str", "required": True},
     "get": {"type": "str", "required": True},
     "key": {"type": "str", "required": True, "no_log": False},
     "headers": {"type": "dict", "default": {}},

@@ -420,6 +420,11 @@ class Unit:
     def _started(self) -> float:
         return float(self.found.get("ActiveEnterTimestamp", "@0").lstrip("@") or 0)
 
+    def outdate(self, cause: str) -> None:
+        """Record that the running invocation has read what this run changed; nothing if it never ran as configured."""
+        if self.stamp is not None and self.running:
+            self.stamp = {**self.stamp, "outdated": {"invocation": self.found["InvocationID"], "cause": cause}}
+
     def was_started(self, wrote: list[str]) -> None:
         """Treat it as started, having read everything except what it *wrote* after that."""
         running = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "InvocationID": "new"}
@@ -466,6 +471,12 @@ class Unit:
         if stamp is None:
             # Started by a boot or manually, perhaps before its database existed.
             return sorted(path for path in self.reads if path.startswith("/"))
+        outdated = stamp.get("outdated", {})
+        if outdated.get("invocation") == self.found["InvocationID"]:
+            return [outdated["cause"], *self._stale_files(stamp)]
+        return self._stale_files(stamp)
+
+    def _stale_files(self, stamp: dict) -> list[str]:
         if stamp["invocation"] == self.found["InvocationID"]:
             return self._differing(stamp)
         if stamp["boot"] != self.boot:
@@ -510,10 +521,12 @@ def survey(
     will_stop: list[str] | None = None,
     will_start: dict[str, list[str]] | None = None,
     user_ids: Callable[[], dict[str, str] | None] | None = None,
+    outdated: dict[str, str] | None = None,
 ) -> list[Unit]:
     """Return all units that are *asked* for, with their actual state.
 
     *user_ids* returns the ids of Keystone's users by name, None if unknown; it is called if a unit has such a user.
+    *outdated* are units that have read what the run changed, with the cause.
 
     The run would write *will_change*, stop *will_stop*, and start *will_start*, which writes the files given with it.
     """
@@ -540,6 +553,8 @@ def survey(
     for unit in units:
         if unit.name in (will_start or {}) and unit.start:
             unit.was_started(will_start[unit.name])
+        if unit.name in (outdated or {}):
+            unit.outdate(outdated[unit.name])
     return units
 
 
@@ -606,6 +621,9 @@ def _stamped(
                 new[unit.name]["last_restart"] = {"time": now, "causes": causes[:MOST_CAUSES]}
             elif last := stamps.get(unit.name, {}).get("last_restart"):
                 new[unit.name]["last_restart"] = last
+        elif "outdated" in (unit.stamp or {}):
+            # For a later task or run, which restarts it.
+            new[unit.name] = unit.stamp
     return new
 
 

@@ -119,7 +119,8 @@ def process_lists(definition: Definition, cloud: Mapping[str, Any]) -> list[dict
         for unit in definition["units"]
         for groups in [unit.get("groups", ["controller"])]
     }
-    return [{**entry, "url": _frontend(_api(definition, given), cloud), "runs_on": runs_on}]
+    api = _api(definition, given)
+    return [{**entry, "url": _frontend(api, cloud), "unit": api.get("unit", api["name"]), "runs_on": runs_on}]
 
 
 def _api(definition: Definition, entry: Mapping[str, Any]) -> dict[str, Any]:

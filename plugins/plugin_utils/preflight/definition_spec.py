@@ -63,6 +63,12 @@ STEPS = {
     },
 }
 
+# units: running units that have read what the step changes, and restart if it ran
+_SCHEMA_STEPS = {
+    **STEPS,
+    "elements": {**STEPS["elements"], "options": {**STEPS["elements"]["options"], "units": TEXTS}},
+}
+
 SPEC: dict[str, dict[str, Any]] = {
     "name": TEXT,
     "description": NAME,
@@ -73,7 +79,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "packages": {"type": "dict", **LITERAL, "options": dict.fromkeys(_NODES, TEXTS)},
     "secrets": {"type": "list", **LITERAL, "elements": LITERAL_TEXT},
     "databases": {"type": "list", **LITERAL, "elements": {"type": "dict", **LITERAL, "options": {"name": NAME}}},
-    "db_sync": STEPS,
+    "db_sync": _SCHEMA_STEPS,
     # steps that run once for the cloud, after the services have started
     "after_start": STEPS,
     # how new hosts are registered in the cloud, once their units have started
@@ -407,6 +413,11 @@ def _references(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
     if mapping(definition.get("process_list")):
         wanted.append(("process_list", "apis", definition["process_list"].get("api", first)))
     wanted += [("health", "units", entry["unit"]) for entry in items(definition.get("health"))]
+    wanted += [
+        (f"db_sync[{index}]", "units", unit)
+        for index, step in enumerate(items(definition.get("db_sync")))
+        for unit in (step.get("units") if isinstance(step.get("units"), list) else ())
+    ]
     services = items(mapping(definition.get("identity")).get("services"))
     wanted += [("checks", "apis", check.get("api", first)) for check in items(definition.get("checks"))]
     wanted += [("identity.services", "apis", service.get("api", first)) for service in services]
