@@ -137,6 +137,15 @@ def test_what_a_killed_run_left_is_taken_over(policy):
     assert not policy.exists()
 
 
+def test_a_lock_that_apt_does_not_wait_for(tmp_path, monkeypatch):
+    """That of the lists, which apt-daily holds."""
+    monkeypatch.setattr(packages.time, "sleep", lambda _seconds: (tmp_path / "free").touch())
+    packages.apt("sh", "-c", f"ls {tmp_path}/free || {{ echo 'E: Could not get lock /lists/lock.' >&2; exit 100; }}")
+    monkeypatch.setattr(packages, "_PATIENCE", -1)
+    with pytest.raises(packages.PackageError, match="Could not get lock"):
+        packages.apt("sh", "-c", "echo 'E: Could not get lock /lists/lock.' >&2; exit 100")
+
+
 def test_an_error_carries_the_last_lines():
     with pytest.raises(packages.PackageError, match="no such thing"):
         packages.apt("sh", "-c", "echo no such thing >&2; exit 3")

@@ -29,6 +29,10 @@ exit 0
 RECORD = "/var/lib/cairn/packages.json"
 _LOCK = "/var/lib/dpkg/lock-frontend"
 _LISTS = "/var/lib/apt/lists"
+# apt waits for the lock above, and not for those of its lists and downloads, which apt-daily holds.
+_LOCKED = re.compile(r"Could not get lock|locked by another process")
+# Seconds to wait for another package command.
+_PATIENCE = 900
 SPEC = {"names": {"type": "list", "elements": "str", "default": []}}
 _SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/preferences.d", "/etc/apt/apt.conf.d")
 
@@ -58,7 +62,7 @@ def lacking(names: list[str]) -> tuple[list[str], list[str]]:
     return [name for name in dict.fromkeys(names) if name not in installed and name not in half], half
 
 
-def wait_for_lock(seconds: float = 900) -> None:
+def wait_for_lock(seconds: float = _PATIENCE) -> None:
     """Wait until no other package command is running, such as one that has outlived a killed run.
 
     :raises PackageError: it is still running after *seconds*.
@@ -121,19 +125,18 @@ def apt(*arguments: str) -> float:
     :raises PackageError: it failed; with the last lines of its output.
     """
     began = time.monotonic()
-    done = subprocess.run(
-        arguments,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "DEBIAN_FRONTEND": "noninteractive",
-            "LC_ALL": "C.UTF-8",
-            "NEEDRESTART_SUSPEND": "1",
-            _HELD: "yes",
-        },
-    )
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "LC_ALL": "C.UTF-8",
+        "NEEDRESTART_SUSPEND": "1",
+        _HELD: "yes",
+    }
+    while True:
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
+        if not (done.returncode and _LOCKED.search(done.stderr)) or time.monotonic() > began + _PATIENCE:
+            break
+        time.sleep(2)
     if done.returncode:
         words = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise PackageError(f"{' '.join(arguments[:6])} …:\n" + "\n".join(words[-25:]))
