@@ -55,6 +55,20 @@ def test_unknown(dpkg):
     assert packages.unknown(["known", "installed", "virtual", "typo"]) == ["typo", "virtual"]
 
 
+@pytest.mark.parametrize("language", ["LC_ALL", "LANGUAGE"])
+def test_unknown_where_apt_speaks_german(tmp_path, monkeypatch, language):
+    german = POLICY.replace("Installed:", "Installiert:").replace("Candidate:", "Installationskandidat:")
+    (tmp_path / "english").write_text(POLICY)
+    (tmp_path / "german").write_text(german)
+    (tmp_path / "apt-cache").write_text(
+        f'#!/bin/sh\ncd {tmp_path}\n[ "$LANGUAGE" ] || [ "$LC_ALL" != C.UTF-8 ] && exec cat german\ncat english\n'
+    )
+    (tmp_path / "apt-cache").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv(language, "de_DE.UTF-8")
+    assert packages.unknown(["known", "typo"]) == ["typo"]
+
+
 def test_lists(tmp_path, monkeypatch):
     lists, sources = tmp_path / "lists", tmp_path / "sources.list.d"
     lists.mkdir()

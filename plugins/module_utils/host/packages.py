@@ -94,9 +94,16 @@ def lists_outdated() -> bool:
     return newest > max(stamps)
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment in which apt does not translate what it prints."""
+    return {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+
+
 def unknown(names: list[str]) -> list[str]:
     """Return those of *names* that no package source offers."""
-    said = subprocess.run(["apt-cache", "policy", *names], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        ["apt-cache", "policy", *names], capture_output=True, text=True, check=False, env=_environment()
+    ).stdout
     offered = set(re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (?!\(none\))", said, re.MULTILINE))
     return sorted(set(names) - offered)
 
@@ -126,9 +133,8 @@ def apt(*arguments: str) -> float:
     """
     began = time.monotonic()
     environment = {
-        **os.environ,
+        **_environment(),
         "DEBIAN_FRONTEND": "noninteractive",
-        "LC_ALL": "C.UTF-8",
         "NEEDRESTART_SUSPEND": "1",
         _HELD: "yes",
     }
@@ -174,7 +180,11 @@ def brought(installed: set[str]) -> list[str]:
     # Otherwise apt keeps packages that others only suggest.
     strict = [f"-o=APT::AutoRemove::{kind}Important=false" for kind in ("Recommends", "Suggests")]
     done = subprocess.run(
-        ["apt-get", "--simulate", *strict, "purge", "--autoremove", *asked], capture_output=True, text=True, check=False
+        ["apt-get", "--simulate", *strict, "purge", "--autoremove", *asked],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(),
     )
     if done.returncode:
         raise PackageError(done.stderr.strip())
