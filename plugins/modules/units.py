@@ -83,6 +83,7 @@ options:
             description:
               - Command that sets a value in the running unit instead of a restart. C(NAME) and C(VALUE) in it stand for
                 both.
+              - Not used for a unit that the same call restarts, or that hangs, as a restart sets all values.
             type: str
       service_user:
         description:
@@ -194,6 +195,8 @@ restart_required:
   sample: [{name: glance-api.service, why: [/etc/glance/glance-api.conf]}]
 """
 
+import shlex
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
@@ -284,9 +287,9 @@ def main() -> None:
 
     for verb, names in batches(due):
         if verb == "change":
-            for line in (line for unit in names for line in unit.settable.values()):
-                if (said := u.command(line)).returncode:
-                    fail(f"{line} failed: {(said.stderr or said.stdout).strip()}")
+            for words in (words for unit in names for words in unit.settable.values()):
+                if (said := u.command(words)).returncode:
+                    fail(f"{shlex.join(words)} failed: {(said.stderr or said.stdout).strip()}")
             continue
         told = [unit.name for unit in names]
         alone = names[0].asked if verb == "restart" and u.restarts_alone(names[0]) else {}

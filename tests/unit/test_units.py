@@ -9,7 +9,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.host import units
@@ -280,16 +282,72 @@ class TestUnexpected:
         entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
         lamp = unit({"expected_values": [entry]}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         lamp.unexpected = {"a": "a is 0, not 1"}
-        assert lamp.settable == {"a": "lamp --set a=1"}
+        assert lamp.settable == {"a": ["lamp", "--set", "a=1"]}
         assert lamp.stale() == ["/c"]
         assert [verb for verb, _units in units.actions([lamp], restart=False)] == ["change"]
-        assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["change", "restart"]
+
+    @pytest.mark.parametrize(("asked", "verbs"), [({}, ["restart"]), ({"reload": True}, ["change", "reload"])])
+    def test_a_restart_sets_it_too(self, asked, verbs):
+        entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
+        lamp = unit({"expected_values": [entry], **asked}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        assert [verb for verb, _units in units.actions([lamp], restart=True)] == verbs
+
+    @pytest.mark.parametrize("silent", [True, False])
+    def test_a_unit_that_hangs_is_not_set(self, silent):
+        """The command would not return, or fail."""
+        entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
+        lamp = unit({"expected_values": [entry]}, stamp=stamp({}))
+        lamp.unexpected = {"a": "a is 0, not 1"}
+        if silent:
+            lamp.unexpected["true"] = "true: no result within 60 s"
+        else:
+            lamp.stopped_processes = ["process 7, which a signal has stopped"]
+        assert lamp.settable == {}
+        assert units.actions([lamp], restart=False) == []
+        assert [verb for verb, _units in units.actions([lamp], restart=True)] == ["restart"]
+
+    def test_words_of_a_command_that_sets_it(self):
+        """A name or a value is a part of one word, whatever is in it."""
+        entry = {"command": "true", "values": {"a b": "it's VALUE"}, "explain": None, **FLAGS}
+        lamp = unit({"expected_values": [{**entry, "set_with": "lamp 'NAME = VALUE' VALUE"}]}, stamp=stamp({}))
+        lamp.unexpected = {"a b": "a b is 0, not it's VALUE"}
+        assert lamp.settable == {"a b": ["lamp", "a b = it's VALUE", "it's VALUE"]}
 
     def test_a_unit_that_does_not_run_is_not_set(self):
         entry = {"command": "true", "values": {"a": 1}, "explain": None, **FLAGS, "set_with": "lamp --set NAME=VALUE"}
         lamp = unit({"expected_values": [entry]}, {"ActiveState": "inactive"}, stamp=stamp({}))
         lamp.unexpected = {"a": "a is 0, not 1"}
         assert lamp.settable == {}
+
+
+class TestCommand:
+    def test_words(self):
+        assert units.command(["printf", "%s", "a b"]).stdout == units.command("printf %s 'a b'").stdout == "a b"
+
+    def test_one_that_is_missing(self):
+        assert units.command("no-such-command").returncode == 127
+
+    def test_its_children_end_with_it(self, tmp_path):
+        done = units.command(f"sh -c 'sleep 60 & echo $! > {tmp_path}/child; wait'", seconds=0.5)
+        assert (done.returncode, done.stderr) == (units.TIMED_OUT, "no result within 0.5 s")
+        stat, end = Path("/proc", (tmp_path / "child").read_text().strip(), "stat"), time.monotonic() + 10
+        # It may stay as a zombie where no init collects it.
+        while stat.exists() and ") Z " not in stat.read_text() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert not stat.exists() or ") Z " in stat.read_text()
+
+    def test_one_that_a_signal_does_not_end(self, monkeypatch):
+        """As one that waits for a disk that does not answer."""
+        left = []
+        monkeypatch.setattr(units, "KILL_TIMEOUT", 0.1)
+        monkeypatch.setattr(units.os, "killpg", lambda group, _signal: left.append(group))
+        before = time.monotonic()
+        assert units.command("sleep 60", seconds=0.1).returncode == units.TIMED_OUT
+        assert time.monotonic() - before < 10
+        monkeypatch.undo()
+        os.kill(left[0], signal.SIGKILL)
+        os.waitpid(left[0], 0)
 
 
 class TestStoppedProcesses:
@@ -313,6 +371,28 @@ class TestStoppedProcesses:
         while not (found := units.stopped_processes(family[0])) and time.monotonic() < end:
             time.sleep(0.01)
         assert found == [f"process {family[which]}, which a signal has stopped"]
+
+    def test_a_child_of_another_thread(self):
+        """The kernel lists children by the thread that has started them."""
+        started = threading.Event()
+        children = []
+
+        def start():
+            with subprocess.Popen(["sleep", "60"]) as child:
+                children.append(child)
+                started.set()
+
+        thread = threading.Thread(target=start)
+        thread.start()
+        assert started.wait(10)
+        os.kill(children[0].pid, signal.SIGSTOP)
+        told = f"process {children[0].pid}, which a signal has stopped"
+        end = time.monotonic() + 10
+        while told not in (found := units.stopped_processes(os.getpid())) and time.monotonic() < end:
+            time.sleep(0.01)
+        children[0].kill()
+        thread.join()
+        assert told in found
 
     def test_a_unit_without_a_process(self):
         assert units.stopped_processes(0) == []

@@ -8,6 +8,7 @@ run did not, independent of the clock.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -77,8 +78,10 @@ UNIT = {
     "log": {"type": "path"},
 }
 SPEC = {"units": {"type": "list", "elements": "dict", "required": True, "options": UNIT}}
-# Seconds for a command about a unit. A command waits without end for a process that hangs.
+# Seconds for a command about a unit. Some wait for an answer of the unit, which does not come if that hangs.
 TIMEOUT = 60
+# Seconds for the end of a command that was killed: the kernel does not end a process that waits for a disk (state D).
+KILL_TIMEOUT = 5
 # Of timeout(1).
 TIMED_OUT = 124
 # HAProxy's status if it continues with its old configuration.
@@ -90,30 +93,36 @@ def systemctl(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
 
 
-def command(line: str, seconds: float | None = TIMEOUT) -> subprocess.CompletedProcess:
+def command(line: str | list[str], seconds: float | None = TIMEOUT) -> subprocess.CompletedProcess:
     """Run a command without a shell and return its result; the caller checks the exit code.
 
+    :param line: the command, or its words.
     :param seconds: timeout, after which it is killed with its children, and the exit code is 124.
     """
+    words = shlex.split(line) if isinstance(line, str) else line
+    pipe = subprocess.PIPE
     try:
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            shlex.split(line),
+        process = subprocess.Popen(
+            words,
             stdin=subprocess.DEVNULL,
             stdout=pipe,
             stderr=pipe,
             text=True,
             errors="replace",
             start_new_session=True,
-        ) as process:
-            try:
-                out, err = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                return subprocess.CompletedProcess(line, TIMED_OUT, "", f"no result within {seconds} s")
-        return subprocess.CompletedProcess(line, process.returncode, out, err)
+        )
     except OSError as error:
         return subprocess.CompletedProcess(line, 127, "", str(error))
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_TIMEOUT)
+        for stream in (process.stdout, process.stderr):
+            stream.close()
+        return subprocess.CompletedProcess(line, TIMED_OUT, "", f"no result within {seconds} s")
+    return subprocess.CompletedProcess(line, process.returncode, out, err)
 
 
 def restarts_alone(unit: Unit) -> bool:
@@ -259,11 +268,20 @@ def stopped_processes(pid: int) -> list[str]:
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(child) for child in file.read().split()]
-    except OSError:
-        return []
+    found = []
+    # Each thread has the children that it has started.
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        try:
+            with open(path, encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+        except OSError:  # it has ended meanwhile
+            continue
+    return sorted(found)
+
+
+def _filled(word: str, name: str, value: str) -> str:
+    """Return *word* of a command that sets a value, with the *name* and the *value*."""
+    return re.sub("NAME|VALUE", lambda found: {"NAME": name, "VALUE": value}[found[0]], word)
 
 
 def _fits(actual: str, expected: str, at_least: bool) -> bool:
@@ -454,12 +472,18 @@ class Unit:
         return [*self._stale_reads(), *unexpected, *self.stopped_processes]
 
     @property
-    def settable(self) -> dict[str, str]:
-        """Unexpected values that a command sets in the running unit: name → the command."""
-        if self.asked["state"] != "started" or not self.running:
+    def hangs(self) -> bool:
+        """Whether only a restart ends what is wrong: a process is stopped, or a command about it does not return."""
+        commands = [entry["command"] for entry in self.asked["expected_values"]]
+        return bool(self.stopped_processes) or any(line in self.unexpected for line in commands)
+
+    @property
+    def settable(self) -> dict[str, list[str]]:
+        """Unexpected values that a command sets in the running unit: name → the words of the command."""
+        if self.asked["state"] != "started" or not self.running or self.hangs:
             return {}
         return {
-            name: entry["set_with"].replace("NAME", name).replace("VALUE", str(value))
+            name: [_filled(word, name, str(value)) for word in shlex.split(entry["set_with"])]
             for entry in self.asked["expected_values"]
             if entry["set_with"]
             for name, value in entry["values"].items()
@@ -487,10 +511,7 @@ class Unit:
     @property
     def reloads(self) -> bool:
         """Whether a reload applies all differences."""
-        hangs = self.stopped_processes or any(
-            entry["command"] in self.unexpected for entry in self.asked["expected_values"]
-        )
-        return self.asked["reload"] and not hangs and not set(self.asked["restart_for"]) & set(self.stale())
+        return self.asked["reload"] and not self.hangs and not set(self.asked["restart_for"]) & set(self.stale())
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
@@ -571,16 +592,18 @@ def actions(units: list[Unit], restart: bool) -> list[Action]:
     services = {unit.waits_for.removesuffix(".service") for unit in units}
     blocked = [unit for unit in units if unit.name.removesuffix(".service") in services]
     stale = [unit for unit in units if unit.stale() and unit not in blocked and (restart or unit.restart_anytime)]
+    restarted = [unit for unit in stale if not unit.reloads]
     found = [
         ("unmask", [unit for unit in units if unit.masked and unit.asked["state"] == "started"]),
         ("disable", [unit for unit in units if unit.disable]),
         ("enable", [unit for unit in units if unit.enable]),
         ("stop", [unit for unit in units if unit.stop] + blocked),
-        ("change", [unit for unit in units if unit.settable]),
+        # A start sets all values. A restart that is pending may come much later, so they are changed before it.
+        ("change", [unit for unit in units if unit.settable and unit not in [*restarted, *blocked]]),
         # Workers load while other units are still stopping, which keeps all processors busy.
         ("reload", [unit for unit in stale if unit.reloads and unit.asked["restart_for"]]),
         # Before the starts, which may need what these configure: sysctl, a D-Bus policy.
-        ("restart", [unit for unit in stale if not unit.reloads]),
+        ("restart", restarted),
         # HAProxy cannot reload before sysctl allows it to bind to a new address.
         ("reload", [unit for unit in stale if unit.reloads and not unit.asked["restart_for"]]),
         ("start", [unit for unit in units if unit.start or unit in blocked]),
