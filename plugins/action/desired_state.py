@@ -98,8 +98,11 @@ class ActionModule(ActionBase):
                 desired["packages"] += [p for group in groups for p in definition["packages"].get(group, [])]
                 for file in host_files:
                     desired["before_packages" if file["before_packages"] else "files"].append(file)
+                gone = {file["path"] for file in host_files if file["state"] == "absent"}
                 for unit in units:
-                    desired["units"][unit["tier"]].append(unit)
+                    # It is stopped and disabled before its file is removed: without one, systemctl disables no unit.
+                    first = unit["state"] == "stopped" and f"/etc/systemd/system/{unit['name']}" in gone
+                    desired["removed" if first else "units"][unit["tier"]].append(unit)
             else:
                 desired["files"] += [{**file, "state": "absent"} for file in host_files if not file["host_owned"]]
                 desired["purge_paths"] += definition["purge_paths"]

@@ -217,6 +217,12 @@ class TestShipped:
         for part in shipped.values():
             assert sorted(set(names(part))) == sorted(names(part))
 
+    def test_a_unit_is_stopped_before_its_file_is_removed(self, shipped):
+        controller = kinds(shipped)["controller"]
+        removed = {unit["name"]: (unit["state"], unit["enabled"]) for unit in controller["removed"]["service"]}
+        assert removed["nova-purge.timer"] == ("stopped", False)
+        assert "nova-purge.timer" not in names(controller)
+
     def test_what_a_boot_has_started_waits_for_what_it_needs(self, shipped):
         held = [unit["name"] for unit in kinds(shipped)["controller"]["premature_units"]]
         assert "nova-scheduler" in held

@@ -451,12 +451,10 @@ class TestSteps:
     def test_verbs(self, asked, found, verbs):
         assert [verb for verb, _units in units.actions([unit(asked, found)], False)] == verbs
 
-    def test_nobody_enables_what_the_run_writes(self):
-        written = {"/etc/systemd/system/lamp.service": "1"}
-        assert [verb for verb, _units in units.actions([unit({}, GONE, will_change=written)], False)] == [
-            "enable",
-            "start",
-        ]
+    @pytest.mark.parametrize(("name", "file"), [("lamp", "lamp.service"), ("lamp.timer", "lamp.timer")])
+    def test_what_the_run_writes_is_not_enabled_by_a_package(self, name, file):
+        lamp = unit({"name": name}, GONE, will_change={f"/etc/systemd/system/{file}": "1"})
+        assert [verb for verb, _units in units.actions([lamp], False)] == ["enable", "start"]
 
     def test_a_restart_only_when_asked(self):
         stale = unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))

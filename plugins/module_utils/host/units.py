@@ -406,7 +406,8 @@ class Unit:
 
         A package enables its units except instances of templates; units written by the run are not enabled.
         """
-        brought = "@" not in self.name and f"/etc/systemd/system/{self.name}.service" not in self.will_change
+        own = {f"/etc/systemd/system/{self.name}{suffix}" for suffix in ("", ".service")}
+        brought = "@" not in self.name and not own & self.will_change.keys()
         if self.missing and brought:
             return False
         state = self.found.get("UnitFileState")
