@@ -133,14 +133,14 @@ def test_limits_and_permissions_on_topics():
 @pytest.mark.parametrize(
     ("code", "said", "words"),
     [
-        (0, '{"is_under_maintenance": true}', r"maintenance mode \(rabbitmq-upgrade drain\).*restart rabbitmq-server"),
+        (0, '{"is_under_maintenance": true}', r"was drained \(rabbitmq-upgrade drain\).*restart rabbitmq-server"),
         (64, "Error: this command requires the 'rabbit' app to be running on the target node.", "stop_app"),
         (0, '{"is_under_maintenance": false}', "Does rabbitmq-server run"),
         (69, "Error: unable to perform an operation on node", "Does rabbitmq-server run"),
     ],
 )
-def test_a_node_that_is_up_and_serves_nobody(monkeypatch, code, said, words):
-    """In maintenance mode and without its application it closes the management API."""
+def test_a_node_that_is_up_and_serves_no_client(monkeypatch, code, said, words):
+    """A drained node, or one without its application, closes the management API."""
     monkeypatch.setattr(subprocess, "run", lambda command, **_how: subprocess.CompletedProcess(command, code, said, ""))
     with pytest.raises(Unreachable, match=words):
         rabbitmq_users.read(Refusing(Unreachable("refused")), 5)

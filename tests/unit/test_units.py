@@ -100,7 +100,7 @@ class TestStale:
     def test_the_boot_started_it_and_something_differs(self):
         assert unit(reads={"/c": "2"}, stamp=stamp({"/c": "1"}, "before", "other boot")).stale() == ["/c"]
 
-    def test_somebody_restarted_it_after_the_file_was_written(self, tmp_path):
+    def test_it_was_restarted_after_the_file_was_written(self, tmp_path):
         (tmp_path / "c").write_text("x")
         reads = {str(tmp_path / "c"): "2"}
         assert unit(reads=reads, stamp=stamp({str(tmp_path / "c"): "1"}, "before")).stale() == []
@@ -461,7 +461,7 @@ class TestSteps:
         assert units.actions([stale], False) == []
         assert [verb for verb, _units in units.actions([stale], True)] == ["restart"]
 
-    def test_what_disturbs_nothing_waits_for_nobody(self):
+    def test_what_disturbs_nothing_does_not_wait(self):
         stale = unit({"reload": True, "restart_anytime": True}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
         assert [verb for verb, _units in units.actions([stale], False)] == ["reload"]
 

@@ -337,11 +337,11 @@ def _definitions() -> tuple[list, list, list]:
 
 
 def idle() -> str:
-    """Return why a node whose unit is active serves nobody, with the remedy.
+    """Return why a node whose unit is active serves no client, with the remedy.
 
-    In maintenance mode it closes all its ports, that of the management API too.
+    A drained node closes all its ports, that of the management API too.
     """
-    remedy = "if nobody wants that any more, systemctl restart rabbitmq-server on this host ends it"
+    remedy = "if that is no longer wanted, systemctl restart rabbitmq-server on this host ends it"
     try:
         drained = json.loads(_rabbitmqctl("--quiet", "status", "--formatter", "json")).get("is_under_maintenance")
     except Unreachable as error:
@@ -351,7 +351,7 @@ def idle() -> str:
     except (Failed, ValueError):
         drained = False
     if drained:
-        return f"The node is in maintenance mode (rabbitmq-upgrade drain): {remedy}"
+        return f"The node was drained (rabbitmq-upgrade drain): {remedy}"
     return "Does rabbitmq-server run, with rabbitmq_management?"
 
 
