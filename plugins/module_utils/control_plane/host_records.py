@@ -70,7 +70,8 @@ def _holds(records: list[dict]) -> bool:
 
 
 def _rows(server: Server, record: dict) -> list[tuple] | None:
-    """Return the result of the query, a host and its content in each row; empty without its table, None without the database.
+    """Return the result of the query, a host and its content in each row; None without the database, empty without
+    its table.
 
     :raises Failed: the rows have other columns.
     """
