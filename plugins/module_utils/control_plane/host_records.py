@@ -70,8 +70,7 @@ def _holds(records: list[dict]) -> bool:
 
 
 def _rows(server: Server, record: dict) -> list[tuple] | None:
-    """Return the result of the query, a host and its content in each row; None without the database, empty without
-    its table.
+    """Return the rows of the query, each a host and its content; none without the table, None without the database.
 
     :raises Failed: the rows have other columns.
     """
