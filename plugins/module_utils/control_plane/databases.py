@@ -160,8 +160,8 @@ def warnings(items: list[dict], state: State) -> list[str]:
         other = f"the user {user}@{host}" if user else "its anonymous user"
         ours = f"{user} as the services know it" if user else "the services' users"
         told.append(
-            f"MariaDB takes connections from {host} for those of {other}, not of {ours}: password and rights may differ."
-            f" Unless it is needed: mariadb -e \"DROP USER '{user}'@'{host}'\""
+            f"MariaDB takes connections from {host} for those of {other}, not of {ours}: password and rights may"
+            f" differ. Unless it is needed: mariadb -e \"DROP USER '{user}'@'{host}'\""
         )
     return told
 
