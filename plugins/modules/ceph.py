@@ -10,8 +10,9 @@ short_description: Users, pools and devices of a Ceph cluster, in one call
 version_added: 0.1.0
 description:
   - Manages users with their keys and capabilities, replicated pools, and the daemons (OSDs) of this host's devices.
-    Other users and pools are left unchanged. A pool has no quota, and serves an object while it has more than half of
-    the copies (C(min_size)).
+    Other users and pools are left unchanged. A pool has no quota, and serves an object while it has at least half of
+    the copies (C(min_size)). A lower C(min_size) is raised only while no placement group lacks copies; otherwise a
+    warning names the command.
   - On the host that has O(monitors), warns about flags of the cluster such as C(noout) or C(pause), with the command
     that removes them, and names each error of C(ceph health). The flags stay, as a person has set them.
   - Connects to the monitors through librados as C(client.admin), so a monitor must be running, and the keyring of that
@@ -230,7 +231,7 @@ def main() -> None:
         )
     except Failed as error:
         module.fail_json(msg=str(error))
-    for why in staying:
+    for why in staying + cluster.low(params["pools"], state):
         module.warn(why)
 
     def told() -> None:

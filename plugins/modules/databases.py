@@ -14,8 +14,8 @@ description:
     the clear, only their C(mysql_native_password) hashes.
   - Users have no C(REQUIRE), no limits such as C(MAX_USER_CONNECTIONS), a password that never expires, and are not
     locked.
-  - Drops other users of the same name that the server prefers for some hosts, such as C(nova@192.0.2.%) to C(nova@%).
-    Warns about users without a name, which it prefers for connections from their hosts.
+  - Warns about users that the server prefers for connections from their hosts, with the command that drops them. These
+    are users without a name, and other users of the same name, such as C(nova@192.0.2.%) to C(nova@%).
 options:
   databases:
     description: The databases. Several may share a user.

@@ -76,7 +76,9 @@ options:
                 description: The step is done if a GET of this URL with a token of O(auth) returns 200.
                 type: str
           units:
-            description: Units that have read what the step changes, returned in RV(outdated) if it runs.
+            description:
+              - Units that have read what the step changes, returned in RV(outdated) if it runs. For this host it is
+                also recorded, so that the next run restarts them if this one does not.
             type: list
             elements: str
             default: []

@@ -12,7 +12,8 @@ description:
   - Creates a key repository that is missing or empty, so that every controller starts with the same keys.
   - A repository with keys keeps them, as they may have been rotated; its modes and owners are corrected. A lost key is
     replaced by the given one if the repository was never rotated. In another one, only a lost staged key (C(0)) is
-    replaced, by a new one; C(keystone-manage fernet_rotate) fails without it.
+    replaced, by a new one, which differs on each host; C(keystone-manage fernet_rotate) fails without it. Another key
+    that such a repository lacks is named in a warning.
 options:
   repositories:
     description: The repositories.
@@ -81,8 +82,11 @@ def main():
     host_lock.acquire(module)
     try:
         changes = fernet_keys.compute(module.params)
+        warnings = fernet_keys.warnings(module.params)
     except Failed as error:
         module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
     finish(module, changes)
 
 

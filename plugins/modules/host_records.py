@@ -13,6 +13,7 @@ description:
   - Some services write a file with a random id at their first start on a host, and keep the id in their database. A
     host that is reinstalled needs the same file again.
   - Returns these files for M(cairn.openstack.config_files). Changes nothing.
+  - A controller may be without the databases while another one has them, so ask several of them.
   - Connects to MariaDB's local socket as root, so the task needs C(become).
 options:
   records:
@@ -33,6 +34,11 @@ options:
         description: A query whose rows have two columns, the name of a host and the content of its file.
         type: str
         required: true
+      units:
+        description: Units of controllers that use the database.
+        type: list
+        elements: str
+        default: []
   hosts:
     description: The hosts to return files for.
     type: list
@@ -82,10 +88,20 @@ files:
         content: 4b7b7a0e-2c2f-4f8c-9a53-0d2b1f2a6f10
 answered:
   description:
-    - Whether the databases could be queried. Also V(true) if the host has none of them, as a cloud that is not deployed
-      has no records; V(false) only in check mode.
+    - Whether one of the databases could be queried. V(false) on a host that has none of them, and in check mode if the
+      server does not respond.
   type: bool
   returned: success
+deployed:
+  description:
+    - Whether the host has one of the databases, or a run has started one of O(records[].units) there. If it is V(false)
+      on all controllers, the cloud is new, and has no records.
+  type: bool
+  returned: success
+msg:
+  description: Why RV(answered) is V(false).
+  type: str
+  returned: if it is
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -103,7 +119,10 @@ def main():
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(changed=False, files=files, answered=answered)
+    names = ", ".join(dict.fromkeys(record["database"] for record in module.params["records"]))
+    why = {} if answered else {"msg": f"it has no database {names} that responds"}
+    deployed = host_records.deployed(module.params)
+    module.exit_json(changed=False, files=files, answered=answered, deployed=deployed, **why)
 
 
 if __name__ == "__main__":

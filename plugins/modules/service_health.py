@@ -241,6 +241,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane impo
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import (
     AUTH,
     Caller,
+    Unexpected,
     failing,
     poll,
 )
@@ -295,7 +296,7 @@ def main() -> None:
 
     silent = poll(asked("services"), wait)
     result["silent"] = {name: why for name, (_service, why) in silent.items()}
-    told([_message(service, "does not answer", why, module.check_mode) for service, why in silent.values()])
+    told([_message(service, _fault(why), why, module.check_mode) for service, why in silent.values()])
     checks = asked("checks")
     wrong = failing(module.params["auth"], checks, wait) if checks else []
     result["silent"] |= {check["name"]: why for check, why in wrong}
@@ -319,6 +320,10 @@ def main() -> None:
         for text in p.warnings(found, hosts):
             module.warn(text)
     module.exit_json(**result)
+
+
+def _fault(why: str) -> str:
+    return "is not as expected" if isinstance(why, Unexpected) else "does not answer"
 
 
 def _message(service: dict, what: str, why: str, short: bool) -> str:

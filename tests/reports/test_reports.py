@@ -100,6 +100,13 @@ class Cloud:
                 return False
             time.sleep(3)
 
+    def undo(self, last: bool) -> None:
+        """Undo what a person decides, of the rows that are broken after all others, or of these."""
+        for name, row in BROKEN.items():
+            if not row.get("mended", True) and row.get("last", False) is last:
+                done = self.shell(name, row["undo"])
+                assert done.rc == 0, f"{name}: {done.stderr}"
+
     def site(self, *options: str) -> str:
         """Run site.yml and return what it prints, whatever comes of it."""
         return self.play("playbooks/site.yml", *options)
@@ -138,10 +145,10 @@ def cloud(playbooks):
         assert done.rc == 0, f"{name}: {done.stderr}"
     note_failures(broken)
     broken.plan = broken.site("--check")
-    for name, row in BROKEN.items():
-        if not row.get("mended", True):
-            broken.shell(name, row["undo"])
+    broken.undo(last=True)
     broken.run = broken.site()
+    # Until the run, the cloud may not accept changes.
+    broken.undo(last=False)
     broken.rerun = broken.site()
     yield broken
     print(broken.plan, broken.run, broken.rerun, sep="\n\n")

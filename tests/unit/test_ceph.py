@@ -133,6 +133,31 @@ class TestPools:
             ("osd pool set-quota", "", {"pool": "images", "field": "max_bytes", "val": "0"}),
         ]
 
+    @pytest.mark.parametrize(
+        ("size", "lacking", "stays"), [(3, False, False), (3, True, True), (2, True, True), (1, False, True)]
+    )
+    def test_a_min_size_that_serves_what_lacks_copies_stays(self, size, lacking, stays):
+        monitor = Monitor()
+        pool, found = {**IMAGES, "replicas": 3}, {**THERE, "size": size, "min_size": 1}
+        state = State(pools={"images": found}, rules=RULES, lacking=lacking)
+        for change in cluster.pools([pool], state, monitor):
+            change.make()
+        # Ceph sets it with the size.
+        told = {arguments["var"]: arguments["val"] for _prefix, _given, arguments in monitor.said}
+        assert told.get("min_size", "1") == ("1" if stays else "2")
+        assert ("size" in told) == (size < 3)
+        warnings = cluster.low([pool, {**IMAGES, "name": "new"}], state)
+        assert [text.endswith(": ceph osd pool set images min_size 2") for text in warnings] == [True] * stays
+
+    @pytest.mark.parametrize(
+        ("checks", "lacking"), [({}, False), ({"OSD_FULL": {}}, False), ({"PG_DEGRADED": {}}, True)]
+    )
+    def test_its_health_tells_that_copies_are_lacking(self, checks, lacking):
+        lists = {"osd_tree": {"nodes": []}, "auth_ls": {"auth_dump": []}, "osd_crush_rule_dump": []}
+        dump = {"pools": [], "osds": []}
+        state = cluster.read(Monitor(osd_dump=dump, mon_dump={"mons": []}, health={"checks": checks}, **lists))
+        assert state.lacking is lacking
+
     def test_min_size_follows_a_size_that_ceph_sets_it_with(self):
         monitor = Monitor()
         found = {**THERE, "size": 3}

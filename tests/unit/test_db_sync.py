@@ -13,6 +13,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import db_sync, mariadb
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.alembic import revisions
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import Missing
+from ansible_collections.cairn.openstack.plugins.module_utils.host import units
 
 SCRIPTS = {
     "a_init.py": 'revision = "a"\ndown_revision = None\nbranch_labels = None\n',
@@ -137,6 +138,32 @@ def test_steps_run_in_order_and_schemas_go_on_without_each_other(tmp_path):
 def test_a_missing_command_or_user(command, user, words):
     with pytest.raises(Failed, match=words):
         db_sync.run([command], user or getpass.getuser(), {})
+
+
+@pytest.mark.parametrize("then", ["true", "false"])
+def test_units_restart_though_the_run_ends_after_the_step(run_module, tmp_path, monkeypatch, then):
+    """The next run finds the step done."""
+    from ansible_collections.cairn.openstack.plugins.modules import db_sync as module
+
+    stamps = str(tmp_path / "stamps.json")
+    monkeypatch.setattr(units.load_stamps, "__defaults__", (stamps,))
+    monkeypatch.setattr(units.save_stamps, "__defaults__", (stamps,))
+    monkeypatch.setattr(db_sync, "LOCK", str(tmp_path / "lock"))
+    states = {"lamp": "active", "bulb": "inactive"}
+    found = {name: {"ActiveState": state, "InvocationID": f"{name}-1"} for name, state in states.items()}
+    monkeypatch.setattr(units, "show", lambda names: {name: found[name] for name in names})
+    before = {name: {"invocation": f"{name}-1", "boot": "b", "reads": {}} for name in states}
+    units.save_stamps(before)
+    done = tmp_path / "done"
+    step = {"run": f"touch {done}", "user": getpass.getuser(), "unless": {"file": str(done)}}
+    steps = [{**step, "units": ["lamp", "bulb", "new"]}, {**step, "run": then}]
+    options = {"schemas": [{"name": "lamp", "steps": steps}]}
+    run_module(module, options, check=True)
+    assert units.load_stamps() == before
+    result = run_module(module, options)
+    assert bool(result.get("failed")) is (then == "false")
+    outdated = {"invocation": "lamp-1", "cause": "schema step lamp"}
+    assert units.load_stamps() == {**before, "lamp": {**before["lamp"], "outdated": outdated}}
 
 
 def test_a_guard_by_a_file_needs_no_database(run_module, tmp_path, monkeypatch):

@@ -139,6 +139,7 @@ backend:
   alone: false
   served_from_hosts: false
   volume_group: false
+  iscsi: true
   device_memory: 5
 each_backend:
   - when: true

@@ -542,6 +542,8 @@ class TestRecords:
         (record,) = lab["compute1"]["records"]
         assert (record["file"]["path"], record["file"]["owner"], record["file"]["mode"]) == (self.PATH, "nova", "0644")
         assert (record["database"], record["query"].split()[:3]) == ("nova", ["SELECT", "host,", "uuid"])
+        assert "nova-scheduler" in record["units"]
+        assert "nova-compute" not in record["units"]
         step = lab["compute1"]["compare"]["first"]["records"]
         assert step == {"module": "config_files", "options": {"files": [record["file"]]}}
         path = tmp_path / "id"
@@ -598,12 +600,30 @@ class TestRecords:
         assert said.returncode == 0, said.stdout + said.stderr
         assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
 
+    def test_controllers_without_the_database(self, run):
+        said, files = run({"controller1": {"answer": "new"}, "controller2": {"answer": "lacks"}, "controller3": {}})
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
+
+    def test_a_new_cloud_has_no_records(self, run):
+        said, files = run({"controller1": {"answer": "new"}, "controller2": {"answer": "new"}})
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert files == {"compute1": "none", "compute2": "none"}
+
+    @pytest.mark.parametrize("other", [{"answer": "lacks"}, DOWN])
+    def test_only_controllers_without_the_database_answer(self, run, other):
+        said, _files = run({"controller1": {"answer": "new"}, "controller2": other})
+        assert said.returncode == 2
+        text = " ".join(said.stdout.replace("│", "").split())
+        assert f"could be asked for {self.PATH} of this host: controller1: no database; controller2: " in text
+
     @pytest.mark.parametrize("how", [{"answer": "fails"}, DOWN])
-    def test_nobody_answers(self, run, how):
+    def test_no_controller_answers(self, run, how):
         said, files = run({"controller1": how})
         assert said.returncode == 2
-        assert "No controller tells what the cloud knows this host by:" in said.stdout
-        assert ("MariaDB does not respond" if how is not self.DOWN else "connect to host 127.0.0.1") in said.stdout
+        text = " ".join(said.stdout.replace("│", "").split())
+        assert f"No controller could be asked for {self.PATH} of this host: controller1: " in text
+        assert ("MariaDB does not respond" if how is not self.DOWN else "connect to host 127.0.0.1") in text
         # Only a missing file needs an answer.
         said, files = run({"controller1": how}, lacking=False)
         assert (said.returncode, files) == (0, {"compute1": "none", "compute2": "none"})
@@ -617,7 +637,7 @@ class TestRecords:
 STUBS = {
     "host_records": """
 from ansible.module_utils.basic import AnsibleModule
-record = {"file": {"type": "dict"}, "database": {}, "query": {}}
+record = {"file": {"type": "dict"}, "database": {}, "query": {}, "units": {"type": "list"}}
 records = {"type": "list", "elements": "dict", "options": record}
 spec = {"records": records, "hosts": {"type": "list"}, "answer": {"default": "all"}}
 module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
@@ -626,8 +646,10 @@ if module.params["answer"] == "fails":
 files = [{**record["file"], "content": "uuid-1"} for record in module.params["records"]]
 others = [{"path": "/another/definition's", "content": "x"}]
 assert "compute1" in module.params["hosts"] and len(files) == 1
-answered = module.params["answer"] == "all"
-module.exit_json(changed=False, files={"compute1": files + others} if answered else {}, answered=answered)
+answered, deployed = module.params["answer"] == "all", module.params["answer"] != "new"
+why = {} if answered else {"msg": "no database"}
+files = {"compute1": files + others} if answered else {}
+module.exit_json(changed=False, files=files, answered=answered, deployed=deployed, **why)
 """,
     "config_files": """
 from ansible.module_utils.basic import AnsibleModule

@@ -11,6 +11,7 @@ import pwd
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import fernet_keys
+from ansible_collections.cairn.openstack.plugins.module_utils.overview.pending import pending
 from told import in_words
 
 KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(2)]
@@ -84,6 +85,47 @@ def test_a_lost_staged_key_after_a_rotation(repository, tmp_path):
     assert new not in KEYS
     fernet_keys.check_keys({"path": "/x", "keys": [new, *KEYS]})
     assert settle(repository) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        # Key 2 is the given staged key.
+        ({"0": "c", "1": "1"}, "its primary key"),
+        ({"0": "c"}, "its primary key"),
+        ({"0": "c", "2": "0", "4": "d"}, "key 3"),
+        ({"0": "c", "1": "1", "2": "0"}, None),
+        ({"0": "c", "3": "d", "4": "e"}, None),
+        ({"2": "0"}, None),
+        ({"0": "c", "1": "d"}, None),
+        ({"0": "0"}, None),
+        ({}, None),
+    ],
+)
+def test_a_lost_primary_key_after_a_rotation(repository, tmp_path, names, what):
+    """No run can make it again: a warning says what to do."""
+    path = tmp_path / "fernet-keys"
+    path.mkdir()
+    for name, key in names.items():
+        (path / name).write_text(KEYS[int(key)] if key.isdigit() else key * 44)
+    options = {"repositories": [repository]}
+    told = fernet_keys.warnings(options)
+    assert [text.split(": ")[0].split(" has lost ")[1] for text in told] == ([what] if what else [])
+    assert pending({"keys": {"module": "fernet_keys", "options": options}})["keys"]
+    if what:
+        assert "from another controller" in told[0]
+        settle(repository)
+        assert pending({"keys": {"module": "fernet_keys", "options": options}})["keys"]
+
+
+def test_an_unknown_owner_leaves_the_repository_as_it_was(repository, tmp_path):
+    settle(repository)
+    path = tmp_path / "fernet-keys"
+    (path / "0").unlink()
+    changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
+    with pytest.raises(Failed, match="the user nobody-here does not exist"):
+        changes[0].make()
+    assert os.listdir(path) == ["1"]
 
 
 def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):

@@ -22,8 +22,8 @@ class Server:
 
     def rows(self, statement, _values=()):
         self.asked.append(statement)
-        if self.found is None:
-            raise mariadb.Missing("Unknown database")
+        if self.found is None or (self.found == "no table" and not statement.startswith("USE")):
+            raise mariadb.Missing("Unknown database or table")
         return [] if statement.startswith("USE") else self.found
 
 
@@ -56,7 +56,7 @@ def test_the_hosts_that_are_asked_for(mariadb_with, run_module, check):
     rows = [row("compute1", "4b7b"), row("compute9", "77aa"), row(None, "00bb"), row("compute2", None)]
     server = mariadb_with(Server(rows))
     result = run_module(module, OPTIONS, check=check)
-    assert (result["changed"], result["answered"]) == (False, True)
+    assert (result["changed"], result["answered"], result["deployed"]) == (False, True, True)
     assert result["files"] == {"compute1": [{**FILE, "content": "4b7b"}]}
     assert server.asked == ["USE `nova`", QUERY]
 
@@ -70,17 +70,29 @@ def test_several_records_of_a_host(mariadb_with):
 
 @pytest.mark.parametrize("server", [None, Server(None)])
 @pytest.mark.parametrize("check", [False, True])
-def test_a_cloud_that_is_not_deployed_has_no_records(mariadb_with, run_module, server, check):
+@pytest.mark.parametrize("started", [False, True])
+def test_a_controller_without_the_database(mariadb_with, run_module, monkeypatch, server, check, started):
+    """Another one has it if the services of this one run."""
+    monkeypatch.setattr(host_records, "load_stamps", lambda: {"nova-api": {}} if started else {"mariadb": {}})
     mariadb_with(server, stored=False)
-    result = run_module(module, OPTIONS, check=check)
-    assert (result["files"], result["answered"]) == ({}, True)
+    options = {**OPTIONS, "records": [{**OPTIONS["records"][0], "units": ["nova-api", "nova-scheduler"]}]}
+    result = run_module(module, options, check=check)
+    assert (result["files"], result["answered"], result["deployed"]) == ({}, False, started)
+    assert result["msg"] == "it has no database nova that responds"
+
+
+def test_a_database_without_tables(mariadb_with, run_module):
+    """As an interrupted first run leaves it: nothing was on record."""
+    mariadb_with(Server("no table"))
+    result = run_module(module, OPTIONS)
+    assert (result["files"], result["answered"], result["deployed"]) == ({}, True, True)
 
 
 def test_a_server_that_does_not_respond(mariadb_with, run_module):
     mariadb_with(None)
     assert run_module(module, OPTIONS)["msg"] == "MariaDB does not respond"
     result = run_module(module, OPTIONS, check=True)
-    assert (result["files"], result["answered"]) == ({}, False)
+    assert (result["files"], result["answered"], result["deployed"]) == ({}, False, True)
 
 
 def test_a_query_with_other_columns(mariadb_with):

@@ -304,6 +304,9 @@ def test_other_services_of_a_type_are_told(cloud):
     (line,) = told()
     assert "the service glance2 of the type image, besides glance" in line
     assert line.endswith("openstack service delete s2")
+    cloud.objects["services"][-1]["enabled"] = False
+    assert told() == []
+    cloud.objects["services"][-1]["enabled"] = True
     # It is another cloud's of the same Keystone, as it has endpoints in another region only.
     cloud.objects["endpoints"].append({**image, "id": "e2", "service_id": "s2", "region_id": "Two", "url": "http://x"})
     assert told() == []

@@ -397,10 +397,16 @@ class TestHosts:
 
     def test_one_initiator_on_two_hosts(self, site, monkeypatch):
         same = {"identities": {"/etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.1993-08.org.debian:01:1"}}
+        stored(CEPH, devices=4)(site)
+        assert not self.said(site, monkeypatch, {"controller1": same, "compute1": same}).get("failed")
+        (warning,) = site.warnings
+        assert "the same /etc/iscsi/initiatorname.iscsi as controller1" in " ".join(warning.split())
+        both(stored(LVM, devices=1), device(backend="lvm"))(site)
         (finding,) = told(self.said(site, monkeypatch, {"controller1": same, "compute1": same}))
         assert finding[0] == "host compute1 (host controller1)"
         assert finding[1] == "the same /etc/iscsi/initiatorname.iscsi as controller1"
         assert "iscsi-iname" in finding[3]
+        assert finding[3].endswith("and systemctl restart iscsid.")
 
     @pytest.mark.parametrize(("values", "found"), FIT.values(), ids=FIT.keys())
     def test_no_error(self, site, monkeypatch, values, found):

@@ -101,6 +101,9 @@ def test_limits_and_permissions_on_topics():
         [],
         [
             {"user": "nova", "vhost": "nova", "exchange": "amq.topic", "write": "^a", "read": "^b"},
+            # The API has one path for the permissions on all exchanges.
+            {"user": "nova", "vhost": "nova", "exchange": "", "write": "^a", "read": "^b"},
+            {"user": "nova", "vhost": "cells", "exchange": "amq.topic", "write": "^a", "read": "^b"},
             {"user": "other", "vhost": "nova", "exchange": "amq.topic", "write": "^a", "read": "^b"},
         ],
         [{"user": "nova", "value": {"max-connections": 0}}, {"user": "other", "value": {"max-channels": 1}}],
@@ -118,7 +121,7 @@ def test_limits_and_permissions_on_topics():
     assert lines(items, state) == [
         "change RabbitMQ virtual host nova: no limit of max-connections, max-queues",
         "change RabbitMQ user nova: no limit of max-connections",
-        "delete RabbitMQ permission nova on nova, topics of amq.topic",
+        "delete RabbitMQ permission nova on nova: topics of amq.topic, the default exchange",
     ]
     for change in rabbitmq_users.plan(ADMIN, items, [], state, Api()):
         change.make()

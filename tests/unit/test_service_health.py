@@ -59,12 +59,14 @@ def test_no_answer(server, status):
     assert str(status) in service_health.answer(f"{server}/{status}")
 
 
-def test_an_answer_with_values(monkeypatch):
+def test_an_answer_with_values(run_module, monkeypatch):
     """As RabbitMQ lists its nodes."""
     nodes = [{"name": "rabbit@a", "being_drained": False}, {"name": "rabbit@b", "being_drained": True}, {"name": "c"}]
     monkeypatch.setattr(service_health, "open_url", lambda _url, **_how: io.StringIO(json.dumps(nodes)))
     node = {**service("http://a", "nodes"), "expected": {"being_drained": False}}
     assert service_health.poll([node], 0)["nodes"][1] == "rabbit@b: being_drained is true"
+    said = run_module(module, {"services": [{**node, "advice": "Revive it."}], "wait": 0})["msg"]
+    assert said.startswith("nodes is not as expected: GET http://a: rabbit@b: being_drained is true\nRevive it.")
     del nodes[1]
     assert service_health.poll([node], 0) == {}
 

@@ -150,12 +150,20 @@ def shadows(items: list[dict], state: State, user: str) -> list[tuple[str, str]]
 
 
 def warnings(items: list[dict], state: State) -> list[str]:
-    """Return warnings about users without a name, which the server prefers for connections from their hosts."""
-    return [
-        f"MariaDB takes connections from {host} for those of its anonymous user, not of the services' users:"
-        f" if nobody needs it, mariadb -e \"DROP USER ''@'{host}'\""
-        for _name, host in shadows(items, state, "")
-    ]
+    """Return warnings about users that the server prefers to the services' own for connections from their hosts.
+
+    A site may have made them, such as for its backups.
+    """
+    names = sorted({item["user"] for item in items if item["state"] == "present"})
+    told = []
+    for user, host in [key for name in ["", *names] for key in shadows(items, state, name)]:
+        other = f"the user {user}@{host}" if user else "its anonymous user"
+        ours = f"{user} as the services know it" if user else "the services' users"
+        told.append(
+            f"MariaDB takes connections from {host} for those of {other}, not of {ours}: password and rights may"
+            f" differ. Unless it is needed: mariadb -e \"DROP USER '{user}'@'{host}'\""
+        )
+    return told
 
 
 def presume(items: list[dict]) -> State:
@@ -233,11 +241,6 @@ def plan(items: list[dict], state: State, execute: Callable) -> list[Change]:
                 secret,
                 ", ".join(key for key in after if before[key] != after[key]),
             )
-    for user in sorted({user for user, _host in wanted}):
-        for key in shadows(items, state, user):
-            del state.users[key]
-            cause = "it precedes the services' own"
-            add("database user", "drop", "@".join(key), {"state": "present"}, {}, "DROP USER %s@%s", key, cause)
     for item in items:
         changes += _grant(item, wanted, state, execute)
     for item in items:

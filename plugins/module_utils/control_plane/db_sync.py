@@ -28,6 +28,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mari
     stored,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import AUTH, Caller
+from ansible_collections.cairn.openstack.plugins.module_utils.host import units
 
 LAST_LINES = 20
 LOCK = "/run/lock/cairn-schemas"
@@ -163,8 +164,12 @@ def outdated(report: list[dict]) -> dict[str, str]:
 def _runner(command: list[str], step: dict, entry: dict):
     def make() -> None:
         start = time.monotonic()
+        # If this run fails or is killed later, the next one finds the step done.
+        units.outdate(outdated([entry]))
         try:
             run(command, step["user"], {**step["environment"], **step.get("secret_environment", {})})
+            # Those that were started meanwhile.
+            units.outdate(outdated([entry]))
         finally:
             entry.update(ran=True, seconds=round(time.monotonic() - start, 2))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import grp
 import os
 import pwd
@@ -80,6 +81,34 @@ def lacking(held: dict[str, str], given: list[str]) -> dict[str, str]:
     return {} if "0" in held else {"0": base64.urlsafe_b64encode(os.urandom(32)).decode()}
 
 
+def warnings(options: dict) -> list[str]:
+    """Return warnings about lost keys that no run can make again."""
+    return [
+        f"Key repository {repository['path']} has lost {what}: Keystone here refuses what is encrypted with it."
+        " Copy the directory from another controller, or from a backup"
+        for repository in options["repositories"]
+        if (what := lost(read(repository["path"]), repository["keys"]))
+    ]
+
+
+def lost(held: dict[str, str], given: list[str]) -> str:
+    """Return which key a rotated repository has lost, as far as the others show it.
+
+    A rotation gives the staged key the next number, and removes the lowest ones.
+    """
+    wanted = {str(number): key for number, key in enumerate(given)}
+    if held.items() <= wanted.items():
+        return ""
+    numbers = sorted(int(number) for number in held if number != "0")
+    last = len(given) - 1
+    # The first rotation has made the given staged key the primary one, of the next number.
+    rotated_once = numbers and numbers[-1] == last and held[str(last)] == given[last] and "0" in held
+    if not numbers or (rotated_once and held["0"] != given[0]):
+        return "its primary key"
+    missing = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
+    return f"key {', '.join(map(str, missing))}" if missing else ""
+
+
 def plan(repository: dict) -> list[Change]:
     """Return the changes to a repository: its creation, lost keys, or only modes and owners."""
     path, keys = repository["path"], read(repository["path"])
@@ -144,6 +173,9 @@ def complete(repository: dict, keys: dict[str, str]) -> None:
             os.rename(scratch, path)
         except OSError as error:
             raise Failed(f"{error.strerror}: {error.filename}") from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(scratch)
 
 
 def protect(repository: dict, paths: list[tuple[str, str]]) -> None:

@@ -13,11 +13,13 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mari
     reach,
     stored,
 )
+from ansible_collections.cairn.openstack.plugins.module_utils.host.units import load_stamps
 
 _RECORD = {
     "file": {"type": "dict", "required": True},
     "database": {"type": "str", "required": True},
     "query": {"type": "str", "required": True},
+    "units": {"type": "list", "elements": "str", "default": []},
 }
 SPEC = {
     "records": {"type": "list", "elements": "dict", "required": True, "options": _RECORD},
@@ -28,22 +30,21 @@ SPEC = {
 
 
 def compute(options: dict, check_mode: bool) -> tuple[dict[str, list[dict]], list[str], bool]:
-    """Return the files by host, warnings, and whether the databases could be asked.
+    """Return the files by host, warnings, and whether one of the databases could be asked.
 
-    A server without these databases, even a missing one, has no records: its cloud is not deployed yet.
+    A server without these databases, even a missing one, knows nothing.
 
     :raises Failed: the server has the databases, and does not respond (not in check mode), or refuses a query.
     """
     records = options["records"]
-    deployed = any(stored(record["database"]) for record in records)
-    server = reach(options["login_unix_socket"], check_mode or not deployed)
-    if server is None:
-        return {}, [], not deployed
+    server = reach(options["login_unix_socket"], check_mode or not _holds(records))
     files: dict[str, list[dict]] = {}
-    warnings = []
-    for record in records:
+    warnings, answered = [], False
+    for record in records if server else ():
         known: dict[str, set[str]] = {}
-        for host, content in _rows(server, record):
+        rows = _rows(server, record)
+        answered = answered or rows is not None
+        for host, content in rows or ():
             if host in options["hosts"] and content is not None:
                 known.setdefault(host, set()).add(str(content))
         for host, contents in known.items():
@@ -53,16 +54,31 @@ def compute(options: dict, check_mode: bool) -> tuple[dict[str, list[dict]], lis
                 warnings.append(f"{path} of {host} is not written: {record['database']} has {found}")
             else:
                 files.setdefault(host, []).append({**record["file"], "content": contents.pop()})
-    return files, warnings, True
+    return files, warnings, answered
 
 
-def _rows(server: Server, record: dict) -> list[tuple]:
-    """Return the result of the query, a host and its content in each row; empty without the database or its table.
+def deployed(options: dict) -> bool:
+    """Whether this controller has one of the databases, or a run has started one of the units that use them."""
+    started = load_stamps()
+    return _holds(options["records"]) or any(
+        unit in started for record in options["records"] for unit in record["units"]
+    )
+
+
+def _holds(records: list[dict]) -> bool:
+    return any(stored(record["database"]) for record in records)
+
+
+def _rows(server: Server, record: dict) -> list[tuple] | None:
+    """Return the rows of the query, each a host and its content; none without the table, None without the database.
 
     :raises Failed: the rows have other columns.
     """
     try:
         server.rows(f"USE {identifier(record['database'])}")
+    except Missing:
+        return None
+    try:
         found = [tuple(row.values()) for row in server.rows(record["query"])]
     except Missing:
         return []

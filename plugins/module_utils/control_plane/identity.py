@@ -304,6 +304,8 @@ def _other_services(state: State, options: dict) -> list[str]:
         if name not in [found.get("name") for found in same]:
             continue  # the only one gets this name
         for other in same:
+            if other.get("enabled") is False:
+                continue  # not in the catalog
             regions = {one.get("region_id") for one in state.endpoints if one["service_id"] == other["id"]}
             if other.get("name") != name and (not regions or options["region"] in regions):
                 warnings.append(

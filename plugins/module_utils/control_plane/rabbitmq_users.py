@@ -205,19 +205,26 @@ def plan(admin: dict, items: list[dict], remove: list[str], state: State, api: A
 
 
 def _topics(item: dict, state: State, api: Api) -> list[Change]:
-    """Return the deletions of permissions on topics: they restrict what the user may do by its other permissions."""
+    """Return the deletion of permissions on topics: they restrict what the user may do by its other permissions."""
+    user, vhost = item["name"], item["vhost"]
+    held = {
+        exchange or "the default exchange": rights
+        for (owner, place, exchange), rights in state.topics.items()
+        if (owner, place) == (user, vhost)
+    }
+    if not held:
+        return []
     return [
         Change(
             "RabbitMQ permission",
             "delete",
-            f"{user} on {vhost}, topics of {exchange or 'the default exchange'}",
+            f"{user} on {vhost}",
             held,
             {},
             # Deletes those on all exchanges.
             partial(_drop, api, f"/api/topic-permissions/{quote(vhost, '')}/{quote(user, '')}"),
+            f"topics of {', '.join(sorted(held))}",
         )
-        for (user, vhost, exchange), held in state.topics.items()
-        if user == item["name"] and vhost == item["vhost"]
     ]
 
 

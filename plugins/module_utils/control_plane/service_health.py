@@ -22,6 +22,10 @@ AUTH = {
 """Credentials for requests with a token, as options of a module."""
 
 
+class Unexpected(str):
+    """The error of a service that responds, with other values than the expected ones."""
+
+
 def answer(
     url: str,
     timeout: float = 10,
@@ -29,7 +33,7 @@ def answer(
     password: str | None = None,
     expected: dict | None = None,
 ) -> str:
-    """Return an empty string if *url* responds with a status below 400, and the error otherwise.
+    """Return an empty string if *url* responds with a status below 400, and the error otherwise (C(Unexpected)).
 
     :param username: user for basic authentication; then the error includes the body of the response.
     :param expected: values that the items of a list in the response must have, if they have these keys.
@@ -37,7 +41,7 @@ def answer(
     basic = {"url_username": username, "url_password": password, "force_basic_auth": True} if username else {}
     try:
         response = open_url(url, timeout=timeout, follow_redirects="none", use_proxy=False, http_agent="cairn", **basic)
-        return "; ".join(_unexpected(json.load(response), expected)) if expected else ""
+        return Unexpected("; ".join(_unexpected(json.load(response), expected))) if expected else ""
     except Exception as error:  # URLError, HTTPError, timeouts and broken connections, of several libraries
         code = getattr(error, "code", None)
         if code is not None and code < 400:

@@ -19,6 +19,7 @@ import shlex
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ STAMPS = "/var/lib/cairn/units.json"
 # Written by the first run on a host, after its packages and before its units.
 MEMBER = "/etc/cairn/cloud.json"
 MOST_CAUSES = 20
+_STAMPS_LOCK = threading.Lock()
 _OUTPUT = "output of "
 _SERVICE_USER = "service user "
 # NAME = VALUE, NAME: VALUE, or both separated by a tab; a name may have blanks
@@ -84,6 +86,8 @@ TIMEOUT = 60
 KILL_TIMEOUT = 5
 # Of timeout(1).
 TIMED_OUT = 124
+# States of a unit that is running, or of a oneshot unit that has finished.
+RUNNING = ("active", "reloading")
 # HAProxy's status if it continues with its old configuration.
 _RELOAD_FAILED = "Reload failed"
 
@@ -345,6 +349,28 @@ def save_stamps(stamps: dict[str, dict], path: str = STAMPS) -> None:
     os.replace(path + ".new", path)
 
 
+def outdate(causes: dict[str, str]) -> None:
+    """Record on this host that its running units have read what a run changes, with the cause.
+
+    Threads may call it. A unit without a stamp never ran as configured.
+    """
+    with _STAMPS_LOCK:
+        stamps = load_stamps()
+        found = show([name for name in causes if name in stamps])
+        new = {
+            name: _outdated(stamps[name], state, causes[name])
+            for name, state in found.items()
+            if state.get("ActiveState") in RUNNING
+        }
+        if new:
+            save_stamps({**stamps, **new})
+
+
+def _outdated(stamp: dict, found: dict[str, str], cause: str) -> dict:
+    """Return a stamp that says that the running invocation is outdated."""
+    return {**stamp, "outdated": {"invocation": found["InvocationID"], "cause": cause}}
+
+
 def member_since(path: str = MEMBER) -> float:
     """Return the time when this host became part of the cloud, in seconds since the epoch; infinite if it is not."""
     try:
@@ -398,7 +424,7 @@ class Unit:
     @property
     def running(self) -> bool:
         """Whether it is active, which includes a finished oneshot unit."""
-        return self.found.get("ActiveState") in ("active", "reloading")
+        return self.found.get("ActiveState") in RUNNING
 
     @property
     def enable(self) -> bool:
@@ -442,7 +468,7 @@ class Unit:
     def outdate(self, cause: str) -> None:
         """Record that the running invocation has read what this run changed; nothing if it never ran as configured."""
         if self.stamp is not None and self.running:
-            self.stamp = {**self.stamp, "outdated": {"invocation": self.found["InvocationID"], "cause": cause}}
+            self.stamp = _outdated(self.stamp, self.found, cause)
 
     def was_started(self, wrote: list[str]) -> None:
         """Treat it as started, having read everything except what it *wrote* after that."""

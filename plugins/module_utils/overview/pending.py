@@ -44,7 +44,7 @@ def _db_sync(options: dict) -> bool:
 
 
 def _fernet_keys(options: dict) -> bool:
-    return bool(fernet_keys.compute(options))
+    return bool(fernet_keys.compute(options) or fernet_keys.warnings(options))
 
 
 def _identity(options: dict) -> bool:

@@ -38,6 +38,7 @@ class Kind:
     :param alone: whether a cloud can have only one of it.
     :param served_from_hosts: whether Cinder serves it from its hosts, if it has any, instead of from controllers.
     :param volume_group: whether its devices form a volume group, named by the key of that name.
+    :param iscsi: whether hosts reach its volumes over iSCSI.
     :param device_memory: minimum MiB of the daemon of a device.
     """
 
@@ -52,6 +53,7 @@ class Kind:
     alone: bool = False
     served_from_hosts: bool = False
     volume_group: bool = False
+    iscsi: bool = False
     device_memory: int = 0
 
     @classmethod

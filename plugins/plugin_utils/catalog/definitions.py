@@ -614,6 +614,7 @@ def records(definition: Definition, host_units: list[dict]) -> list[dict[str, An
                 "replace": False,
             },
             **file["record"],
+            "units": [unit["name"] for unit in definition["units"] if runs(unit, {"controller"})],
         }
         for file in registration.get("writes", [])
         if file.get("record")

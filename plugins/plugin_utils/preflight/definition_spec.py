@@ -370,6 +370,7 @@ SPEC: dict[str, dict[str, Any]] = {
             "alone": FLAG,
             "served_from_hosts": FLAG,
             "volume_group": FLAG,
+            "iscsi": FLAG,
             "device_memory": {"type": "int"},
         },
     },

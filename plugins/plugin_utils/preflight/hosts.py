@@ -25,10 +25,11 @@ SYSTEM_MB = 200
 DISK_MB = {"all": 700, "controller": 2000, "network": 300, "compute": 800, "storage": 200}
 # For a host whose packages are installed.
 DISK_LEFT_MB = 500
+INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 # How a host that was copied gets an identity of its own, by the file.
 RENEWED = {
-    "/etc/machine-id": "rm /etc/machine-id, systemd-machine-id-setup",
-    "/etc/iscsi/initiatorname.iscsi": 'echo "InitiatorName=$(iscsi-iname)" > /etc/iscsi/initiatorname.iscsi',
+    "/etc/machine-id": "rm /etc/machine-id, systemd-machine-id-setup, and a reboot",
+    INITIATOR: f'echo "InitiatorName=$(iscsi-iname)" > {INITIATOR}, and systemctl restart iscsid',
 }
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -390,7 +391,7 @@ def copies(hosts: list[Host]) -> Iterator[Finding]:
     """Find hosts with one identity, copied from one to the other.
 
     libvirt and journald identify a host by its machine id, storage by the name of its initiator: of two hosts with one
-    initiator, each takes over the other's sessions.
+    initiator, each takes over the other's sessions. Without a back end that uses iSCSI that is a warning.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for host in hosts:
@@ -398,11 +399,15 @@ def copies(hosts: list[Host]) -> Iterator[Finding]:
             found.setdefault((path, identity), []).append(host.name)
     for (path, _identity), names in found.items():
         if len(names) > 1:
+            unused = path == INITIATOR and not any(
+                host.kinds[backend["kind"]].iscsi for host in hosts for backend in host.backends
+            )
             yield Finding(
                 f"host {names[-1]}",
                 f"the same {path} as {', '.join(names[:-1])}",
                 "one of its own on each host",
-                f"On all but one of {', '.join(names)}: {RENEWED[path]}, and a reboot.",
+                f"On all but one of {', '.join(names)}: {RENEWED[path]}.",
+                "warning" if unused else "error",
                 hosts=tuple(names),
             )
 

@@ -26,6 +26,8 @@ FLAGS = {
     "noscrub": "damaged copies are not found",
     "nodeep-scrub": "damaged copies are not found",
 }
+# Checks of its health: placement groups lack copies, or may do so before the manager knows it.
+LACKING = ("PG_AVAILABILITY", "PG_DEGRADED", "OSD_DOWN", "MGR_DOWN")
 HALVES = {"pauserd": "pause", "pausewr": "pause"}
 
 
@@ -34,6 +36,7 @@ class State:
     """The monitors' view: users and pools by name, devices by uuid, placement rules by name; the monitors' names.
 
     :param weights: host → number of a daemon → the weight of its device.
+    :param lacking: whether placement groups may have fewer copies than their pools' size.
     """
 
     users: dict[str, dict] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class State:
     rules: dict[str, int] = field(default_factory=dict)
     weights: dict[str, dict[int, float]] = field(default_factory=dict)
     monitors: list[str] = field(default_factory=list)
+    lacking: bool = False
 
 
 def read(monitor: Monitor) -> State:
@@ -59,6 +63,7 @@ def read(monitor: Monitor) -> State:
             if node["type"] == "host"
         },
         [one["name"] for one in monitor.ask("mon dump")["mons"]],
+        not monitor.ask("health")["checks"].keys().isdisjoint(LACKING),
     )
 
 
@@ -124,7 +129,7 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
         after: dict[str, Any] = {
             "application": pool["application"],
             "size": pool["replicas"],
-            "min_size": _least_copies(pool),
+            "min_size": found["min_size"] if found and _stays_low(pool, found, state) else _least_copies(pool),
             "crush_rule": _rule(pool["apart"]),
             "max_objects": 0,
             "max_bytes": 0,
@@ -149,7 +154,9 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
                 pool["name"],
                 before,
                 after,
-                lambda pool=pool, new=new, there=bool(found): _set(monitor, pool, new, there),
+                lambda pool=pool, new=new, least=after["min_size"], there=bool(found): _set(
+                    monitor, pool, new, least, there
+                ),
                 ", ".join(f"{key} {before[key]} -> {value}" for key, value in new.items()) if found else "",
             )
         )
@@ -157,12 +164,30 @@ def pools(wanted: list[dict], state: State, monitor: Monitor | None) -> list[Cha
 
 
 def _least_copies(pool: dict) -> int:
-    """Return with how many copies Ceph still serves an object: more than half of them, Ceph's default."""
+    """Return with how many copies Ceph still serves an object: at least half of them, Ceph's default."""
     return pool["replicas"] - pool["replicas"] // 2
 
 
-def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None:
-    """Create the pool, or set its *new* attributes."""
+def _stays_low(pool: dict, found: dict, state: State) -> bool:
+    """Whether min_size has to stay below the wanted one: otherwise a placement group with fewer copies would stop."""
+    least = _least_copies(pool)
+    return found["min_size"] < least and (state.lacking or found["size"] < least)
+
+
+def low(wanted: list[dict], state: State) -> list[str]:
+    """Return warnings about pools whose min_size stays lower than it should be."""
+    there = [(pool, state.pools[pool["name"]]) for pool in wanted if pool["name"] in state.pools]
+    return [
+        f"Ceph pool {pool['name']} keeps min_size {found['min_size']}, with which it may lose writes: a higher one"
+        " would stop placement groups that lack copies. A run raises it once ceph health names no lack. At once:"
+        f" ceph osd pool set {pool['name']} min_size {_least_copies(pool)}"
+        for pool, found in there
+        if _stays_low(pool, found, state)
+    ]
+
+
+def _set(monitor: Monitor, pool: dict, new: dict[str, Any], least: int, there: bool) -> None:
+    """Create the pool, or set its *new* attributes, among them *least* as its min_size."""
     name = pool["name"]
     if not there:
         monitor.tell(
@@ -178,10 +203,10 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], there: bool) -> None
             # otherwise no name may start with a dot
             yes_i_really_mean_it=True,
         )
-        new = {"application": pool["application"], "min_size": _least_copies(pool)}
+        new = {"application": pool["application"], "min_size": least}
     if "size" in new:
         # Ceph sets it with the size.
-        new["min_size"] = _least_copies(pool)
+        new["min_size"] = least
     for key, value in new.items():
         if key == "application":
             monitor.tell("osd pool application enable", pool=name, app=value, yes_i_really_mean_it=True)
