@@ -15,7 +15,7 @@ LEAST = 32
 # Flags of the cluster that a person sets, with their effect. The monitors name pause by its two halves.
 FLAGS = {
     "pause": "all reads and writes wait, so servers with volumes hang",
-    "full": "nobody can write, so servers with volumes hang",
+    "full": "all writes fail, so servers with volumes hang",
     "nodown": "a daemon that died counts as up, and who asks it waits",
     "noup": "a daemon that starts is not used",
     "noin": "a new device is not used",
