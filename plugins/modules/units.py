@@ -260,7 +260,7 @@ def main() -> None:
     host_lock.acquire(module)
     # In a real run these have happened already, and are found in the survey.
     names = ("will_change", "will_stop", "will_start") if module.check_mode else ()
-    foreseen = {name: module.params[name] for name in names}
+    foreseen = {**{name: module.params[name] for name in names}, "will_install": module.check_mode}
     asked, restart = module.params["units"], module.params["restart"]
     units = u.survey(asked + module.params["then"], user_ids=user_ids, outdated=module.params["outdated"], **foreseen)
     first, then = units[: len(asked)], units[len(asked) :]

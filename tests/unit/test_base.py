@@ -28,6 +28,27 @@ def base(tmp_path):
     return resolved
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("127.0.0.1 localhost", True),
+        ("::1 localhost ip6-localhost", True),
+        ("127.0.0.1 localhost c1-old xc1", True),
+        ("192.0.2.11 c1", True),
+        ("127.0.0.1 localhost c1", False),
+        ("127.0.0.1\tlocalhost\tc1.example.org c1", False),
+        ("::1 c1.example.org localhost", False),
+        ("127.0.1.1 anything", False),
+    ],
+)
+def test_the_hosts_own_name_is_no_loopback_address(base, line, kept):
+    file = base()[0]["hosts"]
+    state = config_files.State(f"{line}\n", 0o644, "root", "root")
+    text = config_files.wanted({"encoding": "text", "replace": True, **file}, state).content
+    assert text.startswith(f"{line}\n" if kept else f"# (Cairn) {line}\n")
+    assert "\n127.0.0.1 localhost\n" in text
+
+
 class TestTimeSources:
     """chronyd keeps sources offline that were not reachable when the host started."""
 

@@ -766,6 +766,17 @@ class TestModule:
         host()
         assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
 
+    @pytest.mark.parametrize(("offered", "restarts"), [("1.0", False), ("2.0", True)])
+    def test_check_mode_foresees_what_a_missing_package_brings(self, host, monkeypatch, offered, restarts):
+        """The run installs it: the unit restarts only for another version."""
+        host.unit["packages"] = ["lamp"]
+        monkeypatch.setattr(units, "package_versions", lambda _names: {"lamp": "1.0"})
+        host()
+        monkeypatch.setattr(units, "package_versions", lambda _names: {})
+        monkeypatch.setattr(units, "candidates", lambda names: dict.fromkeys(names, offered))
+        changes = ["restart lamp: package lamp"] if restarts else []
+        assert in_words(host(restart=True, check=True)["changes"]) == changes
+
     def test_check_mode_foresees_the_restart(self, host):
         host()
         result = host(check=True, restart=True, will_change={str(host.conf): "another"})

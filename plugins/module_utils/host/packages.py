@@ -101,11 +101,17 @@ def _environment() -> dict[str, str]:
 
 def unknown(names: list[str]) -> list[str]:
     """Return those of *names* that no package source offers."""
+    return sorted(set(names) - candidates(names).keys())
+
+
+def candidates(names: list[str]) -> dict[str, str]:
+    """Return the versions of *names* that apt would install, without those that no package source offers."""
+    if not names:
+        return {}
     said = subprocess.run(
         ["apt-cache", "policy", *names], capture_output=True, text=True, check=False, env=_environment()
     ).stdout
-    offered = set(re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (?!\(none\))", said, re.MULTILINE))
-    return sorted(set(names) - offered)
+    return dict(re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (?!\(none\))(\S+)", said, re.MULTILINE))
 
 
 @contextlib.contextmanager

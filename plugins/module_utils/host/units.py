@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files import fingerprint
+from ansible_collections.cairn.openstack.plugins.module_utils.host.packages import candidates
 
 STAMPS = "/var/lib/cairn/units.json"
 # Written by the first run on a host, after its packages and before its units.
@@ -568,6 +569,7 @@ def survey(
     will_change: dict[str, str] | None = None,
     will_stop: list[str] | None = None,
     will_start: dict[str, list[str]] | None = None,
+    will_install: bool = False,
     user_ids: Callable[[], dict[str, str] | None] | None = None,
     outdated: dict[str, str] | None = None,
 ) -> list[Unit]:
@@ -577,11 +579,15 @@ def survey(
     *outdated* are units that have read what the run changed, with the cause.
 
     The run would write *will_change*, stop *will_stop*, and start *will_start*, which writes the files given with it.
+    With *will_install*, it would have installed the packages that are missing, in the versions that apt offers.
     """
     found = show([unit["name"] for unit in asked])
     for name in found.keys() & set(will_stop or ()):
         found[name]["ActiveState"] = "inactive"
-    versions = package_versions({package for unit in asked for package in unit["packages"]})
+    packages = {package for unit in asked for package in unit["packages"]}
+    versions = package_versions(packages)
+    if will_install:
+        versions |= candidates(sorted(packages - versions.keys()))
     ids = user_ids() if user_ids and any(unit["service_user"] for unit in asked) else None
     stamps, boot, change, since = load_stamps(), boot_id(), will_change or {}, member_since()
     units = [
