@@ -39,7 +39,7 @@ class TestTimers:
         assert [files[name]["state"] for name in ("purge", "purge_timer")] == ["present", "present"]
         text = files["purge"]["content"]
         assert f"User={service}\n" in text
-        assert all("90" in line for line in re.findall("ExecStart=.*", text))
+        assert all("90" in line for line in re.findall(r"ExecStart=(?:.*\\\n)*.*", text))
 
     @pytest.mark.parametrize("days", [0, "0"])
     def test_without_days_no_unit_can_be_started(self, resolved, service, days):
@@ -65,7 +65,7 @@ def test_systemd_reads_the_changed_file_of_the_image_cache(resolved):
 def test_nova_keeps_newer_rows_of_the_shadow_tables(resolved):
     """`archive_deleted_rows --purge` empties these tables, whatever the age of a row."""
     text = resolved("nova", 90)[1]["purge"]["content"]
-    archive, purge = re.findall("ExecStart=(.*)", text)
+    archive, purge = re.findall(r"ExecStart=((?:.*\\\n)*.*)", text)
     assert "archive_deleted_rows" in archive
     assert "db purge" in purge
     for line in (archive, purge):
