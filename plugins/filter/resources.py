@@ -39,12 +39,13 @@ def resources(shipped: Mapping[str, list], declared: Mapping[str, list] | None) 
     return result
 
 
-def external_network(cidr: str, gateway: str = "", pool: str = "") -> list[dict[str, Any]]:
+def external_network(cidr: str, gateway: str = "", pool: str = "", dhcp: bool = False) -> list[dict[str, Any]]:
     """Return the network of floating IP addresses, flat on the physical network ``external``; none without a CIDR.
 
     :param cidr: its addresses, such as C(192.0.2.0/24).
     :param gateway: the address of the gateway; the first address by default.
     :param pool: the allocation pool as first-last; the upper half by default.
+    :param dhcp: whether servers on it get their address by DHCP.
     """
     if not cidr:
         return []
@@ -65,7 +66,7 @@ def external_network(cidr: str, gateway: str = "", pool: str = "") -> list[dict[
                     "cidr": str(network),
                     "gateway": gateway or str(network[1]),
                     "pools": [pool or f"{network[network.num_addresses // 2]}-{last}"],
-                    "dhcp": False,
+                    "dhcp": dhcp,
                 }
             ],
         }

@@ -891,7 +891,11 @@ def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
     """An endpoint by its address needs no line in /etc/hosts."""
     hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
     files = resolving.files(resolving.resolve(hosts, "c1", tmp_path, names), "base", hosts["c1"]["groups"])
-    assert files["hosts"]["content"].splitlines() == ["192.0.2.11 c1.cairn.internal c1", *lines]
+    assert files["hosts"]["content"].splitlines() == [
+        "127.0.0.1 localhost",
+        "192.0.2.11 c1.cairn.internal c1",
+        *lines,
+    ]
 
 
 def test_the_dashboard_behind_a_proxy(tmp_path):

@@ -165,6 +165,7 @@ def test_what_goes_goes_first_and_its_users_before_it():
 def test_external_network_and_its_subnet_are_made_in_neutrons_words():
     conn = Connection()
     networks = filters.external_network("192.0.2.0/24")
+    assert filters.external_network("192.0.2.0/24", dhcp=True)[0]["subnets"][0]["dhcp"] is True
     for change in cloud(conn, networks=networks).plan():
         change.make()
     network, subnet = (options for *call, options in conn.said)
