@@ -245,6 +245,7 @@ class TestRemedies:
             ("(1045, \"Access denied for user 'nova'@'192.0.2.1' (using password: YES)\")", "one in MariaDB"),
             ("(2003, \"Can't connect to MySQL server on '192.0.2.1'\")", "journalctl -u mariadb"),
             ("RabbitMQ's API: refused. Does rabbitmq-server run, with rabbitmq_management?", "rabbitmq-server"),
+            ("ConflictException: 409: No more IP addresses available on network 5b1c.", "cloud_external_pool"),
             ("database nova is at revision x: the database is newer than the package.", "restore"),
             ("No installed package provides these units: nova-apo", "service definition"),
             ("Error while resolving value: 'cloud_nam' is undefined", "group_vars"),

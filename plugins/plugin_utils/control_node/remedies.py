@@ -127,6 +127,10 @@ The request you have made requires authentication
     The password differs from the one in Keystone. Run site.yml, which resets the passwords of the admin user and
     the services.
 
+No more IP addresses available on network
+    All addresses of this network's pool are in use: `openstack floating ip list` and `openstack router list` show by
+    what. Delete some, or enlarge the pool (cloud_external_pool).
+
 newer than the package
     A newer package has upgraded the database. Install that package on this host, or restore the database.
 
