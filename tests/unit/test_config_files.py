@@ -49,14 +49,15 @@ def test_the_second_time_nothing(write, tmp_path):
     assert (tmp_path / "c").stat() == before
 
 
+KEPT = {"path": "id", "content": "4b7b", "mode": "0644", "replace": False}
+
+
 @pytest.mark.parametrize("check", [False, True])
 class TestWithoutReplacing:
     """Some files tell what a host is: one that is there is right, or an error."""
 
-    FILE = {"path": "id", "content": "4b7b", "mode": "0644", "replace": False}  # noqa: RUF012
-
     def test_a_missing_file_is_written(self, write, tmp_path, check):
-        result = write(self.FILE, check=check)
+        result = write(KEPT, check=check)
         assert in_words(result["changes"]) == [f"create {tmp_path}/id"]
         assert result["fingerprints"][f"{tmp_path}/id"]
         assert (tmp_path / "id").exists() is not check
@@ -64,14 +65,14 @@ class TestWithoutReplacing:
     def test_the_same_content_stays_as_it_is(self, write, tmp_path, check):
         (tmp_path / "id").write_text("4b7b\n")
         (tmp_path / "id").chmod(0o600)
-        assert not write(self.FILE, check=check)["changed"]
-        assert not write({**self.FILE, "content": None}, check=check)["changed"]
+        assert not write(KEPT, check=check)["changed"]
+        assert not write({**KEPT, "content": None}, check=check)["changed"]
         assert ((tmp_path / "id").read_text(), mode(tmp_path / "id")) == ("4b7b\n", 0o600)
 
     @pytest.mark.parametrize("secret", [False, True])
     def test_another_content_is_an_error(self, write, tmp_path, check, secret):
         (tmp_path / "id").write_text("9c01")
-        result = write({"path": "other", "content": "x"}, {**self.FILE, "secret": secret}, check=check)
+        result = write({"path": "other", "content": "x"}, {**KEPT, "secret": secret}, check=check)
         assert result["failed"]
         shown = ("other content", "the right one") if secret else ("9c01", "4b7b")
         assert f"{tmp_path}/id has {shown[0]}, and should have {shown[1]}\n" in result["msg"]

@@ -528,6 +528,10 @@ def test_a_host_that_was_left_out_is_out_of_the_run(root, tmp_path, lab):
     assert "compute1" in step["run"]
 
 
+# A host that ssh does not reach.
+DOWN = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+
+
 class TestRecords:
     """What a host writes once, the cloud keeps: a reinstalled host gets it back."""
 
@@ -588,15 +592,13 @@ class TestRecords:
 
         return run
 
-    DOWN = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}  # noqa: RUF012
-
     def test_the_first_controller_that_answers(self, run):
-        said, files = run({"controller1": self.DOWN, "controller2": {}})
+        said, files = run({"controller1": DOWN, "controller2": {}})
         assert said.returncode == 0, said.stdout + said.stderr
         assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
 
     def test_that_of_the_run_alone(self, run):
-        said, files = run({"controller1": {}, "controller2": self.DOWN}, playing=["controller1"])
+        said, files = run({"controller1": {}, "controller2": DOWN}, playing=["controller1"])
         assert said.returncode == 0, said.stdout + said.stderr
         assert files == {"compute1": f"{self.PATH} is uuid-1", "compute2": "none"}
 
@@ -623,7 +625,7 @@ class TestRecords:
         assert said.returncode == 2
         text = " ".join(said.stdout.replace("│", "").split())
         assert f"No controller could be asked for {self.PATH} of this host: controller1: " in text
-        assert ("MariaDB does not respond" if how is not self.DOWN else "connect to host 127.0.0.1") in text
+        assert ("MariaDB does not respond" if how is not DOWN else "connect to host 127.0.0.1") in text
         # Only a missing file needs an answer.
         said, files = run({"controller1": how}, lacking=False)
         assert (said.returncode, files) == (0, {"compute1": "none", "compute2": "none"})

@@ -122,16 +122,16 @@ def test_an_unknown_owner_leaves_the_repository_as_it_was(repository, tmp_path):
     settle(repository)
     path = tmp_path / "fernet-keys"
     (path / "0").unlink()
-    changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
-    with pytest.raises(Failed, match="the user nobody-here does not exist"):
+    changes = fernet_keys.plan({**repository, "owner": "no-such-user"})
+    with pytest.raises(Failed, match="the user no-such-user does not exist"):
         changes[0].make()
     assert os.listdir(path) == ["1"]
 
 
 def test_an_unknown_owner_fails_only_when_it_is_needed_and_leaves_nothing(repository, tmp_path):
-    changes = fernet_keys.plan({**repository, "owner": "nobody-here"})
+    changes = fernet_keys.plan({**repository, "owner": "no-such-user"})
     assert in_words(changes) == [f"create key repository {repository['path']}"]
-    with pytest.raises(Failed, match="the user nobody-here does not exist"):
+    with pytest.raises(Failed, match="the user no-such-user does not exist"):
         changes[0].make()
     assert os.listdir(tmp_path) == []
 
