@@ -59,6 +59,9 @@ class Connection(ConnectionBase):
         swap = {recorded["name"]: self.get_option("name"), recorded["address"]: mine}
         for network in recorded["networks"]:
             swap[network + recorded["address"].rpartition(".")[2]] = network + mine.rpartition(".")[2]
+        # What no two hosts share.
+        identities = recorded["answers"]["host_probe"]["ansible_facts"]["cairn_probe"]["identities"]
+        swap |= {value: f"{value}-{mine}" for value in identities.values()}
         # In one sweep: what replaces one may be another.
         words = "|".join(re.escape(word) for word in swap)
         return 0, re.sub(rf"(?<![\w.])({words})(?!\w)", lambda match: swap[match[0]], text).encode(), b""
