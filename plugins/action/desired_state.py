@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
     def secret_values(self, cloud):
         """Return the values that must not appear in logs."""
         given = [key for kind in backend_kinds.modules() for key in cloud[kind].get("keys", {}).values()]
-        texts = [*cloud["secrets"].values(), cloud["frontend"], *given]
+        texts = [*cloud["secrets"].values(), cloud["frontend"], cloud["certificate"]["key"], *given]
         return [word for text in texts for word in masking.secret_values(text) if word]
 
     def steps(self, found, groups, cloud, layers):

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificates
-short_description: The cloud's certificate authority and the certificate of its load balancer
+short_description: The cloud's certificate authority, and the certificates of its load balancer and hosts
 version_added: 0.1.0
 description:
-  - Runs on the control node. Creates an authority once, and a certificate for the cloud's names, which is renewed 90
-    days before it expires and when the names change.
+  - Runs on the control node. Creates an authority once, and a certificate for the cloud's names and for each host of
+    the inventory's node groups. They are renewed 90 days before they expire and when the names change.
   - Keys have mode 0600 and are encrypted by ansible-vault when a vault password is configured.
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
@@ -24,7 +24,14 @@ options:
     type: str
     required: true
   names:
-    description: DNS names and IP addresses of the certificate.
+    description: DNS names and IP addresses of the load balancer's certificate. Without any there is none.
+    type: list
+    elements: str
+    required: true
+  internal_names:
+    description:
+      - DNS names and IP addresses that the certificate of a controller has in addition to its own. Clients inside the
+        cloud connect to them.
     type: list
     elements: str
     required: true
@@ -44,6 +51,7 @@ EXAMPLES = r"""
     directory: "{{ cloud_secrets_dir }}"
     cloud: cairn
     names: [cairn.example.org, 192.0.2.10]
+    internal_names: [cairn.example.org, 192.0.2.10]
 """
 
 RETURN = r"""

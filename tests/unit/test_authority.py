@@ -53,7 +53,7 @@ def test_another_authority(front):
     ("days", "fit"), [(authority.RENEW_DAYS + 2, True), (authority.RENEW_DAYS - 2, False), (-1, False)]
 )
 def test_renewed_before_it_ends(ca, monkeypatch, days, fit):
-    monkeypatch.setattr(authority, "FRONT_DAYS", days)
+    monkeypatch.setattr(authority, "CERTIFICATE_DAYS", days)
     monkeypatch.setattr(authority, "_MINUTES", datetime.timedelta(days=2))
     certificate = authority.issue(NAMES, authority.new_key(), *ca)
     why = authority.error(certificate, NAMES, ca[0])
@@ -67,6 +67,13 @@ def test_the_authority_signs_certificates_alone(ca, front):
     usage = root.extensions.get_extension_for_class(x509.KeyUsage).value
     assert usage.key_cert_sign
     assert not usage.digital_signature
+
+
+@pytest.mark.parametrize("client", [False, True])
+def test_hosts_authenticate_as_clients_too(ca, client):
+    text = authority.issue(NAMES, authority.new_key(), *ca, client=client)
+    usage = x509.load_pem_x509_certificate(text.encode()).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert (x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH in usage.value) == client
 
 
 def test_a_long_cloud_name_fits():

@@ -23,6 +23,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import (
     topology,
 )
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions as service_definitions
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import (
     SecretsDirectory,
     generate,
@@ -179,6 +180,10 @@ class Resolver:
             "bind": "127.0.0.1" if fronted and "controller" in self.me["groups"] else self.me["address"],
             "fronted": fronted,
             "database_host": internal_name,
+            # Several database servers are a cluster, whose connections leave the host.
+            "database_ca": "/etc/cairn/hosts-ca.crt" if len(controllers) > 1 else None,
+            # None where they are the host's own.
+            "messaging_ca": "/etc/cairn/hosts-ca.crt" if len(self.hosts) > 1 else None,
             "cache_servers": ",".join(f"{host['address']}:11211" for host in controllers),
             "identity_url": f"{scheme}://{internal_name}:5000/v3",
             "identity_public_url": f"{scheme}://{public_name}:5000/v3",
@@ -224,6 +229,7 @@ class Resolver:
             "operator_ca": self.setting("cloud_tls_ca") or f"{directory.path}/ca.crt",
             "ca": ca or f"{NOT_GENERATED}\n",
             "frontend": frontend or f"{NOT_GENERATED}\n",
+            "certificate": self.host_certificate(directory),
         }
         for kind, module in backend_kinds.modules().items():
             cloud[kind] = module.facts(cloud["storage"]["backends"], self.hosts, self.me, cloud)
@@ -248,6 +254,12 @@ class Resolver:
             # HAProxy reads both from one file; a text may lack its last line's end.
             return texts[0], "".join(f"{text.rstrip()}\n" for text in texts[1:])
         return directory.read("ca.crt"), directory.read("frontend.crt") + directory.read("frontend.key")
+
+    def host_certificate(self, directory: SecretsDirectory) -> dict[str, str]:
+        """Return this host's ``certificate`` and ``key``, and the ``ca`` that the cloud's hosts trust, as PEM."""
+        name = authority.host_file(self.name)
+        files = {"certificate": f"{name}.crt", "key": f"{name}.key", "ca": "ca.crt"}
+        return {key: directory.read(file) or f"{NOT_GENERATED}\n" for key, file in files.items()}
 
     # The desired state
 
@@ -287,11 +299,20 @@ class Resolver:
             # A file without groups is on the hosts of the service.
             one["own_groups"] = list(one["packages"])
             try:
-                result[name] = contributions.add(one, added.get(name, ()))
-            except contributions.Conflict as error:
+                result[name] = self._with_programs(contributions.add(one, added.get(name, ())))
+            except AnsibleError as error:
                 raise AnsibleError(f"service definition {name!r}: {error}") from error
         layers = [(name, self.template(value) or {}) for name, value in service_definitions.overrides(self.variables)]
         return Model(result, cloud, layers)
+
+    def _with_programs(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """Return *definition* with the texts of the programs that its files name."""
+        texts = {
+            name: sources.program(program, str(self.template(self.variables.get("catalog_dir") or "")))
+            for name, file in definition["files"].items()
+            if (program := (file or {}).get("program"))
+        }
+        return {**definition, "config": {**definition["config"], **texts}}
 
     def _concerns(self, definition: Mapping[str, Any], added: Collection[contributions.Contribution]) -> bool:
         """Whether *definition*, or a contribution in *added*, applies to the host."""

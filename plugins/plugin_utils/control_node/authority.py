@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The cloud's own certificate authority: one key, one certificate for the load balancer, renewed before it expires."""
+"""The cloud's own certificate authority, and the certificates that it issues, renewed before they expire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ except ImportError as error:
 else:
     MISSING = None
 
-CA_DAYS, FRONT_DAYS, RENEW_DAYS = 3650, 730, 90
+CA_DAYS, CERTIFICATE_DAYS, RENEW_DAYS = 3650, 730, 90
 _MINUTES = datetime.timedelta(minutes=10)  # for hosts whose clock is slightly behind
 
 
@@ -95,15 +95,25 @@ def _alternative(name: str) -> x509.GeneralName:
     return x509.IPAddress(ipaddress.ip_address(name)) if _is_address(name) else x509.DNSName(name)
 
 
-def issue(names: list[str], key: str, ca: str, ca_key: str) -> str:
-    """Return a server certificate, as PEM, for *names* (DNS names and IP addresses), signed by the authority *ca*."""
+def host_file(name: str) -> str:
+    """Return the file of the certificate of the host *name* in the secrets directory, without suffix."""
+    return f"host-{name}"
+
+
+def issue(names: list[str], key: str, ca: str, ca_key: str, client: bool = False) -> str:
+    """Return a certificate, as PEM, for *names* (DNS names and IP addresses), signed by the authority *ca*.
+
+    :param client: whether a host authenticates with it as a client too, as members of a cluster do.
+    """
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
     issuer = x509.load_pem_x509_certificate(ca.encode())
     public, signer = _load(key).public_key(), _load(ca_key)
     certificate = (
-        _builder(_name(names[0]), issuer.subject, public, FRONT_DAYS)
+        _builder(_name(names[0]), issuer.subject, public, CERTIFICATE_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        # libvirt before 11.6 requires both, although TLS 1.3 needs one.
+        .add_extension(_usage(digital_signature=True, key_encipherment=client), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .sign(signer, hashes.SHA384())
