@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.errors import AnsibleError
 
 try:
     from ansible.template import trust_as_template
@@ -90,6 +91,19 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
     extra = variables.get("catalog_extra") or {}
     extra = extra if isinstance(extra, Mapping) else template(extra)
     return {**found, **extra} if isinstance(extra, Mapping) else found
+
+
+def program(name: str, directory: str) -> str:
+    """Return the text of the program *name* of a definition, from ``programs`` in catalog_dir or in the collection.
+
+    :param directory: catalog_dir; may be empty.
+    :raises AnsibleError: neither has it.
+    """
+    places = [*([Path(directory) / "programs"] if directory else []), ROLES / "catalog/files/programs"]
+    for place in places:
+        if (path := place / name).is_file():
+            return path.read_text(encoding="utf-8")
+    raise AnsibleError(f"there is no program {name!r} in {' or '.join(shortest(str(place)) for place in places)}")
 
 
 def own_place(variables: Mapping[str, Any], template: Callable[[Any], Any], name: str) -> str:

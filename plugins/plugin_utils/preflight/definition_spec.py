@@ -268,6 +268,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 # null leaves it unchanged
                 "enabled": {**FLAG, "null": True},
                 "restart_anytime": FLAG,
+                # commands that succeed where a restart disturbs nothing
+                "restart_anytime_if": TEXTS,
                 # conditions of a restart: a URL that responds, a command that succeeds
                 "restart_when": TEXTS,
                 # a command that restarts it, instead of systemctl
@@ -324,6 +326,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "before_packages": FLAG,
                 # a command that accepts the file before it is replaced; %s is the new file
                 "validate": TEXT,
+                # the file of the directory programs that it is a copy of
+                "program": TEXT,
                 # commands that print what its units have loaded of it
                 "state_commands": TEXTS,
                 "host_owned": FLAG,
