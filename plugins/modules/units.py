@@ -104,6 +104,11 @@ options:
         description: Restart the unit without waiting for O(restart), as that interrupts no service.
         type: bool
         default: false
+      restart_anytime_if:
+        description: Commands. If all of them exit with 0, the unit is treated as with O(units[].restart_anytime).
+        type: list
+        elements: str
+        default: []
       restart_when:
         description:
           - Conditions for a restart, so that its service continues elsewhere meanwhile. A URL must respond, a command

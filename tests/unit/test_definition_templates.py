@@ -81,6 +81,7 @@ units:
     state: started
     enabled: true
     restart_anytime: false
+    restart_anytime_if: [/bin/false]
     restart_when: ["http://192.0.2.11:5/"]
     restart_with: /usr/bin/acme-restart
     reload: false

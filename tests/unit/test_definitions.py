@@ -13,6 +13,8 @@ CLOUD = {
     "region": "RegionOne",
     "bind": "192.0.2.11",
     "pool": 5,
+    "database_ca": None,
+    "messaging_ca": None,
     "workers": 3,
     "scheme": "https",
     "public_name": "cloud.example.org",

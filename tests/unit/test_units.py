@@ -30,6 +30,7 @@ ASKED = {
     "reload": False,
     "restart_for": [],
     "restart_anytime": False,
+    "restart_anytime_if": [],
     "restart_when": [],
     "restart_with": None,
     "log": None,

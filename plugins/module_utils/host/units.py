@@ -9,6 +9,7 @@ run did not, independent of the clock.
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import hashlib
 import json
@@ -76,6 +77,7 @@ UNIT = {
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
     "restart_anytime": {"type": "bool", "default": False},
+    "restart_anytime_if": {"type": "list", "elements": "str", "default": []},
     "restart_when": {"type": "list", "elements": "str", "default": []},
     "restart_with": {"type": "str"},
     "log": {"type": "path"},
@@ -460,7 +462,13 @@ class Unit:
         """Whether a restart interrupts no service: by its definition, or as it never ran as configured."""
         # Without a stamp, a unit that was started after its package's installation may be in use: stamps may be lost.
         in_use = self.guarded and self._started > self.member_since
-        return self.asked["restart_anytime"] or (self.stamp is None and not in_use)
+        return self.asked["restart_anytime"] or (self.stamp is None and not in_use) or self._serves_nobody
+
+    @functools.cached_property
+    def _serves_nobody(self) -> bool:
+        """Whether the definition's commands say that a restart interrupts no service now."""
+        commands = self.asked["restart_anytime_if"]
+        return bool(commands) and all(command(line).returncode == 0 for line in commands)
 
     @property
     def _started(self) -> float:

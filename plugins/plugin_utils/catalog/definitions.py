@@ -249,6 +249,8 @@ def common_sections(
         wanted = {"database": given} if isinstance(given, str) else given
         password = quote(secrets[f"{name}_database"], safe="")
         url = f"mysql+pymysql://{name}:{password}@{cloud['database_host']}/{wanted['database']}?charset=utf8mb4"
+        if cloud["database_ca"]:
+            url += f"&ssl_ca={cloud['database_ca']}"
         if "option" in wanted:
             sections[section] = {wanted["option"]: url}
             continue
@@ -260,7 +262,9 @@ def common_sections(
         }
     if file.get("messaging"):
         password = quote(secrets[f"{name}_messaging"], safe="")
-        nodes = ",".join(f"{name}:{password}@{host['address']}:5672" for host in cloud["controllers"])
+        ca = cloud["messaging_ca"]
+        port = 5671 if ca else 5672
+        nodes = ",".join(f"{name}:{password}@{host['address']}:{port}" for host in cloud["controllers"])
         sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
         # use_queue_manager needs it; Debian's units create the directory.
         sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{definition['user']}"}
@@ -272,6 +276,7 @@ def common_sections(
             "use_queue_manager": True,
             # An idle RPC server polls every (60 s / rate / 2), also for a request to stop: 1.5 s, not 5.
             "heartbeat_rate": 20,
+            **({"ssl": True, "ssl_ca_file": ca} if ca else {}),
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
     for given in file.get("auth") or []:
@@ -570,6 +575,7 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
                 "expected_values": unit.get("expected_values", []),
                 "service_user": definition["name"] if name == asks else None,
                 "restart_anytime": unit.get("restart_anytime", False),
+                "restart_anytime_if": unit.get("restart_anytime_if", []),
                 "restart_when": unit.get("restart_when", []),
                 "restart_with": unit.get("restart_with"),
                 "reload": unit.get("reload", name in wsgi),
