@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program cairn-rabbitmq: which node joins which, and what the definition gives it."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+
+import pytest
+import resolving
+from support import ROOT
+
+HOSTS = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
+VIP = {"cloud_internal_address": "192.0.2.100"}
+
+
+@pytest.fixture(scope="module")
+def program():
+    path = str(ROOT / "roles/catalog/files/programs/cairn-rabbitmq")
+    loader = importlib.machinery.SourceFileLoader("cairn_rabbitmq", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cairn_rabbitmq", loader))
+    loader.exec_module(module)
+    return module
+
+
+class TestTarget:
+    @pytest.mark.parametrize(
+        ("full", "to"),
+        [
+            # None has anything: they join the first.
+            ({"c1": False, "c2": False, "c3": False}, {"c1": None, "c2": "c1", "c3": "c1"}),
+            ({"c2": False, "c3": False}, {"c2": None, "c3": "c2"}),
+            # One has the virtual hosts.
+            ({"c1": False, "c2": True, "c3": False}, {"c1": "c2", "c2": None, "c3": "c2"}),
+            ({"c1": True}, {"c1": None}),
+        ],
+    )
+    def test_who_joins_whom(self, program, full, to):
+        assert {me: program.target(me, full, [me]) for me in full} == to
+
+    @pytest.mark.parametrize("have", [True, False])
+    def test_a_cluster_that_grows(self, program, have):
+        members = ["c1", "c2", "c3"]
+        full = {**dict.fromkeys(members, have), "c4": False}
+        assert [program.target(me, full, members) for me in members] == [None] * 3
+        assert program.target("c4", full, ["c4"]) == "c1"
+
+    def test_nothing_is_thrown_away(self, program):
+        with pytest.raises(program.Failed, match="c1 and c2 are in different clusters"):
+            program.target("c1", {"c1": True, "c2": True}, ["c1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{[rabbit@c1],[rabbit@c1]}.\n", ["c1"]),
+        ("{['rabbit@node-1.example','rabbit@node-2'],['rabbit@node-1.example']}.", ["node-1.example", "node-2"]),
+        (None, []),
+    ],
+)
+def test_members(program, tmp_path, monkeypatch, capsys, text, found):
+    monkeypatch.setattr(program, "DATA", str(tmp_path))
+    (tmp_path / "rabbit@c1").mkdir()
+    if text:
+        (tmp_path / "rabbit@c1/cluster_nodes.config").write_text(text)
+    assert program.members("c1") == found
+    program.show({"name": "c1"}, ["c9", *found])
+    assert capsys.readouterr().out == "members = without c9\n"
+    program.show({"name": "c1"}, found)
+    assert capsys.readouterr().out == "members = all\n"
+
+
+class TestDefinition:
+    def test_only_reached_hosts_are_expected(self, tmp_path):
+        model = resolving.resolve(HOSTS, "c1", tmp_path, VIP, playing=["c1", "c3"])
+        definition = model.definitions["rabbitmq"]
+        (unit,) = (unit for unit in definition["units"] if unit["name"] == "rabbitmq-server")
+        (entry,) = unit["expected_values"]
+        assert entry["command"] == "/usr/local/sbin/cairn-rabbitmq members c1 c3"
+        assert entry["values"] == {"members": "all"}
+        files = resolving.files(model, "rabbitmq", ["controller"])
+        assert json.loads(files["settings"]["content"])["nodes"] == {
+            name: host["address"] for name, host in HOSTS.items()
+        }
+        assert "cluster_formation.classic_config.nodes.3 = rabbit@c3\n" in files["rabbitmq.conf"]["content"]
+
+    def test_one_controller_is_no_cluster(self, tmp_path):
+        model = resolving.resolve({"c1": HOSTS["c1"]}, "c1", tmp_path, VIP)
+        files = resolving.files(model, "rabbitmq", ["controller"])
+        assert files["program"]["state"] == "absent"
+        assert "cluster_formation" not in files["rabbitmq.conf"]["content"]
+        for unit in model.definitions["rabbitmq"]["units"]:
+            assert not any(entry["values"] for entry in unit.get("expected_values", []))
