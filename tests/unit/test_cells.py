@@ -9,6 +9,7 @@ import shlex
 import sqlite3
 
 import pytest
+import resolving
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import db_sync
 
 CELL0, CELL1 = "00000000-0000-0000-0000-000000000000", "0c5f5b0b-1f0c-4c39-9d40-bc2a1a9b1a55"
@@ -54,11 +55,26 @@ class Server:
         return [] if statement.startswith("USE ") else self.connection.execute(statement).fetchall()
 
 
-@pytest.fixture
-def step(catalog):
-    """The step of a cell: one that names the cell's part of a command."""
+def steps(directory, controllers):
+    """The steps of a cell, as a function: the one that names the cell's part of a command."""
     parts = {"cell0": "map_cell0", "cell1": "create_cell"}
-    return lambda cell: next(one for one in catalog["nova"]["db_sync"] if parts[cell] in one["run"])
+    hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.{number}"} for number in controllers}
+    found = resolving.resolve(hosts, "c1", directory, {"cloud_internal_address": "192.0.2.9"}).definitions["nova"]
+    return lambda cell: next(one for one in found["db_sync"] if parts[cell] in one["run"])
+
+
+@pytest.fixture
+def step(tmp_path):
+    return steps(tmp_path, [1])
+
+
+def test_servers_of_a_cell_use_the_queues_of_all_controllers(tmp_path):
+    """Without numbers, a template gets the first of several hosts alone."""
+    one = "{{username{0}}}:{{password{0}}}@{{hostname{0}}}:{{port{0}}}"
+    url = "{scheme}://" + ",".join(one.format(number) for number in (1, 2, 3)) + "/{path}"
+    found = steps(tmp_path, [1, 2, 3])("cell1")
+    assert shlex.split(found["run"])[-1] == url
+    assert f"transport_url = '{url}'" in found["unless"]["query"]
 
 
 @pytest.fixture
