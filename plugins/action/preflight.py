@@ -406,7 +406,8 @@ class ActionModule(ActionBase):
             else:
                 facts[name] = raw["cairn_probe"]
         limited = "ansible_limit" in self.task_vars
-        findings = list(hosts.unreachable(away, broken, self.groups, limited))
+        new = not any(facts[name]["cloud"] for name in self.groups.get("controller", []) if name in facts)
+        findings = list(hosts.unreachable(away, broken, self.groups, limited, new))
         if away and not facts and not broken:
             remedy = "Check the network and the ssh settings: ansible -m ping all."
             findings.append(Finding("the run", "none of its hosts is reachable", "at least one", remedy))

@@ -529,9 +529,16 @@ class TestHosts:
 
     def test_one_of_three_controllers(self, site, monkeypatch):
         self.three(site)
-        result = self.said(site, monkeypatch, results={"controller2": AWAY})
+        member = {"identity": identity("mine"), "names": ["cloud"]}
+        result = self.said(site, monkeypatch, {"controller1": {"cloud": member}}, {"controller2": AWAY})
         assert list(result["ansible_facts"]["cairn_skipped"]) == ["controller2"]
         assert "2 of 3 controllers continue" in site.warnings[0]
+
+    def test_the_first_run_needs_all_controllers(self, site, monkeypatch):
+        """The one that is away may have the data: the others would start a database without it."""
+        self.three(site)
+        (finding,) = told(self.said(site, monkeypatch, results={"controller2": AWAY}))
+        assert "the first run needs all controllers" in finding[2]
 
     def test_one_of_three_that_the_run_is_about(self, site, monkeypatch):
         self.three(site)

@@ -101,7 +101,11 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
     workers = definitions.workers(host.settings.values.get("cloud_workers"), host.facts["cpus"])
     needed = [(SYSTEM_MB, "system")]
     for name, definition in host.definitions.items():
-        units = [unit for unit in definition["units"] if definitions.runs(unit, {*host.groups, "all"})]
+        units = [
+            unit
+            for unit in definition["units"]
+            if definitions.runs(unit, {*host.groups, "all"}) and unit.get("state", "started") == "started"
+        ]
         fixed = sum(unit.get("memory", 0) for unit in units)
         each = sum(unit.get("worker_memory", 0) for unit in units)
         if fixed + each:
@@ -454,13 +458,14 @@ def own_addresses(hosts: list[Host], missing: set[str]) -> Iterator[Finding]:
 
 
 def unreachable(
-    away: Mapping[str, str], broken: Mapping[str, str], groups: Mapping[str, list[str]], target: bool
+    away: Mapping[str, str], broken: Mapping[str, str], groups: Mapping[str, list[str]], target: bool, new: bool
 ) -> Iterator[Finding]:
     """Find hosts that could not be probed.
 
     :param away: host → why it is unreachable.
     :param broken: host → why the probe failed on it, though it is reachable.
     :param target: whether the run is limited to hosts by name, so that each is required.
+    :param new: whether no reachable controller belongs to a cloud yet.
     """
     controllers = groups.get("controller", [])
     gone = [name for name in controllers if name in away]
@@ -470,14 +475,15 @@ def unreachable(
         if name not in controllers:
             remedy = f"The host is skipped. When it is reachable: --limit {name}."
             yield Finding(where, found, "reachable by ssh", remedy, "warning", (name,))
-        elif quorum and not target:
+        elif quorum and not target and not new:
             going = f"{len(controllers) - len(gone)} of {len(controllers)} controllers"
             remedy = f"The host is skipped, {going} continue. When it is reachable: --limit {name}."
             yield Finding(where, found, "reachable by ssh", remedy, "warning", (name,))
         else:
             allowed = "reachable by ssh: without it the cloud has no majority of controllers"
             if quorum:
-                allowed = "reachable by ssh: the run is limited to it"
+                first = "the first run needs all controllers, as any of them may have the cloud's data"
+                allowed = f"reachable by ssh: {'the run is limited to it' if target else first}"
             yield Finding(
                 where,
                 found,
