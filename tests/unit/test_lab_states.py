@@ -49,6 +49,9 @@ def host(lab):
         ("stopped", ON, OFF),
         ("stopped", OFF, OFF),
         ("killed", ON, OFF),
+        ("frozen", ON, {**ON, "power": "frozen"}),
+        ("started", {**ON, "power": "frozen"}, ON),
+        ("killed", {**ON, "power": "frozen"}, OFF),
         ("cut", ON, {**ON, "cable": "cut"}),
         ("joined", {**ON, "cable": "cut"}, ON),
         ("snapshotted", OFF, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
@@ -74,6 +77,7 @@ def test_states(state, before, after):
     ("state", "before", "snapshot", "word"),
     [
         ("killed", NONE, "", "not a host of this lab"),
+        ("frozen", OFF, "", "must be a container that is running"),
         ("snapshotted", OFF, "", "needs the name"),
         ("snapshotted", ON, "clean", "powered off"),
         ("snapshotted", NONE, "clean", "not a host of this lab"),

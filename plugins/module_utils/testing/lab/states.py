@@ -9,7 +9,7 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import cgroup, netns, power, store
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, read, write
 
-STATES = ("started", "stopped", "killed", "cut", "joined", "snapshotted", "restored", "absent")
+STATES = ("started", "stopped", "killed", "frozen", "cut", "joined", "snapshotted", "restored", "absent")
 
 
 def current(host):
@@ -18,7 +18,7 @@ def current(host):
     # An interrupted lab_up may leave any part of a host.
     left = on or os.path.exists(host.path()) or os.path.exists(f"/run/netns/{host.namespace}")
     return {
-        "power": "on" if on else "off",
+        "power": ("frozen" if os.path.exists(host.path("frozen")) else "on") if on else "off",
         "exists": exists,
         "leftovers": left and not exists,
         "cable": "cut" if os.path.exists(host.path("cut")) else "in",
@@ -35,6 +35,8 @@ def wanted(state, before, snapshot=""):
         after.update(power="on", exists=True, leftovers=False)
         if before["power"] == "off":
             after.update(disk="")
+    elif state == "frozen":
+        after.update(power="frozen")
     elif state in ("stopped", "killed"):
         after.update(power="off")
     elif state in ("cut", "joined"):
@@ -54,14 +56,17 @@ def check(host, state, before, snapshot=""):
         host.check()
         if before["exists"]:
             store.check_same(host)
-        elif before["power"] == "on":
+        elif before["power"] != "off":
             raise LabError(f"{host.name} is running, but has no record: remove it (state=absent)")
     elif state == "absent":
         return
+    elif state == "frozen":
+        if before["power"] == "off" or host.emulated:
+            raise LabError(f"{host.name} must be a container that is running for that")
     elif state in ("snapshotted", "restored"):
         if not snapshot:
             raise LabError(f"state={state} needs the name of a snapshot")
-        if before["power"] == "on":
+        if before["power"] != "off":
             raise LabError(f"{host.name} must be powered off for that (state=stopped, or killed)")
         if state == "restored" and snapshot not in before["snapshots"]:
             raise LabError(
@@ -93,7 +98,14 @@ def begin(host, state, before, options):
         if not os.path.isdir(base):
             raise LabError(f"{host.name} is based on {base}, which no longer exists; remove the host (state=absent)")
         _unlink(host.path("disk"))
+        _unlink(host.path("frozen"))
         power.on(host, base, options["supervise"])
+    elif state == "started" and before["power"] == "frozen":
+        cgroup.freeze(host, frozen=False)
+        _unlink(host.path("frozen"))
+    elif state == "frozen":
+        cgroup.freeze(host, frozen=True)
+        write(host.path("frozen"), "")
     elif state == "stopped":
         power.off(host, _fits(host, options, "timeout"))
     elif state == "killed":
