@@ -346,7 +346,7 @@ class TestStored:
         assert "rgw_frontends = beast endpoint=127.0.0.1:7480\n" in conf
         service = file(found["aio1"], "/etc/systemd/system/ceph-radosgw@.service.d/cairn.conf")
         assert "BindReadOnlyPaths=/etc/cairn/ca.crt:" in service
-        assert "server aio1 127.0.0.1:7480 check" in file(found["aio1"], "/etc/haproxy/haproxy.cfg")
+        assert "server aio1 127.0.0.1:7480\n" in file(found["aio1"], "/etc/haproxy/haproxy.cfg")
 
     def test_keystone_and_ceph_know_the_gateway(self, found):
         part = found["aio1"]
@@ -736,7 +736,7 @@ class TestFirewall:
     def test_each_node_opens_what_it_runs(self, lab):
         controller = file(lab["controller1"], "/etc/cairn/firewall.nft")
         compute = file(lab["compute1"], "/etc/cairn/firewall.nft")
-        assert "ip saddr @nodes tcp dport 5672 accept" in controller
+        assert "ip saddr @nodes tcp dport 5671 accept" in controller
         assert "ip saddr @controllers tcp dport 3306 accept" in controller
         assert "ip saddr @nodes tcp dport 3306" not in controller
         assert "ip saddr @controllers tcp dport 5900-6923 accept" in compute

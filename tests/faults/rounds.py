@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Breaks controllers of a lab under load, round by round, and prints what clients notice.
+
+usage: tests/faults/rounds.py [--rounds N] [--seed N] [--kind KIND …] INVENTORY
+
+Kinds of rounds: one (a random controller loses power), address (the one with the cloud's address), writer (the one
+whose database server takes all writes), all (all controllers at once), destroyed (all, and one has lost the state file
+of its database), frozen (one stops, but is not dead). Exit status: 0 if each round ended whole and lost no write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from load import Cloud, Load
+from support import Playbooks, host, node_groups
+
+KINDS = ("one", "address", "writer", "all", "destroyed", "frozen")
+LAB = Path("/var/lib/cairn-lab")
+# Seconds until a round must be whole again, a host stays off, and between two looks.
+WHOLE, OFF, LOOK = 300, 20, 1
+
+
+class Lab:
+    """The controllers of an inventory's lab."""
+
+    def __init__(self, playbooks: Playbooks) -> None:
+        self.playbooks = playbooks
+        self.controllers = node_groups(playbooks)["controller"]
+        self.address = self.variable("cloud_internal_address")
+
+    def variable(self, name: str) -> str:
+        """Return a variable of the first controller."""
+        words = ["ansible-inventory", f"--inventory={self.playbooks.inventory}", "--host", self.controllers[0]]
+        said = subprocess.run(words, env=self.playbooks.environment(), capture_output=True, text=True, check=True)
+        return json.loads(said.stdout)[name]
+
+    def ssh(self, name: str, command: str) -> str | None:
+        """Return what a command of root prints; None if it fails, or the host does not respond."""
+        try:
+            said = host(self.playbooks, name).run(command)
+        except RuntimeError:
+            return None
+        return said.stdout if said.rc == 0 else None
+
+    def set(self, hosts: list[str], state: str) -> None:
+        """Change the state of hosts."""
+        self.playbooks.must(
+            "playbooks/lab_host.yml", f"--extra-vars=host={','.join(hosts)}", f"--extra-vars=state={state}"
+        )
+
+    def with_address(self) -> str | None:
+        """Return the controller that has the cloud's address."""
+        for name in self.controllers:
+            if self.ssh(name, f'ip -o address show | grep -F " {self.address}/"'):
+                return name
+        return None
+
+    def writer(self) -> str | None:
+        """Return the controller whose database server takes the writes."""
+        if not (holder := self.with_address()):
+            return None
+        lines = self.ssh(holder, "echo show stat | socat - /run/haproxy/admin.sock | grep ^mariadb,") or ""
+        rows = [line.split(",") for line in lines.splitlines()]
+        # the fifth column: current sessions
+        servers = [(int(row[4] or 0), row[1]) for row in rows if row[1] in self.controllers]
+        return max(servers)[1] if servers else None
+
+    def incomplete(self) -> str:
+        """Return what is not whole; empty if the database and the queue have all members, and all servers are up."""
+        for name in self.controllers:
+            if self.ssh(name, "cairn-galera status >/dev/null") is None:
+                return f"database on {name}"
+        nodes = self.ssh(self.controllers[0], "rabbitmqctl -q --formatter json cluster_status")
+        running = json.loads(nodes)["running_nodes"] if nodes else []
+        if len(running) < len(self.controllers):
+            return f"queue: {', '.join(running)}"
+        if not (holder := self.with_address()):
+            return "no controller has the address"
+        lines = self.ssh(holder, "echo show stat | socat - /run/haproxy/admin.sock") or ""
+        rows = (line.split(",") for line in lines.splitlines())
+        # the eighteenth column: the status
+        down = ["/".join(row[:2]) for row in rows if len(row) > 17 and row[17].startswith("DOWN")]
+        return f"down for the load balancer: {', '.join(down)}" if down else ""
+
+    def destroy_state(self, name: str) -> None:
+        """Overwrite the state file of the database of a host that is off."""
+        root = LAB / "hosts" / name / "upper/var/lib/mysql/grastate.dat"
+        root.write_bytes(b"\0" * 64)
+
+    def until_whole(self) -> float | None:
+        """Return the seconds until all is whole; None if that takes too long."""
+        began = time.monotonic()
+        while why := self.incomplete():
+            if time.monotonic() - began > WHOLE:
+                print(f"    not whole: {why}")
+                return None
+            time.sleep(LOOK)
+        return time.monotonic() - began
+
+
+@dataclass
+class Outcome:
+    """What came of a round: seconds until all was whole after the start (None: never), and what clients noticed."""
+
+    kind: str
+    broken: str
+    whole: float | None
+    gaps: dict[str, float]
+    failures: dict[str, list[str]]
+    written: int
+    lost: list[str]
+
+    @property
+    def longest(self) -> str:
+        """The longest time without a successful call, and of which probe."""
+        name = max(self.gaps, key=lambda one: self.gaps[one])
+        return f"{self.gaps[name]:.1f} s ({name})"
+
+
+def chosen_hosts(lab: Lab, kind: str, random_: random.Random) -> list[str]:
+    """Return the controllers that a round of this *kind* breaks."""
+    if kind in ("all", "destroyed"):
+        return lab.controllers
+    named = {"address": lab.with_address, "writer": lab.writer}.get(kind)
+    return [(named() if named else None) or random_.choice(lab.controllers)]
+
+
+def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | None = None) -> Outcome:
+    """Break something under load, and mend it."""
+    hosts = chosen_hosts(lab, kind, random_)
+    with Load(cloud, ping) as load:
+        time.sleep(5)
+        since = time.time()
+        lab.set(hosts, "frozen" if kind == "frozen" else "killed")
+        if kind == "destroyed":
+            lab.destroy_state(random_.choice(hosts))
+        time.sleep(5 if len(hosts) > 1 else OFF)
+        lab.set(hosts, "started")
+        whole = lab.until_whole()
+        time.sleep(3)
+    failures = {
+        name: [f"+{call.began - since:.1f} s, {call.ended - call.began:.1f} s: {call.error[:150]}" for call in found]
+        for name, series in load.series.items()
+        if (found := series.failures(since))
+    }
+    gaps = {name: round(series.gap(since), 1) for name, series in load.series.items()}
+    lost = load.lost()
+    load.clean()
+    return Outcome(kind, ", ".join(hosts), whole, gaps, failures, len(load.created), lost)
+
+
+def main() -> int:
+    """Run the rounds, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inventory", type=Path)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--ping", help="the floating IP address of a server")
+    given = parser.parse_args()
+    lab, random_ = Lab(Playbooks(given.inventory.resolve())), random.Random(given.seed)
+    cloud = Cloud(given.inventory / ".secrets/clouds.yaml", "cairn", lab.address)
+    failed = False
+    for number in range(given.rounds):
+        kind = (given.kind or ["one"])[number % len(given.kind or ["one"])]
+        one = play(lab, cloud, kind, random_, given.ping)
+        failed |= one.whole is None or bool(one.lost)
+        print(
+            f"{number + 1} {kind}: {one.broken}; longest gap {one.longest}; "
+            f"whole {'never' if one.whole is None else f'{one.whole:.0f} s after the start'}; "
+            f"writes acknowledged {one.written}, lost {len(one.lost)}\n    gaps {one.gaps}",
+            flush=True,
+        )
+        for name, found in one.failures.items():
+            print(f"    {name}: {len(found)} failed; {found[0]}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
