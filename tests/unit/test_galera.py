@@ -21,7 +21,7 @@ VIP = {"cloud_internal_address": "192.0.2.100"}
 
 @pytest.fixture(scope="module")
 def galera():
-    path = str(ROOT / "roles/catalog/files/programs/cairn-galera")
+    path = str(ROOT / "roles/catalog/files/programs/cairn_galera.py")
     loader = importlib.machinery.SourceFileLoader("cairn_galera", path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cairn_galera", loader))
     loader.exec_module(module)

@@ -17,7 +17,7 @@ VIP = {"cloud_internal_address": "192.0.2.100"}
 
 @pytest.fixture(scope="module")
 def program():
-    path = str(ROOT / "roles/catalog/files/programs/cairn-rabbitmq")
+    path = str(ROOT / "roles/catalog/files/programs/cairn_rabbitmq.py")
     loader = importlib.machinery.SourceFileLoader("cairn_rabbitmq", path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cairn_rabbitmq", loader))
     loader.exec_module(module)

@@ -462,10 +462,10 @@ class Unit:
         """Whether a restart interrupts no service: by its definition, or as it never ran as configured."""
         # Without a stamp, a unit that was started after its package's installation may be in use: stamps may be lost.
         in_use = self.guarded and self._started > self.member_since
-        return self.asked["restart_anytime"] or (self.stamp is None and not in_use) or self._serves_nobody
+        return self.asked["restart_anytime"] or (self.stamp is None and not in_use) or self._interrupts_nothing
 
     @functools.cached_property
-    def _serves_nobody(self) -> bool:
+    def _interrupts_nothing(self) -> bool:
         """Whether the definition's commands say that a restart interrupts no service now."""
         commands = self.asked["restart_anytime_if"]
         return bool(commands) and all(command(line).returncode == 0 for line in commands)

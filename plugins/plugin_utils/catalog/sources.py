@@ -96,13 +96,16 @@ def own(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[st
 def program(name: str, directory: str) -> str:
     """Return the text of the program *name* of a definition, from ``programs`` in catalog_dir or in the collection.
 
+    That of a Python program begins with the interpreter of Debian.
+
     :param directory: catalog_dir; may be empty.
     :raises AnsibleError: neither has it.
     """
     places = [*([Path(directory) / "programs"] if directory else []), ROLES / "catalog/files/programs"]
     for place in places:
         if (path := place / name).is_file():
-            return path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
+            return f"#!/usr/bin/python3\n{text}" if path.suffix == ".py" and not text.startswith("#!") else text
     raise AnsibleError(f"there is no program {name!r} in {' or '.join(shortest(str(place)) for place in places)}")
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The members of a Galera cluster: what each knows, and which of them may start the cluster anew.
 
@@ -114,7 +113,9 @@ def view(datadir: str) -> dict:
 def has_data(datadir: str) -> bool:
     """Whether the server has databases besides its own."""
     with os.scandir(datadir) as entries:
-        return any(entry.is_dir() and entry.name not in OWN and not entry.name.startswith((".", "#")) for entry in entries)
+        return any(
+            entry.is_dir() and entry.name not in OWN and not entry.name.startswith((".", "#")) for entry in entries
+        )
 
 
 def stopped_position(datadir: str) -> dict:
@@ -130,7 +131,9 @@ def server_status() -> dict[str, str] | None:
     import pymysql
 
     try:
-        connection = pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="mysql", connect_timeout=2, read_timeout=2)
+        connection = pymysql.connect(
+            unix_socket="/run/mysqld/mysqld.sock", user="mysql", connect_timeout=2, read_timeout=2
+        )
     except pymysql.MySQLError:
         return None
     try:
@@ -208,7 +211,7 @@ def others(own: dict) -> dict[str, dict | None]:
     """Return the states of all other members."""
     names = [name for name in own["members"] if name != own["name"]]
     with concurrent.futures.ThreadPoolExecutor(len(names) or 1) as pool:
-        return dict(zip(names, pool.map(functools.partial(asked, own=own), names)))
+        return dict(zip(names, pool.map(functools.partial(asked, own=own), names), strict=True))
 
 
 def verdict(me: str, members: dict[str, dict | None]) -> tuple[str, str]:
@@ -276,7 +279,9 @@ def described(members: dict[str, dict | None]) -> str:
         if one.get("comment"):
             words.append(f"{one['comment']}, sees {one['size']} members")
         if "position" in one:
-            words.append(f"position {one['uuid']}:{one['position']}" if one["uuid"] != NEVER else "was no member before")
+            words.append(
+                f"position {one['uuid']}:{one['position']}" if one["uuid"] != NEVER else "was no member before"
+            )
             words.append("damaged" if one["damaged"] else "has data" if one["data"] else "has no data")
         return ", ".join(words)
 
@@ -314,7 +319,7 @@ class Responder(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A server that sets up TLS in the thread of the request, so that nobody can block it."""
+    """A server that sets up TLS in the thread of the request, so that no client can block it."""
 
     daemon_threads = True
     tls: ssl.SSLContext | None = None
@@ -451,7 +456,14 @@ def bootstrap(own: dict) -> int:
     return subprocess.run(["systemctl", "restart", "mariadb"], check=False).returncode
 
 
-COMMANDS = {"serve": serve, "decide": decide, "status": status, "others": ready, "standalone": standalone, "bootstrap": bootstrap}
+COMMANDS = {
+    "serve": serve,
+    "decide": decide,
+    "status": status,
+    "others": ready,
+    "standalone": standalone,
+    "bootstrap": bootstrap,
+}
 
 
 def main() -> int:
