@@ -29,7 +29,8 @@ class ActionModule(ActionBase):
         causes = {}
         wanted = self._wanted(topology.topology(task_vars["groups"], task_vars["hostvars"]))
         for name, names in wanted.items():
-            if why := authority.error(directory.read(f"{name}.crt"), names, ca):
+            why = authority.error(directory.read(f"{name}.crt"), names, ca)
+            if why := why or ("" if directory.read(f"{name}.key") else "its key is missing"):
                 causes[name] = why
         changes = [] if ca else [returned("certificate", "issue", "ca.crt", "missing")]
         changes += [returned("certificate", "issue", f"{name}.crt", why) for name, why in causes.items()]
