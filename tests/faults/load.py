@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A client outside the cloud: it calls every API all the time, writes, pings a server, and notes what fails.
 
-Each probe runs in a thread of its own and connects anew for each call, as short-lived clients do. What a call created
-and the API acknowledged must still be there at the end.
+Each probe runs in a thread of its own and opens a connection for each call, as short-lived clients do. What a call
+created and the API acknowledged must still be there at the end.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Cloud:
         return (json.loads(text) if text else None), response.headers
 
     def token(self) -> str:
-        """Return a token, which is requested anew every ten minutes."""
+        """Return a token, which is renewed every ten minutes."""
         with self._lock:
             if time.time() < self._until:
                 return self._token

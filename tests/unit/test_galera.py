@@ -1,17 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The program cairn-galera: which member starts the cluster anew, and what the definition gives it."""
+"""The program cairn-galera: which member bootstraps the cluster, and what the definition gives it."""
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import types
 
 import pytest
 import resolving
-from support import ROOT
+from programs import program_of
 
 A, B = "11111111-0000-11ee-0000-000000000000", "22222222-0000-11ee-0000-000000000000"
 HOSTS = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
@@ -21,11 +19,7 @@ VIP = {"cloud_internal_address": "192.0.2.100"}
 
 @pytest.fixture(scope="module")
 def galera():
-    path = str(ROOT / "roles/catalog/files/programs/cairn_galera.py")
-    loader = importlib.machinery.SourceFileLoader("cairn_galera", path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cairn_galera", loader))
-    loader.exec_module(module)
-    return module
+    return program_of("cairn_galera")
 
 
 def at(position, uuid=A, state="waiting", **more):

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 
 import pytest
 import resolving
-from support import ROOT
+from programs import program_of
 
 HOSTS = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
 VIP = {"cloud_internal_address": "192.0.2.100"}
@@ -17,11 +15,7 @@ VIP = {"cloud_internal_address": "192.0.2.100"}
 
 @pytest.fixture(scope="module")
 def program():
-    path = str(ROOT / "roles/catalog/files/programs/cairn_rabbitmq.py")
-    loader = importlib.machinery.SourceFileLoader("cairn_rabbitmq", path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cairn_rabbitmq", loader))
-    loader.exec_module(module)
-    return module
+    return program_of("cairn_rabbitmq")
 
 
 class TestTarget:

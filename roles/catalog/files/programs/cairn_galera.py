@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The members of a Galera cluster: what each knows, and which of them may start the cluster anew.
+"""The members of a Galera cluster: what each knows, and which of them may bootstrap the cluster.
 
 Written by Cairn. Commands:
 
@@ -10,7 +10,7 @@ bootstrap  makes this member the one that starts the cluster, if the members can
 others     exits with 0 if all other members are in sync, so this one may restart
 standalone exits with 0 if this server runs outside of any cluster, as before a cloud of one controller grew
 
-A cluster that runs is joined. It is started anew only if no member runs, and the positions of all members in the
+A cluster that runs is joined. It is bootstrapped only if no member runs, and the positions of all members in the
 sequence of transactions are known: by the one with the highest. A member may be missing if the others are a majority,
 and all of the last view of the cluster (Galera's file gvwstate.dat, which a clean stop removes): then it was not there
 when the last transactions were accepted. Galera's own way, to restore that view, is not taken: it waits without limit
