@@ -70,6 +70,8 @@ class ActionModule(ActionBase):
             "checks": [],
             "process_lists": [],
             "in_use": [],
+            "maintenance": {"started": [], "ended": []},
+            "leaving": {},
             # A list of processes may name a back end in place of a host.
             "hosts": [host["name"] for host in cloud["hosts"]] + [one["name"] for one in cloud["storage"]["backends"]],
             "playing": cloud["playing"],
@@ -109,6 +111,8 @@ class ActionModule(ActionBase):
                 for unit in units:
                     if not unit["host_owned"]:
                         desired["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
+            for state, commands in desired["maintenance"].items():
+                commands += definitions.maintenance(definition, groups, state) if present else []
             if present and definition["registration"]:
                 desired["registration"]["steps"] += definitions.steps(
                     definition, definition["registration"]["steps"], cloud
@@ -246,6 +250,8 @@ class ActionModule(ActionBase):
         desired["keys"] += definition["keys"]
         desired["checks"] += definitions.checks(definition, cloud, logs)
         desired["process_lists"] += definitions.process_lists(definition, cloud)
+        for group, commands in definition["leaving"].items():
+            desired["leaving"].setdefault(group, []).extend(commands)
         desired["health"] += [{**entry, "log": logs.get(entry["unit"])} for entry in definition["health"]]
         desired["health"] += [
             {

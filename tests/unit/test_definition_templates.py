@@ -60,6 +60,12 @@ apis:
 checks: [{get: /v1, api: acme-api, status: 200}]
 health: [{name: acme, url: "http://127.0.0.1:1", unit: acme-api, username: me, password: secret, advice: wait}]
 in_use: {controller: [/var/lib/acme/*]}
+maintenance:
+  - groups: [controller]
+    when: true
+    started: {run: acme off, unless: acme is-off}
+    ended: {run: acme on, unless: acme is-on}
+leaving: {controller: [{run: acme forget %(host)s, unless: acme forgot %(host)s}]}
 process_list:
   api: acme-api
   get: /v1/services

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 import resolving
@@ -59,10 +60,48 @@ def test_members(program, tmp_path, monkeypatch, capsys, text, found):
     if text:
         (tmp_path / "rabbit@c1/cluster_nodes.config").write_text(text)
     assert program.members("c1") == found
-    program.show({"name": "c1"}, ["c9", *found])
+    own = {"name": "c1", "nodes": dict.fromkeys([*found, "c9"])}
+    program.show(own, ["c9", *found])
     assert capsys.readouterr().out == "members = without c9\n"
-    program.show({"name": "c1"}, found)
+    program.show(own, found)
     assert capsys.readouterr().out == "members = all\n"
+
+
+class TestDeparture:
+    @pytest.fixture
+    def node(self, program, tmp_path, monkeypatch):
+        """The node of c1, in a cluster with c2 and c9, of which c9 has left the cloud."""
+        monkeypatch.setattr(program, "DATA", str(tmp_path))
+        (tmp_path / "rabbit@c1").mkdir()
+        file, said = tmp_path / "rabbit@c1/cluster_nodes.config", []
+        file.write_text("{[rabbit@c1,rabbit@c2,rabbit@c9],[]}.")
+
+        def control(_host, *words):
+            said.append(words)
+            if words[1] in ("rabbit@c2", "rabbit@c9") and words[1] not in self.running:
+                file.write_text(file.read_text().replace(f",{words[1]}", ""))
+            return subprocess.CompletedProcess(words, words[1] in self.running, "", "it is running")
+
+        self.running = set()
+        monkeypatch.setattr(program, "control", control)
+        return {"name": "c1", "nodes": {"c1": "", "c2": ""}}, said
+
+    def test_it_is_told(self, program, node, capsys):
+        program.show(node[0], ["c1", "c2"])
+        assert capsys.readouterr().out == "members = with c9\n"
+
+    def test_it_is_forgotten(self, program, node):
+        own, said = node
+        assert program.forgotten(own, ["c9"]) == 1
+        assert program.forget(own, ["c9", "c8"]) == 0
+        assert said == [("forget_cluster_node", "rabbit@c9")]
+        assert program.forgotten(own, ["c9"]) == 0
+        assert program.members("c1") == ["c1", "c2"]
+
+    def test_one_that_runs_is_not(self, program, node):
+        self.running = {"rabbit@c9"}
+        with pytest.raises(program.Failed, match="c1 cannot forget c9: it is running"):
+            program.forget(node[0], ["c9"])
 
 
 class TestDefinition:

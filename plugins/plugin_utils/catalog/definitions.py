@@ -35,6 +35,8 @@ DEFAULTS: Definition = {
     "health": [],
     "process_list": {},
     "in_use": {},
+    "maintenance": [],
+    "leaving": {},
     "units": [],
     "files": {},
     "config": {},
@@ -491,6 +493,11 @@ def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
 def runs(unit: Mapping[str, Any], groups: set[str]) -> bool:
     """Whether a host in *groups* has *unit*."""
     return bool(set(unit.get("groups", ["controller"])) & groups) and unit.get("when", True) is True
+
+
+def maintenance(definition: Definition, groups: set[str], state: str) -> list[dict[str, str]]:
+    """Return the commands of *definition* for a host in *groups* whose maintenance is in *state*."""
+    return [one[state] for one in definition["maintenance"] if runs(one, groups)]
 
 
 def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:

@@ -224,6 +224,36 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     # node group → patterns of directories that a host has for users; destroy.yml --limit refuses to remove them
     "in_use": {"type": "dict", "values": TEXTS},
+    # commands on a host whose maintenance starts, or has ended
+    "maintenance": {
+        "type": "list",
+        "elements": {
+            "type": "dict",
+            "options": {
+                "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": _NODES}, "required": True},
+                "when": FLAG,
+                **{
+                    state: {
+                        "type": "dict",
+                        "options": {"run": {**TEXT, "required": True}, "unless": {**TEXT, "required": True}},
+                        "required": True,
+                    }
+                    for state in ("started", "ended")
+                },
+            },
+        },
+    },
+    # node group → commands on a controller after a host of the group has left, with %(host)s in place of its name
+    "leaving": {
+        "type": "dict",
+        "values": {
+            "type": "list",
+            "elements": {
+                "type": "dict",
+                "options": {"run": {**TEXT, "required": True}, "unless": {**TEXT, "required": True}},
+            },
+        },
+    },
     # what the API lists of the service's processes; see the module service_health
     "process_list": {
         "type": "dict",

@@ -3,8 +3,11 @@
 
 Written by Cairn. Commands:
 
-members HOST …  prints whether all these hosts are in this node's cluster
+members HOST …  prints whether all these hosts, and none that has left the cloud, are in this node's cluster
 join HOST …     joins the cluster of the others, if this node has nothing to lose; the first of several such nodes waits
+                for the others. Nodes of hosts that have left the cloud are forgotten
+forget HOST     removes a node that does not run any more from the cluster
+forgotten HOST  exits with 0 if the cluster has no such node
 prepare         runs before the start: if this node has lost its data, the others forget it, so that it may join again
 
 A node without data joins by itself when it starts. One that was started before it was configured, as by a boot during
@@ -88,9 +91,38 @@ def has_data(host: str) -> bool | None:
 
 def show(own: dict, hosts: list[str]) -> int:
     """Print whether *hosts* are in this node's cluster."""
-    lacking = [host for host in hosts if host not in members(own["name"])]
-    print("members =", f"without {', '.join(lacking)}" if lacking else "all")
+    found = members(own["name"])
+    lacking = [host for host in hosts if host not in found]
+    wrong = [f"without {', '.join(lacking)}"] if lacking else []
+    wrong += [f"with {', '.join(left)}"] if (left := departed(own)) else []
+    print("members =", " and ".join(wrong) or "all")
     return 0
+
+
+def departed(own: dict) -> list[str]:
+    """Return the hosts in this node's cluster that have left the cloud."""
+    return [host for host in members(own["name"]) if host not in own["nodes"]]
+
+
+def forget(own: dict, hosts: list[str]) -> int:
+    """Remove the nodes of *hosts* from the cluster.
+
+    :raises Failed: one of them runs.
+    """
+    me = own["name"]
+    for host in hosts:
+        if host not in members(me):
+            continue
+        said = control(me, "forget_cluster_node", node(host))
+        # Another node may have done it at the same time.
+        if said.returncode and host in members(me):
+            raise Failed(f"{me} cannot forget {host}: {(said.stderr or said.stdout).strip()}")
+    return 0
+
+
+def forgotten(own: dict, hosts: list[str]) -> int:
+    """Return 0 if none of *hosts* is in the cluster."""
+    return 1 if set(hosts) & set(members(own["name"])) else 0
 
 
 def target(me: str, full: dict[str, bool], mine: list[str]) -> str | None:
@@ -128,6 +160,7 @@ def join(own: dict, hosts: list[str]) -> int:
         must(me, "reset")
         must(me, "join_cluster", node(to))
         must(me, "start_app")
+    forget(own, departed(own))
     while not set(hosts) <= set(members(me)) and time.monotonic() < end:
         time.sleep(1)
     return 0
@@ -152,7 +185,7 @@ def prepare(own: dict, _hosts: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"members": show, "join": join, "prepare": prepare}
+COMMANDS = {"members": show, "join": join, "forget": forget, "forgotten": forgotten, "prepare": prepare}
 
 
 def main() -> int:
