@@ -55,12 +55,13 @@ options:
       - V(started) creates a missing host, boots it and waits until its sshd accepts logins.
       - V(stopped) shuts down, V(killed) turns the power off.
       - V(frozen) stops all processes of a running host, as if it hung, until it is V(started) again.
-      - V(cut) unplugs the network cables and V(joined) plugs them in; this persists across reboots.
+      - V(cut) unplugs the network cables, V(isolated) disconnects them from the networks but keeps the carrier, and
+        V(joined) undoes both; this persists across reboots.
       - V(snapshotted) saves the disk of a powered-off host as O(snapshot), and replaces an older one.
       - V(restored) restores it.
       - V(absent) turns the power off and removes the host; its snapshots are kept.
     type: str
-    choices: [started, stopped, killed, frozen, cut, joined, snapshotted, restored, absent]
+    choices: [started, stopped, killed, frozen, cut, isolated, joined, snapshotted, restored, absent]
     default: started
   others:
     description: Include hosts of the lab that are not in O(hosts).

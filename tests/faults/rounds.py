@@ -6,7 +6,9 @@ usage: tests/faults/rounds.py [--rounds N] [--seed N] [--kind KIND …] INVENTOR
 
 Kinds of rounds: one (a random controller loses power), address (the one with the cloud's address), writer (the one
 whose database server takes all writes), all (all controllers at once), destroyed (all, and one has lost the state file
-of its database), frozen (one stops, but is not dead). Exit status: 0 if each round ended whole and lost no write.
+of its database), frozen (one stops, but is not dead), cut (one without cables), isolated (one whose switch is broken),
+two (two of these at the same time, so that no controller is in a majority). Exit status: 0 if each round ended whole,
+lost no write, and none was acknowledged without a majority.
 """
 
 from __future__ import annotations
@@ -27,10 +29,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from load import Cloud, Load
 from support import Playbooks, host, node_groups
 
-KINDS = ("one", "address", "writer", "all", "destroyed", "frozen")
+KINDS = ("one", "address", "writer", "all", "destroyed", "frozen", "cut", "isolated", "two")
+# Kind → the state of the hosts, if they do not lose their power.
+STATES = {"frozen": "frozen", "cut": "cut", "isolated": "isolated", "two": "isolated"}
 LAB = Path("/var/lib/cairn-lab")
 # Seconds until a round must be whole again, a host stays off, and between two looks.
 WHOLE, OFF, LOOK = 300, 20, 1
+# Seconds until the members of the database know that they are no majority: Galera's inactive_timeout, and some.
+MINORITY = 18
 
 
 class Lab:
@@ -102,8 +108,11 @@ class Lab:
 
     def until_whole(self) -> float | None:
         """Return the seconds until all is whole; None if that takes too long."""
-        began = time.monotonic()
+        began, told = time.monotonic(), ""
         while why := self.incomplete():
+            if why != told:
+                told = why
+                print(f"    {time.monotonic() - began:.0f} s after the start: {why}", flush=True)
             if time.monotonic() - began > WHOLE:
                 print(f"    not whole: {why}")
                 return None
@@ -122,6 +131,12 @@ class Outcome:
     failures: dict[str, list[str]]
     written: int
     lost: list[str]
+    minority: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is whole again, and every write was right."""
+        return self.whole is not None and bool(self.written) and not self.lost and not self.minority
 
     @property
     def longest(self) -> str:
@@ -134,6 +149,8 @@ def chosen_hosts(lab: Lab, kind: str, random_: random.Random) -> list[str]:
     """Return the controllers that a round of this *kind* breaks."""
     if kind in ("all", "destroyed"):
         return lab.controllers
+    if kind == "two":
+        return random_.sample(lab.controllers, 2)
     named = {"address": lab.with_address, "writer": lab.writer}.get(kind)
     return [(named() if named else None) or random_.choice(lab.controllers)]
 
@@ -144,11 +161,14 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
     with Load(cloud, ping) as load:
         time.sleep(5)
         since = time.time()
-        lab.set(hosts, "frozen" if kind == "frozen" else "killed")
+        lab.set(hosts, STATES.get(kind, "killed"))
+        broken = time.time()
         if kind == "destroyed":
             lab.destroy_state(random_.choice(hosts))
-        time.sleep(5 if len(hosts) > 1 else OFF)
-        lab.set(hosts, "started")
+        # Long enough for all others to notice, unless there are none.
+        time.sleep(5 if kind in ("all", "destroyed") else 2 * OFF if kind == "two" else OFF)
+        mended = time.time()
+        lab.set(hosts, "joined" if STATES.get(kind, "frozen") != "frozen" else "started")
         whole = lab.until_whole()
         time.sleep(3)
     failures = {
@@ -159,7 +179,11 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
     gaps = {name: round(series.gap(since), 1) for name, series in load.series.items()}
     lost = load.lost()
     load.clean()
-    return Outcome(kind, ", ".join(hosts), whole, gaps, failures, len(load.created), lost)
+    outcome = Outcome(kind, ", ".join(hosts), whole, gaps, failures, len(load.created), lost)
+    if kind == "two":
+        writes = load.series["write"].calls
+        outcome.minority = sum(not call.error and broken + MINORITY < call.began < mended for call in writes)
+    return outcome
 
 
 def main() -> int:
@@ -177,11 +201,12 @@ def main() -> int:
     for number in range(given.rounds):
         kind = (given.kind or ["one"])[number % len(given.kind or ["one"])]
         one = play(lab, cloud, kind, random_, given.ping)
-        failed |= one.whole is None or bool(one.lost)
+        failed |= not one.passed
         print(
             f"{number + 1} {kind}: {one.broken}; longest gap {one.longest}; "
             f"whole {'never' if one.whole is None else f'{one.whole:.0f} s after the start'}; "
-            f"writes acknowledged {one.written}, lost {len(one.lost)}\n    gaps {one.gaps}",
+            f"writes acknowledged {one.written}, lost {len(one.lost)}, without a majority {one.minority}\n"
+            f"    gaps {one.gaps}",
             flush=True,
         )
         for name, found in one.failures.items():

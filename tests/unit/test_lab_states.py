@@ -54,6 +54,9 @@ def host(lab):
         ("killed", {**ON, "power": "frozen"}, OFF),
         ("cut", ON, {**ON, "cable": "cut"}),
         ("joined", {**ON, "cable": "cut"}, ON),
+        ("isolated", ON, {**ON, "cable": "isolated"}),
+        ("isolated", {**ON, "cable": "cut"}, {**ON, "cable": "isolated"}),
+        ("joined", {**ON, "cable": "isolated"}, ON),
         ("snapshotted", OFF, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
         ("snapshotted", {**OFF, "snapshots": ["clean"]}, {**OFF, "snapshots": ["clean"], "disk": "clean"}),
         (
@@ -165,6 +168,8 @@ def test_current_state_is_read_from_what_there_is(host):
     assert states.current(host) == OFF
     Path(host.path("cut")).touch()
     assert states.current(host) == {**OFF, "cable": "cut"}
+    Path(host.path("cut")).rename(host.path("isolated"))
+    assert states.current(host) == {**OFF, "cable": "isolated"}
 
 
 def test_a_snapshot_comes_back(host):

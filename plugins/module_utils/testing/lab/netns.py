@@ -50,8 +50,9 @@ def unplug(host):
         run("ip", "netns", "delete", host.namespace)
 
 
-def cable(host, plugged):
-    """Plug or unplug the cables of a running host."""
+def cable(host, plugged, connected):
+    """Plug or unplug the cables of a running host, at its end and at the end of the network."""
     for nic in host.nics():
         if os.path.exists(f"/sys/class/net/{nic.outer}"):
             run("ip", "link", "set", nic.outer, "up" if plugged else "down")
+            run("ip", "link", "set", nic.outer, *(["master", nic.bridge] if connected or not plugged else ["nomaster"]))

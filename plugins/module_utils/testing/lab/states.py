@@ -9,7 +9,20 @@ import os
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import cgroup, netns, power, store
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, read, write
 
-STATES = ("started", "stopped", "killed", "frozen", "cut", "joined", "snapshotted", "restored", "absent")
+STATES = (
+    "started",
+    "stopped",
+    "killed",
+    "frozen",
+    "cut",
+    "isolated",
+    "joined",
+    "snapshotted",
+    "restored",
+    "absent",
+)
+# The states of its cables that a file of this name keeps.
+CABLES = ("cut", "isolated")
 
 
 def current(host):
@@ -21,7 +34,7 @@ def current(host):
         "power": ("frozen" if os.path.exists(host.path("frozen")) else "on") if on else "off",
         "exists": exists,
         "leftovers": left and not exists,
-        "cable": "cut" if os.path.exists(host.path("cut")) else "in",
+        "cable": next((state for state in CABLES if os.path.exists(host.path(state))), "in"),
         "snapshots": store.snapshots(host),
         # The snapshot that is identical to its disk, until it is booted.
         "disk": read(host.path("disk")),
@@ -39,8 +52,8 @@ def wanted(state, before, snapshot=""):
         after.update(power="frozen")
     elif state in ("stopped", "killed"):
         after.update(power="off")
-    elif state in ("cut", "joined"):
-        after.update(cable="cut" if state == "cut" else "in")
+    elif state in (*CABLES, "joined"):
+        after.update(cable=state if state in CABLES else "in")
     elif state == "snapshotted":
         after.update(snapshots=sorted({*before["snapshots"], snapshot}), disk=snapshot)
     elif state == "restored":
@@ -110,12 +123,12 @@ def begin(host, state, before, options):
         power.off(host, _fits(host, options, "timeout"))
     elif state == "killed":
         power.kill(host)
-    elif state in ("cut", "joined"):
-        if state == "cut":
-            write(host.path("cut"), "")
-        else:
-            _unlink(host.path("cut"))
-        netns.cable(host, state == "joined")
+    elif state in (*CABLES, "joined"):
+        for one in CABLES:
+            _unlink(host.path(one))
+        if state in CABLES:
+            write(host.path(state), "")
+        netns.cable(host, plugged=state != "cut", connected=state == "joined")
     elif state == "snapshotted":
         store.save(host, options["snapshot"])
     elif state == "restored":
@@ -129,5 +142,5 @@ def begin(host, state, before, options):
 def finish(host, state, options):
     """Wait for the end of the change."""
     # A host without cables is unreachable.
-    if state == "started" and not os.path.exists(host.path("cut")):
+    if state == "started" and not any(os.path.exists(host.path(one)) for one in CABLES):
         power.wait_ready(host, _fits(host, options, "timeout"))
