@@ -72,6 +72,7 @@ class ActionModule(ActionBase):
             "in_use": [],
             "maintenance": {"started": [], "ended": []},
             "leaving": {},
+            "around_restarts": [],
             # A list of processes may name a back end in place of a host.
             "hosts": [host["name"] for host in cloud["hosts"]] + [one["name"] for one in cloud["storage"]["backends"]],
             "playing": cloud["playing"],
@@ -111,6 +112,8 @@ class ActionModule(ActionBase):
                 for unit in units:
                     if not unit["host_owned"]:
                         desired["removed"][unit["tier"]].append({**unit, "state": "stopped", "enabled": False})
+            around = definition["around_restarts"] if present else {}
+            desired["around_restarts"] += [one for group in sorted(groups) for one in around.get(group, [])]
             for state, commands in desired["maintenance"].items():
                 commands += definitions.maintenance(definition, groups, state) if present else []
             if present and definition["registration"]:

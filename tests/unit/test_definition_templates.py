@@ -65,6 +65,7 @@ maintenance:
     when: true
     started: {run: acme off, unless: acme is-off}
     ended: {run: acme on, unless: acme is-on}
+around_restarts: {controller: [{before: acme drain, after: acme ready}]}
 leaving: {controller: [{run: acme forget %(host)s, unless: acme forgot %(host)s}]}
 process_list:
   api: acme-api

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 import resolving
+from programs import program_of
 
 HOSTS = {"c1": {"groups": ["controller", "network", "compute"], "address": "192.0.2.11"}}
 VIP = {"cloud_internal_address": "192.0.2.9", "cloud_public_address": "198.51.100.9"}
@@ -126,3 +127,67 @@ class TestConnections:
         text = resolving.files(model, "memcached", HOSTS["c1"]["groups"])["memcached.conf"]["content"]
         found = int(re.search(r"^-c (\d+)$", text, re.MULTILINE)[1])
         assert enough <= found < 2 * enough
+
+
+class TestSeveralControllers:
+    """Services listen on the loopback address; between controllers their traffic is encrypted."""
+
+    @pytest.fixture
+    def text(self, tmp_path):
+        hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
+        model = resolving.resolve(hosts, "c2", tmp_path, VIP)
+        return resolving.files(model, "haproxy", ["controller"])["haproxy.cfg"]["content"]
+
+    def test_nothing_plain_leaves_the_host(self, text):
+        lines = re.findall(r"^  (?:server|bind) .*$", text, re.MULTILINE)
+        apis = [line for line in lines if not re.search(r":(80|3306)(\s|$)", line)]
+        assert len(apis) > 20
+        plain = [line for line in apis if " ssl " not in line and "127.0.0.1:" not in line]
+        assert plain == []
+
+    def test_a_service_that_is_off_refuses_connections(self, text):
+        section = re.search(r"^listen keystone-here\n((?:  .*\n)*)", text, re.MULTILINE)[1]
+        assert "  bind 192.0.2.12:5000 ssl crt /etc/haproxy/host.pem\n" in section
+        assert "  tcp-request connection reject if { nbsrv(keystone-here) lt 1 }\n" in section
+        assert "  server c2 127.0.0.1:5000\n" in section
+
+
+class TestDrain:
+    ROWS = (
+        ("keystone", "FRONTEND", 3, 0),
+        ("keystone", "c1", 0, 2),
+        ("keystone", "c2", 5, 2),
+        ("keystone-here", "FRONTEND", 1, 0),
+        ("keystone-here", "c1", 1, 2),
+        ("mariadb", "c1", 9, 2),
+    )
+
+    @pytest.fixture
+    def drain(self, monkeypatch):
+        """The program on c1, whose last request ends after some looks, and what it asks for."""
+        program, asked, looks = program_of("cairn_haproxy_drain"), [], []
+
+        def ask(command):
+            if command != "show stat":
+                asked.append(command)
+                return ""
+            looks.append(command)
+            rows = [
+                f"{name},{server},{scur if len(looks) < 4 else 0},{kind}," for name, server, scur, kind in self.ROWS
+            ]
+            return "\n".join(["# pxname,svname,scur,type,", *rows, ""])
+
+        monkeypatch.setattr(program, "ask", ask)
+        monkeypatch.setattr(program, "LOOK", 0)
+        return program, asked, looks
+
+    def test_start(self, drain):
+        program, asked, looks = drain
+        program.start()
+        assert asked == ["set server keystone/c1 state drain", "disable frontend keystone-here"]
+        assert len(looks) == 4
+
+    def test_end(self, drain):
+        program, asked, _looks = drain
+        program.end()
+        assert asked == ["set server keystone/c1 state ready", "enable frontend keystone-here"]

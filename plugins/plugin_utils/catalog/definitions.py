@@ -37,6 +37,7 @@ DEFAULTS: Definition = {
     "in_use": {},
     "maintenance": [],
     "leaving": {},
+    "around_restarts": {},
     "units": [],
     "files": {},
     "config": {},

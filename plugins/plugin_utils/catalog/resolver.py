@@ -149,9 +149,7 @@ class Resolver:
         internal, public = self.setting("cloud_internal_address"), self.setting("cloud_public_address")
         internal_name, public_name = self.setting("cloud_internal_name"), self.setting("cloud_public_name")
         scheme = "https" if self.flag("cloud_tls") else "http"
-        # The load balancer listens on the cloud's addresses. If one of them is the node's own, the services behind it
-        # use the loopback address, as two processes cannot listen on the same address and port.
-        fronted = self.me["address"] in (internal, public)
+        controller = "controller" in self.me["groups"]
         known = backends.kinds(self.definitions)
         found = backends.backends(self.setting("cloud_storage"), self.hosts, known)
         return {
@@ -177,8 +175,8 @@ class Resolver:
             "internal_address": internal,
             "public_address": public,
             "vip": internal not in {host["address"] for host in controllers},
-            "bind": "127.0.0.1" if fronted and "controller" in self.me["groups"] else self.me["address"],
-            "fronted": fronted,
+            # The host's own load balancer is the only client of its APIs: it has the ports of other addresses.
+            "bind": "127.0.0.1" if controller else self.me["address"],
             "database_host": internal_name,
             # Several database servers are a cluster, whose connections leave the host.
             "database_ca": "/etc/cairn/hosts-ca.crt" if len(controllers) > 1 else None,

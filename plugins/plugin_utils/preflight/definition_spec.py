@@ -243,6 +243,17 @@ SPEC: dict[str, dict[str, Any]] = {
             },
         },
     },
+    # node group → commands on a host before its units restart, and after they work again
+    "around_restarts": {
+        "type": "dict",
+        "values": {
+            "type": "list",
+            "elements": {
+                "type": "dict",
+                "options": {"before": {**TEXT, "required": True}, "after": {**TEXT, "required": True}},
+            },
+        },
+    },
     # node group → commands on a controller after a host of the group has left, with %(host)s in place of its name
     "leaving": {
         "type": "dict",

@@ -258,11 +258,12 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
         if entry["unit"] and isinstance(entry["port"], int):
             wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in ("127.0.0.1", host.address)}
     if "controller" in host.groups:
-        bind = "127.0.0.1" if host.address in front else host.address
         for api in host.apis:
-            wanted[bind, api["port"]] = api["name"]
+            wanted["127.0.0.1", api["port"]] = api["name"]
             if api["load_balanced"]:
                 wanted |= {(address, api["frontend_port"]): "the load balancer" for address in front}
+                if host.address not in front:
+                    wanted[host.address, api["port"]] = "the load balancer"
     return wanted
 
 

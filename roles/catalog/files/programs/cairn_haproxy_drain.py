@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Takes the services of this host out of use for all load balancers, or puts them back.
+
+Written by Cairn. Commands:
+
+start  lets no new request reach them, and waits for those that are being served
+end    lets requests reach them again
+
+The load balancers of other controllers reach them by the frontends of this host that are named after a service, with
+-here; this host's own directly. A reload of HAProxy puts all back too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import socket
+import sys
+import time
+
+SOCKET = "/run/haproxy/admin.sock"
+SUFFIX = "-here"
+# Seconds for requests that are being served, and between two looks.
+PATIENCE, LOOK = 10, 0.2
+
+
+def ask(command: str) -> str:
+    """Return HAProxy's answer to a command."""
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.settimeout(10)
+        admin.connect(SOCKET)
+        admin.sendall(f"{command}\n".encode())
+        return admin.makefile(encoding="utf-8").read()
+
+
+def services() -> dict[str, dict[str, int]]:
+    """Return the servers on this host, by service → server → sessions; those of -here listen on this host."""
+    rows = list(csv.DictReader(ask("show stat").removeprefix("# ").splitlines()))
+    ours = {row["pxname"]: row["svname"] for row in rows if row["pxname"].endswith(SUFFIX) and row["type"] == "2"}
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        for frontend, server in ours.items():
+            if row["svname"] == server and row["pxname"] in (frontend, frontend.removesuffix(SUFFIX)):
+                found.setdefault(row["pxname"], {})[server] = int(row["scur"] or 0)
+    return found
+
+
+def start() -> None:
+    """Let no new request reach this host's services, and wait for the others."""
+    for service, servers in services().items():
+        if service.endswith(SUFFIX):
+            ask(f"disable frontend {service}")
+        else:
+            for server in servers:
+                ask(f"set server {service}/{server} state drain")
+    end = time.monotonic() + PATIENCE
+    while any(sessions for servers in services().values() for sessions in servers.values()) and time.monotonic() < end:
+        time.sleep(LOOK)
+
+
+def end() -> None:
+    """Let requests reach them again."""
+    for service, servers in services().items():
+        if service.endswith(SUFFIX):
+            ask(f"enable frontend {service}")
+        else:
+            for server in servers:
+                ask(f"set server {service}/{server} state ready")
+
+
+COMMANDS = {"start": start, "end": end}
+
+
+def main() -> int:
+    """Run the command that is given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=COMMANDS)
+    try:
+        COMMANDS[parser.parse_args().command]()
+    except OSError as error:
+        # Without the load balancer nothing is served.
+        print(f"{SOCKET}: {error}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
