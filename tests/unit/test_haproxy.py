@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import resolving
@@ -163,7 +164,7 @@ class TestDrain:
     )
 
     @pytest.fixture
-    def drain(self, monkeypatch):
+    def drain(self, monkeypatch, tmp_path):
         """The program on c1, whose last request ends after some looks, and what it asks for."""
         program, asked, looks = program_of("cairn_haproxy_drain"), [], []
 
@@ -179,15 +180,21 @@ class TestDrain:
 
         monkeypatch.setattr(program, "ask", ask)
         monkeypatch.setattr(program, "LOOK", 0)
+        monkeypatch.setattr(program, "MARK", str(tmp_path / "mark"))
+        monkeypatch.setattr(program.subprocess, "run", lambda words, **_options: asked.append(words[0]))
         return program, asked, looks
 
     def test_start(self, drain):
         program, asked, looks = drain
         program.start()
-        assert asked == ["set server keystone/c1 state drain", "disable frontend keystone-here"]
+        drained = ["set server keystone/c1 state drain", "disable frontend keystone-here"]
+        assert asked == ["systemctl", "systemd-run", *drained]
         assert len(looks) == 4
+        assert Path(program.MARK).exists()
 
     def test_end(self, drain):
         program, asked, _looks = drain
+        Path(program.MARK).touch()
         program.end()
-        assert asked == ["set server keystone/c1 state ready", "enable frontend keystone-here"]
+        assert asked == ["systemctl", "set server keystone/c1 state ready", "enable frontend keystone-here"]
+        assert not Path(program.MARK).exists()

@@ -7,19 +7,26 @@ start  lets no new request reach them, and waits for those that are being served
 end    lets requests reach them again
 
 The load balancers of other controllers reach them by the frontends of this host that are named after a service, with
--here; this host's own directly. A reload of HAProxy puts all back too.
+-here; this host's own directly. A reload of HAProxy puts all back too. Half an hour after the start the end comes by
+itself, if whoever started it was interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import os
 import socket
+import subprocess
 import sys
 import time
 
 SOCKET = "/run/haproxy/admin.sock"
 SUFFIX = "-here"
+# While it exists, servers that drain are no reason to reload HAProxy.
+MARK = "/run/cairn-haproxy-drain"
+TIMER, LIMIT = "cairn-haproxy-drain-end", "30min"
 # Seconds for requests that are being served, and between two looks.
 PATIENCE, LOOK = 10, 0.2
 
@@ -31,6 +38,11 @@ def ask(command: str) -> str:
         admin.connect(SOCKET)
         admin.sendall(f"{command}\n".encode())
         return admin.makefile(encoding="utf-8").read()
+
+
+def systemctl(*words: str) -> None:
+    """Run systemctl; a unit that is not there is no error."""
+    subprocess.run(["systemctl", *words], capture_output=True, check=False)
 
 
 def services() -> dict[str, dict[str, int]]:
@@ -47,6 +59,11 @@ def services() -> dict[str, dict[str, int]]:
 
 def start() -> None:
     """Let no new request reach this host's services, and wait for the others."""
+    with open(MARK, "w", encoding="utf-8"):
+        pass
+    systemctl("stop", f"{TIMER}.timer")
+    run = ["systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={LIMIT}"]
+    subprocess.run([*run, os.path.abspath(sys.argv[0]), "end"], capture_output=True, check=False)
     for service, servers in services().items():
         if service.endswith(SUFFIX):
             ask(f"disable frontend {service}")
@@ -60,6 +77,9 @@ def start() -> None:
 
 def end() -> None:
     """Let requests reach them again."""
+    systemctl("stop", f"{TIMER}.timer")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(MARK)
     for service, servers in services().items():
         if service.endswith(SUFFIX):
             ask(f"enable frontend {service}")
