@@ -3,6 +3,9 @@
 """Breaks controllers of a lab under load, round by round, and prints what clients notice.
 
 usage: tests/faults/rounds.py [--rounds N] [--seed N] [--kind KIND …] INVENTORY
+       tests/faults/rounds.py --playbook PLAYBOOK [--extra-vars VARS] INVENTORY
+
+With a playbook, nothing is broken: it runs under load, and what clients notice of it is printed.
 
 Kinds of rounds: one (a random controller loses power), address (the one with the cloud's address), writer (the one
 whose database server takes all writes), all (all controllers at once), destroyed (all, and one has lost the state file
@@ -186,6 +189,27 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
     return outcome
 
 
+def run(lab: Lab, cloud: Cloud, playbook: str, options: list[str], ping: str | None) -> int:
+    """Run a playbook under load, and print the share of failed calls."""
+    with Load(cloud, ping) as load:
+        time.sleep(5)
+        since = time.time()
+        lab.playbooks.must(playbook, *options)
+        seconds = time.time() - since
+        time.sleep(3)
+    calls = [call for name, series in load.series.items() if name != "ping" for call in series.calls]
+    failed = [call for call in calls if call.error]
+    lost = load.lost()
+    load.clean()
+    gaps = {name: round(series.gap(since), 1) for name, series in load.series.items()}
+    print(
+        f"{playbook}: {seconds:.0f} s, {len(calls)} calls, {len(failed)} failed, lost {len(lost)}; longest gaps {gaps}"
+    )
+    for call in failed:
+        print(f"    +{call.began - since:.1f} s, {call.ended - call.began:.1f} s: {call.error[:150]}")
+    return 1 if lost else 0
+
+
 def main() -> int:
     """Run the rounds, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -194,9 +218,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", action="append", choices=KINDS)
     parser.add_argument("--ping", help="the floating IP address of a server")
+    parser.add_argument("--playbook", help="run it under load, instead of rounds")
+    parser.add_argument("--extra-vars", action="append", default=[], help="for the playbook")
     given = parser.parse_args()
     lab, random_ = Lab(Playbooks(given.inventory.resolve())), random.Random(given.seed)
     cloud = Cloud(given.inventory / ".secrets/clouds.yaml", "cairn", lab.address)
+    if given.playbook:
+        return run(lab, cloud, given.playbook, [f"--extra-vars={one}" for one in given.extra_vars], given.ping)
     failed = False
     for number in range(given.rounds):
         kind = (given.kind or ["one"])[number % len(given.kind or ["one"])]
