@@ -56,10 +56,14 @@ class Series:
 
     def gap(self, since: float = 0) -> float:
         """Return the longest time in seconds between two successful calls, the pause between them included."""
+        return self.longest(since)[0]
+
+    def longest(self, since: float = 0) -> tuple[float, float]:
+        """Return that time, and when it began, in seconds since the epoch."""
         ends = [call.ended for call in self.calls if not call.error]
         ends.append(max([self.ended, *(call.ended for call in self.calls)]))
         pairs = ((first, second) for first, second in itertools.pairwise(ends) if second >= since)
-        return max((second - first for first, second in pairs), default=0.0)
+        return max(((second - first, first) for first, second in pairs), default=(0.0, since))
 
 
 class Cloud:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import types
+from typing import ClassVar
 
 import pytest
 import resolving
@@ -198,6 +199,32 @@ class TestFiles:
         galera.decided("bootstrap", "a test", str(tmp_path))
         assert (tmp_path / "grastate.dat").read_text() == f"uuid: {A}\nseqno: -1\nsafe_to_bootstrap: 1\n"
         assert (tmp_path / "decision").read_text() == "bootstrap"
+
+
+class TestLeaving:
+    """Clients go to another member before the server stops."""
+
+    OWN: ClassVar = {"name": "a", "datadir": "/nowhere"}
+
+    @pytest.fixture
+    def leaving(self, galera, tmp_path, monkeypatch):
+        monkeypatch.setattr(galera, "LEAVING", str(tmp_path / "leaving"))
+        monkeypatch.setattr(galera, "LEAVE", 0)
+        status = {"wsrep_cluster_status": "Primary", "wsrep_local_state": galera.SYNCED, "wsrep_ready": "ON"}
+        monkeypatch.setattr(galera, "server_status", lambda: {**status, "read_only": "OFF"})
+        return tmp_path / "leaving"
+
+    def test_load_balancers_hear_of_it(self, galera, leaving, monkeypatch):
+        monkeypatch.setattr(galera, "others", lambda _own: {"b": None, "c": {"synced": True}})
+        assert galera.state("/nowhere")["synced"] is True
+        assert galera.leave(self.OWN) == 0
+        found = galera.state("/nowhere")
+        assert (found["server"], found["synced"], found["complete"]) == ("primary", False, False)
+
+    def test_the_last_one_stays_in_use(self, galera, leaving, monkeypatch):
+        monkeypatch.setattr(galera, "others", lambda _own: {"b": None, "c": {"synced": False}})
+        galera.leave(self.OWN)
+        assert not leaving.exists()
 
 
 class TestDefinition:

@@ -5,6 +5,7 @@ Written by Cairn. Commands:
 
 serve      responds with this member's state: to HAProxy, which asks whether the server is in sync, and to the others
 decide     runs before mariadbd starts: returns when it may join the cluster, or has to start it
+leave      runs before mariadbd stops: lets clients go to another member while this one still works
 status     prints what is known of each member
 bootstrap  makes this member the one that starts the cluster, if the members cannot decide: its data wins
 others     exits with 0 if all other members are in sync, so this one may restart
@@ -35,7 +36,7 @@ import time
 
 SETTINGS = "/etc/cairn/galera.json"
 RUN = "/run/cairn-galera"
-DECISION, WAITING, FORCED = (f"{RUN}/{name}" for name in ("decision", "waiting.json", "bootstrap"))
+DECISION, WAITING, FORCED, LEAVING = (f"{RUN}/{name}" for name in ("decision", "waiting.json", "bootstrap", "leaving"))
 # In the data directory: the last view, out of Galera's reach; a server that ran outside of a cluster has this file.
 VIEW, KEPT_VIEW, STANDALONE = "gvwstate.dat", "gvwstate.dat.cairn", "cairn-standalone"
 # Databases that every server has.
@@ -45,6 +46,8 @@ NEVER = "00000000-0000-0000-0000-000000000000"
 ANSWER, ROUND, PATIENCE = 3, 1, 50
 # States of a member: it sends its data to another one, which does not block; it is in sync.
 DONOR, SYNCED = "2", "4"
+# Seconds until every load balancer has asked twice.
+LEAVE = 4
 # Seconds that the command bootstrap is valid.
 VALID = 60
 
@@ -170,6 +173,7 @@ def state(datadir: str) -> dict:
         primary = status.get("wsrep_cluster_status") == "Primary"
         local = status.get("wsrep_local_state")
         writable = status.get("wsrep_ready") == "ON" and status.get("read_only") in ("0", "OFF")
+        writable = writable and not os.path.exists(LEAVING)
         return {
             "server": "primary" if primary else "running",
             "synced": primary and writable and local in (DONOR, SYNCED),
@@ -372,7 +376,7 @@ def forced() -> bool:
 def decide(own: dict) -> int:
     """Wait until the server may start; write whether it joins the cluster or starts it. Fail if that is not known."""
     datadir, name = own["datadir"], own["name"]
-    for path in (DECISION, WAITING):
+    for path in (DECISION, WAITING, LEAVING):
         remove(path)
     if os.path.exists(f"{datadir}/{VIEW}"):
         os.replace(f"{datadir}/{VIEW}", f"{datadir}/{KEPT_VIEW}")
@@ -439,6 +443,14 @@ def ready(own: dict) -> int:
     return 1 if behind else 0
 
 
+def leave(own: dict) -> int:
+    """Say that this member is out of use, and wait until that is known; at once if no other one could serve clients."""
+    if any(one and one["synced"] for one in others(own).values()):
+        write(LEAVING, "")
+        time.sleep(LEAVE)
+    return 0
+
+
 def standalone(_own: dict) -> int:
     """Exit with 0 if this server runs outside of any cluster."""
     found = server_status()
@@ -460,6 +472,7 @@ COMMANDS = {
     "serve": serve,
     "decide": decide,
     "status": status,
+    "leave": leave,
     "others": ready,
     "standalone": standalone,
     "bootstrap": bootstrap,
