@@ -201,7 +201,8 @@ def run(lab: Lab, cloud: Cloud, playbook: str, options: list[str], ping: str | N
     failed = [call for call in calls if call.error]
     lost = load.lost()
     load.clean()
-    gaps = {name: round(series.gap(since), 1) for name, series in load.series.items()}
+    longest = {name: series.longest(since) for name, series in load.series.items()}
+    gaps = {name: f"{gap:.1f} at +{began - since:.0f}" for name, (gap, began) in longest.items()}
     print(
         f"{playbook}: {seconds:.0f} s, {len(calls)} calls, {len(failed)} failed, lost {len(lost)}; longest gaps {gaps}"
     )
