@@ -39,13 +39,16 @@ class Nova:
         }
         self.volumes, self.refused, self.sent = set(), {}, []
 
-    def servers(self, all_projects, host):
-        """List the servers of a host."""
-        assert all_projects
-        for number, one in self.machines.items():
-            if one["OS-EXT-SRV-ATTR:host"] == host:
-                image = {} if number in self.volumes else {"id": "image"}
-                yield types.SimpleNamespace(id=number, name=f"vm{number}", status=one["status"], image=image)
+    def servers(self, all_tenants, host, marker=""):
+        """List the servers of a host, two at a time."""
+        assert all_tenants == "true"
+        found = [
+            {"id": number, "name": f"vm{number}", "status": one["status"]}
+            | {"image": "" if number in self.volumes else {"id": "image"}}
+            for number, one in self.machines.items()
+            if one["OS-EXT-SRV-ATTR:host"] == host and number > marker
+        ]
+        return {"servers": found[:2]}
 
     def request(self, path, method, params=None, json=None, microversion=None):
         """Respond."""
@@ -58,6 +61,8 @@ class Nova:
             self.sent.append(json)
             self.hosts[words[1]] |= json
             return Response({})
+        if words[1] == "detail":
+            return Response(self.servers(**params))
         one = self.machines[words[1]]
         if method == "POST":
             (action,) = json

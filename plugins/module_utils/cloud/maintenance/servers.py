@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest, translate_errors
@@ -20,6 +21,15 @@ LOOK = 2
 LIVE, COLD = ("ACTIVE", "PAUSED"), ("ACTIVE", "SHUTOFF")
 # What Nova can evacuate.
 EVACUATED = ("ACTIVE", "SHUTOFF", "ERROR")
+
+
+class Server(NamedTuple):
+    """A server; *from_image* tells whether its disk is one of Nova's, and not a volume."""
+
+    id: str
+    name: str
+    status: str
+    from_image: bool
 
 
 class Servers:
@@ -47,10 +57,16 @@ class Servers:
         found = self.request("GET", "/os-services", params={"binary": "nova-compute", "host": self.host})["services"]
         return found[0] if found else None
 
-    def listed(self) -> list:
+    def listed(self) -> list[Server]:
         """Return the servers of all projects on the host."""
-        with translate_errors():
-            return list(self.compute.servers(all_projects=True, host=self.host))
+        found: list[Server] = []
+        while True:
+            after = {"marker": found[-1].id} if found else {}
+            params = {"all_tenants": "true", "host": self.host, **after}
+            page = self.request("GET", "/servers/detail", params=params)["servers"]
+            if not page:
+                return found
+            found += [Server(one["id"], one["name"], one["status"], bool(one["image"])) for one in page]
 
     def other(self) -> bool:
         """Whether another compute host takes servers."""
@@ -165,7 +181,7 @@ class Servers:
         def apply(_change: Change) -> None:
             if server.status not in EVACUATED:
                 _refused(server)
-            if not shared and (server.image or {}).get("id"):
+            if not shared and server.from_image:
                 raise Failed(
                     "its disk was on that host only. Nova can rebuild it from its image, without what was written to"
                     f" it: openstack server evacuate {server.id}. If the host can be repaired, its disk is kept"
