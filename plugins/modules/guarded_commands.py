@@ -71,11 +71,15 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.changes imp
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import command
 
 
+# Seconds for a command: RabbitMQ forgets a node only after it has tried to reach it.
+TIMEOUT = 300
+
+
 def change(run):
     """Return the command as a change."""
 
     def apply():
-        said = command(run)
+        said = command(run, TIMEOUT)
         if said.returncode:
             raise Failed((said.stderr or said.stdout).strip() or f"exit status {said.returncode}")
 

@@ -80,7 +80,7 @@ def _range(run: list[str]) -> str:
 def number(count: int, thing: str) -> str:
     """Return a count with its noun: ``2 key repositories``."""
     if count != 1:
-        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
     return f"{count} {thing}"
 
 
