@@ -70,7 +70,6 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common import host
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed, finish
 from ansible_collections.cairn.openstack.plugins.module_utils.host.units import command
 
-
 # Seconds for a command: RabbitMQ forgets a node only after it has tried to reach it.
 TIMEOUT = 300
 
