@@ -102,8 +102,10 @@ def main():
         supports_check_mode=True,
     )
     host_lock.acquire(module)
-    host = {"host": module.params["host"]}
-    commands = [{key: words % host for key, words in one.items()} for one in module.params["commands"]]
+    host = module.params["host"]
+    commands = [
+        {key: words.replace("%(host)s", host) for key, words in one.items()} for one in module.params["commands"]
+    ]
     finish(module, [change(one["run"]) for one in commands if command(one["unless"]).returncode])
 
 

@@ -27,7 +27,8 @@ options:
         DHCP servers move to other network hosts, whose agents take over before those of the host stop serving.
       - V(ended) enables nova-compute and the agents again, if this module has disabled them. Servers stay where they
         are.
-      - V(lost) is for a host that is off, and stays off. Nova rebuilds its servers on other hosts, with the same disks.
+      - V(lost) is for a host that is off, and stays off. It waits until the host does not report
+        to Nova any more. Nova rebuilds its servers on other hosts, with the same disks.
         A host that still writes to these disks destroys them.
     type: str
     choices: [started, ended, lost]
@@ -120,12 +121,19 @@ def main():
         elif options["state"] == "ended":
             changes = [*servers.end(), *networks.end()]
         else:
-            changes = [*servers.lost(options["shared_disks"]), *networks.start(lost=True)]
+            changes = list(servers.lost(options["shared_disks"]))
+            try:
+                changes += networks.start(lost=True)
+            except Failed as error:
+                # Servers do not wait for that.
+                module.warn(str(error))
     except Failed as error:
         module.fail_json(msg=str(error))
 
     def perform(due):
         by_stages(due)
+        if options["state"] == "started":
+            servers.settled()
         if options["state"] != "ended" and (left := servers.remaining()):
             raise Failed(f"servers that are still on {options['host']}: {left}")
 

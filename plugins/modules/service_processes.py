@@ -109,6 +109,9 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.proc
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import AUTH, Caller
 
+# Seconds for a command.
+TIMEOUT = 120
+
 
 def removal(process, cloud):
     """Return the removal of a process as a change."""
@@ -116,7 +119,11 @@ def removal(process, cloud):
 
     def apply():
         said = subprocess.run(
-            shlex.split(words), env={**os.environ, "OS_CLOUD": cloud}, capture_output=True, text=True, check=False
+            ["timeout", str(TIMEOUT), *shlex.split(words)],
+            env={**os.environ, "OS_CLOUD": cloud},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if said.returncode:
             raise Failed(f"{words}: {(said.stderr or said.stdout).strip()}")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import resolving
@@ -154,14 +155,17 @@ class TestSeveralControllers:
 
 
 class TestDrain:
-    ROWS = (
+    ROWS: ClassVar = [
         ("keystone", "FRONTEND", 3, 0),
         ("keystone", "c1", 0, 2),
         ("keystone", "c2", 5, 2),
         ("keystone-here", "FRONTEND", 1, 0),
         ("keystone-here", "c1", 1, 2),
         ("mariadb", "c1", 9, 2),
-    )
+        # It works on no other controller.
+        ("glance", "c1", 0, 2),
+        ("glance-here", "c1", 0, 2),
+    ]
 
     @pytest.fixture
     def drain(self, monkeypatch, tmp_path):
@@ -174,12 +178,13 @@ class TestDrain:
                 return ""
             looks.append(command)
             rows = [
-                f"{name},{server},{scur if len(looks) < 4 else 0},{kind}," for name, server, scur, kind in self.ROWS
+                f"{name},{server},{scur if len(looks) < 9 else 0},{kind},UP," for name, server, scur, kind in self.ROWS
             ]
-            return "\n".join(["# pxname,svname,scur,type,", *rows, ""])
+            return "\n".join(["# pxname,svname,scur,type,status,", *rows, ""])
 
         monkeypatch.setattr(program, "ask", ask)
         monkeypatch.setattr(program, "LOOK", 0)
+        monkeypatch.setattr(program, "PATIENCE", 0.2)
         monkeypatch.setattr(program, "MARK", str(tmp_path / "mark"))
         monkeypatch.setattr(program.subprocess, "run", lambda words, **_options: asked.append(words[0]))
         return program, asked, looks
@@ -189,12 +194,13 @@ class TestDrain:
         program.start()
         drained = ["set server keystone/c1 state drain", "disable frontend keystone-here"]
         assert asked == ["systemctl", "systemd-run", *drained]
-        assert len(looks) == 4
+        assert len(looks) >= 9
         assert Path(program.MARK).exists()
 
     def test_end(self, drain):
         program, asked, _looks = drain
         Path(program.MARK).touch()
         program.end()
-        assert asked == ["systemctl", "set server keystone/c1 state ready", "enable frontend keystone-here"]
+        ended = [f"{what} {name}" for name in ("keystone", "glance") for what in ("set server", "enable frontend")]
+        assert [" ".join(one.split("/")[0].split("-here")[0].split()) for one in asked] == ["systemctl", *ended]
         assert not Path(program.MARK).exists()

@@ -37,7 +37,7 @@ class Nova:
             str(n): {"status": state, "OS-EXT-STS:task_state": None, "OS-EXT-SRV-ATTR:host": "a"}
             for n, state in enumerate(states)
         }
-        self.volumes, self.refused, self.sent = set(), {}, []
+        self.volumes, self.refused, self.sent, self.moving = set(), {}, [], []
 
     def servers(self, all_tenants, host, marker=""):
         """List the servers of a host, two at a time."""
@@ -54,6 +54,10 @@ class Nova:
         """Respond."""
         assert microversion == "2.90"
         words = path.strip("/").split("/")
+        if words[0] == "os-migrations":
+            return Response(
+                {"migrations": [{"source_compute": "a", "instance_uuid": "1", "status": one} for one in self.moving]}
+            )
         if words[0] == "os-services":
             if method == "GET":
                 found = [one for one in self.hosts.values() if one["host"] == (params.get("host") or one["host"])]
@@ -68,7 +72,8 @@ class Nova:
             (action,) = json
             self.sent.append((words[1], action))
             if action not in self.refused:
-                here = {"migrate": "a"}.get(action, "b")
+                # At VERIFY_RESIZE Nova has the new host already.
+                here = "b"
                 status = {"migrate": "VERIFY_RESIZE", "confirmResize": "ACTIVE"}.get(action, one["status"])
                 one |= {"status": status, "OS-EXT-SRV-ATTR:host": here}
             return Response(None)
@@ -133,8 +138,10 @@ class TestServers:
 
     @pytest.mark.parametrize("call", [lambda one: one.start(True), lambda one: one.lost(True)])
     def test_nowhere_to_go(self, call):
+        nova = Nova("ACTIVE", other="down")
+        nova.hosts["a"]["state"] = "down"
         with pytest.raises(Failed, match="a has 1 servers, and no other compute host takes them"):
-            list(call(of(Nova("ACTIVE", other="down"))))
+            list(call(of(nova)))
 
     def test_no_compute_host(self):
         nova = Nova()
@@ -152,6 +159,7 @@ class TestServers:
 
     def test_lost(self):
         nova = Nova("ACTIVE", "SHUTOFF", "ERROR")
+        nova.hosts["a"]["state"] = "down"
         changes = list(of(nova).lost(shared=True))
         assert [(change.verb, change.name) for change in changes] == [
             ("disable", "nova-compute on a"),
@@ -165,9 +173,23 @@ class TestServers:
     def test_no_disk_is_replaced_by_an_empty_one(self):
         nova = Nova("ACTIVE", "ACTIVE")
         nova.volumes = {"1"}
+        nova.hosts["a"]["state"] = "down"
         with pytest.raises(Failed, match=r"vm0 \(0\): ACTIVE: its disk was on that host only"):
             by_stages(list(of(nova).lost(shared=False)))
         assert of(nova).remaining() == "vm0 (0) (ACTIVE)"
+
+    def test_one_that_still_reports(self, monkeypatch):
+        monkeypatch.setattr(servers, "SILENT", 0)
+        with pytest.raises(Failed, match="nova-compute on a still reports to Nova: power the host off"):
+            list(of(Nova("ACTIVE")).lost(shared=True))
+
+    def test_the_source_has_ended_its_part(self):
+        nova = Nova()
+        nova.moving = ["completed", "finished"]
+        of(nova).settled()
+        nova.moving = ["confirming"]
+        with pytest.raises(Failed, match=r"migrations that have not ended after 0 s: 1 \(confirming\)"):
+            of(nova, timeout=0).settled()
 
     def test_too_long(self):
         nova = Nova("ACTIVE")
@@ -198,7 +220,8 @@ class Neutron:
             hosts, _ha = self.routers[words[1]]
             down = {one["host"] for one in self.agents if not one["admin_state_up"]}
             up = [host for host in hosts if host not in down]
-            return Response({"agents": [{"host": h, "ha_state": "active" if h == up[0] else "standby"} for h in up]})
+            found = [{"id": f"l3-{h}", "host": h, "ha_state": "active" if h == up[0] else "standby"} for h in up]
+            return Response({"agents": found})
         if words[0] == "networks":
             return Response({"agents": [{"id": f"dhcp-{host}"} for host in self.nets[words[1]]]})
         kind, host = words[1].split("-")
@@ -244,9 +267,11 @@ class TestNetworks:
         neutron = Neutron("ab", nets={"n": ["a", "b"]})
         assert [change.kind for change in at(neutron).start()] == ["service process", "service process"]
 
-    @pytest.mark.parametrize("more", [{"routers": {"one": (["a"], False)}}, {"nets": {"n": ["a"]}}])
+    @pytest.mark.parametrize(
+        "more", [{"routers": {"one": (["a"], False)}}, {"nets": {"n": ["a"]}}, {"routers": {"one": (["a"], True)}}]
+    )
     def test_nowhere_to_go(self, more):
-        with pytest.raises(Failed, match=r"a alone has .*, and no other agent is alive"):
+        with pytest.raises(Failed, match=r"a alone has .*, and no other agent is alive|no other host that works"):
             list(at(Neutron("a", **more)).start())
 
     def test_a_router_that_no_other_host_takes_over(self, monkeypatch):

@@ -83,6 +83,10 @@ class Networks:
         for router in self.request("GET", f"/agents/{agent['id']}/l3-routers")["routers"]:
             if router.get("ha"):
                 redundant.append(router["id"])
+                usable = {one["id"] for one in others}
+                copies = self.request("GET", f"/routers/{router['id']}/l3-agents")["agents"]
+                if not any(one["id"] in usable for one in copies):
+                    raise Failed(f"no other host that works has a copy of router {router['name']}")
                 continue
             if not others:
                 raise Failed(f"{self.host} alone has router {router['name']}, and no other agent is alive")
@@ -99,7 +103,11 @@ class Networks:
     def _router(self, agent: dict, target: dict, router: dict) -> Change:
         def apply():
             self.request("DELETE", f"/agents/{agent['id']}/l3-routers/{router['id']}")
-            self.request("POST", f"/agents/{target['id']}/l3-routers", json={"router_id": router["id"]})
+            try:
+                self.request("POST", f"/agents/{target['id']}/l3-routers", json={"router_id": router["id"]})
+            except Failed:
+                self.request("POST", f"/agents/{agent['id']}/l3-routers", json={"router_id": router["id"]})
+                raise
 
         name = f"{router['name']} ({router['id']})"
         hosts = {"host": self.host}, {"host": target["host"]}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest, translate_errors
-from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed, Unreachable
 
 # Details of failed actions since 2.84; from 2.95 on, evacuated servers would remain off.
 VERSION = {"microversion": "2.90"}
@@ -19,6 +19,13 @@ DISABLE, MOVE = 0, 1
 # Seconds between two looks at a server.
 LOOK = 2
 LIVE, COLD = ("ACTIVE", "PAUSED"), ("ACTIVE", "SHUTOFF")
+# Seconds until Nova takes a host that does not report as down, and some.
+SILENT = 90
+# The states of migrations in which the source still has something to do.
+MOVING = {
+    *("accepted", "queued", "preparing", "pre-migrating", "migrating", "post-migrating", "running"),
+    *("confirming", "reverting"),
+}
 # What Nova can evacuate.
 EVACUATED = ("ACTIVE", "SHUTOFF", "ERROR")
 
@@ -103,9 +110,15 @@ class Servers:
         """Yield what rebuilds the servers of a host that is off on other hosts.
 
         :param shared: whether the disks of servers are in shared storage; those that start from a volume always are.
-        :raises Failed: there is nowhere to rebuild them.
+        :raises Failed: there is nowhere to rebuild them, or the host still reports to Nova.
         """
-        service = self.service()
+        end = time.monotonic() + SILENT
+        while (service := self.service()) and service["state"] == "up" and not service["forced_down"]:
+            if time.monotonic() > end:
+                raise Failed(
+                    f"nova-compute on {self.host} still reports to Nova: power the host off, and run this again"
+                )
+            time.sleep(LOOK)
         if not service:
             return
         found = self.listed()
@@ -115,6 +128,22 @@ class Servers:
             yield self._service("disable", service, {"forced_down": True}, "declared down")
         for server in found:
             yield self._evacuated(server, shared)
+
+    def settled(self) -> None:
+        """Wait until the host has nothing to do any more for servers that have left it.
+
+        :raises Failed: that takes too long.
+        """
+        end = time.monotonic() + self.timeout
+        while True:
+            found = self.request("GET", "/os-migrations", params={"source_compute": self.host})["migrations"]
+            moving = [one for one in found if one["status"] in MOVING and one["source_compute"] == self.host]
+            if not moving:
+                return
+            if time.monotonic() > end:
+                names = ", ".join(f"{one['instance_uuid']} ({one['status']})" for one in moving)
+                raise Failed(f"migrations that have not ended after {self.timeout} s: {names}")
+            time.sleep(LOOK)
 
     def remaining(self) -> str:
         """Return the servers that are still on the host, with their states; empty without any."""
@@ -156,8 +185,13 @@ class Servers:
             if server.status in LIVE:
                 try:
                     return self._live(server)
+                except Unreachable:
+                    # Nova may be migrating it.
+                    raise
                 except Failed as error:
-                    if not cold or server.status not in COLD:
+                    now = self.request("GET", f"/servers/{server.id}")["server"]
+                    here = now["OS-EXT-SRV-ATTR:host"] == self.host and now["OS-EXT-STS:task_state"] is None
+                    if not cold or server.status not in COLD or not here:
                         raise
                     change.detail = f"cold: {error}"
             return self._cold(server)
@@ -175,7 +209,7 @@ class Servers:
         self._action(server, {"migrate": {"host": None}})
         self._until(server, "migrate", lambda now: now["status"] == "VERIFY_RESIZE")
         self._action(server, {"confirmResize": None})
-        self._away(server, "confirmResize")
+        self._until(server, "confirmResize", lambda now: now["status"] != "VERIFY_RESIZE")
 
     def _evacuated(self, server, shared: bool) -> Change:
         def apply(_change: Change) -> None:

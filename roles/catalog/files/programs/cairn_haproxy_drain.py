@@ -3,7 +3,8 @@
 
 Written by Cairn. Commands:
 
-start  lets no new request reach them, and waits for those that are being served
+start  lets no new request reach them, and waits some seconds for those that are being served. A service that works on
+       no other controller stays in use
 end    lets requests reach them again
 
 The load balancers of other controllers reach them by the frontends of this host that are named after a service, with
@@ -45,9 +46,28 @@ def systemctl(*words: str) -> None:
     subprocess.run(["systemctl", *words], capture_output=True, check=False)
 
 
+def elsewhere(rows: list[dict[str, str]], service: str, ours: str) -> bool:
+    """Whether *service* works on another controller than *ours*."""
+    others = [row for row in rows if row["pxname"] == service and row["type"] == "2" and row["svname"] != ours]
+    return any(row["status"].startswith("UP") for row in others)
+
+
+def waited(service: str, ours: str) -> bool:
+    """Whether *service* works elsewhere; waits for a controller that has just been put back into use."""
+    end = time.monotonic() + PATIENCE
+    while not (found := elsewhere(table(), service, ours)) and time.monotonic() < end:
+        time.sleep(LOOK)
+    return found
+
+
+def table() -> list[dict[str, str]]:
+    """Return HAProxy's statistics."""
+    return list(csv.DictReader(ask("show stat").removeprefix("# ").splitlines()))
+
+
 def services() -> dict[str, dict[str, int]]:
     """Return the servers on this host, by service → server → sessions; those of -here listen on this host."""
-    rows = list(csv.DictReader(ask("show stat").removeprefix("# ").splitlines()))
+    rows = table()
     ours = {row["pxname"]: row["svname"] for row in rows if row["pxname"].endswith(SUFFIX) and row["type"] == "2"}
     found: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -66,10 +86,11 @@ def start() -> None:
     subprocess.run([*run, os.path.abspath(sys.argv[0]), "end"], capture_output=True, check=False)
     for service, servers in services().items():
         if service.endswith(SUFFIX):
-            ask(f"disable frontend {service}")
-        else:
-            for server in servers:
+            continue
+        for server in servers:
+            if waited(service, server):
                 ask(f"set server {service}/{server} state drain")
+                ask(f"disable frontend {service}{SUFFIX}")
     end = time.monotonic() + PATIENCE
     while any(sessions for servers in services().values() for sessions in servers.values()) and time.monotonic() < end:
         time.sleep(LOOK)
