@@ -14,11 +14,6 @@ description:
     Removes them with the services' own commands.
   - Run it when the processes do not run any more, as a process that runs writes its record again.
 options:
-  process_lists:
-    description: The lists, in the form of M(cairn.openstack.service_health).
-    type: list
-    elements: dict
-    required: true
   hosts:
     description: The hosts that leave the cloud.
     type: list
@@ -63,7 +58,7 @@ attributes:
     support: full
   platform:
     platforms: posix
-extends_documentation_fragment: [ansible.builtin.action_common_attributes]
+extends_documentation_fragment: [ansible.builtin.action_common_attributes, cairn.openstack.process_lists]
 author: The Cairn authors (@cairn)
 """
 
@@ -134,7 +129,7 @@ def removal(process, cloud):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "process_lists": {"type": "list", "elements": "dict", "required": True, "options": PROCESS_LIST},
+            "process_lists": {"type": "list", "elements": "dict", "default": [], "options": PROCESS_LIST},
             "hosts": {"type": "list", "elements": "str", "required": True},
             "auth": {"type": "dict", "required": True, "options": AUTH},
             "cloud": {"type": "str", "required": True},
