@@ -52,9 +52,8 @@ def elsewhere(rows: list[dict[str, str]], service: str, ours: str) -> bool:
     return any(row["status"].startswith("UP") for row in others)
 
 
-def waited(service: str, ours: str) -> bool:
-    """Whether *service* works elsewhere; waits for a controller that has just been put back into use."""
-    end = time.monotonic() + PATIENCE
+def waited(service: str, ours: str, end: float) -> bool:
+    """Whether *service* works elsewhere; waits until *end* for a controller that has just been put back into use."""
     while not (found := elsewhere(table(), service, ours)) and time.monotonic() < end:
         time.sleep(LOOK)
     return found
@@ -84,11 +83,12 @@ def start() -> None:
     systemctl("stop", f"{TIMER}.timer")
     run = ["systemd-run", "--quiet", "--collect", f"--unit={TIMER}", f"--on-active={LIMIT}"]
     subprocess.run([*run, os.path.abspath(sys.argv[0]), "end"], capture_output=True, check=False)
+    end = time.monotonic() + PATIENCE
     for service, servers in services().items():
         if service.endswith(SUFFIX):
             continue
         for server in servers:
-            if waited(service, server):
+            if waited(service, server, end):
                 ask(f"set server {service}/{server} state drain")
                 ask(f"disable frontend {service}{SUFFIX}")
     end = time.monotonic() + PATIENCE
