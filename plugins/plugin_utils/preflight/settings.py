@@ -205,6 +205,7 @@ RULES: dict[str, Rule] = {
     ),
     "cloud_ram_ratio": Rule("more than 0", lambda value: float(value) > 0, "1.0 disables overcommitment."),
     "cloud_deleted_rows_days": _least(0, "The unit is days; 0 keeps all rows."),
+    "cloud_fernet_rotation_days": _least(0, "The unit is days; 0 never rotates."),
     "cloud_reserved_memory_mb": _least(0, "The unit is MiB."),
     "cloud_availability_zone": Rule(
         "a name without a colon", _matching(r"[^:]{1,255}"), "A colon separates zone and host in server requests."
