@@ -33,7 +33,7 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 test: $(VENV)/.ready-test ## All of them
 	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
 	$(MAKE) test-aio
-	$(MAKE) test-multinode
+	$(MAKE) test-ha
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## ruff, yamllint, ansible-lint (profile production)
@@ -52,6 +52,10 @@ sanity: $(VENV)/.ready-test ## ansible-test sanity on the built artefact, nothin
 .PHONY: test-aio
 test-aio: $(VENV)/.ready-test ## molecule: an all-in-one, from bare host to verified cloud
 	molecule test --scenario-name aio
+
+.PHONY: test-ha
+test-ha: $(VENV)/.ready-test ## molecule: three controllers, from bare to verified cloud, that lose their power one by one and all at once
+	molecule test --scenario-name ha
 
 .PHONY: test-multinode
 test-multinode: $(VENV)/.ready-test ## molecule: four hosts, from bare to verified cloud, one that joins, reboots

@@ -297,7 +297,7 @@ class TestInventories:
             for line in path.read_text().splitlines()
             if line.strip() and not line.lstrip().startswith("#") and line != "---"
         ]
-        assert len(lines) <= {"lab": 20, "storage": 20, "lab_ha": 22}.get(name, 10)
+        assert len(lines) <= {"lab": 20, "storage": 20, "lab_ha": 22, "ha": 22, "ha_apart": 22}.get(name, 10)
 
     @pytest.mark.parametrize(("own", "lab"), [("storage", "lab"), ("aio", "lab_aio")])
     def test_the_lab_has_the_shape_of_real_hosts(self, own, lab):
@@ -315,7 +315,7 @@ class TestInventories:
         # Tenant VLANs are for those who have them.
         assert settings(lab) - {"cloud_vlan_range"} <= settings(own)
 
-    @pytest.mark.parametrize("name", ["aio", "multinode", "storage"])
+    @pytest.mark.parametrize("name", ["aio", "ha", "ha_apart", "multinode", "storage"])
     def test_addresses_are_those_of_documentation(self, name):
         text = "".join(path.read_text() for path in (ROOT / "inventories" / name).rglob("*.yml"))
         found = re.findall(r"\d+\.\d+\.\d+\.(?:\d+|x)", text)

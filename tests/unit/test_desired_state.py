@@ -106,7 +106,7 @@ def parts(root, directory, inventory, options=None, limit="all", status=0):
     return {name: {**part, "secrets": secrets} for name, part in found.items()}
 
 
-@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "multinode", "storage", "stored"])
+@pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "ha", "multinode", "storage", "stored"])
 def shipped(request, root, tmp_path_factory):
     directory = tmp_path_factory.mktemp(request.param)
     return parts(root, directory, stored(directory) if request.param == "stored" else request.param)
