@@ -125,3 +125,16 @@ class TestDefinition:
         assert "cluster_formation" not in files["rabbitmq.conf"]["content"]
         for unit in model.definitions["rabbitmq"]["units"]:
             assert not any(entry["values"] for entry in unit.get("expected_values", []))
+
+
+@pytest.mark.parametrize(
+    ("pid", "words", "code"),
+    [("7", ["beam.smp", "-proto_dist", "inet_tls"], 1), ("7", ["beam.smp", "-noshell"], 0), ("0", [], 1)],
+)
+def test_standalone(program, monkeypatch, tmp_path, pid, words, code):
+    monkeypatch.setattr(program, "PROC", str(tmp_path))
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cmdline").write_text("\0".join(words))
+    said = subprocess.CompletedProcess([], 0, f"{pid}\n", "")
+    monkeypatch.setattr(program.subprocess, "run", lambda *_words, **_options: said)
+    assert program.standalone({}, []) == code

@@ -8,6 +8,7 @@ join HOST …     joins the cluster of the others, if this node has nothing to l
                 for the others. Nodes of hosts that have left the cloud are forgotten
 forget HOST     removes a node that does not run any more from the cluster
 forgotten HOST  exits with 0 if the cluster has no such node
+standalone      exits with 0 if this node was started outside of a cluster, as before a cloud of one controller grew
 prepare         runs before the start: if this node has lost its data, the others forget it, so that it may join again
 
 A node without data joins by itself when it starts. One that was started before it was configured, as by a boot during
@@ -26,6 +27,7 @@ import time
 
 SETTINGS = "/etc/cairn/rabbitmq.json"
 DATA = "/var/lib/rabbitmq/mnesia"
+PROC = "/proc"
 # Seconds for rabbitmqctl; for other nodes to join this one.
 ANSWER, PATIENCE = 30, 45
 PORT = 25672
@@ -166,6 +168,21 @@ def join(own: dict, hosts: list[str]) -> int:
     return 0
 
 
+def standalone(_own: dict, _hosts: list[str]) -> int:
+    """Return 0 if this node runs without TLS to other nodes, so that neither these nor rabbitmqctl reach it."""
+    said = subprocess.run(
+        ["systemctl", "show", "--property=MainPID", "--value", "rabbitmq-server"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        with open(f"{PROC}/{int(said.stdout or 0)}/cmdline", encoding="utf-8", errors="replace") as file:
+            return 1 if "inet_tls" in file.read().split("\0") else 0
+    except (OSError, ValueError):
+        return 1
+
+
 def prepare(own: dict, _hosts: list[str]) -> int:
     """Let the others forget this node if it has no data."""
     me = own["name"]
@@ -185,7 +202,14 @@ def prepare(own: dict, _hosts: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"members": show, "join": join, "forget": forget, "forgotten": forgotten, "prepare": prepare}
+COMMANDS = {
+    "members": show,
+    "join": join,
+    "forget": forget,
+    "forgotten": forgotten,
+    "standalone": standalone,
+    "prepare": prepare,
+}
 
 
 def main() -> int:
