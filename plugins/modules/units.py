@@ -290,11 +290,14 @@ def main() -> None:
         u.stamp(units, done)
         module.fail_json(msg=message, **result)
 
+    def change(commands: list[list[str]]) -> None:
+        for words in commands:
+            if (said := u.command(words)).returncode:
+                fail(f"{shlex.join(words)} failed: {(said.stderr or said.stdout).strip()}")
+
     for verb, names in batches(due):
         if verb == "change":
-            for words in (words for unit in names for words in unit.settable.values()):
-                if (said := u.command(words)).returncode:
-                    fail(f"{shlex.join(words)} failed: {(said.stderr or said.stdout).strip()}")
+            change([words for unit in names for words in unit.settable.values()])
             continue
         told = [unit.name for unit in names]
         alone = names[0].asked if verb == "restart" and u.restarts_alone(names[0]) else {}
@@ -319,6 +322,10 @@ def main() -> None:
     # The units that were just started have read the surveyed files.
     changed = {unit.name for verb, names in due if verb == "change" for unit in names}
     wrong = u.ineffective(units, done | changed, EFFECT_PATIENCE)
+    # What a start alone does not set, such as the cluster of the others, which were not there when it looked for them.
+    if setters := u.setters([unit for unit in units if unit.name in wrong and unit.name in done]):
+        change(setters)
+        wrong = u.ineffective(units, done | changed, EFFECT_PATIENCE)
     u.stamp(units, done - wrong.keys())
     if wrong:
         module.fail_json(msg="\n".join(text for texts in wrong.values() for text in texts), **result)

@@ -666,6 +666,14 @@ class TestModule:
         assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
         assert not host(restart=True)["changed"]
 
+    def test_a_value_that_a_start_does_not_set_is_set_after_it(self, host):
+        host.kernel.write_text("a = 0\n")
+        command = f"sh -c 'echo NAME = VALUE > {host.kernel}'"
+        host.unit["expected_values"] = [{"command": f"cat {host.kernel}", "values": {"a": 1}, "set_with": command}]
+        assert in_words(host()["changes"]) == ["enable lamp", "start lamp"]
+        assert host.kernel.read_text() == "a = 1\n"
+        assert not host(restart=True)["changed"]
+
     def test_a_value_that_can_not_be_set_is_an_error(self, host):
         host()
         host.kernel.write_text("a = 0\n")

@@ -23,7 +23,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.openstack.plugins.module_utils.host.config_files import fingerprint
@@ -308,6 +308,17 @@ def _explained(entry: dict, name: str) -> str:
     whole = re.compile(rf"(?:^|[\s:])-?{word}(?=[\s=:]|$)").search
     lines = [line.strip() for line in said.splitlines() if whole(line)]
     return f" ({'; '.join(lines)})" if lines else ""
+
+
+def setters(units: list[Unit]) -> list[list[str]]:
+    """Return the commands that set the values which the running *units* have not as expected now, each as its words."""
+    return [
+        words
+        for unit in units
+        for words in replace(
+            unit, found={**unit.found, "ActiveState": "active"}, unexpected=unexpected(unit.asked)
+        ).settable.values()
+    ]
 
 
 def ineffective(units: list[Unit], acted: set[str], seconds: float) -> dict[str, list[str]]:

@@ -133,9 +133,11 @@ def server_status() -> dict[str, str] | None:
     """Return the running server's variables ``wsrep_*``; None if it does not respond."""
     import pymysql
 
+    # The server knows both by its socket.
+    user = "mysql" if os.geteuid() else "root"
     try:
         connection = pymysql.connect(
-            unix_socket="/run/mysqld/mysqld.sock", user="mysql", connect_timeout=2, read_timeout=2
+            unix_socket="/run/mysqld/mysqld.sock", user=user, connect_timeout=2, read_timeout=2
         )
     except pymysql.MySQLError:
         return None
