@@ -159,7 +159,8 @@ def join(own: dict, hosts: list[str]) -> int:
         must(me, "stop_app")
         # It remembers this node if its data was lost.
         control(to, "forget_cluster_node", node(me))
-        must(me, "reset")
+        # By force: the others of a cluster without data, which formed before this one was there, may do the same.
+        must(me, "force_reset")
         must(me, "join_cluster", node(to))
         must(me, "start_app")
     forget(own, departed(own))
