@@ -104,6 +104,51 @@ class TestDeparture:
             program.forget(node[0], ["c9"])
 
 
+class TestJoin:
+    """c2 joins c1, which has data; c2 and c3 have formed a cluster before."""
+
+    @pytest.fixture
+    def node(self, program, tmp_path, monkeypatch):
+        monkeypatch.setattr(program, "DATA", str(tmp_path))
+        (tmp_path / "rabbit@c2").mkdir()
+        file, said = tmp_path / "rabbit@c2/cluster_nodes.config", []
+        file.write_text("{[rabbit@c2,rabbit@c3],[]}.")
+
+        def control(host, *words):
+            if "list_vhosts" in words:
+                if host == "c2" and self.stopped:
+                    return subprocess.CompletedProcess(words, 69, "", "the application is stopped")
+                return subprocess.CompletedProcess(
+                    words, 0, json.dumps([{"name": "/"}] + [{"name": "nova"}] * (host == "c1"))
+                )
+            said.append((host, *words))
+            if words[0] == "join_cluster":
+                file.write_text("{[rabbit@c1,rabbit@c2],[]}.")
+            self.stopped = {"stop_app": True, "start_app": False}.get(words[0], self.stopped)
+            return subprocess.CompletedProcess(words, 0, "", "")
+
+        self.stopped = False
+        monkeypatch.setattr(program, "control", control)
+        monkeypatch.setattr(program, "responds", lambda _address: True)
+        return {"name": "c2", "nodes": dict.fromkeys(["c1", "c2", "c3"], "")}, said
+
+    JOINED = (
+        ("c2", "stop_app"),
+        ("c1", "forget_cluster_node", "rabbit@c2"),
+        ("c2", "force_reset"),
+        ("c2", "join_cluster", "rabbit@c1"),
+        ("c2", "start_app"),
+    )
+
+    @pytest.mark.parametrize("stopped", [False, True])
+    def test_a_node_without_data(self, program, node, stopped):
+        """Also after a join that was interrupted."""
+        own, said = node
+        self.stopped = stopped
+        assert program.join(own, ["c1", "c2"]) == 0
+        assert tuple(said) == (("c2", "start_app"),) * stopped + self.JOINED
+
+
 class TestDefinition:
     def test_only_reached_hosts_are_expected(self, tmp_path):
         model = resolving.resolve(HOSTS, "c1", tmp_path, VIP, playing=["c1", "c3"])

@@ -151,7 +151,12 @@ def join(own: dict, hosts: list[str]) -> int:
     full = {}
     for host in nodes:
         # One that is starting has nothing to tell yet.
-        if (found := has_data(host) if host == me or responds(nodes[host]) else None) is not None:
+        found = has_data(host) if host == me or responds(nodes[host]) else None
+        if found is None and host == me:
+            # An interrupted join has stopped it.
+            must(me, "start_app")
+            found = has_data(me)
+        if found is not None:
             full[host] = found
     if me not in full:
         raise Failed(f"the node of {me} does not respond")
