@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Connects to every TCP port of addresses, and prints those that accept.
+
+usage: tests/faults/scan.py ADDRESS …
+
+It needs nothing but Python, so it runs on a host or in a server of the cloud: `ssh HOST python3 - ADDRESS … <scan.py`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import selectors
+import socket
+import sys
+import time
+
+# Connections at a time, and seconds for each.
+WINDOW, PATIENCE = 900, 1.5
+
+
+def accepts(address: str) -> list[int]:
+    """Return the ports of *address* that accept a connection."""
+    waiting = selectors.DefaultSelector()
+    ports, ends, found = iter(range(1, 65536)), {}, []
+    more = True
+    while more or ends:
+        while more and len(ends) < WINDOW:
+            port = next(ports, None)
+            if port is None:
+                more = False
+                break
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((address, port))
+            waiting.register(one, selectors.EVENT_WRITE, port)
+            ends[one] = time.monotonic() + PATIENCE
+        done = {key.fileobj: key.data for key, _event in waiting.select(0.05)}
+        now = time.monotonic()
+        for one, port in done.items():
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                found.append(port)
+        for one in [*done, *(one for one, end in ends.items() if end < now and one not in done)]:
+            waiting.unregister(one)
+            del ends[one]
+            one.close()
+    return sorted(found)
+
+
+def main() -> int:
+    """Print a line for each address."""
+    with concurrent.futures.ThreadPoolExecutor(len(sys.argv) or 1) as pool:
+        for address, ports in zip(sys.argv[1:], pool.map(accepts, sys.argv[1:]), strict=True):
+            print(f"{address}: {', '.join(map(str, ports)) or 'none'}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
