@@ -121,7 +121,7 @@ class TestJoin:
                 return subprocess.CompletedProcess(
                     words, 0, json.dumps([{"name": "/"}] + [{"name": "nova"}] * (host == "c1"))
                 )
-            said.append((host, *words))
+            said.append((host, words[0]) if words[0] == "eval" else (host, *words))
             if words[0] == "join_cluster":
                 file.write_text("{[rabbit@c1,rabbit@c2],[]}.")
             self.stopped = {"stop_app": True, "start_app": False}.get(words[0], self.stopped)
@@ -138,6 +138,7 @@ class TestJoin:
         ("c2", "force_reset"),
         ("c2", "join_cluster", "rabbit@c1"),
         ("c2", "start_app"),
+        ("c2", "eval"),
     )
 
     @pytest.mark.parametrize("stopped", [False, True])
@@ -147,6 +148,34 @@ class TestJoin:
         self.stopped = stopped
         assert program.join(own, ["c1", "c2"]) == 0
         assert tuple(said) == (("c2", "start_app"),) * stopped + self.JOINED
+
+
+class TestReplicas:
+    @pytest.fixture
+    def node(self, program, monkeypatch):
+        """The node of c1; what it says for each call, the last one again and again."""
+        self.said, self.calls = [], 0
+
+        def control(_host, *words):
+            self.calls += 1
+            code, out = self.said[min(self.calls, len(self.said)) - 1]
+            return subprocess.CompletedProcess(words, code, out, "")
+
+        monkeypatch.setattr(program, "control", control)
+        monkeypatch.setattr(program.time, "sleep", lambda _seconds: None)
+        return {"name": "c1", "nodes": {}}
+
+    def test_tried_until_all_are_there(self, program, node):
+        """A stream refuses while another node gets a replica of it."""
+        self.said = [(70, ""), (0, "l3_agent_fanout {noproc,[]}\nok\n"), (0, "ok\n")]
+        assert program.replicas(node, []) == 0
+        assert self.calls == 3
+
+    def test_what_lacks_is_told(self, program, node, monkeypatch, capsys):
+        monkeypatch.setattr(program, "PATIENCE", 0)
+        self.said = [(0, "l3_agent_fanout {noproc,[]}\nok\n")]
+        assert program.replicas(node, []) == 1
+        assert "l3_agent_fanout" in capsys.readouterr().err
 
 
 class TestDefinition:

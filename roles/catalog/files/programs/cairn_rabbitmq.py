@@ -10,6 +10,8 @@ forget HOST     removes a node that does not run any more from the cluster
 forgotten HOST  exits with 0 if the cluster has no such node
 standalone      exits with 0 if this node was started outside of a cluster, as before a cloud of one controller grew
 prepare         runs before the start: if this node has lost its data, the others forget it, so that it may join again
+replicas        runs after the start: gives this node a replica of every stream. A client that is connected to a node
+                without one cannot read the stream, and connects again and again
 
 A node without data joins by itself when it starts. One that was started before it was configured, as by a boot during
 the first deployment, has data, and is a cluster of its own.
@@ -31,6 +33,15 @@ PROC = "/proc"
 # Seconds for rabbitmqctl; for other nodes to join this one.
 ANSWER, PATIENCE = 30, 45
 PORT = 25672
+# Adds this node's replicas of streams that lack one, and prints those that are not added. A stream that gets another
+# replica at the same time restarts meanwhile, and refuses.
+ADD_REPLICAS = """
+[io:format("~s ~p~n", [Name, Error])
+ || Q <- rabbit_amqqueue:list(), amqqueue:get_type(Q) =:= rabbit_stream_queue,
+    not lists:member(node(), maps:get(nodes, amqqueue:get_type_state(Q), [])),
+    {resource, VHost, queue, Name} <- [amqqueue:get_name(Q)],
+    {error, Error} <- [rabbit_stream_queue:add_replica(VHost, Name, node())]], ok.
+"""
 
 
 class Failed(Exception):
@@ -168,6 +179,7 @@ def join(own: dict, hosts: list[str]) -> int:
         must(me, "force_reset")
         must(me, "join_cluster", node(to))
         must(me, "start_app")
+        replicas(own, hosts)
     forget(own, departed(own))
     while not set(hosts) <= set(members(me)) and time.monotonic() < end:
         time.sleep(1)
@@ -187,6 +199,20 @@ def standalone(_own: dict, _hosts: list[str]) -> int:
             return 1 if "inet_tls" in file.read().split("\0") else 0
     except (OSError, ValueError):
         return 1
+
+
+def replicas(own: dict, _hosts: list[str]) -> int:
+    """Give this node a replica of every stream; return 1 if some get none."""
+    me, end = own["name"], time.monotonic() + PATIENCE
+    while True:
+        said = control(me, "eval", ADD_REPLICAS)
+        lacking = [line for line in said.stdout.splitlines() if line != "ok"]
+        if said.returncode == 0 and not lacking:
+            return 0
+        if time.monotonic() > end:
+            print("Streams without a replica here:", *lacking, said.stderr.strip(), sep="\n", file=sys.stderr)
+            return 1
+        time.sleep(2)
 
 
 def prepare(own: dict, _hosts: list[str]) -> int:
@@ -215,6 +241,7 @@ COMMANDS = {
     "forgotten": forgotten,
     "standalone": standalone,
     "prepare": prepare,
+    "replicas": replicas,
 }
 
 
