@@ -8,6 +8,7 @@ import types
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON, networks, servers
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, by_stages
+from openstack.exceptions import HttpException
 
 
 class Response:
@@ -210,9 +211,14 @@ class Neutron:
             for kind, full in (("l3", networks.L3), ("dhcp", networks.DHCP), ("metadata", "Metadata agent"))
         ]
         self.routers, self.nets = dict(routers), dict(nets)
+        # Requests that end with an error of the database.
+        self.deadlocks = 0
 
     def request(self, path, method, json=None):
         """Respond."""
+        if self.deadlocks and method != "GET":
+            self.deadlocks -= 1
+            raise HttpException("internal server error", http_status=500)
         words = path.strip("/").split("/")
         if path == "/agents":
             return Response({"agents": self.agents})
@@ -262,6 +268,17 @@ class TestNetworks:
         assert list(at(neutron).start()) == []
         by_stages(list(at(neutron).end()))
         assert all(one["admin_state_up"] for one in neutron.agents)
+
+    def test_a_deadlock_in_the_database(self, monkeypatch):
+        monkeypatch.setattr(networks.time, "sleep", lambda _seconds: None)
+        neutron = Neutron("ab", nets={"n": ["a"]})
+        (move,) = (change for change in at(neutron).start() if change.kind == "DHCP server")
+        neutron.deadlocks = 4
+        with pytest.raises(Failed, match="internal server error"):
+            move.make()
+        neutron.deadlocks = 3
+        move.make()
+        assert neutron.nets == {"n": ["b"]}
 
     def test_a_second_dhcp_server_need_not_move(self):
         neutron = Neutron("ab", nets={"n": ["a", "b"]})

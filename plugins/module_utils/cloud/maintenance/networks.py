@@ -9,12 +9,14 @@ from collections.abc import Iterator
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest, translate_errors
-from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change, Failed, Unreachable
 
 L3, DHCP = "L3 agent", "DHCP agent"
 # Order of the changes: what has a single place moves before its agent stops serving it.
 MOVE, DISABLE = 1, 2
 LOOK = 1
+# Of a request: some of Neutron's end with status 500 when agents change the same rows, "Deadlock found" in its log.
+TRIES = 4
 
 
 class Networks:
@@ -33,9 +35,17 @@ class Networks:
 
         :raises Failed: it refuses the request, or does not respond.
         """
-        with translate_errors():
-            response = rest(self.network, method, path, **options)
-        return response.json() if response.content else None
+        for left in reversed(range(TRIES)):
+            try:
+                with translate_errors():
+                    response = rest(self.network, method, path, **options)
+            except Unreachable:
+                if not left:
+                    raise
+                time.sleep(LOOK)
+            else:
+                return response.json() if response.content else None
+        return None
 
     def agents(self) -> tuple[list[dict], list[dict]]:
         """Return the agents for routers and DHCP: those on the host, and usable ones on others."""
