@@ -77,6 +77,7 @@ test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one d
 	molecule test --scenario-name interrupted
 	molecule test --scenario-name scale_out
 	molecule test --scenario-name single_nic
+	molecule test --scenario-name grow
 
 .PHONY: test-reports
 test-reports: $(VENV)/.ready-test ## Reports from the field, on the cloud of `make cloud`, deployed if missing; writes docs/evidence/reports.md
