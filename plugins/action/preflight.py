@@ -40,6 +40,8 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_ty
 LATE = re.compile(r"\b(cairn_probe|ansible_facts|ansible_local)\b")
 # The keys of a definition that the checks of hosts need.
 TAKES = ("packages", "units")
+# Before the end of a certificate that the user provides.
+WARNING_DAYS = 30
 
 
 def plain(value):
@@ -370,6 +372,9 @@ class ActionModule(ActionBase):
                     allowed,
                     "Use another certificate; or remove the three settings to use the cloud's own.",
                 )
+            elif (left := authority.days_left(texts[names[0]])) < WARNING_DAYS:
+                remedy = "Have it renewed, and run site.yml again; clients refuse the cloud when it has expired."
+                yield cloud.finding(names[0], f"it expires in {left} days", "a valid one", remedy, "warning")
 
     def alone(self, cloud):
         """Acquire the lock; in check mode only report its holder."""

@@ -135,6 +135,14 @@ def test_secrets_that_can_be_read(site, monkeypatch):
     assert site.said(monkeypatch).get("msg") is None
 
 
+def test_a_certificate_that_expires_soon(site, monkeypatch):
+    monkeypatch.setattr(authority, "CERTIFICATE_DAYS", 20)
+    certificate(["cloud.example.org"])(site)
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert "it expires in 19 days" in " ".join(warning.split())
+
+
 def test_a_certificate_for_an_address(site, monkeypatch):
     """Endpoints by address: the subjectAltName has the address, not a name that looks like it."""
     certificate(["192.0.2.11"])(site)

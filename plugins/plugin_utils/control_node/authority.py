@@ -151,14 +151,19 @@ def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | 
     return None
 
 
+def days_left(certificate: str) -> int:
+    """Return in how many days the first certificate of the PEM *certificate* expires."""
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    return (found.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
+
+
 def error(certificate: str, names: list[str], ca: str) -> str | None:
     """Return why *certificate* must be replaced, or None if it is valid."""
     if not certificate:
         return "missing"
     found = x509.load_pem_x509_certificate(certificate.encode())
-    left = found.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    if left < datetime.timedelta(days=RENEW_DAYS):
-        return f"expires in {left.days} days"
+    if days_left(certificate) < RENEW_DAYS:
+        return f"expires in {days_left(certificate)} days"
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     if set(alternatives) != {_alternative(name) for name in names}:
         return "is for other names"
