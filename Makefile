@@ -30,7 +30,7 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 ##@ Tests
 
 .PHONY: test
-test: $(VENV)/.ready-test ## All of them
+test: $(VENV)/.ready-test ## Those that CI runs
 	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
 	$(MAKE) test-aio
 	$(MAKE) test-ha

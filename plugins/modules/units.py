@@ -324,7 +324,9 @@ def main() -> None:
     wrong = u.ineffective(units, done | changed, EFFECT_PATIENCE)
     # What a start alone does not set, such as the cluster of the others, which were not there when it looked for them.
     if setters := u.setters([unit for unit in units if unit.name in wrong and unit.name in done]):
+        well, done = done, done - wrong.keys()
         change(setters)
+        done = well
         wrong = u.ineffective(units, done | changed, EFFECT_PATIENCE)
     u.stamp(units, done - wrong.keys())
     if wrong:

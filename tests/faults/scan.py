@@ -10,6 +10,7 @@ It needs nothing but Python, so it runs on a host or in a server of the cloud: `
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import selectors
 import socket
 import sys
@@ -19,20 +20,22 @@ import time
 WINDOW, PATIENCE = 900, 1.5
 
 
-def accepts(address: str) -> list[int]:
-    """Return the ports of *address* that accept a connection."""
+def accepts(address: str, window: int) -> list[int]:
+    """Return the ports of *address* that accept a connection, of which *window* are tried at a time."""
     waiting = selectors.DefaultSelector()
     ports, ends, found = iter(range(1, 65536)), {}, []
     more = True
     while more or ends:
-        while more and len(ends) < WINDOW:
+        while more and len(ends) < window:
             port = next(ports, None)
             if port is None:
                 more = False
                 break
             one = socket.socket()
             one.setblocking(False)
-            one.connect_ex((address, port))
+            if one.connect_ex((address, port)) not in (0, errno.EINPROGRESS):
+                one.close()
+                continue
             waiting.register(one, selectors.EVENT_WRITE, port)
             ends[one] = time.monotonic() + PATIENCE
         done = {key.fileobj: key.data for key, _event in waiting.select(0.05)}
@@ -50,7 +53,9 @@ def accepts(address: str) -> list[int]:
 def main() -> int:
     """Print a line for each address."""
     with concurrent.futures.ThreadPoolExecutor(len(sys.argv) or 1) as pool:
-        for address, ports in zip(sys.argv[1:], pool.map(accepts, sys.argv[1:]), strict=True):
+        for address, ports in zip(
+            sys.argv[1:], pool.map(accepts, sys.argv[1:], [WINDOW // len(sys.argv)] * (len(sys.argv) - 1)), strict=True
+        ):
             print(f"{address}: {', '.join(map(str, ports)) or 'none'}", flush=True)
     return 0
 

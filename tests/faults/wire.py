@@ -14,6 +14,7 @@ import argparse
 import collections
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -33,6 +34,8 @@ WORDS = (
     "PRIVATE KEY-----",
 )
 ALL_PROTOCOLS = 3
+# Of packet(7).
+SOL_PACKET, ADD_MEMBERSHIP, PROMISCUOUS, STATISTICS = 263, 1, 1, 6
 # Bytes of a packet: hosts leave the segmentation of large ones to others.
 PACKET = 1 << 17
 
@@ -61,10 +64,13 @@ class Wire:
         self.words = {word.encode(): name for word, name in words.items()}
         self.pattern = re.compile(b"|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True)))
         self.found: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.packets = self.bytes = 0
+        self.packets = self.bytes = self.dropped = 0
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_PROTOCOLS))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 28)
         self.socket.bind((interface, 0))
+        # Without it a bridge shows only what is for itself.
+        index = socket.if_nametoindex(interface)
+        self.socket.setsockopt(SOL_PACKET, ADD_MEMBERSHIP, struct.pack("iHH8s", index, PROMISCUOUS, 0, b""))
         self.socket.settimeout(0.5)
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.listen)
@@ -88,6 +94,7 @@ class Wire:
     def __exit__(self, *_error: object) -> None:
         self.ended.set()
         self.thread.join()
+        self.dropped = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, STATISTICS, 8))[1]
         self.socket.close()
 
 
@@ -102,7 +109,8 @@ def main() -> int:
     words = {**secrets(given.inventory / ".secrets"), **{word: word.strip() for word in [*WORDS, *given.word]}}
     with Wire(given.interface, words) as wire:
         status = subprocess.run(given.command, check=False).returncode
-    print(f"{wire.packets} packets, {wire.bytes / 1e6:.0f} MB, {len(words)} words; the command ended with {status}")
+    heard = f"{wire.packets} packets, {wire.bytes / 1e6:.0f} MB, {wire.dropped} not heard"
+    print(f"{heard}; {len(words)} words; the command ended with {status}")
     for (word, where), count in wire.found.most_common():
         print(f"    {word}: {count} packets, {where}")
     return 1 if wire.found or status else 0

@@ -48,6 +48,9 @@ def fill(path, keys):
         # A lost key; a staged one that a run has replaced, another on each host.
         ([{"0": "s2", "2": "s0"}, SECOND, FIRST], "c2"),
         ([{**SECOND, "0": "x"}, {**SECOND, "0": "y"}], "c1"),
+        ([{**SECOND, "0": "x"}, SECOND, SECOND], "c2"),
+        # In the middle of a rotation.
+        ([{"1": "p1", "2": "s0", "3": "s2"}, SECOND, SECOND], "c2"),
     ],
 )
 def test_the_last_rotation_counts(program, found, right):
@@ -64,7 +67,7 @@ def test_no_key_is_missing_at_any_time(program, tmp_path, monkeypatch, held, key
 
         def watched(*words, true=true):
             true(*words)
-            seen.append(program.read(str(tmp_path)))
+            seen.append(program.listed(str(tmp_path)))
 
         monkeypatch.setattr(program.os, name, watched)
     program.take(str(tmp_path), keys)
@@ -162,7 +165,7 @@ def test_a_rotation_reaches_the_others(program, controllers, capsys):
     assert [controllers.keys(name) for name in HOSTS] == [SECOND] * 3
     assert program.status(two) == 0
     said = capsys.readouterr().out
-    assert "taken over from c2" in said
+    assert "copied from c2" in said
     assert not any(key in said for key in ("s0", "s2", "p1"))
 
 
@@ -216,6 +219,38 @@ def test_a_minority_rotates_nothing(program, controllers, rotated):
     with pytest.raises(program.Failed, match="only c1 responds"):
         program.rotate(one)
     assert not rotated
+
+
+def test_who_can_not_distribute_keys_does_not_rotate(program, controllers, rotated):
+    one, _two, _three = (controllers.start(name, FIRST) for name in HOSTS)
+    old(controllers, 8)
+    controllers.servers[0].shutdown()
+    controllers.servers[0].server_close()
+    with pytest.raises(program.Failed, match="does not respond here"):
+        program.rotate(one)
+    assert not rotated
+
+
+def test_a_repository_without_a_staged_key(program, tmp_path):
+    with pytest.raises(program.Failed, match="no staged key"):
+        program.staged_age(str(tmp_path))
+
+
+def test_a_start_waits_for_the_others(program, controllers, monkeypatch):
+    """A new controller, when the others do not know it yet."""
+    new = controllers.settings("c3")
+    fill(controllers.directory / "c3/fernet-keys", FIRST)
+    rounds = []
+
+    def sleep(seconds):
+        if seconds == 1:
+            rounds.append(seconds)
+            controllers.start("c1", THIRD)
+
+    monkeypatch.setattr(program.time, "sleep", sleep)
+    assert program.start(new) == 0
+    assert controllers.keys("c3") == THIRD
+    assert len(rounds) == 1
 
 
 def test_different_keys_are_not_rotated(program, controllers, rotated):

@@ -124,10 +124,13 @@ class TestJoin:
             said.append((host, words[0]) if words[0] == "eval" else (host, *words))
             if words[0] == "join_cluster":
                 file.write_text("{[rabbit@c1,rabbit@c2],[]}.")
+            if words[0] == "reset":
+                return subprocess.CompletedProcess(words, 69, "", "no online nodes")
             self.stopped = {"stop_app": True, "start_app": False}.get(words[0], self.stopped)
             return subprocess.CompletedProcess(words, 0, "", "")
 
         self.stopped = False
+        monkeypatch.setattr(program, "LACKING", str(tmp_path / "lacking"))
         monkeypatch.setattr(program, "control", control)
         monkeypatch.setattr(program, "responds", lambda _address: True)
         return {"name": "c2", "nodes": dict.fromkeys(["c1", "c2", "c3"], "")}, said
@@ -135,6 +138,7 @@ class TestJoin:
     JOINED = (
         ("c2", "stop_app"),
         ("c1", "forget_cluster_node", "rabbit@c2"),
+        ("c2", "reset"),
         ("c2", "force_reset"),
         ("c2", "join_cluster", "rabbit@c1"),
         ("c2", "start_app"),
@@ -152,7 +156,7 @@ class TestJoin:
 
 class TestReplicas:
     @pytest.fixture
-    def node(self, program, monkeypatch):
+    def node(self, program, monkeypatch, tmp_path):
         """The node of c1; what it says for each call, the last one again and again."""
         self.said, self.calls = [], 0
 
@@ -163,19 +167,24 @@ class TestReplicas:
 
         monkeypatch.setattr(program, "control", control)
         monkeypatch.setattr(program.time, "sleep", lambda _seconds: None)
-        return {"name": "c1", "nodes": {}}
+        monkeypatch.setattr(program, "LACKING", str(tmp_path / "lacking"))
+        monkeypatch.setattr(program, "members", lambda _me: ["c1"])
+        return {"name": "c1", "nodes": {"c1": ""}}
 
-    def test_tried_until_all_are_there(self, program, node):
+    def test_tried_until_all_are_there(self, program, node, capsys):
         """A stream refuses while another node gets a replica of it."""
         self.said = [(70, ""), (0, "l3_agent_fanout {noproc,[]}\nok\n"), (0, "ok\n")]
         assert program.replicas(node, []) == 0
         assert self.calls == 3
+        program.show(node, ["c1"])
+        assert capsys.readouterr().out == "members = all\n"
 
-    def test_what_lacks_is_told(self, program, node, monkeypatch, capsys):
-        monkeypatch.setattr(program, "PATIENCE", 0)
+    def test_what_lacks_is_told(self, program, node, capsys):
         self.said = [(0, "l3_agent_fanout {noproc,[]}\nok\n")]
-        assert program.replicas(node, []) == 1
+        assert program.replicas(node, [], 0) == 1
         assert "l3_agent_fanout" in capsys.readouterr().err
+        program.show(node, ["c1"])
+        assert capsys.readouterr().out == "members = without all replicas of streams\n"
 
 
 class TestDefinition:

@@ -345,19 +345,42 @@ def test_the_console_is_read_as_a_browser_does():
 
 class Stream:
     def __init__(self, *pieces):
-        self.pieces = list(pieces)
+        self.pieces, self.sent = list(pieces), b""
 
     def recv(self, size):
         return self.pieces.pop(0) if self.pieces else b""
 
+    def sendall(self, data):
+        self.sent += data
 
-def test_only_a_screen_behind_the_websocket_is_a_console():
-    switch = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    assert console.greeting(Stream(switch, b"\x82\x0cRFB 00", b"3.008\n")) == "RFB 003.008"
-    with pytest.raises(Bad, match="403"):
-        console.greeting(Stream(b"HTTP/1.1 403 Forbidden\r\n\r\n"))
-    with pytest.raises(Bad, match="no VNC server"):
-        console.greeting(Stream(switch))
+
+class TestConsole:
+    SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    VERSION, TYPES, RESULT = b"\x82\x0cRFB 003.008\n", b"\x82\x02\x01\x01", b"\x82\x04\0\0\0\0"
+    # With an extended length: a name follows the size of the screen and the format of its pixels.
+    SCREEN = b"\x82\x7e\x00\x9c" + b"\x02\xd0\x01\x90" + b"\0" * 152
+
+    def test_a_screen(self):
+        pieces = (self.VERSION[:5], self.VERSION[5:], b"\x89\x00" + self.TYPES, self.RESULT, self.SCREEN)
+        stream = Stream(self.SWITCH, *pieces)
+        assert console.opened(stream) == "RFB 003.008, 720 x 400"
+        assert stream.sent.count(b"\x82") == 3
+
+    @pytest.mark.parametrize(
+        ("pieces", "why"),
+        [
+            ((b"HTTP/1.1 403 Forbidden\r\n\r\n",), "403"),
+            ((SWITCH,), "no greeting from a VNC server"),
+            # As Nova's proxy does if it does not get through to the server.
+            ((SWITCH, VERSION, b"\x88\x00"), "no security type from a VNC server"),
+            ((SWITCH, VERSION, b"\x82\x02\x01\x02"), r"security types \[2\]"),
+            ((SWITCH, VERSION, TYPES, b"\x82\x04\0\0\0\1"), "refuses the proxy"),
+            ((SWITCH, VERSION, TYPES, RESULT), "no screen"),
+        ],
+    )
+    def test_anything_else(self, pieces, why):
+        with pytest.raises(Bad, match=why):
+            console.opened(Stream(*pieces))
 
 
 def test_the_signature_is_amazons():

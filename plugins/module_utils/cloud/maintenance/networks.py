@@ -16,7 +16,7 @@ L3, DHCP = "L3 agent", "DHCP agent"
 MOVE, DISABLE = 1, 2
 LOOK = 1
 # Of a request: some of Neutron's end with status 500 when agents change the same rows, "Deadlock found" in its log.
-TRIES = 4
+TRIES, INTERNAL_ERROR = 4, 500
 
 
 class Networks:
@@ -39,8 +39,9 @@ class Networks:
             try:
                 with translate_errors():
                     response = rest(self.network, method, path, **options)
-            except Unreachable:
-                if not left:
+            except Unreachable as error:
+                # Others may have been served, and reads need no other try.
+                if not left or method == "GET" or getattr(error.__cause__, "status_code", None) != INTERNAL_ERROR:
                     raise
                 time.sleep(LOOK)
             else:

@@ -7,9 +7,9 @@ start  lets no new request reach them, and waits some seconds for those that are
        no other controller stays in use
 end    lets requests reach them again
 
-The load balancers of other controllers reach them by the frontends of this host that are named after a service, with
--here; this host's own directly. A reload of HAProxy puts all back too. Half an hour after the start the end comes by
-itself, if whoever started it was interrupted.
+The load balancers of other controllers reach them by the proxies of this host that are named after a service, with
+-here, and ask this host's HAProxy for these; its own follows them. A reload of HAProxy puts all back too. Half an hour
+after the start the end comes by itself, if whoever started it was interrupted.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ def start() -> None:
             continue
         for server in servers:
             if waited(service, server, end):
-                ask(f"set server {service}/{server} state drain")
-                ask(f"disable frontend {service}{SUFFIX}")
+                ask(f"set server {service}{SUFFIX}/{server} state drain")
     end = time.monotonic() + PATIENCE
     while any(sessions for servers in services().values() for sessions in servers.values()) and time.monotonic() < end:
         time.sleep(LOOK)
@@ -102,10 +101,8 @@ def end() -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(MARK)
     for service, servers in services().items():
-        if service.endswith(SUFFIX):
-            ask(f"enable frontend {service}")
-        else:
-            for server in servers:
+        for server in servers:
+            if service.endswith(SUFFIX):
                 ask(f"set server {service}/{server} state ready")
 
 

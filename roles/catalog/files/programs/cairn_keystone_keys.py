@@ -3,22 +3,25 @@
 
 Written by Cairn. Commands:
 
-serve   gives this controller's keys to the other ones, and takes over theirs every minute if they were rotated there
-sync    takes over the keys of the controller that has rotated last; runs before Keystone starts
+serve   distributes this controller's keys, and synchronizes them every minute
+sync    copies the keys of the controller that has rotated last
+start   the same before Keystone starts: waits some seconds until most controllers respond
 rotate  rotates the keys of the tokens, on one controller, if most controllers respond and all of these have the same
 status  prints which keys each controller has, not the keys themselves
 
 A rotation makes the staged key (0) the primary one, under the next number, and adds another staged one. The other
-controllers know the new primary key as their staged one until they have taken over all, so no token is refused. The
+controllers know the new primary key as their staged one until they have copied all, so no token is refused. The
 highest number thus tells which repository was rotated last, also by hand.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import configparser
 import contextlib
+import fcntl
 import functools
 import hashlib
 import http.client
@@ -35,8 +38,9 @@ import time
 SETTINGS = "/etc/cairn/keystone-keys.json"
 KEYSTONE = "/etc/keystone/keystone.conf"
 TOKENS = "fernet-keys"
-# Seconds for the answer of a controller; between two looks of `serve`; until a rotation waits no longer for the others.
-ANSWER, ROUND, PATIENCE = 3, 60, 150
+# Seconds for the answer of a controller; between two looks of `serve`; until a rotation, and a start of Keystone, wait
+# no longer for the others.
+ANSWER, ROUND, PATIENCE, START = 3, 60, 150, 15
 
 
 class Failed(Exception):
@@ -57,7 +61,16 @@ def settings() -> dict:
 
 
 def read(path: str) -> dict[str, str]:
-    """Return the keys of a directory."""
+    """Return the keys of a directory, as they are between two rotations."""
+    before, keys = None, listed(path)
+    while keys != before:
+        time.sleep(0.01)
+        before, keys = keys, listed(path)
+    return keys
+
+
+def listed(path: str) -> dict[str, str]:
+    """Return the keys that a directory has now."""
     keys = {}
     for name in os.listdir(path) if os.path.isdir(path) else ():
         if name.isdigit():
@@ -73,16 +86,29 @@ def rank(keys: dict[str, str]) -> tuple[int, int]:
 
 
 def latest(found: dict[str, dict[str, str]]) -> str:
-    """Return the controller with the right keys; of equal ones the first.
+    """Return the controller with the right keys: of the same rank what most have, then the first.
 
     :param found: the keys of each controller that responds, in the order of the inventory.
     """
-    return max(found, key=lambda name: rank(found[name]))
+    count = collections.Counter(map(digest, found.values()))
+    # Without a staged key it is in the middle of a rotation.
+    return max(found, key=lambda name: ("0" in found[name], rank(found[name]), count[digest(found[name])]))
 
 
 def digest(keys: dict[str, str]) -> str:
     """Return what tells one repository from another, and nothing of its keys."""
     return hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def locked(path: str):
+    """Change a directory of keys alone: at most one of this program's commands does so."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def take(path: str, keys: dict[str, str]) -> None:
@@ -93,12 +119,15 @@ def take(path: str, keys: dict[str, str]) -> None:
     held = read(path)
     for number in sorted(keys, key=int, reverse=True):
         if held.get(number) != keys[number]:
-            new = f"{path}/{number}.cairn"
+            new = f"{path}/{number}.{os.getpid()}"
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
                 file.write(keys[number])
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(new, f"{path}/{number}")
     for number in held.keys() - keys.keys():
-        os.unlink(f"{path}/{number}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}/{number}")
 
 
 # Other controllers
@@ -143,15 +172,31 @@ def everywhere(own: dict) -> dict[str, dict | None]:
 
 
 def sync(own: dict) -> int:
-    """Take over the keys of the controller that has rotated last."""
+    """Copy the keys of the controller that has rotated last."""
     found = {name: one for name, one in everywhere(own).items() if one is not None}
     for repository, path in own["repositories"].items():
+        if not os.path.isdir(path):
+            # Keystone's package, or a run, makes it.
+            continue
         keys = {name: one[repository] for name, one in found.items() if repository in one}
-        source = latest(keys)
-        if keys[source] and keys[source] != keys[own["name"]] and os.path.isdir(path):
-            take(path, keys[source])
-            print(f"{path}: taken over from {source}", flush=True)
+        with locked(path):
+            # It may have been rotated meanwhile.
+            keys[own["name"]] = read(path)
+            source = latest(keys)
+            if keys[source] and keys[source] != keys[own["name"]]:
+                take(path, keys[source])
+                print(f"{path}: copied from {source}", flush=True)
     return 0
+
+
+def start(own: dict) -> int:
+    """Copy the keys before Keystone starts, and wait some seconds for the others if they do not respond yet."""
+    end = time.monotonic() + START
+    while len([one for one in everywhere(own).values() if one is not None]) * 2 <= len(own["controllers"]):
+        if time.monotonic() > end:
+            break
+        time.sleep(1)
+    return sync(own)
 
 
 def status(own: dict) -> int:
@@ -187,6 +232,8 @@ def same_everywhere(own: dict) -> list[str]:
 
     :raises Failed: most do not respond, or after some time they still have different keys.
     """
+    if len(own["controllers"]) > 1 and asked(own["name"], own) is None:
+        raise Failed("the others could not get them: cairn-keystone-keys.service does not respond here")
     end = time.monotonic() + PATIENCE
     while True:
         found = {name: one.get(TOKENS) for name, one in everywhere(own).items() if one is not None}
@@ -207,13 +254,26 @@ def rotate(own: dict) -> int:
     if first != own["name"]:
         print(f"{first} rotates")
         return 0
-    # The staged key is written by each rotation; a timer that runs daily is not exact.
-    age, wanted, needed = time.time() - os.stat(f"{path}/0").st_mtime, own["days"] * 86400 - 3600, shortest_age()
-    if age < max(wanted, needed):
-        why = "tokens need the oldest key" if needed > wanted else "the keys are young enough"
-        print(f"not rotated: {why} for {(max(wanted, needed) - age) / 3600:.0f} more hours")
-        return 0
-    return subprocess.run(["keystone-manage", "fernet_rotate"], check=False).returncode
+    # A timer that runs daily is not exact.
+    wanted, needed = own["days"] * 86400 - 3600, shortest_age()
+    with locked(path):
+        # Each rotation writes the staged key; another controller may have made one just now.
+        if (age := staged_age(path)) < max(wanted, needed):
+            why = "tokens need the oldest key" if needed > wanted else "the keys are young enough"
+            print(f"not rotated: {why} for {(max(wanted, needed) - age) / 3600:.0f} more hours")
+            return 0
+        return subprocess.run(["keystone-manage", "fernet_rotate"], check=False).returncode
+
+
+def staged_age(path: str) -> float:
+    """Return the seconds since the staged key was written.
+
+    :raises Failed: there is none.
+    """
+    try:
+        return time.time() - os.stat(f"{path}/0").st_mtime
+    except FileNotFoundError:
+        raise Failed(f"{path} has no staged key (0): site.yml makes one") from None
 
 
 class Responder(http.server.BaseHTTPRequestHandler):
@@ -265,14 +325,14 @@ def server(own: dict) -> Server:
 
 
 def serve(own: dict) -> int:
-    """Serve the keys, and take over others."""
+    """Serve the keys, and synchronize them."""
     threading.Thread(target=server(own).serve_forever, daemon=True).start()
     while True:
         sync(own)
         time.sleep(ROUND)
 
 
-COMMANDS = {"serve": serve, "sync": sync, "rotate": rotate, "status": status}
+COMMANDS = {"serve": serve, "sync": sync, "start": start, "rotate": rotate, "status": status}
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import socket
 import subprocess
@@ -30,9 +31,11 @@ import time
 SETTINGS = "/etc/cairn/rabbitmq.json"
 DATA = "/var/lib/rabbitmq/mnesia"
 PROC = "/proc"
-# Seconds for rabbitmqctl; for other nodes to join this one.
-ANSWER, PATIENCE = 30, 45
+# Seconds for rabbitmqctl; for other nodes to join this one, or streams; for streams after a join.
+ANSWER, PATIENCE, LEFT = 30, 45, 10
 PORT = 25672
+# While streams lack their replicas on this node.
+LACKING = "/var/lib/rabbitmq/cairn-streams-lack-replicas"
 # Adds this node's replicas of streams that lack one, and prints those that are not added. A stream that gets another
 # replica at the same time restarts meanwhile, and refuses.
 ADD_REPLICAS = """
@@ -108,6 +111,7 @@ def show(own: dict, hosts: list[str]) -> int:
     lacking = [host for host in hosts if host not in found]
     wrong = [f"without {', '.join(lacking)}"] if lacking else []
     wrong += [f"with {', '.join(left)}"] if (left := departed(own)) else []
+    wrong += ["without all replicas of streams"] if os.path.exists(LACKING) else []
     print("members =", " and ".join(wrong) or "all")
     return 0
 
@@ -175,15 +179,15 @@ def join(own: dict, hosts: list[str]) -> int:
         must(me, "stop_app")
         # It remembers this node if its data was lost.
         control(to, "forget_cluster_node", node(me))
-        # By force: the others of a cluster without data, which formed before this one was there, may do the same.
-        must(me, "force_reset")
+        # By force if the others of this node's cluster, which has no data either, do the same.
+        if control(me, "reset").returncode:
+            must(me, "force_reset")
         must(me, "join_cluster", node(to))
         must(me, "start_app")
-        replicas(own, hosts)
     forget(own, departed(own))
     while not set(hosts) <= set(members(me)) and time.monotonic() < end:
         time.sleep(1)
-    return 0
+    return replicas(own, hosts, LEFT)
 
 
 def standalone(_own: dict, _hosts: list[str]) -> int:
@@ -201,13 +205,16 @@ def standalone(_own: dict, _hosts: list[str]) -> int:
         return 1
 
 
-def replicas(own: dict, _hosts: list[str]) -> int:
-    """Give this node a replica of every stream; return 1 if some get none."""
-    me, end = own["name"], time.monotonic() + PATIENCE
+def replicas(own: dict, _hosts: list[str], seconds: float = PATIENCE) -> int:
+    """Give this node a replica of every stream; return 1 if some get none in time, which a run finds by a file."""
+    me, end = own["name"], time.monotonic() + seconds
+    with open(LACKING, "w", encoding="utf-8"):
+        pass
     while True:
         said = control(me, "eval", ADD_REPLICAS)
         lacking = [line for line in said.stdout.splitlines() if line != "ok"]
         if said.returncode == 0 and not lacking:
+            os.unlink(LACKING)
             return 0
         if time.monotonic() > end:
             print("Streams without a replica here:", *lacking, said.stderr.strip(), sep="\n", file=sys.stderr)
