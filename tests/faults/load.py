@@ -14,6 +14,7 @@ import re
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -183,7 +184,9 @@ class Load:
             thread.start()
         if self._ping:
             command = ["ping", "-D", "-n", "-i", str(PING), self._ping]
-            self._pinger = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            # Not a pipe: ping stops when it is full, after three minutes.
+            self._replies = tempfile.TemporaryFile("w+", encoding="utf-8")
+            self._pinger = subprocess.Popen(command, stdout=self._replies, stderr=subprocess.DEVNULL)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -193,7 +196,9 @@ class Load:
             thread.join(TIMEOUT + 5)
         if self._pinger:
             self._pinger.terminate()
-            found = replies(self._pinger.communicate()[0].splitlines())
+            self._pinger.wait()
+            self._replies.seek(0)
+            found = replies(self._replies)
             self.series["ping"] = Series([Call(at, at) for at in found], time.time())
 
     def lost(self) -> list[str]:
