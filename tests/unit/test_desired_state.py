@@ -106,6 +106,10 @@ def parts(root, directory, inventory, options=None, limit="all", status=0):
     return {name: {**part, "secrets": secrets} for name, part in found.items()}
 
 
+# Deprecated, but without it Keystone caches the tokens that it issues, also if `caching` is off.
+STILL_NEEDED = {("token", "cache_on_issue")}
+
+
 @pytest.fixture(scope="module", params=["lab", "lab_aio", "aio", "ha", "multinode", "storage", "stored"])
 def shipped(request, root, tmp_path_factory):
     directory = tmp_path_factory.mktemp(request.param)
@@ -251,8 +255,8 @@ class TestShipped:
         assert checked
         for item in checked:
             service, name = item["options_of"].values()
-            index = option_index.shipped(service)
-            assert options.findings(service, name, ini.parse(item["content"]), index) == [], item["path"]
+            found = options.findings(service, name, ini.parse(item["content"]), option_index.shipped(service))
+            assert [one for one in found if (one.section, one.option) not in STILL_NEEDED] == [], item["path"]
 
     def test_every_file_of_options_is_checked(self, shipped):
         """One that no index knows would never be."""

@@ -81,7 +81,8 @@ def _run(lab, params, check_mode, state, snapshot):
         items += [{"name": name, "address": ""} for name in lab.names() if name not in listed]
     hosts = [host_from(lab, item) for item in items]
     before, after = {}, {}
-    problems = twice(hosts)
+    # Hosts of several inventories are removed together.
+    problems = [] if state == "absent" else twice(hosts)
     for host in hosts:
         before[host.name] = states.current(host)
         after[host.name] = states.wanted(state, before[host.name], snapshot)
