@@ -22,6 +22,7 @@ BROUGHT = (
     "/etc/keystone/keystone-uwsgi.ini",
     "/etc/keystone/keystone.conf",
     "/etc/libvirt/libvirtd.conf",
+    "/etc/libvirt/qemu.conf",
     "/etc/memcached.conf",
     "/etc/neutron/dhcp_agent.ini",
     "/etc/neutron/l3_agent.ini",
@@ -55,7 +56,7 @@ REMOVED = (
 # And Swift's library makes these, which storage hosts get.
 MADE = ("/etc/swift/account.ring.gz", "/etc/swift/container.ring.gz", "/etc/swift/object.ring.gz")
 # They enable all units that they bring, but for these, and so those that the run disables.
-NOT_ENABLED = ("placement-api", "rsync")
+NOT_ENABLED = ("libvirtd-tls.socket", "placement-api", "rsync")
 DISABLED = (
     "haproxy",
     "nova-serialproxy",
