@@ -30,8 +30,10 @@ options:
       - V(lost) is for a host that is off, and stays off. It waits until the host does not report
         to Nova any more. Nova rebuilds its servers on other hosts, with the same disks.
         A host that still writes to these disks destroys them.
+      - V(removed) is for a host that Nova does not list any more. Its resource provider is deleted, which Placement
+        keeps if servers were evacuated from it.
     type: str
-    choices: [started, ended, lost]
+    choices: [started, ended, lost, removed]
     required: true
   cold:
     description: Whether running servers that cannot be migrated live are shut down, migrated and started.
@@ -93,6 +95,7 @@ changes:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud import sdk
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance.networks import Networks
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance.providers import Providers
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance.servers import Servers
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, by_stages, finish
@@ -103,7 +106,7 @@ def main():
         argument_spec={
             "cloud": {"type": "str", "required": True},
             "host": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "ended", "lost"], "required": True},
+            "state": {"type": "str", "choices": ["started", "ended", "lost", "removed"], "required": True},
             "cold": {"type": "bool", "default": True},
             "shared_disks": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 600},
@@ -120,6 +123,8 @@ def main():
             changes = [*servers.start(options["cold"]), *networks.start()]
         elif options["state"] == "ended":
             changes = [*servers.end(), *networks.end()]
+        elif options["state"] == "removed":
+            changes = list(Providers(conn, options["host"]).remove())
         else:
             changes = list(servers.lost(options["shared_disks"]))
             try:
@@ -134,7 +139,7 @@ def main():
         by_stages(due)
         if options["state"] == "started":
             servers.settled()
-        if options["state"] != "ended" and (left := servers.remaining()):
+        if options["state"] in ("started", "lost") and (left := servers.remaining()):
             raise Failed(f"servers that are still on {options['host']}: {left}")
 
     finish(module, sorted(changes, key=lambda change: change.stage), perform)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import types
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON, networks, servers
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON, networks, providers, servers
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, by_stages
 from openstack.exceptions import HttpException
 
@@ -269,6 +269,14 @@ class TestNetworks:
         by_stages(list(at(neutron).end()))
         assert all(one["admin_state_up"] for one in neutron.agents)
 
+    def test_distributed_routers_stay(self):
+        """The agent of a compute host serves those of its servers."""
+        neutron = Neutron("abc", {"one": (["a"], False)})
+        for agent in neutron.agents:
+            if agent["agent_type"] == networks.L3 and agent["host"] != "b":
+                agent["configurations"] = {"agent_mode": "dvr"}
+        assert not any("router" in str(change) or "l3" in str(change) for change in at(neutron).start())
+
     def test_a_deadlock_in_the_database(self, monkeypatch):
         monkeypatch.setattr(networks.time, "sleep", lambda _seconds: None)
         neutron = Neutron("ab", nets={"n": ["a"]})
@@ -306,3 +314,48 @@ class TestNetworks:
         neutron = Neutron("ab")
         neutron.agents[0] |= {"admin_state_up": False, "description": "broken"}
         assert list(at(neutron).end()) == []
+
+
+class Placement:
+    """Placement with compute hosts a and b; a server was evacuated from a to b."""
+
+    def __init__(self):
+        tree = {"a": ("a.example", None), "a-vgpu": ("a_vgpu", "a"), "b": ("b", None)}
+        self.providers = {
+            uuid: {"uuid": uuid, "name": name, "parent_provider_uuid": parent} for uuid, (name, parent) in tree.items()
+        }
+        self.held = {"server": {"a": {"resources": {"VCPU": 1}, "generation": 3}, "b": {"resources": {"VCPU": 1}}}}
+
+    def request(self, path, method, params=None, json=None, microversion=None):
+        """Respond."""
+        words = path.strip("/").split("/")
+        if method == "DELETE":
+            assert not any(words[1] in one for one in self.held.values())
+            assert not any(one["parent_provider_uuid"] == words[1] for one in self.providers.values())
+            del self.providers[words[1]]
+            return Response(None)
+        if method == "PUT":
+            assert json["consumer_generation"] == 7
+            self.held[words[1]] = json["allocations"]
+            return Response(None)
+        if words[0] == "allocations":
+            return Response({"allocations": self.held[words[1]], "project_id": "p", "consumer_generation": 7})
+        if words[-1] == "allocations":
+            return Response({"allocations": {name: {} for name, one in self.held.items() if words[1] in one}})
+        root = (params or {}).get("in_tree")
+        found = [one for one in self.providers.values() if root in (None, one["uuid"], one["parent_provider_uuid"])]
+        return Response({"resource_providers": found})
+
+
+class TestProviders:
+    def test_what_an_evacuation_leaves_behind(self):
+        placement = Placement()
+        changes = list(providers.Providers(types.SimpleNamespace(placement=placement), "a").remove())
+        assert [str(change) for change in changes] == ["delete resource provider a.example"]
+        assert "a" in placement.providers
+        by_stages(changes)
+        assert list(placement.providers) == ["b"]
+        assert placement.held == {"server": {"b": {"resources": {"VCPU": 1}}}}
+
+    def test_nothing_to_do(self):
+        assert list(providers.Providers(types.SimpleNamespace(placement=Placement()), "c").remove()) == []

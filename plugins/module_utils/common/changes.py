@@ -43,6 +43,7 @@ KINDS = (
     "RabbitMQ user",
     "RabbitMQ virtual host",
     "region",
+    "resource provider",
     "ring",
     "role",
     "role assignment",
