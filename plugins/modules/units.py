@@ -100,6 +100,13 @@ options:
         type: list
         elements: str
         default: []
+      reload_for:
+        description:
+          - Files whose changes a reload applies, which interrupts nothing, such as certificates. Other changes need what
+            O(units[].reload) says.
+        type: list
+        elements: str
+        default: []
       restart_anytime:
         description: Restart the unit without waiting for O(restart), as that interrupts no service.
         type: bool

@@ -92,6 +92,7 @@ units:
     restart_when: ["http://192.0.2.11:5/"]
     restart_with: /usr/bin/acme-restart
     reload: false
+    reload_for: [/etc/acme/cert.pem]
     host_owned: false
     watches: [/etc/acme/acme.conf]
     packages: [acme-api]

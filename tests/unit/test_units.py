@@ -29,6 +29,7 @@ ASKED = {
     "service_user": None,
     "reload": False,
     "restart_for": [],
+    "reload_for": [],
     "restart_anytime": False,
     "restart_anytime_if": [],
     "restart_when": [],
@@ -473,6 +474,25 @@ class TestSteps:
         asked = {"reload": True, "restart_for": ["/ini"], "watches": ["/c", "/ini"]}
         stale = unit(asked, reads={"/c": "2", "/ini": "2"}, stamp=stamp(old))
         assert [verb for verb, _units in units.actions([stale], True)] == [verb]
+
+    @pytest.mark.parametrize(
+        ("old", "due"),
+        [
+            # A certificate: at once, also of a unit that restarts only under a condition.
+            ({"/c": "2", "/cert": "1"}, {True: ["reload"], False: ["reload"]}),
+            ({"/c": "1", "/cert": "1"}, {True: ["restart"], False: []}),
+            ({"/c": "1", "/cert": "2"}, {True: ["restart"], False: []}),
+        ],
+    )
+    def test_a_reload_for_some_files_only(self, old, due):
+        asked = {"reload_for": ["/cert"], "restart_when": ["/bin/false"], "watches": ["/c", "/cert"]}
+        stale = unit(asked, reads={"/c": "2", "/cert": "2"}, stamp=stamp(old))
+        for restart, verbs in due.items():
+            assert [verb for verb, _units in units.actions([stale], restart)] == verbs
+
+    def test_one_without_a_stamp_restarts(self):
+        stale = unit({"reload_for": ["/cert"], "watches": ["/cert"]}, reads={"/cert": "2"}, stamp=None)
+        assert [verb for verb, _units in units.actions([stale], True)] == ["restart"]
 
     def test_workers_reload_before_the_restarts_and_all_others_after_them(self):
         one = {"reads": {"/c": "2"}, "stamp": stamp({"/c": "1"})}

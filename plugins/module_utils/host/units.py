@@ -76,6 +76,7 @@ UNIT = {
     "service_user": {"type": "str"},
     "reload": {"type": "bool", "default": False},
     "restart_for": {"type": "list", "elements": "str", "default": []},
+    "reload_for": {"type": "list", "elements": "str", "default": []},
     "restart_anytime": {"type": "bool", "default": False},
     "restart_anytime_if": {"type": "list", "elements": "str", "default": []},
     "restart_when": {"type": "list", "elements": "str", "default": []},
@@ -473,7 +474,12 @@ class Unit:
         """Whether a restart interrupts no service: by its definition, or as it never ran as configured."""
         # Without a stamp, a unit that was started after its package's installation may be in use: stamps may be lost.
         in_use = self.guarded and self._started > self.member_since
-        return self.asked["restart_anytime"] or (self.stamp is None and not in_use) or self._interrupts_nothing
+        return (
+            self.asked["restart_anytime"]
+            or (self.stamp is None and not in_use)
+            or self._reloads_alone
+            or self._interrupts_nothing
+        )
 
     @functools.cached_property
     def _interrupts_nothing(self) -> bool:
@@ -558,7 +564,15 @@ class Unit:
     @property
     def reloads(self) -> bool:
         """Whether a reload applies all differences."""
+        if self._reloads_alone:
+            return True
         return self.asked["reload"] and not self.hangs and not set(self.asked["restart_for"]) & set(self.stale())
+
+    @property
+    def _reloads_alone(self) -> bool:
+        """Whether only files differ that a reload reads, which interrupts nothing."""
+        causes = set(self.stale())
+        return bool(causes) and self.stamp is not None and not self.hangs and causes <= set(self.asked["reload_for"])
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]

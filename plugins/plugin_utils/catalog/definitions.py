@@ -589,6 +589,7 @@ def units(definition: Definition, groups: set[str], host_files: list[dict]) -> l
                 "reload": unit.get("reload", name in wsgi),
                 # A reload of the workers does not apply changes of these, which only the master reads.
                 "restart_for": [*wsgi[name], *(f"package {package}" for package in packages)] if name in wsgi else [],
+                "reload_for": unit.get("reload_for", []),
                 "host_owned": unit.get("host_owned", False),
                 "enabled": unit.get("enabled", True),
                 "state": unit.get("state", "started"),

@@ -75,6 +75,8 @@ def explain(
 
 
 def _effect(unit: Mapping[str, Any], path: str) -> str:
+    if path in unit["reload_for"]:
+        return "reload"
     return "reload" if unit["reload"] and path not in unit["restart_for"] else "restart"
 
 

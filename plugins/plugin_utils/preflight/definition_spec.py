@@ -316,6 +316,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 # a command that restarts it, instead of systemctl
                 "restart_with": TEXT,
                 "reload": FLAG,
+                # files of which a reload applies all changes, and interrupts nothing
+                "reload_for": TEXTS,
                 # any host has it: it remains when the definition is removed
                 "host_owned": FLAG,
                 "watches": TEXTS,
