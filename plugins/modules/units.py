@@ -102,8 +102,8 @@ options:
         default: []
       reload_for:
         description:
-          - Files whose changes a reload applies, which interrupts nothing, such as certificates. Other changes need what
-            O(units[].reload) says.
+          - Files whose changes a reload applies, which interrupts nothing, such as certificates. Other changes need
+            what O(units[].reload) says.
         type: list
         elements: str
         default: []

@@ -6,7 +6,12 @@ from __future__ import annotations
 import types
 
 import pytest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import REASON, networks, providers, servers
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.maintenance import (
+    REASON,
+    networks,
+    providers,
+    servers,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, by_stages
 from openstack.exceptions import HttpException
 

@@ -54,9 +54,7 @@ class Providers:
         for consumer in self.request("GET", f"/resource_providers/{uuid}/allocations")["allocations"]:
             had = self.request("GET", f"/allocations/{consumer}")
             others = {
-                other: {"resources": one["resources"]}
-                for other, one in had["allocations"].items()
-                if other != uuid
+                other: {"resources": one["resources"]} for other, one in had["allocations"].items() if other != uuid
             }
             body = {"allocations": others, **{key: had[key] for key in KEPT if key in had}}
             self.request("PUT", f"/allocations/{consumer}", json=body)
