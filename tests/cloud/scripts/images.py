@@ -3,6 +3,7 @@
 
 import json
 import secrets
+import socket
 import subprocess
 import threading
 import time
@@ -12,8 +13,9 @@ import openstack
 import yaml
 
 CONTENT = secrets.token_bytes(1 << 20)
-# Glance fetches from the usual ports alone, which the front has on the host's other addresses, and from no loopback.
-WEB = ("198.51.100.80", 80)
+# Glance fetches from the usual ports alone, and from no loopback. The host's own address is reached by Glance on other
+# controllers too; where the front has its port, there is no other controller, and a second address does.
+OWN, SECOND, PORT = socket.gethostbyname(socket.gethostname()), "198.51.100.80", 80
 SECONDS = 120
 
 
@@ -49,20 +51,25 @@ def imported(image, made, method, stores):
 
 with open("/etc/openstack/clouds.yaml", encoding="utf-8") as file:
     image = openstack.connect(cloud=next(iter(yaml.safe_load(file)["clouds"]))).image
-stores = [store["id"] for store in image.get("/info/stores").json()["stores"]]
-own = (f"{WEB[0]}/32", "dev", "lo")
-subprocess.run(["ip", "address", "replace", *own], check=True)
-server = HTTPServer(WEB, Web)
+# The default first, which all controllers share, and from which each of them can copy.
+found = sorted(image.get("/info/stores").json()["stores"], key=lambda store: not store.get("default"))
+stores = [store["id"] for store in found]
+second = (f"{SECOND}/32", "dev", "lo")
+subprocess.run(["ip", "address", "replace", *second], check=True)
+try:
+    server = HTTPServer((OWN, PORT), Web)
+except OSError:
+    server = HTTPServer((SECOND, PORT), Web)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 body = {"name": "cairn-tests", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
 made = image.post("/images", json=body).json()["id"]
 try:
     first, *others = stores
-    fetch = {"name": "web-download", "uri": f"http://{WEB[0]}/image"}
+    fetch = {"name": "web-download", "uri": f"http://{server.server_address[0]}/image"}
     outcomes = {"web-download": imported(image, made, fetch, [first])}
     if others:
         outcomes["copy-image"] = imported(image, made, {"name": "copy-image"}, others)
 finally:
     image.delete(f"/images/{made}")
-    subprocess.run(["ip", "address", "del", *own], check=True)
+    subprocess.run(["ip", "address", "del", *second], check=True)
 print(json.dumps(outcomes))
