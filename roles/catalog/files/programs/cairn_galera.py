@@ -28,6 +28,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -330,6 +331,11 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     tls: ssl.SSLContext | None = None
 
+    def __init__(self, listening: socket.socket) -> None:
+        super().__init__(listening.getsockname(), Responder, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+
     def finish_request(self, request, client_address):
         """Set up TLS, then respond."""
         request.settimeout(10)
@@ -342,13 +348,17 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def serve(own: dict) -> int:
-    """Serve the state: with TLS at this member's address, and without for the host itself."""
+    """Serve the state: with TLS at this member's address, and without for the host itself.
+
+    systemd listens, so that clients wait while this is restarted.
+    """
     Responder.own = own
-    outside = Server((own["members"][own["name"]], own["port"]), Responder)
-    outside.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    outside.tls.load_cert_chain(own["tls"]["certificate"], own["tls"]["key"])
-    threading.Thread(target=outside.serve_forever, daemon=True).start()
-    Server(("127.0.0.1", own["port"]), Responder).serve_forever()
+    servers = [Server(socket.socket(fileno=3 + number)) for number in range(int(os.environ["LISTEN_FDS"]))]
+    for server in servers:
+        if server.server_address[0] == own["members"][own["name"]]:
+            server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.tls.load_cert_chain(own["tls"]["certificate"], own["tls"]["key"])
+        threading.Thread(target=server.serve_forever).start()
     return 0
 
 
