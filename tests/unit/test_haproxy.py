@@ -147,6 +147,16 @@ class TestSeveralControllers:
         plain = [line for line in apis if " ssl " not in line and "127.0.0.1:" not in line]
         assert plain == []
 
+    def test_caches_are_the_same_on_each_controller(self, tmp_path, text):
+        """Clients choose one by its name."""
+        hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
+        names = {resolving.resolve(hosts, name, tmp_path, VIP).cloud["cache_servers"] for name in hosts}
+        assert names == {"127.0.0.1:11213,127.0.0.1:11214,127.0.0.1:11215"}
+        servers = dict(re.findall(r"listen memcached-c(\d)\n  bind 127.0.0.1:(\d+)\n", text))
+        assert servers == {"1": "11213", "2": "11214", "3": "11215"}
+        assert "  server c2 127.0.0.1:11211\n" in text
+        assert re.search(r"  server c3 192.0.2.13:11212 ssl crt \S+ verify required ca-file \S+ verifyhost c3\n", text)
+
     def test_a_service_that_is_off_refuses_connections(self, text):
         section = re.search(r"^listen keystone-here\n((?:  .*\n)*)", text, re.MULTILINE)[1]
         assert "  bind 192.0.2.12:5000 ssl crt /etc/haproxy/host.pem\n" in section

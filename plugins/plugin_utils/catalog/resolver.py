@@ -182,7 +182,11 @@ class Resolver:
             "database_ca": "/etc/cairn/hosts-ca.crt" if len(controllers) > 1 else None,
             # None where they are the host's own.
             "messaging_ca": "/etc/cairn/hosts-ca.crt" if len(self.hosts) > 1 else None,
-            "cache_servers": ",".join(f"{host['address']}:11211" for host in controllers),
+            # Of several controllers, by the host's own load balancer and TLS; by the same names on each of them, as
+            # clients choose a server by its name.
+            "cache_servers": ",".join(
+                f"127.0.0.1:{11213 + index if len(controllers) > 1 else 11211}" for index in range(len(controllers))
+            ),
             "identity_url": f"{scheme}://{internal_name}:5000/v3",
             "identity_public_url": f"{scheme}://{public_name}:5000/v3",
             "ca_file": "/etc/cairn/ca.crt" if scheme == "https" else None,
