@@ -92,6 +92,8 @@ class Lab:
         for name in self.controllers:
             if self.ssh(name, "cairn-galera status >/dev/null") is None:
                 return f"database on {name}"
+            if self.ssh(name, "etcdctl endpoint health") is None:
+                return f"etcd on {name}"
         nodes = self.ssh(self.controllers[0], "rabbitmqctl -q --formatter json cluster_status")
         running = json.loads(nodes)["running_nodes"] if nodes else []
         if len(running) < len(self.controllers):

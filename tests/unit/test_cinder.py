@@ -15,6 +15,7 @@ HOSTS = {
     },
 }
 CEPH = [{"name": "ssd", "kind": "ceph", "serves": ["volumes", "backups"]}]
+NFS = {"name": "share", "kind": "nfs", "share": "192.0.2.99:/srv"}
 LVM = [{"name": "ssd", "kind": "lvm", "hosts": ["s1"]}]
 UNITS = {name: f"/etc/systemd/system/{name}.service.d/tempfiles.conf" for name in ("cinder-volume", "cinder-backup")}
 
@@ -40,3 +41,45 @@ def test_temporary_files_are_private_and_removed(tmp_path, storage, host, servic
         assert files[UNITS[name]]["units"] == [name]
         assert f"d {directory} 0700 cinder cinder 1d\n" in files["/etc/tmpfiles.d/cairn-cinder.conf"]["content"]
     assert ("/etc/tmpfiles.d/cairn-cinder.conf" in files) is bool(services)
+
+
+class TestCluster:
+    """Volumes in Ceph are served by any controller; other back ends do not allow that."""
+
+    @pytest.fixture
+    def found(self, tmp_path):
+        def of(storage):
+            hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
+            settings = {"cloud_storage": storage, "cloud_internal_address": "192.0.2.9"}
+            model = resolving.resolve({**hosts, "s1": HOSTS["s1"]}, "c1", tmp_path, settings)
+            sections = resolving.files(model, "cinder", ["controller"])["cinder.conf"]["sections"]
+            return sections, model.definitions["cinder"]["after_start"]
+
+        return of
+
+    def test_ceph(self, found):
+        sections, steps = found(CEPH)
+        assert sections["DEFAULT"]["cluster"] == "cairn"
+        assert sections["ssd"]["backend_host"] is None
+        assert sections["coordination"]["backend_url"] == "etcd3+http://127.0.0.1:2379"
+        assert [step["run"] for step in steps] == [
+            'cinder-manage cluster rename --full-rename "" cairn@ssd#ssd',
+            "cinder-manage service remove cinder-volume ssd@ssd",
+        ]
+        assert "host LIKE '%@ssd#%'" in steps[0]["unless"]["query"]
+
+    def test_ceph_and_another(self, found):
+        sections, steps = found([*CEPH, NFS])
+        assert sections["DEFAULT"]["cluster"] is None
+        assert (sections["ssd"]["backend_host"], sections["share"]["backend_host"]) == ("ssd", "share")
+        assert [step["run"] for step in steps] == [
+            'cinder-manage cluster rename --full-rename cairn@ssd#ssd ""',
+            (
+                "sh -ec 'for host in c1 c2 c3; do"
+                " cinder-manage volume update_host --currenthost $host@ssd#ssd --newhost ssd@ssd#ssd; done'"
+            ),
+            "cinder-manage cluster remove --recursive cinder-volume cairn@ssd",
+        ]
+
+    def test_none_in_ceph(self, found):
+        assert found([NFS])[1] == []
