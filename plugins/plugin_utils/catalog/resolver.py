@@ -207,7 +207,7 @@ class Resolver:
             probe,
             {
                 **{name: self.setting(f"cloud_{name}") for name in names},
-                "external_on_compute": self.flag("cloud_external_on_compute"),
+                "external_on_compute": self.flag("cloud_external_on_compute") or self.flag("cloud_distributed_routers"),
                 "management_address": address,
             },
             network="network" in self.me["groups"],
@@ -226,6 +226,9 @@ class Resolver:
             "tunnel_address": plan["tunnel_address"],
             "identity": identity(cloud["secrets"]["cloud"]) if self.made else NOT_GENERATED,
             "vip_interface": self.setting("cloud_vip_interface") or topology.interface_with(probe, address),
+            "public_vip_interface": self.setting("cloud_public_vip_interface")
+            or self.setting("cloud_vip_interface")
+            or topology.interface_with(probe, address),
             "vip_router_id": self.number("cloud_vip_router_id") or zlib.crc32(internal.encode()) % 255 + 1,
             "workers": service_definitions.workers(self.setting("cloud_workers"), probe["cpus"]),
             "operator_ca": self.setting("cloud_tls_ca") or f"{directory.path}/ca.crt",

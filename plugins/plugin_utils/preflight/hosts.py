@@ -143,15 +143,16 @@ def _resources(host: Host) -> Iterator[Finding]:
 
 def _interfaces(host: Host) -> Iterator[Finding]:
     known = host.facts["interfaces"]
-    on_compute = host.settings.flag("cloud_external_on_compute")
+    on_compute = host.settings.flag("cloud_external_on_compute") or host.settings.flag("cloud_distributed_routers")
     wanted = {
         "cloud_vip_interface": {"controller"},
+        "cloud_public_vip_interface": {"controller"},
         "cloud_external_interface": {"network", *({"compute"} if on_compute else ())},
         "cloud_tunnel_interface": {"network", "compute"},
         "cloud_vlan_interface": {"network", "compute"},
     }
-    # The VIP's has no part in Neutron's networks.
-    mtus = {setting: setting.replace("interface", "mtu") for setting in wanted if setting != "cloud_vip_interface"}
+    # The VIPs' have no part in Neutron's networks.
+    mtus = {setting: setting.replace("interface", "mtu") for setting in wanted if "_vip_" not in setting}
     mtus["cloud_tunnel_interface"] = "cloud_mtu"
     missing = False
     for setting, groups in wanted.items():
@@ -191,7 +192,9 @@ def _plan(host: Host) -> dict[str, Any]:
     """
     names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
     settings = {name: host.settings.values.get(f"cloud_{name}") for name in names}
-    settings["external_on_compute"] = host.settings.flag("cloud_external_on_compute")
+    settings["external_on_compute"] = any(
+        host.settings.flag(f"cloud_{name}") for name in ("external_on_compute", "distributed_routers")
+    )
     settings["management_address"] = host.address
     return bridge_plan.plan_bridges(
         host.facts, settings, network="network" in host.groups, compute="compute" in host.groups
