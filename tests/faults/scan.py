@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Connects to every TCP port of addresses, and prints those that accept.
 
-usage: tests/faults/scan.py ADDRESS …
+usage: tests/faults/scan.py [--source ADDRESS] ADDRESS …
 
+--source is an address of this host in the network from which is scanned, if several lead to the others.
 It needs nothing but Python, so it runs on a host or in a server of the cloud: `ssh HOST python3 - ADDRESS … <scan.py`.
 """
 
 from __future__ import annotations
 
+import argparse
 import concurrent.futures
 import errno
 import selectors
@@ -20,8 +22,8 @@ import time
 WINDOW, PATIENCE = 900, 1.5
 
 
-def accepts(address: str, window: int) -> list[int]:
-    """Return the ports of *address* that accept a connection, of which *window* are tried at a time."""
+def accepts(address: str, window: int, source: str = "") -> list[int]:
+    """Return the ports of *address* that accept a connection from *source*, of which *window* are tried at a time."""
     waiting = selectors.DefaultSelector()
     ports, ends, found = iter(range(1, 65536)), {}, []
     more = True
@@ -33,6 +35,8 @@ def accepts(address: str, window: int) -> list[int]:
                 break
             one = socket.socket()
             one.setblocking(False)
+            if source:
+                one.bind((source, 0))
             if one.connect_ex((address, port)) not in (0, errno.EINPROGRESS):
                 one.close()
                 continue
@@ -52,10 +56,14 @@ def accepts(address: str, window: int) -> list[int]:
 
 def main() -> int:
     """Print a line for each address."""
-    with concurrent.futures.ThreadPoolExecutor(len(sys.argv) or 1) as pool:
-        for address, ports in zip(
-            sys.argv[1:], pool.map(accepts, sys.argv[1:], [WINDOW // len(sys.argv)] * (len(sys.argv) - 1)), strict=True
-        ):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", default="")
+    parser.add_argument("address", nargs="+")
+    given = parser.parse_args()
+    number = len(given.address)
+    with concurrent.futures.ThreadPoolExecutor(number) as pool:
+        found = pool.map(accepts, given.address, [WINDOW // number] * number, [given.source] * number)
+        for address, ports in zip(given.address, found, strict=True):
             print(f"{address}: {', '.join(map(str, ports)) or 'none'}", flush=True)
     return 0
 
