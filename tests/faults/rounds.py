@@ -8,7 +8,8 @@ usage: tests/faults/rounds.py [--rounds N] [--seed N] [--kind KIND …] INVENTOR
 With a playbook, nothing is broken: it runs under load, and what clients notice of it is printed.
 
 Kinds of rounds: one (a random controller loses power), address (the one with the cloud's address), writer (the one
-whose database server takes all writes), all (all controllers at once), destroyed (all, and one has lost the state file
+whose database server takes all writes), most (two, one after the other, so that the last one loses its majority), all
+(all controllers at once), destroyed (all, and one has lost the state file
 of its database), frozen (one stops, but is not dead), cut (one without cables), isolated (one whose switch is broken),
 two (two of these at the same time, so that no controller is in a majority). Exit status: 0 if each round ended whole,
 lost no write, and none was acknowledged without a majority.
@@ -32,7 +33,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from load import Cloud, Load
 from support import Playbooks, host, node_groups
 
-KINDS = ("one", "address", "writer", "all", "destroyed", "frozen", "cut", "isolated", "two")
+KINDS = ("one", "address", "writer", "most", "all", "destroyed", "frozen", "cut", "isolated", "two")
 # Kind → the state of the hosts, if they do not lose their power.
 STATES = {"frozen": "frozen", "cut": "cut", "isolated": "isolated", "two": "isolated"}
 LAB = Path("/var/lib/cairn-lab")
@@ -154,7 +155,7 @@ def chosen_hosts(lab: Lab, kind: str, random_: random.Random) -> list[str]:
     """Return the controllers that a round of this *kind* breaks."""
     if kind in ("all", "destroyed"):
         return lab.controllers
-    if kind == "two":
+    if kind in ("two", "most"):
         return random_.sample(lab.controllers, 2)
     named = {"address": lab.with_address, "writer": lab.writer}.get(kind)
     return [(named() if named else None) or random_.choice(lab.controllers)]
@@ -166,7 +167,10 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
     with Load(cloud, ping) as load:
         time.sleep(5)
         since = time.time()
-        lab.set(hosts, STATES.get(kind, "killed"))
+        if kind == "most":
+            lab.set(hosts[:1], "killed")
+            time.sleep(OFF)
+        lab.set(hosts[-1:] if kind == "most" else hosts, STATES.get(kind, "killed"))
         broken = time.time()
         if kind == "destroyed":
             lab.destroy_state(random_.choice(hosts))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 import resolving
 
@@ -59,27 +61,27 @@ class TestCluster:
 
     def test_ceph(self, found):
         sections, steps = found(CEPH)
-        assert sections["DEFAULT"]["cluster"] == "cairn"
+        assert sections["DEFAULT"]["cluster"] == "controllers"
         assert sections["ssd"]["backend_host"] is None
-        assert sections["coordination"]["backend_url"] == "etcd3+http://127.0.0.1:2379"
-        assert [step["run"] for step in steps] == [
-            'cinder-manage cluster rename --full-rename "" cairn@ssd#ssd',
-            "cinder-manage service remove cinder-volume ssd@ssd",
-        ]
-        assert "host LIKE '%@ssd#%'" in steps[0]["unless"]["query"]
+        assert sections["coordination"]["backend_url"] == "etcd3+http://127.0.0.1:2381"
+        done = [step["unless"]["query"].strip() == "SELECT 1" for step in steps]
+        assert done == [False, False, True, True, False]
+        assert (
+            "UPDATE volumes SET cluster_name = CONCAT('controllers@ssd#', SUBSTRING_INDEX(host, '#', -1))"
+            " WHERE cluster_name IS NULL AND host LIKE 'ssd@ssd#%';UPDATE `groups` SET"
+        ) in shlex.split(steps[0]["run"])[-1]
+        assert {(*shlex.split(step["run"])[:3], step["user"]) for step in steps} == {
+            ("mariadb", "cinder", "--execute", "root")
+        }
+        assert {len(shlex.split(step["run"])) for step in steps} == {4}
 
     def test_ceph_and_another(self, found):
         sections, steps = found([*CEPH, NFS])
         assert sections["DEFAULT"]["cluster"] is None
         assert (sections["ssd"]["backend_host"], sections["share"]["backend_host"]) == ("ssd", "share")
-        assert [step["run"] for step in steps] == [
-            'cinder-manage cluster rename --full-rename cairn@ssd#ssd ""',
-            (
-                "sh -ec 'for host in c1 c2 c3; do"
-                " cinder-manage volume update_host --currenthost $host@ssd#ssd --newhost ssd@ssd#ssd; done'"
-            ),
-            "cinder-manage cluster remove --recursive cinder-volume cairn@ssd",
-        ]
+        done = [step["unless"]["query"].strip() == "SELECT 1" for step in steps]
+        assert done == [True, True, False, False, False]
 
     def test_none_in_ceph(self, found):
-        assert found([NFS])[1] == []
+        sections, _steps = found([NFS])
+        assert sections["DEFAULT"]["cluster"] is None

@@ -19,6 +19,8 @@ class Cluster:
         self.program, self.ids = program, 100
         self.members = [self.member(name, program.peer(ADDRESSES.get(name, "192.0.2.19"))) for name in members]
         self.up = set(members if up is None else up)
+        # Entries in the log.
+        self.index = 50
 
     def member(self, name, url):
         """Return a new member."""
@@ -28,8 +30,12 @@ class Cluster:
     def ask(self, base, path, body=None, context=None):
         """Respond in place of a member."""
         host = next((name for name, address in ADDRESSES.items() if address in base), "c1")
-        if host not in self.up or len(self.up) * 2 <= len(self.members):
+        if host not in self.up:
             raise self.program.Failed("no answer")
+        if path.endswith("status"):
+            return {"raftIndex": str(self.index)}
+        if len(self.up) * 2 <= len(self.members):
+            raise self.program.Failed("no majority")
         if path.endswith("list"):
             return {"members": [{k: v for k, v in one.items() if v} for one in self.members]}
         if path.endswith("remove"):
@@ -66,21 +72,47 @@ def run(program, tmp_path, monkeypatch):
     return on
 
 
+@pytest.fixture
+def data(tmp_path):
+    """The log of a member."""
+    path = tmp_path / "data/member/wal/0000000000000000-0000000000000000.wal"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
 ALL = ",".join(f"{name}=https://{address}:2380" for name, address in ADDRESSES.items())
 
 
 class TestStart:
     @pytest.mark.parametrize("up", [[], ["c2"]])
-    def test_the_first_ones(self, run, program, up):
-        """Others do not run yet, or have no majority."""
-        _code, text = run(Cluster(program, *ADDRESSES, up=up), "c1", "prepare")
+    def test_the_first_ones(self, run, program, tmp_path, up):
+        """Others do not run yet, or form the same cluster. A start that failed has left something."""
+        (tmp_path / "data/member/snap").mkdir(parents=True)
+        cluster = Cluster(program, *ADDRESSES, up=up)
+        cluster.index = 3
+        _code, text = run(cluster, "c1", "prepare")
         assert text == f"ETCD_INITIAL_CLUSTER={ALL}\nETCD_INITIAL_CLUSTER_STATE=new\n"
+        assert not (tmp_path / "data").exists()
 
-    def test_one_that_has_data(self, run, program, tmp_path):
-        (tmp_path / "data/member").mkdir(parents=True)
+    def test_a_cluster_without_a_majority(self, run, program):
+        """It has data, so no other one may be formed in its place."""
+        assert run(Cluster(program, *ADDRESSES, up=["c2"]), "c1", "prepare") == (1, "")
+
+    @pytest.mark.parametrize("up", [["c2", "c3"], ["c2"], []])
+    def test_one_that_has_data(self, run, program, data, tmp_path, up):
         (tmp_path / "run").mkdir()
         (tmp_path / "run/environment").write_text("ETCD_INITIAL_CLUSTER_STATE=new\n")
-        assert run(Cluster(program, *ADDRESSES), "c1", "prepare") == (0, "")
+        assert run(Cluster(program, *ADDRESSES, up=up), "c1", "prepare") == (0, "")
+        assert data.exists()
+
+    def test_one_that_was_removed(self, run, program, data):
+        """etcd never lets it start again with this data."""
+        cluster = Cluster(program, "c2", "c3")
+        _code, text = run(cluster, "c1", "prepare")
+        assert cluster.names == ["c2", "c3", ""]
+        assert text.endswith("=existing\n")
+        assert not data.exists()
 
     def test_one_that_is_new(self, run, program):
         cluster = Cluster(program, "c1", "c2")
@@ -118,6 +150,10 @@ class TestMembers:
     @pytest.mark.parametrize(("up", "code"), [(["c1", "c2", "c3"], 0), (["c1", "c2"], 1)])
     def test_a_restart_needs_a_majority_of_the_others(self, run, program, up, code):
         assert run(Cluster(program, *ADDRESSES, up=up), "c1", "others")[0] == code
+
+    def test_two_never_have_one(self, run, program, monkeypatch):
+        monkeypatch.delitem(ADDRESSES, "c3")
+        assert run(Cluster(program, "c1", "c2"), "c1", "others")[0] == 0
 
 
 @pytest.mark.parametrize(

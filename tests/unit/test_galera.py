@@ -123,6 +123,21 @@ class TestMissingMember:
 
 
 class TestFiles:
+    @pytest.mark.parametrize(
+        ("others", "stops"),
+        [
+            (["waiting", "waiting"], True),
+            (["waiting", None], True),
+            # It may join this one again, as it was.
+            (["waiting", "running"], False),
+            (["primary", "waiting"], False),
+            ([None, None], False),
+            (["stopped", None], False),
+        ],
+    )
+    def test_a_server_without_a_majority_stops_for_those_that_wait(self, galera, others, stops):
+        assert galera.awaited({f"c{n}": one and {"server": one} for n, one in enumerate(others)}) is stops
+
     def test_a_clean_stop_tells_the_position(self, galera, tmp_path):
         (tmp_path / "grastate.dat").write_text(f"# GALERA saved state\nversion: 2.1\nuuid:    {A}\nseqno:   12\n")
         known = {"uuid": A, "position": 12, "data": True, "damaged": False, "intact": True}

@@ -340,11 +340,15 @@ class Placement:
             del self.providers[words[1]]
             return Response(None)
         if method == "PUT":
+            assert json.keys() == {"allocations", "project_id", "user_id", "consumer_generation"}
             assert json["consumer_generation"] == 7
+            assert microversion == "1.28"
             self.held[words[1]] = json["allocations"]
             return Response(None)
         if words[0] == "allocations":
-            return Response({"allocations": self.held[words[1]], "project_id": "p", "consumer_generation": 7})
+            return Response(
+                {"allocations": self.held[words[1]], "project_id": "p", "user_id": "u", "consumer_generation": 7}
+            )
         if words[-1] == "allocations":
             return Response({"allocations": {name: {} for name, one in self.held.items() if words[1] in one}})
         root = (params or {}).get("in_tree")

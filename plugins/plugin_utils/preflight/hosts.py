@@ -143,7 +143,7 @@ def _resources(host: Host) -> Iterator[Finding]:
 
 def _interfaces(host: Host) -> Iterator[Finding]:
     known = host.facts["interfaces"]
-    on_compute = host.settings.flag("cloud_external_on_compute") or host.settings.flag("cloud_distributed_routers")
+    on_compute = host.settings.flag("cloud_external_on_compute")
     wanted = {
         "cloud_vip_interface": {"controller"},
         "cloud_public_vip_interface": {"controller"},
@@ -192,9 +192,7 @@ def _plan(host: Host) -> dict[str, Any]:
     """
     names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
     settings = {name: host.settings.values.get(f"cloud_{name}") for name in names}
-    settings["external_on_compute"] = any(
-        host.settings.flag(f"cloud_{name}") for name in ("external_on_compute", "distributed_routers")
-    )
+    settings["external_on_compute"] = host.settings.flag("cloud_external_on_compute")
     settings["management_address"] = host.address
     return bridge_plan.plan_bridges(
         host.facts, settings, network="network" in host.groups, compute="compute" in host.groups

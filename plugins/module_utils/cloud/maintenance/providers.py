@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest, translate_errors
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Change
 
-# An allocation that becomes empty is removed, and a change by others in the meantime is noticed.
-VERSION = {"microversion": "1.38"}
+# An allocation that becomes empty is removed, and a change by others in the meantime is noticed. Not later: Nova's
+# allocations have no type of consumer, which 1.38 requires.
+VERSION = {"microversion": "1.28"}
 # Of an allocation, for its replacement.
-KEPT = ("project_id", "user_id", "consumer_generation", "consumer_type")
+KEPT = ("project_id", "user_id", "consumer_generation")
 
 
 class Providers:
@@ -56,6 +57,6 @@ class Providers:
             others = {
                 other: {"resources": one["resources"]} for other, one in had["allocations"].items() if other != uuid
             }
-            body = {"allocations": others, **{key: had[key] for key in KEPT if key in had}}
+            body = {"allocations": others, **{key: had[key] for key in KEPT}}
             self.request("PUT", f"/allocations/{consumer}", json=body)
         self.request("DELETE", f"/resource_providers/{uuid}")

@@ -4,7 +4,7 @@
 Written by Cairn. Commands:
 
 prepare         runs before the start: decides whether this member starts the cluster with the others, or joins one that
-                runs. A member that has lost its data is replaced there
+                runs. A member that has lost its data is replaced there. Fails while that is not known
 members         prints whether the cluster has members that have left the cloud
 tidy            removes these
 forget HOST     removes the member of a host
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import json
 import os
+import shutil
 import ssl
 import sys
 import urllib.request
@@ -49,8 +51,10 @@ def ask(base: str, path: str, body: dict | None = None, context: ssl.SSLContext 
     :raises Failed: it refuses, or does not answer.
     """
     data = None if body is None else json.dumps(body).encode()
+    # No proxy, whatever the environment says.
+    handlers = [urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=context)] if context else [])]
     try:
-        with urllib.request.urlopen(f"{base}{path}", data, timeout=ANSWER, context=context) as response:
+        with urllib.request.build_opener(*handlers).open(f"{base}{path}", data, timeout=ANSWER) as response:
             return json.load(response)
     except (OSError, ValueError) as error:
         said = ""
@@ -99,33 +103,55 @@ def environment(own: dict, members: dict[str, str], state: str) -> None:
     print(f"{own['name']} has no data: {state} cluster of {', '.join(members)}", file=sys.stderr)
 
 
+def running(own: dict, context: ssl.SSLContext) -> tuple[str, list[dict], list[str]]:
+    """Return what is known of the other members.
+
+    :returns: the URL of one that belongs to a majority, and the members of its cluster; empty without any. And the
+        names of those that run without a majority, and have had one: a cluster that only forms has no more entries in
+        its log than members.
+    """
+    lonely = []
+    for host, address in own["members"].items():
+        base = f"https://{address}:{CLIENTS}"
+        if host == own["name"]:
+            continue
+        try:
+            return base, listed(base, context), []
+        except Failed:
+            pass
+        with contextlib.suppress(Failed):
+            status = ask(base, "/v3/maintenance/status", {}, context)
+            if int(status.get("raftIndex", 0)) > len(own["members"]):
+                lonely.append(host)
+    return "", [], lonely
+
+
 def prepare(own: dict, _host: str) -> int:
     """Decide how this member starts."""
-    if os.path.isdir(f"{own['data']}/member"):
+    name, urls = own["name"], {host: peer(address) for host, address in own["members"].items()}
+    context = trusted(own)
+    base, members, lonely = running(own, context)
+    # Without its log, what a start that failed has left is no data.
+    full = bool(glob.glob(f"{own['data']}/member/wal/*.wal"))
+    if full and not (members and not of(members, urls[name])):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ENVIRONMENT)
         return 0
-    name, urls = own["name"], {host: peer(address) for host, address in own["members"].items()}
-    context = trusted(own)
-    for host, address in own["members"].items():
-        base = f"https://{address}:{CLIENTS}"
-        try:
-            members = [] if host == name else listed(base, context)
-        except Failed:
-            # It does not run, or has no majority.
-            continue
-        if not members:
-            continue
-        if lost := of(members, urls[name]):
-            remove(base, lost, context)
-        ask(base, "/v3/cluster/member/add", {"peerURLs": [urls[name]]}, context)
-        known = {url: host for host, url in urls.items()}
-        found = listed(base, context)
-        # One that has not started has no name in the cluster.
-        names = {one.get("name") or known.get(one["peerURLs"][0], one["ID"]): one["peerURLs"][0] for one in found}
-        environment(own, names, "existing")
+    if not members and lonely:
+        print(f"This member has no data, and {', '.join(lonely)} no majority: it waits.", file=sys.stderr)
+        return 1
+    shutil.rmtree(own["data"], ignore_errors=True)
+    if not members:
+        environment(own, urls, "new")
         return 0
-    environment(own, urls, "new")
+    if lost := of(members, urls[name]):
+        remove(base, lost, context)
+    ask(base, "/v3/cluster/member/add", {"peerURLs": [urls[name]]}, context)
+    known = {url: host for host, url in urls.items()}
+    # One that has not started has no name in the cluster.
+    found = listed(base, context)
+    names = {one.get("name") or known.get(one["peerURLs"][0], one["ID"]): one["peerURLs"][0] for one in found}
+    environment(own, names, "existing")
     return 0
 
 
@@ -170,12 +196,12 @@ def forgotten(own: dict, host: str) -> int:
 
 
 def others(own: dict, _host: str) -> int:
-    """Return 0 if the cluster has a majority without this member."""
+    """Return 0 if the cluster has a majority without this member, or could not have one."""
     found, context, well = listed(LOCAL), trusted(own), 0
     for name, address in own["members"].items():
         with contextlib.suppress(Failed):
             well += name != own["name"] and ask(f"https://{address}:{CLIENTS}", "/health", None, context) is not None
-    if well > len(found) // 2:
+    if well > len(found) // 2 or well == len(own["members"]) - 1:
         return 0
     print(f"Of {len(found)} members, {well} work besides this one: without it, etcd has no majority.", file=sys.stderr)
     return 1

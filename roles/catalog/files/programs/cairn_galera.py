@@ -28,6 +28,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -49,6 +50,8 @@ ANSWER, ROUND, PATIENCE = 3, 1, 50
 DONOR, SYNCED = "2", "4"
 # Seconds until every load balancer has asked twice.
 LEAVE = 4
+# Seconds between two looks at a server without a majority, and that it may remain so while others wait.
+LOOK, LONELY = 5, 10
 # Seconds that the command bootstrap is valid.
 VALID = 60
 
@@ -347,18 +350,58 @@ class Server(http.server.ThreadingHTTPServer):
         """Ignore clients that leave."""
 
 
+def awaited(others_: dict[str, dict | None]) -> bool:
+    """Whether a server that has lost its majority has to stop: others wait, and none that runs could join it again."""
+    states = {one["server"] for one in others_.values() if one}
+    return "waiting" in states and not states & {"primary", "running"}
+
+
+def stop_if_awaited(own: dict) -> None:
+    """Stop this server if it has lost its majority and others wait for it; systemd starts it, and it waits with them.
+
+    Galera continues by itself if the others return as they were, but not if they have been started anew.
+    """
+    since = None
+    while True:
+        time.sleep(LOOK)
+        status_ = server_status() or {}
+        lonely = status_.get("wsrep_cluster_status", "").lower() == "non-primary" and unit_state() == "running"
+        if not lonely or not awaited(others(own)):
+            since = None
+            continue
+        since = since or time.monotonic()
+        if time.monotonic() - since < LONELY:
+            continue
+        said = subprocess.run(
+            ["systemctl", "show", "--property=MainPID", "--value", "mariadb"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if (pid := int(said.stdout or 0)) > 0:
+            print("This server has no majority, and others wait: it stops, and waits with them.", file=sys.stderr)
+            os.kill(pid, signal.SIGTERM)
+        since = None
+
+
 def serve(own: dict) -> int:
     """Serve the state: with TLS at this member's address, and without for the host itself.
 
     systemd listens, so that clients wait while this is restarted.
     """
     Responder.own = own
+    threading.Thread(target=stop_if_awaited, args=[own], daemon=True).start()
     servers = [Server(socket.socket(fileno=3 + number)) for number in range(int(os.environ["LISTEN_FDS"]))]
     for server in servers:
         if server.server_address[0] == own["members"][own["name"]]:
             server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             server.tls.load_cert_chain(own["tls"]["certificate"], own["tls"]["key"])
-        threading.Thread(target=server.serve_forever).start()
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    # While the main thread runs, others may begin pools of threads.
+    for thread in threads:
+        thread.join()
     return 0
 
 
