@@ -33,7 +33,7 @@ lab-down: $(VENV)/.ready ## Remove every test host, with networks, mounts and pr
 test: $(VENV)/.ready-test ## Those that CI runs
 	$(MAKE) --jobs=3 --output-sync=target lint unit sanity
 	$(MAKE) test-aio
-	$(MAKE) test-multinode
+	$(MAKE) test-ha
 
 .PHONY: lint
 lint: $(VENV)/.ready-test ## ruff, yamllint, ansible-lint (profile production)
