@@ -58,6 +58,7 @@ MADE = ("/etc/swift/account.ring.gz", "/etc/swift/container.ring.gz", "/etc/swif
 # They enable all units that they bring, but for these, and so those that the run disables.
 NOT_ENABLED = ("libvirtd-tls.socket", "placement-api", "rsync")
 DISABLED = (
+    "etcd.service",
     "haproxy",
     "nova-serialproxy",
     "nova-spicehtml5proxy",
