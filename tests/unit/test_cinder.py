@@ -66,10 +66,7 @@ class TestCluster:
         assert sections["coordination"]["backend_url"] == "etcd3+http://127.0.0.1:2381"
         done = [step["unless"]["query"].strip() == "SELECT 1" for step in steps]
         assert done == [False, False, True, True, False]
-        assert (
-            "UPDATE volumes SET cluster_name = CONCAT('controllers@ssd#', SUBSTRING_INDEX(host, '#', -1))"
-            " WHERE cluster_name IS NULL AND host LIKE 'ssd@ssd#%';UPDATE `groups` SET"
-        ) in shlex.split(steps[0]["run"])[-1]
+        assert shlex.split(steps[0]["run"])[-1].count("UPDATE") == 4
         assert {(*shlex.split(step["run"])[:3], step["user"]) for step in steps} == {
             ("mariadb", "cinder", "--execute", "root")
         }
