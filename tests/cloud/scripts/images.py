@@ -14,7 +14,7 @@ import yaml
 
 CONTENT = secrets.token_bytes(1 << 20)
 # Glance fetches from the usual ports alone, and from no loopback. The host's own address is reached by Glance on other
-# controllers too; where the front has its port, there is no other controller, and a second address does.
+# controllers too; where HAProxy has its port, there is no other controller, and a second address does.
 OWN, SECOND, PORT = socket.gethostbyname(socket.gethostname()), "198.51.100.80", 80
 SECONDS = 120
 

@@ -140,7 +140,8 @@ def prepare(own: dict, _host: str) -> int:
     if not members and lonely:
         print(f"This member has no data, and {', '.join(lonely)} no majority: it waits.", file=sys.stderr)
         return 1
-    shutil.rmtree(own["data"], ignore_errors=True)
+    if os.path.exists(own["data"]):
+        shutil.rmtree(own["data"])
     if not members:
         environment(own, urls, "new")
         return 0

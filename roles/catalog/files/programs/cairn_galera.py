@@ -359,7 +359,7 @@ def awaited(others_: dict[str, dict | None]) -> bool:
 def stop_if_awaited(own: dict) -> None:
     """Stop this server if it has lost its majority and others wait for it; systemd starts it, and it waits with them.
 
-    Galera continues by itself if the others return as they were, but not if they have been started anew.
+    Galera continues by itself if the others return as they were, but not after they have been restarted.
     """
     since = None
     while True:
