@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Measures a cloud on test hosts of this computer, and writes docs/evidence/benchmarks.md with its pictures.
 
-usage: tests/bench/bench.py [--aio INVENTORY] [--nodes INVENTORY] [STEP …]
+usage: tests/bench/bench.py [--aio INVENTORY] [--nodes INVENTORY] [--three INVENTORY] [STEP …]
 Without a STEP it takes all, in their order. What a step found is kept in build/bench, so that each can be done again.
 """
 
@@ -108,6 +108,19 @@ def growth(inventory: Path) -> dict:
     return {"runs": found, "ssh": computes.ssh_seconds(inventory), "tasks": answers}
 
 
+def controllers(inventory: Path) -> dict:
+    """Three controllers: bare hosts, nothing to do, an option and back."""
+    run("guest image", inventory, "playbooks/guest_image.yml")
+    lab(inventory, "new")
+    bare = run("three controllers from bare", inventory, "playbooks/site.yml")
+    run("settle three controllers", inventory, "playbooks/site.yml")
+    again = run("three controllers, nothing to do", inventory, "playbooks/site.yml")
+    given = "--extra-vars=" + json.dumps({"cloud_config": OPTION})
+    changed = run("three controllers, an option", inventory, "playbooks/site.yml", given)
+    run("three controllers, and back", inventory, "playbooks/site.yml")
+    return {"bare": bare.plain(), "rerun": again.plain(), "option": changed.plain()}
+
+
 STEPS = {
     "first": ("aio", first),
     "guest": ("aio", guest),
@@ -116,6 +129,7 @@ STEPS = {
     "mitogen": ("aio", mitogen),
     "nodes": ("nodes", nodes),
     "growth": ("nodes", growth),
+    "controllers": ("three", controllers),
 }
 
 
@@ -131,18 +145,19 @@ def main() -> None:
     inventories = ROOT / "tests/bench/inventories"
     parser.add_argument("--aio", type=Path, default=inventories / "aio", help="one host that is all of a cloud")
     parser.add_argument("--nodes", type=Path, default=inventories / "multinode", help="four hosts")
+    parser.add_argument("--three", type=Path, default=inventories / "controllers", help="hosts with three controllers")
     parser.add_argument("steps", nargs="*", choices=[[], *STEPS], metavar="STEP", help=", ".join(STEPS))
     arguments = parser.parse_args()
     LOGS.mkdir(parents=True, exist_ok=True)
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     chosen = arguments.steps or list(STEPS)
-    for name in chosen:
+    for number, name in enumerate(chosen):
         which, step = STEPS[name]
         before = circumstances()
         results[name] = {"of": before, "found": step(getattr(arguments, which).resolve())}
         RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
-        if which == "aio" and "nodes" in chosen and name == [one for one in chosen if STEPS[one][0] == "aio"][-1]:
-            lab(arguments.aio.resolve(), "stopped")  # both together would be too much for a small computer
+        if which not in [STEPS[later][0] for later in chosen[number + 1 :]] and name != chosen[-1]:
+            lab(getattr(arguments, which).resolve(), "stopped")  # together they would be too much for a small computer
     print(report.write(json.loads(RESULTS.read_text(encoding="utf-8"))))
 
 

@@ -19,7 +19,8 @@ IMAGES = ROOT / "docs/images"
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`, which measures on [test hosts](../lab.md) of its own: an all-in-one and a cloud of four hosts.
+Written by `make bench`, which measures on [test hosts](../lab.md) of its own: an all-in-one, a cloud of four
+hosts, and one of five hosts with three controllers.
 Seconds are wall-clock seconds unless a column says otherwise. No test fails on time.
 
 Measured on: {machine}.
@@ -88,6 +89,10 @@ def budgets(found: dict) -> list[tuple]:
             run = found[name]["rerun"] if name == "nodes" else found[name]
             did = f"{run['seconds']:.1f} s, {run['tasks']} tasks, {run['changes']} changes"
             rows.append((f"nothing to do, {what}", "12 s, 20 tasks a host, no change", did))
+    if three := found.get("controllers"):
+        rerun = three["rerun"]
+        did = f"{rerun['seconds']:.1f} s, {rerun['tasks']} tasks, {rerun['changes']} changes"
+        rows.append(("nothing to do, three controllers and two compute hosts", "20 s, no change", did))
     if change := found.get("option"):
         did = f"{change['seconds']:.1f} s, {len(change['restarts'])} units"
         rows.append(("an option of nova.conf, all-in-one", "12 s, only units that read it restart", did))
@@ -141,6 +146,23 @@ def steps_table(run: dict, number: int = 12) -> str:
     return table(("task", "seconds"), rows)
 
 
+def controllers_lines(three: dict) -> Iterator[str]:
+    """Give the section on three controllers."""
+    yield "\n## Three controllers\n"
+    yield "Three controllers, which are network hosts too, two compute hosts, and Ceph on two disks of a controller.\n"
+    yield table(
+        ("", "seconds", "of processor", "tasks a host", "changes", "restarts"),
+        [
+            (what, run["seconds"], run["cpu"], run["tasks"], run["changes"], len(run["restarts"]))
+            for what, run in (
+                ("bare hosts → cloud", three["bare"]),
+                ("nothing to do", three["rerun"]),
+                ("an option of nova.conf", three["option"]),
+            )
+        ],
+    )
+
+
 def growth_lines(growth: dict) -> Iterator[str]:
     """Give the section on many compute hosts."""
     yield "\n## Many compute hosts\n"
@@ -169,6 +191,7 @@ def lines(results: dict) -> Iterator[str]:
         rows = [("all-in-one", found["rerun"])]
         rows += [("the same over mitogen, which is no part of Cairn", found["mitogen"])] if "mitogen" in found else []
         rows += [("four hosts", found["nodes"]["rerun"])] if "nodes" in found else []
+        rows += [("three controllers, five hosts", found["controllers"]["rerun"])] if "controllers" in found else []
         yield table(
             ("", "seconds", "of processor", "tasks a host", "changes"),
             [(name, run["seconds"], run["cpu"], run["tasks"], run["changes"]) for name, run in rows],
@@ -183,6 +206,8 @@ def lines(results: dict) -> Iterator[str]:
             + ".\n"
         )
         yield steps_table(found["option"], 5)
+    if "controllers" in found:
+        yield from controllers_lines(found["controllers"])
     if "growth" in found:
         yield from growth_lines(found["growth"])
     if "guest" in found:
