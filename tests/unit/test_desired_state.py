@@ -731,7 +731,7 @@ class TestFirewall:
         rules = file(lab["controller1"], "/etc/cairn/firewall.nft")
         assert "    udp dport 53 jump public\n" in rules
         assert "    ip saddr 192.0.2.0/24 udp dport 53 accept\n" in rules
-        assert "    tcp dport 9999 jump public\n" in rules
+        assert "    ip daddr @cloud tcp dport 9999 jump public\n" in rules
         assert not [port for port in ("5555", "9998", "9997") if port in rules]
         rules = file(lab["compute1"], "/etc/cairn/firewall.nft")
         assert "    iifname eth1 ip saddr @nodes tcp dport 5555-5559 accept\n" in rules
@@ -750,6 +750,12 @@ class TestFirewall:
             assert "    tcp dport 22 jump public\n" in rules
             assert "    udp sport 67 udp dport 68 accept\n" in rules
             assert "15672" not in rules
+
+    def test_apis_at_the_cloud_s_addresses(self, lab):
+        rules = file(lab["controller1"], "/etc/cairn/firewall.nft")
+        assert "    ip daddr @cloud tcp dport 5000 jump public\n" in rules
+        assert "    ip daddr @cloud ip saddr @nodes tcp dport 5000 accept\n" in rules
+        assert "    tcp dport 5000 jump public\n" not in rules
 
     def test_compute_hosts_reach_each_other_by_ssh(self, lab):
         """A disk that is not in Ceph is copied by it when its server moves."""
