@@ -41,6 +41,12 @@ def settled(playbooks):
     playbooks.must("playbooks/verify.yml", *QUICK)
 
 
+@pytest.mark.parametrize("rotation", [1, 2])
+def test_keys_are_rotated(playbooks, rotation):
+    """After two rotations none of the keys is one of the cloud's secrets: who joins needs those of the others."""
+    host(playbooks, FIRST).check_output("cairn-keystone-keys rotate")
+
+
 def test_one_becomes_three(playbooks, pinged):
     (playbooks.scenario / "grown").touch()
     settled(playbooks)
