@@ -156,7 +156,8 @@ def main() -> None:
         before = circumstances()
         results[name] = {"of": before, "found": step(getattr(arguments, which).resolve())}
         RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
-        if which not in [STEPS[later][0] for later in chosen[number + 1 :]] and name != chosen[-1]:
+        later = [STEPS[one][0] for one in chosen[number + 1 :]]
+        if later and which not in later:
             lab(getattr(arguments, which).resolve(), "stopped")  # together they would be too much for a small computer
     print(report.write(json.loads(RESULTS.read_text(encoding="utf-8"))))
 

@@ -20,8 +20,8 @@ HEAD = """\
 # Benchmarks
 
 Written by `make bench`, which measures on [test hosts](../lab.md) of its own: an all-in-one, a cloud of four
-hosts, and one of five hosts with three controllers.
-Seconds are wall-clock seconds unless a column says otherwise. No test fails on time.
+hosts, and one of five hosts with three controllers. Seconds are wall-clock seconds unless a column says otherwise. No
+test fails on time.
 
 Measured on: {machine}.
 
@@ -191,7 +191,6 @@ def lines(results: dict) -> Iterator[str]:
         rows = [("all-in-one", found["rerun"])]
         rows += [("the same over mitogen, which is no part of Cairn", found["mitogen"])] if "mitogen" in found else []
         rows += [("four hosts", found["nodes"]["rerun"])] if "nodes" in found else []
-        rows += [("three controllers, five hosts", found["controllers"]["rerun"])] if "controllers" in found else []
         yield table(
             ("", "seconds", "of processor", "tasks a host", "changes"),
             [(name, run["seconds"], run["cpu"], run["tasks"], run["changes"]) for name, run in rows],
