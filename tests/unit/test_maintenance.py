@@ -274,6 +274,14 @@ class TestNetworks:
         by_stages(list(at(neutron).end()))
         assert all(one["admin_state_up"] for one in neutron.agents)
 
+    def test_distributed_routers_stay(self):
+        """The agent of a compute host serves those of its servers."""
+        neutron = Neutron("abc", {"one": (["a"], False)})
+        for agent in neutron.agents:
+            if agent["agent_type"] == networks.L3 and agent["host"] != "b":
+                agent["configurations"] = {"agent_mode": "dvr"}
+        assert not any("router" in str(change) or "l3" in str(change) for change in at(neutron).start())
+
     def test_a_deadlock_in_the_database(self, monkeypatch):
         monkeypatch.setattr(networks.time, "sleep", lambda _seconds: None)
         neutron = Neutron("ab", nets={"n": ["a"]})

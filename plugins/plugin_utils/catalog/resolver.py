@@ -207,7 +207,7 @@ class Resolver:
             probe,
             {
                 **{name: self.setting(f"cloud_{name}") for name in names},
-                "external_on_compute": self.flag("cloud_external_on_compute"),
+                "external_on_compute": self.flag("cloud_external_on_compute") or self.flag("cloud_distributed_routers"),
                 "management_address": address,
             },
             network="network" in self.me["groups"],

@@ -141,13 +141,16 @@ def _resources(host: Host) -> Iterator[Finding]:
             yield host.finding(f"{have} MiB of {what}", f"{total} MiB or more: {terms}", remedy)
 
 
+def _external_on_compute(host: Host) -> bool:
+    return host.settings.flag("cloud_external_on_compute") or host.settings.flag("cloud_distributed_routers")
+
+
 def _interfaces(host: Host) -> Iterator[Finding]:
     known = host.facts["interfaces"]
-    on_compute = host.settings.flag("cloud_external_on_compute")
     wanted = {
         "cloud_vip_interface": {"controller"},
         "cloud_public_vip_interface": {"controller"},
-        "cloud_external_interface": {"network", *({"compute"} if on_compute else ())},
+        "cloud_external_interface": {"network", *({"compute"} if _external_on_compute(host) else ())},
         "cloud_tunnel_interface": {"network", "compute"},
         "cloud_vlan_interface": {"network", "compute"},
     }
@@ -192,7 +195,7 @@ def _plan(host: Host) -> dict[str, Any]:
     """
     names = ("tunnel_interface", "tunnel_address", "external_interface", "vlan_interface")
     settings = {name: host.settings.values.get(f"cloud_{name}") for name in names}
-    settings["external_on_compute"] = host.settings.flag("cloud_external_on_compute")
+    settings["external_on_compute"] = _external_on_compute(host)
     settings["management_address"] = host.address
     return bridge_plan.plan_bridges(
         host.facts, settings, network="network" in host.groups, compute="compute" in host.groups

@@ -49,8 +49,15 @@ class Networks:
         return None
 
     def agents(self) -> tuple[list[dict], list[dict]]:
-        """Return the agents for routers and DHCP: those on the host, and usable ones on others."""
-        found = [one for one in self.request("GET", "/agents")["agents"] if one["agent_type"] in (L3, DHCP)]
+        """Return the agents for routers and DHCP: those on the host, and usable ones on others.
+
+        An agent of a compute host serves the distributed routers of the servers there, and no others.
+        """
+        found = [
+            one
+            for one in self.request("GET", "/agents")["agents"]
+            if one["agent_type"] in (L3, DHCP) and one.get("configurations", {}).get("agent_mode") != "dvr"
+        ]
         mine = [one for one in found if one["host"] == self.host]
         return mine, [one for one in found if one["host"] != self.host and one["alive"] and one["admin_state_up"]]
 
