@@ -54,5 +54,5 @@ def test_only_network_hosts_route_by_default(tmp_path):
 
 
 def test_new_routers_are_distributed(tmp_path):
-    assert on("c1", tmp_path, cloud_distributed_routers=True)[0]["neutron.conf"]["DEFAULT"]["router_distributed"] is True
-    assert on("c1", tmp_path)[0]["neutron.conf"]["DEFAULT"]["router_distributed"] is None
+    for settings, value in (({"cloud_distributed_routers": True}, True), ({}, None)):
+        assert on("c1", tmp_path, **settings)[0]["neutron.conf"]["DEFAULT"]["router_distributed"] is value

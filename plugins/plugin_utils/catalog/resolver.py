@@ -252,10 +252,7 @@ class Resolver:
         """Return the authority's certificate and the load balancer's with its key, as PEM: the user's or generated."""
         given = [self.setting(f"cloud_tls_{name}") for name in ("ca", "certificate", "key")]
         if given[1]:
-            texts = []
-            for path in given:
-                with open(path, encoding="ascii") as file:
-                    texts.append(file.read())
+            texts = [self._loader.get_text_file_contents(path, encoding="ascii") for path in given]
             # HAProxy reads both from one file; a text may lack its last line's end.
             return texts[0], "".join(f"{text.rstrip()}\n" for text in texts[1:])
         return directory.read("ca.crt"), directory.read("frontend.crt") + directory.read("frontend.key")
