@@ -23,7 +23,7 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -39,6 +39,8 @@ STATES = {"frozen": "frozen", "cut": "cut", "isolated": "isolated", "two": "isol
 LAB = Path("/var/lib/cairn-lab")
 # Seconds until a round must be whole again, a host stays off, and between two looks.
 WHOLE, OFF, LOOK = 300, 20, 1
+# Seconds of a gap whose calls are printed.
+LONG = 8
 # Seconds until the members of the database know that they are no majority: Galera's inactive_timeout, and some.
 MINORITY = 18
 
@@ -138,6 +140,7 @@ class Outcome:
     written: int
     lost: list[str]
     minority: int = 0
+    slow: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -189,6 +192,12 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
     lost = load.lost()
     load.clean()
     outcome = Outcome(kind, ", ".join(hosts), whole, gaps, failures, len(load.created), lost)
+    for name, series in load.series.items():
+        gap, began = series.longest(since)
+        if gap > LONG and name != "ping":
+            calls = [call for call in series.calls if began < call.ended <= began + gap]
+            times = "; ".join(f"+{call.began - broken:.1f} s for {call.ended - call.began:.1f} s" for call in calls)
+            outcome.slow.append(f"{name}: {gap:.1f} s without an answer, calls since the break: {times}")
     if kind == "two":
         writes = load.series["write"].calls
         outcome.minority = sum(not call.error and broken + MINORITY < call.began < mended for call in writes)
@@ -246,6 +255,8 @@ def main() -> int:
         )
         for name, found in one.failures.items():
             print(f"    {name}: {len(found)} failed; {found[0]}")
+        for line in one.slow:
+            print(f"    {line}")
     return 1 if failed else 0
 
 

@@ -482,8 +482,8 @@ def files(
         if api.get("uwsgi") and "controller" in groups:
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(definition, api, cloud)]
     wsgi = {api["name"] for api in definition["apis"] if api.get("uwsgi")}
-    lasting = [unit["name"] for unit in definition["units"] if _lasts(definition, unit) and runs(unit, groups)]
-    return result + [_drop_in(name, name in wsgi) for name in lasting]
+    lasting = [unit for unit in definition["units"] if _lasts(definition, unit) and runs(unit, groups)]
+    return result + [_drop_in(unit, unit["name"] in wsgi) for unit in lasting]
 
 
 def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
@@ -501,14 +501,16 @@ def maintenance(definition: Definition, groups: set[str], state: str) -> list[di
     return [one[state] for one in definition["maintenance"] if runs(one, groups)]
 
 
-def _drop_in(unit: str, wsgi: bool) -> dict[str, Any]:
+def _drop_in(unit: Mapping[str, Any], wsgi: bool) -> dict[str, Any]:
     """Return the drop-in that lets systemd restart *unit* without limit, and configures its name resolution.
 
     :param wsgi: whether uWSGI runs it, which can reload its workers.
     """
     return {
         **_PLAIN,
-        "path": f"/etc/systemd/system/{unit}.service.d/cairn.conf",
+        "path": f"/etc/systemd/system/{unit['name']}.service.d/cairn.conf",
+        # The host may not even have a unit that must not run.
+        "state": "absent" if unit.get("state") == "stopped" else "present",
         "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else ""),
         # systemd reads most of it without a restart, and the rest can wait for the next one.
         "units": [],
