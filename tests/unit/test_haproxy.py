@@ -154,7 +154,7 @@ class TestSeveralControllers:
         assert names == {"127.0.0.1:11213,127.0.0.1:11214,127.0.0.1:11215"}
         servers = dict(re.findall(r"listen memcached-c(\d)\n  bind 127.0.0.1:(\d+)\n", text))
         assert servers == {"1": "11213", "2": "11214", "3": "11215"}
-        assert "  server c2 127.0.0.1:11211\n" in text
+        assert re.search(r"  server c2 127.0.0.1:11211 check ", text)
         assert re.search(r"  server c3 192.0.2.13:11212 ssl crt \S+ verify required ca-file \S+ verifyhost c3\n", text)
 
     def test_a_service_that_is_off_refuses_connections(self, text):
