@@ -157,6 +157,14 @@ class TestSeveralControllers:
         assert re.search(r"  server c2 127.0.0.1:11211 check ", text)
         assert re.search(r"  server c3 192.0.2.13:11212 ssl crt \S+ verify required ca-file \S+ verifyhost c3\n", text)
 
+    def test_no_session_is_forgotten_while_it_connects(self, text):
+        """HAProxy ends those of a server that is marked down only in HTTP mode, or with a filter."""
+        sections = re.findall(r"^listen (\S+)\n((?:  .*\n)*)", text, re.MULTILINE)
+        ended = [(name, section) for name, section in sections if "on-marked-down shutdown-sessions" in section]
+        assert {"mariadb", "memcached-c1", "keystone"} <= {name for name, _section in ended}
+        for name, section in ended:
+            assert "  mode tcp\n" not in section or "  tcp-request content set-bandwidth-limit " in section, name
+
     def test_a_service_that_is_off_refuses_connections(self, text):
         section = re.search(r"^listen keystone-here\n((?:  .*\n)*)", text, re.MULTILINE)[1]
         assert "  bind 192.0.2.12:5000 ssl crt /etc/haproxy/host.pem\n" in section
