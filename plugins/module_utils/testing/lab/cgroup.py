@@ -9,6 +9,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run im
 # In its own mount namespace: computers with cgroup v1 may not have v2 mounted.
 _REMOVE = """
 set -eu
+rmdir "/sys/fs/cgroup/cpu/$(echo "$1" | tr / -)" 2>/dev/null || true
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 cd /sys/fs/cgroup
 if [ -d "$1" ]; then find "$1" -depth -type d -exec rmdir {} +; fi

@@ -52,6 +52,8 @@ def on(host, base, supervise):
             f"--unit={unit}",
             "--setenv=LAB_DELEGATED=yes",
             "--property=Delegate=yes",
+            # With cgroup v2: equal shares of the processors.
+            "--property=CPUWeight=100",
             "--property=KillMode=mixed",
             f"--property=StandardOutput={log}",
             f"--property=StandardError={log}",
