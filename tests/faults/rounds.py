@@ -196,6 +196,8 @@ def play(lab: Lab, cloud: Cloud, kind: str, random_: random.Random, ping: str | 
         gap, began = series.longest(since)
         if gap > LONG and name != "ping":
             calls = [call for call in series.calls if began < call.ended <= began + gap]
+            # The last ones; all others have failed.
+            calls = calls[-5:]
             times = "; ".join(f"+{call.began - broken:.1f} s for {call.ended - call.began:.1f} s" for call in calls)
             outcome.slow.append(f"{name}: {gap:.1f} s without an answer, calls since the break: {times}")
     if kind == "two":
