@@ -8,7 +8,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import listed, returned
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import topology
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, read_given
 
 
 class ActionModule(ActionBase):
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         paths = [self._task.args.get(name) for name in ("ca_certificate", "ca_key")]
         if not any(paths):
             return None
-        return [self._loader.get_text_file_contents(path) for path in paths]
+        return [read_given(path, self._loader) for path in paths]
 
     @staticmethod
     def _authority(directory, given):
@@ -72,7 +72,8 @@ class ActionModule(ActionBase):
         if given:
             return "" if [ca, directory.read("ca.key")] == given else "another one is set"
         # The root's key may be away from here. Without it preflight warns.
-        if (left := authority.days_left(ca)) < authority.CA_RENEW_DAYS and directory.read("root.key"):
+        left, root = authority.days_left(ca), authority.root_of(ca)
+        if left < authority.CA_RENEW_DAYS and authority.belongs(directory.read("root.key"), root):
             return f"expires in {left} days"
         return ""
 

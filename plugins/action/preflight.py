@@ -20,7 +20,11 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_ind
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import (
+    SecretsDirectory,
+    identity,
+    read_given,
+)
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     ansible_options,
     definition_checks,
@@ -355,9 +359,7 @@ class ActionModule(ActionBase):
                 findings.append(cloud.finding(name, f"not set, but {given} is", allowed, f"Set {name} too."))
                 continue
             try:
-                # Ansible's own message of a missing file speaks of other things too.
-                Path(path).stat()
-                texts[name] = self._loader.get_text_file_contents(path, encoding="ascii")
+                texts[name] = read_given(path, self._loader)
             except (OSError, AnsibleError, UnicodeDecodeError) as error:
                 remedy = "Correct the path or the file's mode."
                 findings.append(cloud.finding(name, str(error), "a PEM file on the control node", remedy))
@@ -388,14 +390,37 @@ class ActionModule(ActionBase):
                     return
             used = texts[names[0]]
         with contextlib.suppress(ValueError):
-            if used and (left := authority.days_left(used)) < authority.CA_RENEW_DAYS and "root.key" not in files:
-                remedy = (
-                    f"Have a new one signed by its root, and set {names[0]}."
-                    if texts
-                    else f"Put root.key back into {shortest(path)}: the run renews the authority."
-                )
-                found, allowed = f"the authority expires in {left} days", "no less than the certificates that it issues"
-                yield Finding(f"{shortest(path)}/ca.crt", found, allowed, remedy, "warning")
+            if used and (finding := self.authority_end(path, used, files.get("root.key"), bool(texts))):
+                yield finding
+
+    @staticmethod
+    def authority_end(path, used, root_key, given):
+        """Return a finding if the authority expires before the certificates that it issues, and no run renews it.
+
+        :param used: its certificate and those above it.
+        :param root_key: the key of the cloud's own root, if it is there.
+        :param given: whether the authority is the user's.
+        """
+        left = authority.days_left(used)
+        renewed = root_key and not given and authority.belongs(root_key, authority.root_of(used))
+        if left >= authority.CA_RENEW_DAYS or renewed:
+            return None
+        where = shortest(path)
+        if given:
+            remedy = "Have a new one signed by its root, and set cloud_ca_certificate and cloud_ca_key."
+        elif authority.single(used):
+            remedy = (
+                f"It has no root, so hosts trust no new one beforehand: remove ca.crt and ca.key from {where}, and "
+                "run site.yml on all hosts; until that ends they do not trust each other."
+            )
+        else:
+            remedy = (
+                f"Put the key of its root, root.key, into {where}: the run renews the authority. If the root is yours, "
+                "set cloud_ca_certificate and cloud_ca_key to a new authority signed by it."
+            )
+        severity = "warning" if left >= authority.RENEW_DAYS else "error"
+        found, allowed = f"the authority expires in {left} days", "no less than the certificates that it issues"
+        return Finding(f"{where}/ca.crt", found, allowed, remedy, severity)
 
     def given_certificates(self, cloud):
         """Check the certificate that the user provides instead of the cloud's own."""

@@ -11,6 +11,8 @@ import subprocess
 import pytest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 NAMES = ["cloud.example.org", "192.0.2.10"]
 END = "-----END CERTIFICATE-----\n"
@@ -78,8 +80,10 @@ def test_hosts_authenticate_as_clients_too(ca, client):
 
 
 def test_a_long_cloud_name_fits():
-    key = authority.new_key()
-    assert authority.intermediate("x" * 100, key, authority.root("x" * 100, key), key)
+    key, root_key = authority.new_key(), authority.new_key()
+    ca = authority.intermediate("x" * 100, key, authority.root("x" * 100, root_key), root_key)
+    assert authority.authority_error(ca, key) is None
+    assert authority.issue(["host"], authority.new_key(), ca, key).count("BEGIN") == 2
 
 
 def test_clients_of_python_trust_it(ca, front, tmp_path):
@@ -138,3 +142,64 @@ class TestAuthorityError:
     )
     def test_unfit(self, ca, change, why):
         assert why in authority.authority_error(*change(*ca))
+
+    @staticmethod
+    def mine(days=900, path_length=None, **usage):
+        """A root of the user's, whose key identifier is not the usual one."""
+        key = authority._load(authority.new_key())
+        name = authority._name("mine")
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        usage = authority._usage(key_cert_sign=True, crl_sign=True) if not usage else authority._usage(**usage)
+        certificate = (
+            authority._builder(name, name, key.public_key(), end)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier(b"its own way to name it"), critical=False)
+            .sign(key, hashes.SHA384())
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return authority._pem(certificate), private.decode()
+
+    @pytest.mark.parametrize(
+        ("of", "why"),
+        [({"days": -0.005}, "expired on"), ({"crl_sign": True}, "is no authority"), ({"path_length": 0}, "below it")],
+    )
+    def test_a_root_that_must_not(self, of, why):
+        root, root_key = self.mine(**of)
+        key = authority.new_key()
+        ca = authority.intermediate("cairn", key, root, root_key)
+        assert why in authority.authority_error(ca, key)
+
+    @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+    def test_a_key_identifier_of_another_kind(self, tmp_path):
+        root, root_key = self.mine()
+        assert authority.authority_error(root, root_key) is None
+        (tmp_path / "root.crt").write_text(root)
+        (tmp_path / "leaf.crt").write_text(authority.issue(NAMES, authority.new_key(), root, root_key))
+        command = ["openssl", "verify", "-x509_strict", "-CAfile", "root.crt", "leaf.crt"]
+        said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert said.stdout.strip() == "leaf.crt: OK", said.stderr
+
+    def test_a_key_that_cannot_sign(self):
+        key = ed25519.Ed25519PrivateKey.generate()
+        name = authority._name("mine")
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=900)
+        certificate = (
+            authority._builder(name, name, key.public_key(), end)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, None)
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        why = authority.authority_error(authority._pem(certificate), private.decode())
+        assert "cannot issue certificates" in why
+
+
+def test_no_certificate_outlives_its_authority(monkeypatch):
+    monkeypatch.setattr(authority, "CA_DAYS", 500)
+    key, root_key = authority.new_key(), authority.new_key()
+    ca = authority.intermediate("cairn", key, authority.root("cairn", root_key), root_key)
+    assert authority.days_left(authority.issue(NAMES, authority.new_key(), ca, key)) == authority.days_left(ca)

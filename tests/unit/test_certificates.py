@@ -60,6 +60,9 @@ def test_the_authority_is_renewed(issue, tmp_path, monkeypatch):
     root_key = (tmp_path / "root.key").read_text()
     (tmp_path / "root.key").unlink()
     assert issue() == {}
+    # That of another cloud is of no use.
+    (tmp_path / "root.key").write_text(authority.new_key())
+    assert issue() == {}
     (tmp_path / "root.key").write_text(root_key)
     renewed = {"ca.crt": f"expires in {authority.CA_RENEW_DAYS - 10} days", **dict.fromkeys(ISSUED, NEW)}
     assert issue(check_mode=True) == renewed

@@ -36,7 +36,7 @@ def _load(key: str):
     return serialization.load_pem_private_key(key.encode(), None)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, public_key, end: datetime.datetime) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -45,8 +45,23 @@ def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x5
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _MINUTES)
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_after(end)
     )
+
+
+def _end(days: int, issuer: x509.Certificate | None = None) -> datetime.datetime:
+    """Return when a certificate of *days* expires: no later than its issuer."""
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    return min(end, issuer.not_valid_after_utc) if issuer else end
+
+
+def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Return the extension that names the issuer's key as the issuer itself does."""
+    try:
+        known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
 
 
 def _usage(**true: bool) -> x509.KeyUsage:
@@ -80,30 +95,47 @@ def _is_root(certificate: x509.Certificate) -> bool:
     return certificate.subject == certificate.issuer
 
 
-def _authority(name: str, key: str, issuer: x509.Name, signer: str, days: int, below: int) -> str:
-    """Return the certificate of an authority, as PEM; *below* is how many authorities may stand below it."""
-    public, private = _load(key).public_key(), _load(signer)
+def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signer: str, days: int, below: int) -> str:
+    """Return the certificate of an authority, as PEM.
+
+    :param issuer: None for a root, which signs itself.
+    :param below: how many authorities may stand below it.
+    """
+    public = _load(key).public_key()
+    issued_by = _issued_by(issuer) if issuer else x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
     certificate = (
-        _builder(_name(name), issuer, public, days)
+        _builder(name, issuer.subject if issuer else name, public, _end(days, issuer))
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(private.public_key()), critical=False)
-        .sign(private, hashes.SHA384())
+        .add_extension(issued_by, critical=False)
+        .sign(_load(signer), hashes.SHA384())
     )
     return _pem(certificate)
 
 
 def root(cloud: str, key: str) -> str:
     """Return the self-signed certificate, as PEM, of the root authority of *cloud* with the private key *key*."""
-    name = f"{cloud} root certificate authority"
-    return _authority(name, key, _name(name), key, ROOT_DAYS, 1)
+    return _authority(_name(f"{cloud[:36]} root certificate authority"), key, None, key, ROOT_DAYS, 1)
 
 
 def intermediate(cloud: str, key: str, root: str, root_key: str) -> str:
     """Return the certificate of the authority that issues the certificates of *cloud*, and its root's, as PEM."""
     (issuer,) = _chain(root)
-    return _authority(f"{cloud} certificate authority", key, issuer.subject, root_key, CA_DAYS, 0) + root
+    return _authority(_name(f"{cloud[:36]} certificate authority"), key, issuer, root_key, CA_DAYS, 0) + root
+
+
+def belongs(key: str, certificate: str) -> bool:
+    """Whether *key* is the private key of the first certificate of the PEM *certificate*."""
+    try:
+        return _load(key).public_key() == _chain(certificate)[0].public_key()
+    except (ValueError, TypeError):
+        return False
+
+
+def single(ca: str) -> bool:
+    """Whether the PEM *ca* is an authority without a root above it, as clouds had at first."""
+    return len(_chain(ca)) == 1
 
 
 def root_of(ca: str) -> str:
@@ -127,13 +159,21 @@ def authority_error(ca: str, key: str) -> str | None:
         except Exception:  # cryptography raises a different type for each cause
             name = certificate.subject.rfc4514_string()
             return f"does not have, after {name}, the authority that signed it; the last one must be a root"
-    for certificate in chain:
-        try:
-            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        except x509.ExtensionNotFound:
-            constraints = x509.BasicConstraints(ca=False, path_length=None)
-        if not constraints.ca:
-            return f"is no authority: {certificate.subject.rfc4514_string()}"
+    for below, certificate in enumerate(chain):
+        name = certificate.subject.rfc4514_string()
+        found = {extension.oid: extension.value for extension in certificate.extensions}
+        constraints = found.get(x509.BasicConstraints.oid)
+        usage = found.get(x509.KeyUsage.oid)
+        if not (constraints and constraints.ca) or (usage and not usage.key_cert_sign):
+            return f"is no authority: {name}"
+        if constraints.path_length is not None and constraints.path_length < below:
+            return f"may not have {below} authorities below it: {name}"
+        if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+            return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}: {name}"
+    try:
+        issue(["host"], new_key(), ca, key)
+    except (ValueError, TypeError) as error:
+        return f"cannot issue certificates: {error}"
     return None
 
 
@@ -165,13 +205,13 @@ def issue(names: list[str], key: str, ca: str, ca_key: str, client: bool = False
     issuer, *above = _chain(ca)
     public, signer = _load(key).public_key(), _load(ca_key)
     certificate = (
-        _builder(_name(names[0]), issuer.subject, public, CERTIFICATE_DAYS)
+        _builder(_name(names[0]), issuer.subject, public, _end(CERTIFICATE_DAYS, issuer))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # libvirt before 11.6 requires both, although TLS 1.3 needs one.
         .add_extension(_usage(digital_signature=True, key_encipherment=client), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_issued_by(issuer), critical=False)
         .sign(signer, hashes.SHA384())
     )
     return _pem(certificate) + _between([issuer, *above])
