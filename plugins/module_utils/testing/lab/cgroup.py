@@ -9,6 +9,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run im
 # In its own mount namespace: computers with cgroup v1 may not have v2 mounted.
 _REMOVE = """
 set -eu
+# Only cgroup v1 has it, see supervise. One that stays is empty, and the next host of this name uses it.
 rmdir "/sys/fs/cgroup/cpu/$(echo "$1" | tr / -)" 2>/dev/null || true
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 cd /sys/fs/cgroup
