@@ -20,7 +20,11 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_ind
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.sources import place, shortest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory, identity
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import (
+    SecretsDirectory,
+    identity,
+    read_given,
+)
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     ansible_options,
     definition_checks,
@@ -336,6 +340,7 @@ class ActionModule(ActionBase):
             except (OSError, AnsibleError, UnicodeDecodeError) as error:
                 errors[name] = " ".join(str(error).split())
         findings += secrets.findings(shortest(path), files, errors)
+        findings += self.own_authority(cloud, path, files)
         if files.get(secrets.SECRETS) is not None:
             try:
                 held = yaml.safe_load(files[secrets.SECRETS]) or {}
@@ -344,24 +349,86 @@ class ActionModule(ActionBase):
             findings += secrets.values(shortest(path), held)
         return findings
 
+    def given_texts(self, cloud, names, allowed):
+        """Read the files that the settings *names* give together; returns their texts by name, and findings."""
+        paths = {name: cloud.values.get(name) for name in names}
+        texts, findings = {}, []
+        for name, path in paths.items() if any(paths.values()) else ():
+            if not path:
+                given = ", ".join(other for other in names if paths[other])
+                findings.append(cloud.finding(name, f"not set, but {given} is", allowed, f"Set {name} too."))
+                continue
+            try:
+                texts[name] = read_given(path, self._loader)
+            except (OSError, AnsibleError, UnicodeDecodeError) as error:
+                remedy = "Correct the path or the file's mode."
+                findings.append(cloud.finding(name, str(error), "a PEM file on the control node", remedy))
+        return texts, findings
+
+    def own_authority(self, cloud, path, files):
+        """Check the authority that issues the hosts' certificates: the user's, and the one in use.
+
+        :param path: the secrets directory.
+        :param files: name → text of the files in it.
+        """
+        names, used = ("cloud_ca_certificate", "cloud_ca_key"), files.get("ca.crt")
+        texts, findings = self.given_texts(cloud, names, "both of them, or none")
+        yield from findings
+        if authority.MISSING:
+            return
+        if len(texts) == len(names):
+            if why := authority.authority_error(*(texts[name] for name in names)):
+                allowed = "an authority followed by those above it up to the root, and its key"
+                remedy = "Use other files; or remove both settings to use the cloud's own authority."
+                yield cloud.finding(names[0], f"it {why}", allowed, remedy)
+                return
+            with contextlib.suppress(ValueError):
+                if used and authority.root_of(used) != authority.root_of(texts[names[0]]):
+                    remedy = "Have the new authority signed by that root. Another root is possible only in a new cloud."
+                    found = "its root is not the one that the cloud's hosts trust"
+                    yield cloud.finding(names[0], found, f"the root in {shortest(path)}/ca.crt", remedy)
+                    return
+            used = texts[names[0]]
+        with contextlib.suppress(ValueError):
+            if used and (finding := self.authority_end(path, used, files.get("root.key"), bool(texts))):
+                yield finding
+
+    @staticmethod
+    def authority_end(path, used, root_key, given):
+        """Return a finding if the authority expires before the certificates that it issues, and no run renews it.
+
+        :param used: its certificate and those above it.
+        :param root_key: the key of the cloud's own root, if it is there.
+        :param given: whether the authority is the user's.
+        """
+        left = authority.days_left(used)
+        renewed = root_key and not given and authority.belongs(root_key, authority.root_of(used))
+        if left >= authority.CA_RENEW_DAYS or renewed:
+            return None
+        where = shortest(path)
+        if given:
+            remedy = "Have a new one signed by its root, and set cloud_ca_certificate and cloud_ca_key."
+        elif authority.single(used):
+            remedy = (
+                f"It has no root, so hosts trust no new one beforehand: remove ca.crt and ca.key from {where}, and "
+                "run site.yml on all hosts; until that ends they do not trust each other."
+            )
+        else:
+            remedy = (
+                f"Put the key of its root, root.key, into {where}: the run renews the authority. If the root is yours, "
+                "set cloud_ca_certificate and cloud_ca_key to a new authority signed by it."
+            )
+        severity = "warning" if left >= authority.RENEW_DAYS else "error"
+        found, allowed = f"the authority expires in {left} days", "no less than the certificates that it issues"
+        return Finding(f"{where}/ca.crt", found, allowed, remedy, severity)
+
     def given_certificates(self, cloud):
         """Check the certificate that the user provides instead of the cloud's own."""
         names = ("cloud_tls_certificate", "cloud_tls_key", "cloud_tls_ca")
-        paths = {name: cloud.values.get(name) for name in names}
-        if not cloud.flag("cloud_tls") or not any(paths.values()):
+        if not cloud.flag("cloud_tls"):
             return
-        texts = {}
-        for name, path in paths.items():
-            if not path:
-                given = ", ".join(other for other in names if paths[other])
-                yield cloud.finding(name, f"not set, but {given} is", "all three of them, or none", f"Set {name} too.")
-                continue
-            try:
-                texts[name] = Path(path).read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                yield cloud.finding(
-                    name, str(error), "a PEM file on the control node", "Correct the path or the file's mode."
-                )
+        texts, findings = self.given_texts(cloud, names, "all three of them, or none")
+        yield from findings
         if len(texts) == len(names) and not authority.MISSING:
             wanted = list(dict.fromkeys(str(cloud.values[f"cloud_{kind}_name"]) for kind in ("internal", "public")))
             if why := authority.given_error(*(texts[name] for name in names), wanted):

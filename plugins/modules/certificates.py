@@ -9,8 +9,11 @@ module: certificates
 short_description: The cloud's certificate authority, and the certificates of its load balancer and hosts
 version_added: 0.1.0
 description:
-  - Runs on the control node. Creates an authority once, and a certificate for the cloud's names and for each host of
-    the inventory's node groups. They are renewed 90 days before they expire and when the names change.
+  - Runs on the control node. Creates a root authority and one below it that issues a certificate for the cloud's names
+    and for each host of the inventory's node groups. They are renewed 90 days before they expire and when the names
+    change.
+  - The root's key, C(root.key), is needed only to renew the authority below it, in its last two years. It may be kept
+    elsewhere.
   - Keys have mode 0600 and are encrypted by ansible-vault when a vault password is configured.
   - In check mode nothing is written.
 author: The Cairn authors (@cairn)
@@ -35,6 +38,14 @@ options:
     type: list
     elements: str
     required: true
+  ca_certificate:
+    description:
+      - PEM file with the user's own authority, followed by those above it up to the root. It is used in place of the
+        cloud's own.
+    type: path
+  ca_key:
+    description: PEM file with the private key of O(ca_certificate).
+    type: path
 requirements: [cryptography]
 attributes:
   check_mode:

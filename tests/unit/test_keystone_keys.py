@@ -107,7 +107,7 @@ class Controllers:
     def __init__(self, program, directory):
         self.program, self.directory = program, directory
         self.ca_key = authority.new_key()
-        self.ca = authority.authority("test", self.ca_key)
+        self.ca = authority.root("test", self.ca_key)
         (directory / "ca.pem").write_text(self.ca)
         self.addresses = {"c1": "127.0.0.11", "c2": "127.0.0.12", "c3": "127.0.0.13"}
         self.servers = []

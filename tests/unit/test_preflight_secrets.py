@@ -31,12 +31,30 @@ def certificate(names, **others):
     def change(site):
         site.directory.mkdir(exist_ok=True)
         ca_key, key = authority.new_key(), authority.new_key()
-        ca = authority.authority("Test", ca_key)
+        ca = authority.root("Test", ca_key)
         texts = {"ca": ca, "key": key, "certificate": authority.issue(names, key, ca, ca_key), **others}
         for name, text in texts.items():
             if text is not None:
                 (site.directory / f"{name}.pem").write_text(text)
             site.all[f"cloud_tls_{name}"] = str(site.directory / f"{name}.pem")
+
+    return change
+
+
+def own_authority(used=None, key=None, certificate=None):
+    """Return a change: an authority of the user's, with others in place of its key or certificate.
+
+    :param used: the authority that the cloud has.
+    """
+
+    def change(site):
+        site.directory.mkdir(exist_ok=True)
+        ca_key = authority.new_key()
+        for name, text in (("certificate", certificate or authority.root("Test", ca_key)), ("key", key or ca_key)):
+            (site.directory / f"ca_{name}.pem").write_text(text)
+            site.all[f"cloud_ca_{name}"] = str(site.directory / f"ca_{name}.pem")
+        if used:
+            both(file("secrets.yml", "admin: x"), file("ca.crt", used), file("ca.key", ca_key))(site)
 
     return change
 
@@ -117,6 +135,18 @@ BAD = {
         certificate(["cloud.example.org"], key=authority.new_key()),
         (f"{YML}9, cloud_tls_certificate", "belongs to another key", "with its key", "another certificate"),
     ),
+    "an authority without its key": (
+        both(own_authority(), take("all", "cloud_ca_key")),
+        ("cloud_ca_key (not set)", "not set, but cloud_ca_certificate is", "both of them", "Set cloud_ca_key too"),
+    ),
+    "an authority of another key": (
+        own_authority(key=authority.new_key()),
+        (f"{YML}7, cloud_ca_certificate", "belongs to another key", "up to the root", "remove both"),
+    ),
+    "an authority with another root than that of the cloud": (
+        own_authority(used=authority.root("Other", authority.new_key())),
+        (f"{YML}7, cloud_ca_certificate", "not the one that the cloud's hosts trust", "the root in", "a new cloud"),
+    ),
     "a certificate that is none": (
         certificate(["cloud.example.org"], certificate="x"),
         (f"{YML}9, cloud_tls_certificate", "is not a PEM", "with its key", "another certificate"),
@@ -141,6 +171,19 @@ def test_a_certificate_that_expires_soon(site, monkeypatch):
     assert site.said(monkeypatch).get("msg") is None
     (warning,) = site.warnings
     assert "it expires in 19 days" in " ".join(warning.split())
+
+
+@pytest.mark.parametrize("has_root", [False, True])
+def test_an_authority_that_expires_soon(site, monkeypatch, has_root):
+    monkeypatch.setattr(authority, "CA_DAYS", 500)
+    key = authority.new_key()
+    ca = authority.intermediate("Test", key, authority.root("Test", key), key)
+    texts = {"secrets.yml": "cloud: x", "ca.crt": ca, "ca.key": key, **({"root.key": key} if has_root else {})}
+    for name, text in texts.items():
+        file(name, text)(site)
+    assert site.said(monkeypatch).get("msg") is None
+    found = [warning for warning in site.warnings if "the authority expires in 499 days" in " ".join(warning.split())]
+    assert len(found) == (not has_root)
 
 
 def test_a_certificate_for_an_address(site, monkeypatch):

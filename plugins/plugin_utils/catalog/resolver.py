@@ -28,6 +28,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secre
     SecretsDirectory,
     generate,
     identity,
+    read_given,
 )
 
 # Keys of definitions that do not concern the definition's own service.
@@ -252,10 +253,7 @@ class Resolver:
         """Return the authority's certificate and the load balancer's with its key, as PEM: the user's or generated."""
         given = [self.setting(f"cloud_tls_{name}") for name in ("ca", "certificate", "key")]
         if given[1]:
-            texts = []
-            for path in given:
-                with open(path, encoding="ascii") as file:
-                    texts.append(file.read())
+            texts = [read_given(path, self._loader) for path in given]
             # HAProxy reads both from one file; a text may lack its last line's end.
             return texts[0], "".join(f"{text.rstrip()}\n" for text in texts[1:])
         return directory.read("ca.crt"), directory.read("frontend.crt") + directory.read("frontend.key")

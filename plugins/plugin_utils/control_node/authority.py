@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import itertools
 
 try:
     from cryptography import x509
@@ -16,7 +17,9 @@ except ImportError as error:
 else:
     MISSING = None
 
-CA_DAYS, CERTIFICATE_DAYS, RENEW_DAYS = 3650, 730, 90
+ROOT_DAYS, CA_DAYS, CERTIFICATE_DAYS, RENEW_DAYS = 7300, 3650, 730, 90
+# No certificate outlives its authority.
+CA_RENEW_DAYS = CERTIFICATE_DAYS + RENEW_DAYS
 _MINUTES = datetime.timedelta(minutes=10)  # for hosts whose clock is slightly behind
 
 
@@ -33,7 +36,7 @@ def _load(key: str):
     return serialization.load_pem_private_key(key.encode(), None)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, public_key, end: datetime.datetime) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -42,8 +45,23 @@ def _builder(subject: x509.Name, issuer: x509.Name, public_key, days: int) -> x5
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _MINUTES)
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_after(end)
     )
+
+
+def _end(days: int, issuer: x509.Certificate | None = None) -> datetime.datetime:
+    """Return when a certificate of *days* expires: no later than its issuer."""
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    return min(end, issuer.not_valid_after_utc) if issuer else end
+
+
+def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Return the extension that names the issuer's key as the issuer itself does."""
+    try:
+        known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
 
 
 def _usage(**true: bool) -> x509.KeyUsage:
@@ -69,18 +87,94 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def authority(cloud: str, key: str) -> str:
-    """Return the self-signed certificate, as PEM, of the authority of *cloud* with the private key *key*."""
-    private = _load(key)
-    name = _name(f"{cloud} certificate authority")
+def _chain(text: str) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(text.encode())
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    return certificate.subject == certificate.issuer
+
+
+def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signer: str, days: int, below: int) -> str:
+    """Return the certificate of an authority, as PEM.
+
+    :param issuer: None for a root, which signs itself.
+    :param below: how many authorities may stand below it.
+    """
+    public = _load(key).public_key()
+    issued_by = _issued_by(issuer) if issuer else x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
     certificate = (
-        _builder(name, name, private.public_key(), CA_DAYS)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        _builder(name, issuer.subject if issuer else name, public, _end(days, issuer))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
-        .sign(private, hashes.SHA384())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(issued_by, critical=False)
+        .sign(_load(signer), hashes.SHA384())
     )
     return _pem(certificate)
+
+
+def root(cloud: str, key: str) -> str:
+    """Return the self-signed certificate, as PEM, of the root authority of *cloud* with the private key *key*."""
+    return _authority(_name(f"{cloud[:36]} root certificate authority"), key, None, key, ROOT_DAYS, 1)
+
+
+def intermediate(cloud: str, key: str, root: str, root_key: str) -> str:
+    """Return the certificate of the authority that issues the certificates of *cloud*, and its root's, as PEM."""
+    (issuer,) = _chain(root)
+    return _authority(_name(f"{cloud[:36]} certificate authority"), key, issuer, root_key, CA_DAYS, 0) + root
+
+
+def belongs(key: str, certificate: str) -> bool:
+    """Whether *key* is the private key of the first certificate of the PEM *certificate*."""
+    try:
+        return _load(key).public_key() == _chain(certificate)[0].public_key()
+    except (ValueError, TypeError):
+        return False
+
+
+def single(ca: str) -> bool:
+    """Whether the PEM *ca* is an authority without a root above it, as clouds had at first."""
+    return len(_chain(ca)) == 1
+
+
+def root_of(ca: str) -> str:
+    """Return the last certificate of the PEM *ca*, which clients must trust."""
+    return _pem(_chain(ca)[-1])
+
+
+def authority_error(ca: str, key: str) -> str | None:
+    """Return why the user's authority *ca*, with its chain, and *key* cannot issue certificates; None if they can."""
+    try:
+        chain, private = _chain(ca), _load(key)
+    except (ValueError, TypeError) as error:
+        return f"is not a PEM without a passphrase: {error}"
+    if not chain:
+        return "has no certificate"
+    if chain[0].public_key() != private.public_key():
+        return "belongs to another key"
+    for certificate, issuer in itertools.pairwise([*chain, chain[-1]]):
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except Exception:  # cryptography raises a different type for each cause
+            name = certificate.subject.rfc4514_string()
+            return f"does not have, after {name}, the authority that signed it; the last one must be a root"
+    for below, certificate in enumerate(chain):
+        name = certificate.subject.rfc4514_string()
+        found = {extension.oid: extension.value for extension in certificate.extensions}
+        constraints = found.get(x509.BasicConstraints.oid)
+        usage = found.get(x509.KeyUsage.oid)
+        if not (constraints and constraints.ca) or (usage and not usage.key_cert_sign):
+            return f"is no authority: {name}"
+        if constraints.path_length is not None and constraints.path_length < below:
+            return f"may not have {below} authorities below it: {name}"
+        if certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+            return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}: {name}"
+    try:
+        issue(["host"], new_key(), ca, key)
+    except (ValueError, TypeError) as error:
+        return f"cannot issue certificates: {error}"
+    return None
 
 
 def _is_address(name: str) -> bool:
@@ -103,22 +197,29 @@ def host_file(name: str) -> str:
 def issue(names: list[str], key: str, ca: str, ca_key: str, client: bool = False) -> str:
     """Return a certificate, as PEM, for *names* (DNS names and IP addresses), signed by the authority *ca*.
 
+    The certificates of the authorities between it and the root follow it.
+
     :param client: whether a host authenticates with it as a client too, as members of a cluster do.
     """
     usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
-    issuer = x509.load_pem_x509_certificate(ca.encode())
+    issuer, *above = _chain(ca)
     public, signer = _load(key).public_key(), _load(ca_key)
     certificate = (
-        _builder(_name(names[0]), issuer.subject, public, CERTIFICATE_DAYS)
+        _builder(_name(names[0]), issuer.subject, public, _end(CERTIFICATE_DAYS, issuer))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # libvirt before 11.6 requires both, although TLS 1.3 needs one.
         .add_extension(_usage(digital_signature=True, key_encipherment=client), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_issued_by(issuer), critical=False)
         .sign(signer, hashes.SHA384())
     )
-    return _pem(certificate)
+    return _pem(certificate) + _between([issuer, *above])
+
+
+def _between(chain: list[x509.Certificate]) -> str:
+    """Return the authorities of a chain but the root, as PEM."""
+    return "".join(_pem(one) for one in chain if not _is_root(one))
 
 
 def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | None:
@@ -161,14 +262,17 @@ def error(certificate: str, names: list[str], ca: str) -> str | None:
     """Return why *certificate* must be replaced, or None if it is valid."""
     if not certificate:
         return "missing"
-    found = x509.load_pem_x509_certificate(certificate.encode())
+    found, *chain = _chain(certificate)
+    issuer, *above = _chain(ca)
     if days_left(certificate) < RENEW_DAYS:
         return f"expires in {days_left(certificate)} days"
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     if set(alternatives) != {_alternative(name) for name in names}:
         return "is for other names"
     try:
-        found.verify_directly_issued_by(x509.load_pem_x509_certificate(ca.encode()))
+        found.verify_directly_issued_by(issuer)
     except Exception:  # cryptography raises a different type for each cause
         return "is signed by another authority"
+    if _between(chain) != _between([issuer, *above]):
+        return "its authority has a new certificate"
     return None

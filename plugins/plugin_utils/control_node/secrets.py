@@ -31,6 +31,23 @@ def generate(name: str) -> str:
     return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 
+def read_given(path: str, loader: Any) -> str:
+    """Return the text of a PEM file of the user's, decrypted if ansible-vault has encrypted it.
+
+    :raises OSError: it cannot be read.
+    :raises UnicodeDecodeError: it is no text.
+    :raises AnsibleError: no vault password decrypts it.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    vault = getattr(loader, "_vault", None)
+    return _decrypted(data, vault.secrets if vault else []).decode("ascii")
+
+
+def _decrypted(data: bytes, secrets: Any) -> bytes:
+    return VaultLib(secrets).decrypt(data) if data.startswith(b"$ANSIBLE_VAULT") else data
+
+
 class SecretsDirectory:
     """The secrets directory; its files are encrypted if Ansible has a vault password.
 
@@ -50,9 +67,7 @@ class SecretsDirectory:
             return ""
         with open(path, "rb") as file:
             data = file.read()
-        if data.startswith(b"$ANSIBLE_VAULT"):
-            data = VaultLib(self._secrets).decrypt(data)
-        return data.decode()
+        return _decrypted(data, self._secrets).decode()
 
     def write(self, name: str, text: str, secret: bool = False) -> None:
         """Write a file atomically: a secret one with mode 0600, and encrypted if there is a vault password."""

@@ -14,7 +14,7 @@ SECRETS = "secrets.yml"
 SPECIAL = "-_.~+/=:@^,"
 # Each public key or certificate, and its private key.
 PAIRS = (("ca.crt", "ca.key"), ("frontend.crt", "frontend.key"))
-FILES = (SECRETS, *(name for pair in PAIRS for name in pair))
+FILES = (SECRETS, *(name for pair in PAIRS for name in pair), "root.key")
 
 
 def findings(path: str, files: Mapping[str, str | None], errors: Mapping[str, str]) -> Iterator[Finding]:

@@ -35,6 +35,8 @@ CLOUD_WIDE = (
     "cloud_tls_certificate",
     "cloud_tls_key",
     "cloud_tls_ca",
+    "cloud_ca_certificate",
+    "cloud_ca_key",
     "cloud_external_mtu",
     "cloud_external_network",
     "cloud_external_gateway",
