@@ -138,6 +138,21 @@ class TestFiles:
     def test_a_server_without_a_majority_stops_for_those_that_wait(self, galera, others, stops):
         assert galera.awaited({f"c{n}": one and {"server": one} for n, one in enumerate(others)}) is stops
 
+    @pytest.mark.parametrize(
+        ("status", "stops"),
+        [
+            ({"wsrep_cluster_status": "Disconnected", "provider": "/usr/lib/galera/libgalera_smm.so"}, True),
+            # One that is not yet a member, one that does not respond, and members.
+            ({"wsrep_cluster_status": "Disconnected", "provider": "none"}, False),
+            ({}, False),
+            ({"wsrep_cluster_status": "Primary", "provider": "galera"}, False),
+            ({"wsrep_cluster_status": "non-Primary", "provider": "galera"}, False),
+        ],
+    )
+    def test_a_server_that_has_left_after_an_error_stops(self, galera, monkeypatch, status, stops):
+        monkeypatch.setattr(galera, "others", lambda _own: {"c2": {"server": "primary"}, "c3": {"server": "waiting"}})
+        assert bool(galera.stuck(status, {})) is stops
+
     def test_a_clean_stop_tells_the_position(self, galera, tmp_path):
         (tmp_path / "grastate.dat").write_text(f"# GALERA saved state\nversion: 2.1\nuuid:    {A}\nseqno:   12\n")
         known = {"uuid": A, "position": 12, "data": True, "damaged": False, "intact": True}

@@ -50,7 +50,7 @@ ANSWER, ROUND, PATIENCE = 3, 1, 50
 DONOR, SYNCED = "2", "4"
 # Seconds until every load balancer has asked twice.
 LEAVE = 4
-# Seconds between two looks at a server without a majority, and that it may remain so while others wait.
+# Seconds between two looks at a server that is not in the cluster, and that it may remain so.
 LOOK, LONELY = 5, 10
 # Seconds that the command bootstrap is valid.
 VALID = 60
@@ -134,7 +134,7 @@ def stopped_position(datadir: str) -> dict:
 
 
 def server_status() -> dict[str, str] | None:
-    """Return the running server's variables ``wsrep_*``; None if it does not respond."""
+    """Return the running server's status ``wsrep_*``, ``read_only`` and ``provider``; None if it does not respond."""
     import pymysql
 
     # The server knows both by its socket.
@@ -151,6 +151,7 @@ def server_status() -> dict[str, str] | None:
                 "SELECT LOWER(VARIABLE_NAME), VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
                 " WHERE VARIABLE_NAME LIKE 'wsrep\\_%'"
                 " UNION SELECT 'read_only', @@global.read_only"
+                " UNION SELECT 'provider', @@global.wsrep_provider"
             )
             return {name: str(value) for name, value in cursor.fetchall()}
     except pymysql.MySQLError:
@@ -356,20 +357,30 @@ def awaited(others_: dict[str, dict | None]) -> bool:
     return "waiting" in states and not states & {"primary", "running"}
 
 
-def stop_if_awaited(own: dict) -> None:
-    """Stop this server if it has lost its majority and others wait for it; systemd starts it, and it waits with them.
+def stuck(status_: dict[str, str], own: dict) -> str:
+    """Return why the running server cannot return to the cluster unless it is started again; empty if it can."""
+    cluster = status_.get("wsrep_cluster_status", "").lower()
+    # Without a provider it was never a member: it is restarted into the cluster by a run.
+    if cluster == "disconnected" and status_.get("provider", "none") != "none":
+        return "has left the cluster after an error"
+    if cluster == "non-primary" and awaited(others(own)):
+        return "has no majority, and others wait"
+    return ""
 
-    Galera continues by itself if the others return as they were, but not after they have been restarted.
+
+def stop_if_stuck(own: dict) -> None:
+    """Stop a server that cannot return to the cluster by itself; systemd starts it, and it joins, or waits with others.
+
+    Galera continues by itself if the others return as they were, but not after they have been restarted; and it does
+    not continue after an error, such as an incremental transfer that lacks a transaction.
     """
-    since = None
+    since, told = None, ""
     while True:
         time.sleep(LOOK)
-        status_ = server_status() or {}
-        lonely = status_.get("wsrep_cluster_status", "").lower() == "non-primary" and unit_state() == "running"
-        if not lonely or not awaited(others(own)):
-            since = None
+        why = stuck(server_status() or {}, own) if unit_state() == "running" else ""
+        if not why or why != told:
+            since, told = time.monotonic() if why else None, why
             continue
-        since = since or time.monotonic()
         if time.monotonic() - since < LONELY:
             continue
         said = subprocess.run(
@@ -379,9 +390,9 @@ def stop_if_awaited(own: dict) -> None:
             check=False,
         )
         if (pid := int(said.stdout or 0)) > 0:
-            print("This server has no majority, and others wait: it stops, and waits with them.", file=sys.stderr)
+            print(f"This server {why}: it stops, and is started again.", file=sys.stderr)
             os.kill(pid, signal.SIGTERM)
-        since = None
+        since, told = None, ""
 
 
 def serve(own: dict) -> int:
@@ -390,7 +401,7 @@ def serve(own: dict) -> int:
     systemd listens, so that clients wait while this is restarted.
     """
     Responder.own = own
-    threading.Thread(target=stop_if_awaited, args=[own], daemon=True).start()
+    threading.Thread(target=stop_if_stuck, args=[own], daemon=True).start()
     servers = [Server(socket.socket(fileno=3 + number)) for number in range(int(os.environ["LISTEN_FDS"]))]
     for server in servers:
         if server.server_address[0] == own["members"][own["name"]]:
