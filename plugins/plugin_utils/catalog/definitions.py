@@ -530,6 +530,9 @@ Environment=EVENTLET_NO_GREENDNS=yes
 RuntimeDirectoryPreserve=yes
 Restart=on-failure
 RestartSec=3
+# While all services of a busy host start, Nova's may need more than the default of 90 s; ended and started again, they
+# would need more still.
+TimeoutStartSec=300
 """
 _UWSGI_DROP_IN = """\
 # Debian's value for all but Neutron's API, which delays a shutdown by 90 s while it waits for its database.
