@@ -24,9 +24,9 @@ _MINUTES = datetime.timedelta(minutes=10)  # for hosts whose clock is slightly b
 
 
 def new_key() -> str:
-    """Return a new private key as PEM."""
+    """Return a new private key as PEM: of P-256, whose handshakes cost a tenth of those of P-384."""
     return (
-        ec.generate_private_key(ec.SECP384R1())
+        ec.generate_private_key(ec.SECP256R1())
         .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         .decode()
     )
@@ -109,7 +109,7 @@ def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signe
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(issued_by, critical=False)
-        .sign(_load(signer), hashes.SHA384())
+        .sign(_load(signer), hashes.SHA256())
     )
     return _pem(certificate)
 
@@ -212,7 +212,7 @@ def issue(names: list[str], key: str, ca: str, ca_key: str, client: bool = False
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
         .add_extension(_issued_by(issuer), critical=False)
-        .sign(signer, hashes.SHA384())
+        .sign(signer, hashes.SHA256())
     )
     return _pem(certificate) + _between([issuer, *above])
 
