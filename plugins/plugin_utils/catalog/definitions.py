@@ -483,7 +483,7 @@ def files(
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(definition, api, cloud)]
     wsgi = {api["name"] for api in definition["apis"] if api.get("uwsgi")}
     lasting = [unit for unit in definition["units"] if _lasts(definition, unit) and runs(unit, groups)]
-    return result + [_drop_in(unit, unit["name"] in wsgi) for unit in lasting]
+    return result + [_drop_in(unit, unit.get("tier", definition["tier"]), unit["name"] in wsgi) for unit in lasting]
 
 
 def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
@@ -501,9 +501,10 @@ def maintenance(definition: Definition, groups: set[str], state: str) -> list[di
     return [one[state] for one in definition["maintenance"] if runs(one, groups)]
 
 
-def _drop_in(unit: Mapping[str, Any], wsgi: bool) -> dict[str, Any]:
+def _drop_in(unit: Mapping[str, Any], tier: str, wsgi: bool) -> dict[str, Any]:
     """Return the drop-in that lets systemd restart *unit* without limit, and configures its name resolution.
 
+    :param tier: its own, or its definition's.
     :param wsgi: whether uWSGI runs it, which can reload its workers.
     """
     return {
@@ -511,7 +512,7 @@ def _drop_in(unit: Mapping[str, Any], wsgi: bool) -> dict[str, Any]:
         "path": f"/etc/systemd/system/{unit['name']}.service.d/cairn.conf",
         # The host may not even have a unit that must not run.
         "state": "absent" if unit.get("state") == "stopped" else "present",
-        "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else ""),
+        "content": _DROP_IN.format(order=_ORDER if tier == "service" else "") + (_UWSGI_DROP_IN if wsgi else ""),
         # systemd reads most of it without a restart, and the rest can wait for the next one.
         "units": [],
     }
@@ -521,7 +522,7 @@ _DROP_IN = """\
 # Written by Cairn.
 [Unit]
 StartLimitIntervalSec=0
-
+{order}
 [Service]
 # Resolve names as everything else on the host does, which also saves 0.1 s of each start.
 Environment=EVENTLET_NO_GREENDNS=yes
@@ -534,6 +535,8 @@ RestartSec=3
 # would need more still.
 TimeoutStartSec=300
 """
+# Controllers have this unit, which waits at boot.
+_ORDER = "After=cairn-identity.service\n"
 _UWSGI_DROP_IN = """\
 # Debian's value for all but Neutron's API, which delays a shutdown by 90 s while it waits for its database.
 TimeoutStopSec=15
