@@ -7,22 +7,44 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import zlib
 
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.host import SEGMENTS
-from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, run, run_json
+from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, read, run, run_json
 
-# The computer has addresses on these two: for Ansible, and for floating IP addresses.
+# The computer has addresses on these two: for Ansible, and for floating IP addresses. It routes between them, so that
+# servers reach the cloud's APIs, and from them to nowhere else.
 HELD = ("management", "external")
 
 
+def table(lab):
+    """Return the number of the lab's routing table, and of the rules that lead to it."""
+    return 20000 + zlib.crc32(lab.prefix.encode()) % 10000
+
+
+def _rules(lab):
+    """Return the bridges from which the computer routes by the lab's table."""
+    return {
+        rule["iif"] for rule in run_json("ip", "-j", "rule") if rule.get("table") == str(table(lab)) and "iif" in rule
+    }
+
+
+def _routes(lab):
+    """Return the destinations in the lab's routing table, which may not exist."""
+    return {route["dst"] for route in run_json("ip", "-j", "route", "show", "table", str(table(lab)), check=False)}
+
+
 def current(lab):
-    """Return the existing bridges of the lab, with their addresses."""
-    found = {}
+    """Return the existing bridges of the lab, with their addresses, and whether the computer routes from them."""
+    found, rules = {}, _rules(lab)
+    everywhere = {"default", *(str(lab.network(segment)) for segment in HELD)} <= _routes(lab)
     for link in run_json("ip", "-j", "address", "show", "type", "bridge"):
         for segment in SEGMENTS:
             if link.get("ifname") == lab.bridge(segment):
                 addresses = [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["family"] == "inet"]
-                found[segment] = {"up": "UP" in link["flags"], "addresses": addresses}
+                forwards = read(f"/proc/sys/net/ipv4/conf/{link['ifname']}/forwarding").strip() == "1"
+                routed = forwards and everywhere and link["ifname"] in rules
+                found[segment] = {"up": "UP" in link["flags"], "addresses": addresses, "routed": routed}
     return found
 
 
@@ -32,6 +54,7 @@ def wanted(lab):
         segment: {
             "up": True,
             "addresses": [f"{lab.gateway(segment)}/{lab.network(segment).prefixlen}"] if segment in HELD else [],
+            "routed": segment in HELD,
         }
         for segment in SEGMENTS
     }
@@ -43,7 +66,12 @@ def overlaps(lab):
     own = {lab.bridge(segment) for segment in SEGMENTS}
     networks = {segment: lab.network(segment) for segment in SEGMENTS}
     for route in run_json("ip", "-j", "-4", "route", "show", "table", "all"):
-        if route.get("dev") in own or route["dst"] == "default" or route.get("type") in ("multicast", "broadcast"):
+        if (
+            route.get("dev") in own
+            or route.get("table") == str(table(lab))
+            or route["dst"] == "default"
+            or route.get("type") in ("multicast", "broadcast")
+        ):
             continue
         other = ipaddress.ip_network(route["dst"], strict=False)
         for segment, network in networks.items():
@@ -86,7 +114,7 @@ def build(lab, before):
                 "0",
             )
         # The computer ignores router advertisements of the hosts.
-        _setting(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding", "0")
+        _setting(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding", "1" if segment in HELD else "0")
         _setting(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6", "1")
         there = before.get(segment, {}).get("addresses", [])
         for address in wanted(lab)[segment]["addresses"]:
@@ -96,8 +124,19 @@ def build(lab, before):
             if address not in wanted(lab)[segment]["addresses"]:
                 run("ip", "address", "delete", address, "dev", bridge)
         run("ip", "link", "set", bridge, "up")
+    number = str(table(lab))
+    run("ip", "route", "replace", "unreachable", "default", "table", number)
+    for segment in HELD:
+        run("ip", "route", "replace", str(lab.network(segment)), "dev", lab.bridge(segment), "table", number)
+    for bridge in {lab.bridge(segment) for segment in HELD} - _rules(lab):
+        run("ip", "rule", "add", "iif", bridge, "lookup", number, "priority", number)
 
 
 def remove(lab, before):
+    """Remove the bridges, and what routes between them."""
+    number = str(table(lab))
+    for bridge in _rules(lab):
+        run("ip", "rule", "delete", "iif", bridge, "lookup", number)
+    run("ip", "route", "flush", "table", number, check=False)
     for segment in before:
         run("ip", "link", "delete", lab.bridge(segment))
