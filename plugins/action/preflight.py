@@ -184,6 +184,7 @@ class ActionModule(ActionBase):
             remedy = "Correct the service definition."
             return definitions.load(self.written, {}), [Finding("catalog", " ".join(str(error).split()), "", remedy)]
         found += definition_checks.targets(every)
+        found += definition_checks.services(one, every)
         with contextlib.suppress(AnsibleError, KeyError, TypeError, ValueError):
             # Errors of the storage settings are reported by their own checks.
             templar = resolver.with_cloud(resolver.planned())
@@ -500,9 +501,7 @@ class ActionModule(ActionBase):
                 held = SecretsDirectory(str(one.values["cloud_secrets_dir"]), self._loader).values()
                 mine = identity(held["cloud"]) if "cloud" in held else ""
             resolver = self.resolver(name, one, list(facts), held)
-            units |= {
-                hosts.stem(unit["name"]) for definition in resolver.definitions.values() for unit in definition["units"]
-            }
+            units |= {hosts.stem(unit["name"]) for definition in resolver.here.values() for unit in definition["units"]}
             waited = time.time() - facts[name]["time"] + (facts[name]["clock_offset"] or 0)
             host = hosts.Host(
                 name, addresses[name]["address"], resolver.groups, facts[name], one, waited=waited, cloud=mine

@@ -21,7 +21,9 @@ class ActionModule(ActionBase):
         directory = SecretsDirectory(self._task.args["directory"], self._loader)
         every = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
         have = directory.values()
-        missing = [name for name in definitions.secret_names(every) if name not in have]
+        services = self._templar.template(task_vars["cloud_services"])
+        here = definitions.of_cloud(every, services, have)
+        missing = [name for name in definitions.secret_names(here) if name not in have]
         result["changed"] = bool(missing)
         result["changes"] = [returned("secret", "generate", name) for name in missing]
         if missing:

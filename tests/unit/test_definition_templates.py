@@ -18,6 +18,7 @@ WHOLE = yaml.safe_load("""
 name: acme
 description: A driver with services of its own
 state: present
+optional: false
 when: true
 tier: service
 user: acme

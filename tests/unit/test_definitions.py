@@ -51,6 +51,21 @@ def lamp():
     return definitions.load({"catalog_lamp": copy.deepcopy(LAMP)}, {})["lamp"]
 
 
+@pytest.mark.parametrize(
+    ("services", "have", "names"),
+    [
+        ([], [], ["candle"]),
+        (["lamp"], [], ["candle", "lamp"]),
+        # It was there: what is left of it is removed.
+        ([], ["admin", "lamp_messaging"], ["candle", "lamp"]),
+        ([], ["candle_key"], ["candle"]),
+    ],
+)
+def test_optional_services_concern_clouds_that_have_or_had_them(services, have, names):
+    optional = {"catalog_lamp": {**LAMP, "optional": True}, "catalog_candle": {"secrets": ["key"]}}
+    assert sorted(definitions.of_cloud(definitions.load(optional, {}), services, have)) == names
+
+
 def files(definition, *groups, layers=()):
     cloud = {**CLOUD, "me": {**CLOUD["me"], "groups": list(groups)}}
     return definitions.files(definition, set(groups), cloud, list(layers))

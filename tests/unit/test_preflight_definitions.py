@@ -28,6 +28,14 @@ BAD = {
         given(catalog_extra={"lamp": {"description": "Light", "ports": [{"port": 25672, "from": ["any"]}]}}),
         ("port 25672", "lamp and rabbitmq", "one service for each port", "Set another port for lamp"),
     ),
+    "an optional service misspelt": (
+        given(cloud_services=["heta"]),
+        (f"{YML}7, cloud_services", "'heta' is no optional service", "heat", "Did you mean 'heat'?"),
+    ),
+    "a service that is not optional": (
+        given(cloud_services=["nova"]),
+        (f"{YML}7, cloud_services", "'nova' is not optional", "heat", "each cloud has it"),
+    ),
     "options of an unknown service": (
         given(cloud_config_site={"glanse": {}}),
         (f"{YML}7, cloud_config_site", "unknown service 'glanse'", "glance", "Did you mean 'glance'?"),

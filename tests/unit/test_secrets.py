@@ -36,7 +36,10 @@ def action(tmp_path, loader):
         task = SimpleNamespace(args=args, check_mode=check, async_val=0, diff=False, environment=None)
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
         module = ActionModule(task, connection, None, loader, SimpleNamespace(template=None), None)
-        return module.run(task_vars={"catalog_lamp": PAGE} if variables is None else variables)
+        module._templar = SimpleNamespace(template=lambda value: value)
+        return module.run(
+            task_vars={"cloud_services": [], **({"catalog_lamp": PAGE} if variables is None else variables)}
+        )
 
     return run
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ TIERS = ("infrastructure", "identity", "service")
 # The defaults of a definition's keys.
 DEFAULTS: Definition = {
     "state": "present",
+    "optional": False,
     "when": True,
     "tier": "service",
     "packages": {},
@@ -76,17 +77,35 @@ def directories(user: str) -> list[str]:
 def secret_names(catalog: Mapping[str, Definition]) -> list[str]:
     """Return the names of all secrets that the definitions need."""
     # The last one identifies the cloud to its hosts.
-    names = {"admin", "message_admin", "cloud"}
-    for name, definition in catalog.items():
-        if definition["databases"]:
-            names.add(f"{name}_database")
-        if definition["messaging"]:
-            names.add(f"{name}_messaging")
-        if has_user(definition):
-            names.add(f"{name}_identity")
-        names.update(f"{name}_{secret}" for secret in definition["secrets"])
-        names.update(secret_of(name, user["name"]) for _domain, user in domain_users(definition))
-    return sorted(names)
+    return sorted({"admin", "message_admin", "cloud"}.union(*(own_secrets(name, one) for name, one in catalog.items())))
+
+
+def own_secrets(name: str, definition: Definition) -> set[str]:
+    """Return the names of the secrets that the definition *name* needs."""
+    names = {f"{name}_{secret}" for secret in definition["secrets"]}
+    if definition["databases"]:
+        names.add(f"{name}_database")
+    if definition["messaging"]:
+        names.add(f"{name}_messaging")
+    if has_user(definition):
+        names.add(f"{name}_identity")
+    return names | {secret_of(name, user["name"]) for _domain, user in domain_users(definition)}
+
+
+def of_cloud(
+    catalog: Mapping[str, Definition], services: Collection[str], have: Collection[str]
+) -> dict[str, Definition]:
+    """Return the definitions that concern a cloud: those not optional, those it has, and those it had.
+
+    :param services: the setting ``cloud_services``.
+    :param have: the names of the secrets that the cloud has. A service's are generated before all else of it, and kept
+        after its removal.
+    """
+    return {
+        name: one
+        for name, one in catalog.items()
+        if not one["optional"] or name in services or own_secrets(name, one) & set(have)
+    }
 
 
 def secret_of(name: str, user: str) -> str:

@@ -84,6 +84,7 @@ class Resolver:
         self.me = self.hosts[name]
         self.groups = {*self.me["groups"], "all"}
         self._definitions: dict[str, dict[str, Any]] | None = None
+        self._here: dict[str, dict[str, Any]] | None = None
 
     # Settings
 
@@ -124,8 +125,29 @@ class Resolver:
             written = contributions.files(self._definitions)
             for name, definition in self._definitions.items():
                 definition["contributed_files"] = sorted(written.get(name, ()))
-                definition["state"] = "absent" if self.absent else self._state(name, definition["state"])
+                absent = self.absent or (definition["optional"] and name not in self.services)
+                definition["state"] = "absent" if absent else self._state(name, definition["state"])
         return self._definitions
+
+    @property
+    def services(self) -> list[str]:
+        """The optional services of the cloud."""
+        return self.setting("cloud_services") or []
+
+    @property
+    def here(self) -> dict[str, dict[str, Any]]:
+        """The definitions that concern this cloud; of optional ones only those that it has or had."""
+        if self._here is None:
+            self._here = service_definitions.of_cloud(
+                self.definitions, self.services, self.given_secrets(self.directory)
+            )
+        return self._here
+
+    def given_secrets(self, directory: SecretsDirectory) -> Mapping[str, str]:
+        """Return the secrets that are generated already."""
+        if self._secrets is None:
+            self._secrets = directory.values()
+        return self._secrets
 
     def place_of(self, name: str) -> str:
         """Return the place of the user's definition *name*; empty for a shipped one."""
@@ -243,9 +265,9 @@ class Resolver:
 
     def secrets(self, directory: SecretsDirectory) -> dict[str, str]:
         """Return all secrets of the definitions, with placeholders for those not generated yet."""
-        have = self._secrets if self._secrets is not None else directory.values()
+        have = self.given_secrets(directory)
         self.made = "cloud" in have
-        names = service_definitions.secret_names(self.definitions)
+        names = service_definitions.secret_names(self.here)
         self.missing_secrets = [name for name in names if name not in have]
         return {name: have.get(name) or generate(name) for name in names}
 
@@ -269,7 +291,7 @@ class Resolver:
     def present(self, cloud: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the definitions whose ``when`` is true in this cloud."""
         templar = self.with_cloud(cloud)
-        return {name: one for name, one in self.definitions.items() if self._templated(name, one["when"], templar)}
+        return {name: one for name, one in self.here.items() if self._templated(name, one["when"], templar)}
 
     def resolve(self, probe: Mapping[str, Any], keys: Collection[str] | None = None) -> Model:
         """Return the desired state of the host.

@@ -141,6 +141,23 @@ def _meet(groups: set[str], others: set[str], hosts: Collection[set[str]]) -> bo
     return any(groups & {*host, "all"} and others & {*host, "all"} for host in hosts)
 
 
+def services(settings: Settings, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find names in cloud_services that are no optional service.
+
+    :param catalog: the whole catalog.
+    """
+    optional = sorted(name for name, one in catalog.items() if one.get("optional"))
+    value = settings.values.get("cloud_services")
+    for name in value if isinstance(value, list) else ():
+        if name in optional:
+            continue
+        found, remedy = f"{name!r} is no optional service", nearest(name, optional, "Remove it.")
+        if name in catalog:
+            found = f"{name!r} is not optional"
+            remedy = "Remove it: each cloud has it, or its definition or cloud_storage says which one has."
+        yield settings.finding("cloud_services", found, ", ".join(optional), remedy)
+
+
 def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Find unknown services and wrong shapes in *layer*: cloud_config or a cloud_config_*.
 
@@ -154,7 +171,12 @@ def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, A
         if service not in catalog:
             remedy = nearest(service, catalog, "Remove it; docs/adding_a_service.md describes how to add a service.")
             yield settings.finding(layer, f"unknown service {service!r}", ", ".join(sorted(catalog)), remedy)
-        elif files is not None and not isinstance(files, Mapping):
+            continue
+        if catalog[service].get("optional") and catalog[service]["state"] == "absent":
+            remedy = f"Add {service} to cloud_services, or remove its options."
+            allowed = "options of services that the cloud has"
+            yield settings.finding(layer, f"options of {service}, which is not enabled", allowed, remedy, "warning")
+        if files is not None and not isinstance(files, Mapping):
             found = f"{service}: {shown(files)}"
             yield settings.finding(
                 layer, found, "file → section → option", "Put the options below a file and a section."

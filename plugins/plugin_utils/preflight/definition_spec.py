@@ -73,6 +73,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "name": TEXT,
     "description": NAME,
     "state": {"type": "str", "choices": ["present", "absent"]},
+    # whether a cloud has it only if cloud_services names it
+    "optional": {**FLAG, **LITERAL},
     "when": FLAG,
     "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
     "user": TEXT,

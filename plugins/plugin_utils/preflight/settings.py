@@ -46,6 +46,7 @@ CLOUD_WIDE = (
     "cloud_tenant_network_types",
     "cloud_vip_router_id",
     "cloud_storage",
+    "cloud_services",
 )
 
 

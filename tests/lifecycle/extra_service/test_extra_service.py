@@ -7,29 +7,31 @@ that opens a port to the public and gives Nova an option.
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
 import yaml
 from support import ROOT, HostBaseline, ask
 
-DEFINITIONS = ("barbican", "beacon", "heat")
+DEFINITIONS = ("barbican", "beacon")
+OPTIONAL = ("heat",)
 
 
-def option(directory):
-    """Return the option that names the *directory* of definitions."""
-    return f"--extra-vars=catalog_dir={directory}"
+def option(directory, services=()):
+    """Return the option that names the *directory* of definitions, and the optional *services*."""
+    return f"--extra-vars={json.dumps({'catalog_dir': str(directory), 'cloud_services': services})}"
 
 
 @pytest.fixture(scope="module")
 def files():
-    """The option that names the definitions, as they are written."""
-    return option(ROOT / "tests/definitions")
+    """The option that names the definitions, as they are written, and the optional services."""
+    return option(ROOT / "tests/definitions", OPTIONAL)
 
 
 @pytest.fixture(scope="module")
 def absent(tmp_path_factory):
-    """The same with one word more in each: it is absent."""
+    """The same with one word more in each: it is absent; and without the optional services."""
     directory = tmp_path_factory.mktemp("absent")
     for name in DEFINITIONS:
         definition = yaml.safe_load((ROOT / f"tests/definitions/{name}.yml").read_text(encoding="utf-8"))
@@ -77,7 +79,7 @@ def test_they_are_there(added):
 def test_others_were_restarted_for_a_cause(added):
     """The load balancer has their ports, the dashboard Heat's panel, Nova an option; nobody else was restarted."""
     restarted = [line for line in added if "started as" in line and "appeared" not in line]
-    theirs = ("haproxy.service", "apache2.service", "nova-", *DEFINITIONS)
+    theirs = ("haproxy.service", "apache2.service", "nova-", *DEFINITIONS, *OPTIONAL)
     assert [line for line in restarted if not any(name in line for name in theirs)] == []
 
 
@@ -141,5 +143,5 @@ def test_what_has_gone_is_told(removed, playbooks, files, absent):
     """Definitions that are deleted without that word are missed."""
     playbooks.must("playbooks/site.yml", files)
     run = playbooks.run("playbooks/site.yml", "--check")
-    assert "no definition heat, whose units" in run.words
+    assert "no definition barbican, whose units" in run.words
     playbooks.must("playbooks/site.yml", absent)
