@@ -95,6 +95,11 @@ options:
     description: Whether the cloud has object storage to check.
     type: bool
     default: false
+  services:
+    description: The cloud's optional services to check, such as heat.
+    type: list
+    elements: str
+    default: []
   snapshot:
     description: Also create a snapshot of a server.
     type: bool

@@ -24,6 +24,7 @@ SPEC = {
     "from": {"type": "str", "choices": ["auto", "control", "controller", "none"], "default": "auto"},
     "world_url": {"type": "str", "default": ""},
     "objects": {"type": "bool", "default": False},
+    "services": {"type": "list", "elements": "str", "default": []},
     "snapshot": {"type": "bool", "default": False},
     "keep": {"type": "bool", "default": False},
     "output_dir": {"type": "path"},

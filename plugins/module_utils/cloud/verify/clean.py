@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.network import INTERFACES
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import translate_errors, words
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import objects
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import objects, stacks
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import TYPES
 
@@ -28,15 +28,16 @@ def earlier(names: Iterable[str], run: str) -> list[str]:
     return sorted(name for name, stamp in found.items() if stamp < began)
 
 
-def sweep_earlier(admin, run: str, timeout: float, stores: bool) -> str:
+def sweep_earlier(admin, run: str, timeout: float, stores: bool, services: Collection[str]) -> str:
     """Remove the objects of interrupted runs.
 
     :param timeout: seconds to wait for the deletion of servers.
     :param stores: whether the cloud has object storage.
+    :param services: the cloud's optional services.
     """
     names = [thing.name for thing in (*admin.identity.projects(), *admin.identity.users(), *admin.compute.flavors())]
     runs = earlier(names, run)
-    count = sum(Sweep(admin, name, timeout, stores=stores).all() for name in runs)
+    count = sum(Sweep(admin, name, timeout, stores=stores, services=services).all() for name in runs)
     return f"{count} objects of {', '.join(runs)} removed" if runs else "none"
 
 
@@ -46,10 +47,20 @@ class Sweep:
     :param timeout: seconds to wait for the deletion of servers.
     :param keep: keep the first server and its resources.
     :param stores: whether the cloud has object storage.
+    :param services: the cloud's optional services.
     """
 
-    def __init__(self, admin, name: str, timeout: float, keep: bool = False, stores: bool = False):
+    def __init__(
+        self,
+        admin,
+        name: str,
+        timeout: float,
+        keep: bool = False,
+        stores: bool = False,
+        services: Collection[str] = (),
+    ):
         self.stores = stores
+        self.services = services
         self.admin = admin
         self.name = name
         self.timeout = timeout
@@ -85,6 +96,9 @@ class Sweep:
     def project(self, project: str) -> None:
         """Remove the objects in a project, dependent ones first."""
         network = self.admin.network
+        # What they have goes with them.
+        if "heat" in self.services:
+            self.left += [f"stack {name}" for name in stacks.sweep(self.admin, project, self.timeout)]
         # While the servers are being deleted, objects independent of them are removed.
         self.guests(project)
         if not self.spared:

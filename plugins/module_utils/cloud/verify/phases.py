@@ -69,7 +69,9 @@ def clean(params: dict, admin) -> dict:
         except Failed as error:
             consoles[server] = f"the console cannot be read: {error}"
     options = params["options"]
-    sweep = Sweep(admin, params["run"], options["delete_timeout"], params["keep"], options["objects"])
+    sweep = Sweep(
+        admin, params["run"], options["delete_timeout"], params["keep"], options["objects"], options["services"]
+    )
     services, groups = ("nova", "neutron", "keystone"), ("controller", "compute")
     check = Check("clean-up", lambda: f"{sweep.all()} objects removed", services=services, groups=groups)
     return {"results": [perform(check).as_dict()], "consoles": consoles}

@@ -14,6 +14,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     network,
     objects,
     servers,
+    stacks,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Check
@@ -44,7 +45,14 @@ def checks(run: Run) -> list[Check]:
         check("catalog", account.catalog, able),
         Check(
             "leftovers",
-            partial(clean.sweep_earlier, run.admin, run.name, delete_timeout, run.options["objects"]),
+            partial(
+                clean.sweep_earlier,
+                run.admin,
+                run.name,
+                delete_timeout,
+                run.options["objects"],
+                run.options["services"],
+            ),
             ("project and user",),
             services=("nova", "neutron", *FRONT),
             groups=("controller", "compute"),
@@ -71,6 +79,15 @@ def checks(run: Run) -> list[Check]:
     if run.options["snapshot"]:
         needs = ("server", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
+    if "heat" in run.options["services"]:
+        of, last = ("heat", *BOOT), ("other servers", "VLAN servers", "boot from volume", "cold migration")
+        found += [
+            # Not one server more while others boot.
+            check("stack", stacks.created, (*TO_BOOT, "router"), of, after=last, groups=NODES),
+            check("stack signal", stacks.signalled, ("stack",), of, groups=NODES),
+            check("stack update", stacks.updated, ("stack",), of, groups=NODES),
+            check("stack deletion", stacks.deleted, ("stack update",), of, groups=NODES),
+        ]
     if run.options["objects"]:
         # Ceph's gateway refuses some of a project's first requests if they arrive together: they create its account.
         others = {"after": ("object",), "groups": STORAGE}

@@ -57,6 +57,11 @@ class Run:
     floating_address: str = ""
     gateway: str = ""
     guests: list[Guest] = field(default_factory=list)
+    # The stack's path in Heat's API; whether it has a volume; Heat's URL; why its server did not signal it.
+    stack: str = ""
+    stack_volumes: bool = False
+    stack_endpoint: str = ""
+    unsignalled: str = ""
     # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
