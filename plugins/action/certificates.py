@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
             return "" if [ca, directory.read("ca.key")] == given else "another one is set"
         # The root's key may be away from here. Without it preflight warns.
         left, root = authority.days_left(ca), authority.root_of(ca)
-        if left < authority.CA_RENEW_DAYS and authority.belongs(directory.read("root.key"), root):
+        if authority.renewable(ca) and authority.belongs(directory.read("root.key"), root):
             return f"expires in {left} days"
         return ""
 

@@ -403,7 +403,7 @@ class ActionModule(ActionBase):
         :param given: whether the authority is the user's.
         """
         left = authority.days_left(used)
-        renewed = root_key and not given and authority.belongs(root_key, authority.root_of(used))
+        renewed = not given and authority.renewable(used) and authority.belongs(root_key or "", authority.root_of(used))
         if left >= authority.CA_RENEW_DAYS or renewed:
             return None
         where = shortest(path)
@@ -527,7 +527,9 @@ class ActionModule(ActionBase):
         for one in list(members.values())[:1]:
             clouds = {name: found["cloud"] for name, found in facts.items() if found["cloud"]}
             where = f"catalog_dir ({shortest(str(resolver.template(resolver.variables['catalog_dir'])))})"
-            findings += secrets.forgotten(where, resolver.definitions, clouds)
+            every = resolver.definitions
+            optional = [name for name, one in every.items() if one["optional"] and one["state"] == "absent"]
+            findings += secrets.forgotten(where, every, optional, clouds)
             findings += secrets.operator(shortest(str(one.values["cloud_secrets_dir"])), mine, held, clouds)
         return findings
 

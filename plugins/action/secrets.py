@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
         directory = SecretsDirectory(self._task.args["directory"], self._loader)
         every = definitions.load(task_vars, sources.own(task_vars, self._templar.template))
         have = directory.values()
-        services = self._templar.template(task_vars["cloud_services"])
+        services = definitions.services(self._templar.template(task_vars["cloud_services"]))
         here = definitions.of_cloud(every, services, have)
         missing = [name for name in definitions.secret_names(here) if name not in have]
         result["changed"] = bool(missing)

@@ -74,6 +74,14 @@ def test_the_authority_is_renewed(issue, tmp_path, monkeypatch):
     assert issue() == {}
 
 
+def test_the_authority_is_not_renewed_at_its_roots_end(issue, tmp_path, monkeypatch):
+    monkeypatch.setattr(authority, "ROOT_DAYS", authority.CA_RENEW_DAYS - 9)
+    issue()
+    left = authority.days_left((tmp_path / "ca.crt").read_text())
+    assert left < authority.CA_RENEW_DAYS
+    assert issue() == {}
+
+
 def test_the_users_authority(issue, tmp_path):
     keys = [authority.new_key() for _key in range(3)]
     root = authority.root("mine", keys[0])

@@ -11,6 +11,7 @@ import pytest
 from ansible.parsing.vault import VaultSecret
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, run_lock
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import SecretsDirectory
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import secrets
 from preflight_site import YML, both, check_one_error, file, given, put, take, told
 
 
@@ -247,3 +248,13 @@ class TestRunLock:
         run_lock.take(str(site.secrets), sleeper.pid)
         assert site.said(monkeypatch).get("msg") is None
         assert "one run at a time" in site.warnings[0]
+
+
+def test_a_shipped_service_in_place_of_the_users_is_not_removed_unasked():
+    clouds = {"c1": {"definitions": ["heat"]}}
+    (found,) = secrets.forgotten("catalog_dir", ["heat", "nova"], ["heat"], clouds)
+    assert found.severity == "error"
+    assert "To keep the service, add heat to cloud_services." in found.remedy
+    assert list(secrets.forgotten("catalog_dir", ["heat", "nova"], [], clouds)) == []
+    (found,) = secrets.forgotten("catalog_dir", ["nova"], [], clouds)
+    assert found.severity == "warning"

@@ -92,6 +92,13 @@ def own_secrets(name: str, definition: Definition) -> set[str]:
     return names | {secret_of(name, user["name"]) for _domain, user in domain_users(definition)}
 
 
+def services(setting: Any) -> list[str]:
+    """Return the optional services that the *setting* ``cloud_services`` names; from the command line it is text."""
+    return (
+        [one.strip() for one in setting.split(",") if one.strip()] if isinstance(setting, str) else list(setting or [])
+    )
+
+
 def of_cloud(
     catalog: Mapping[str, Definition], services: Collection[str], have: Collection[str]
 ) -> dict[str, Definition]:

@@ -132,7 +132,7 @@ class Resolver:
     @property
     def services(self) -> list[str]:
         """The optional services of the cloud."""
-        return self.setting("cloud_services") or []
+        return service_definitions.services(self.setting("cloud_services"))
 
     @property
     def here(self) -> dict[str, dict[str, Any]]:

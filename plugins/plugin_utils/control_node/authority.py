@@ -49,10 +49,10 @@ def _builder(subject: x509.Name, issuer: x509.Name, public_key, end: datetime.da
     )
 
 
-def _end(days: int, issuer: x509.Certificate | None = None) -> datetime.datetime:
-    """Return when a certificate of *days* expires: no later than its issuer."""
+def _end(days: int, *issuers: x509.Certificate) -> datetime.datetime:
+    """Return when a certificate of *days* expires: no later than those above it."""
     end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
-    return min(end, issuer.not_valid_after_utc) if issuer else end
+    return min([end, *(issuer.not_valid_after_utc for issuer in issuers)])
 
 
 def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
@@ -104,7 +104,7 @@ def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signe
     public = _load(key).public_key()
     issued_by = _issued_by(issuer) if issuer else x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
     certificate = (
-        _builder(name, issuer.subject if issuer else name, public, _end(days, issuer))
+        _builder(name, issuer.subject if issuer else name, public, _end(days, *([issuer] if issuer else [])))
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -205,7 +205,7 @@ def issue(names: list[str], key: str, ca: str, ca_key: str, client: bool = False
     issuer, *above = _chain(ca)
     public, signer = _load(key).public_key(), _load(ca_key)
     certificate = (
-        _builder(_name(names[0]), issuer.subject, public, _end(CERTIFICATE_DAYS, issuer))
+        _builder(_name(names[0]), issuer.subject, public, _end(CERTIFICATE_DAYS, issuer, *above))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # libvirt before 11.6 requires both, although TLS 1.3 needs one.
         .add_extension(_usage(digital_signature=True, key_encipherment=client), critical=True)
@@ -253,9 +253,14 @@ def given_error(certificate: str, key: str, ca: str, names: list[str]) -> str | 
 
 
 def days_left(certificate: str) -> int:
-    """Return in how many days the first certificate of the PEM *certificate* expires."""
-    found = x509.load_pem_x509_certificate(certificate.encode())
-    return (found.not_valid_after_utc - datetime.datetime.now(datetime.UTC)).days
+    """Return in how many days the first of the certificates in the PEM *certificate* expires."""
+    end = min(found.not_valid_after_utc for found in _chain(certificate))
+    return (end - datetime.datetime.now(datetime.UTC)).days
+
+
+def renewable(ca: str) -> bool:
+    """Whether the authority *ca* is near its end, and its root is not."""
+    return days_left(ca) < CA_RENEW_DAYS <= days_left(root_of(ca))
 
 
 def error(certificate: str, names: list[str], ca: str) -> str | None:

@@ -148,7 +148,7 @@ def services(settings: Settings, catalog: Mapping[str, Mapping[str, Any]]) -> It
     """
     optional = sorted(name for name, one in catalog.items() if one.get("optional"))
     value = settings.values.get("cloud_services")
-    for name in value if isinstance(value, list) else ():
+    for name in definitions.services(value) if isinstance(value, (str, list)) else ():
         if name in optional:
             continue
         found, remedy = f"{name!r} is no optional service", nearest(name, optional, "Remove it.")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
@@ -69,18 +69,29 @@ def _usable(name: str, value: str) -> bool:
     return name.endswith("_ssh") or re.fullmatch(rf"[A-Za-z0-9{re.escape(SPECIAL)}]+", value) is not None
 
 
-def forgotten(where: str, names: Iterable[str], clouds: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def forgotten(
+    where: str, names: Iterable[str], optional: Collection[str], clouds: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
     """Find user definitions that were deployed to a host and no longer exist.
 
     :param where: the place of the user's definitions.
     :param names: the names of all existing definitions.
+    :param optional: those of them that are shipped, and not in cloud_services: a run would remove the service.
     :param clouds: host → its record, with ``definitions``.
     """
     gone: dict[str, list[str]] = {}
     for host, cloud in clouds.items():
-        for name in set(cloud.get("definitions") or ()) - set(names):
+        for name in set(cloud.get("definitions") or ()) - (set(names) - set(optional)):
             gone.setdefault(name, []).append(host)
     for name, hosts in sorted(gone.items()):
+        if name in optional:
+            found = f"no definition {name} of yours any more, and {name} is not in cloud_services"
+            remedy = (
+                f"To keep the service, add {name} to cloud_services. To remove it, put your definition back with "
+                "state: absent and run once; then delete it."
+            )
+            yield Finding(where, found, f"{name} in cloud_services, or your definition", remedy, "error", tuple(hosts))
+            continue
         remedy = (
             "Put it back with state: absent and run once, which removes its units, users and endpoints; then delete it."
         )

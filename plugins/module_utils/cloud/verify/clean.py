@@ -98,7 +98,7 @@ class Sweep:
         network = self.admin.network
         # What they have goes with them.
         if "heat" in self.services:
-            self.left += [f"stack {name}" for name in stacks.sweep(self.admin, project, self.timeout)]
+            self.stacks(project)
         # While the servers are being deleted, objects independent of them are removed.
         self.guests(project)
         if not self.spared:
@@ -129,6 +129,14 @@ class Sweep:
     def guests(self, project: str) -> None:
         """Request the deletion of a project's servers."""
         self.each("server", self.servers(project), self.admin.compute.delete_server)
+
+    def stacks(self, project: str) -> None:
+        """Delete the stacks of a project."""
+        try:
+            with translate_errors():
+                self.left += [f"stack {name}" for name in stacks.sweep(self.admin, project, self.timeout)]
+        except Exception as error:
+            self.left.append(f"stacks: {words(error)}")
 
     def objects(self, project: str) -> None:
         """Remove the containers of a project."""

@@ -135,8 +135,9 @@ def build(lab, before):
 def remove(lab, before):
     """Remove the bridges, and what routes between them."""
     number = str(table(lab))
-    for bridge in _rules(lab):
-        run("ip", "rule", "delete", "iif", bridge, "lookup", number)
+    while bridges := _rules(lab):
+        for bridge in bridges:
+            run("ip", "rule", "delete", "iif", bridge, "lookup", number)
     run("ip", "route", "flush", "table", number, check=False)
     for segment in before:
         run("ip", "link", "delete", lab.bridge(segment))
