@@ -314,7 +314,7 @@ def test_the_labs_own_routes_do_not_count(lab, monkeypatch):
 
 
 def test_the_machine_stays_off_the_tunnel_network(lab, monkeypatch):
-    monkeypatch.setattr(network, "run_json", lambda *_args: [])
+    monkeypatch.setattr(network, "run_json", lambda *_args, **_more: [])
     commands = []
     monkeypatch.setattr(network, "run", lambda *argv: commands.append(" ".join(argv)))
     assert lab_network.apply(lab, "present", check_mode=True)["changed"]
@@ -322,6 +322,29 @@ def test_the_machine_stays_off_the_tunnel_network(lab, monkeypatch):
     lab_network.apply(lab, "present", check_mode=False)
     addresses = [command for command in commands if command.startswith("ip address")]
     assert addresses == ["ip address add 10.203.0.1/24 dev unit-mgmt", "ip address add 10.203.2.1/24 dev unit-ext"]
+    # It routes between these two, and from them to nowhere else.
+    number = network.table(lab)
+    assert sorted(command for command in commands if command.startswith(("ip route", "ip rule"))) == [
+        f"ip route replace 10.203.0.0/24 dev unit-mgmt table {number}",
+        f"ip route replace 10.203.2.0/24 dev unit-ext table {number}",
+        f"ip route replace unreachable default table {number}",
+        f"ip rule add iif unit-ext lookup {number} priority {number}",
+        f"ip rule add iif unit-mgmt lookup {number} priority {number}",
+    ]
+
+
+def test_removed_routing_leaves_no_rule(lab, monkeypatch):
+    number = str(network.table(lab))
+    rules = [{"iif": "unit-mgmt", "table": number}, {"iif": "unit-mgmt", "table": number}, {"table": "main"}]
+    monkeypatch.setattr(network, "run_json", lambda *_args, **_more: list(rules))
+
+    def run(*argv, **_more):
+        if argv[:3] == ("ip", "rule", "delete"):
+            rules.remove({"iif": argv[4], "table": argv[6]})
+
+    monkeypatch.setattr(network, "run", run)
+    network.remove(lab, {})
+    assert rules == [{"table": "main"}]
 
 
 def test_a_host_that_does_not_boot_says_why(host, monkeypatch):
