@@ -38,7 +38,9 @@ KINDS = ("one", "address", "writer", "most", "all", "destroyed", "frozen", "cut"
 STATES = {"frozen": "frozen", "cut": "cut", "isolated": "isolated", "two": "isolated"}
 LAB = Path("/var/lib/cairn-lab")
 # Seconds until a round must be whole again, a host stays off, and between two looks.
-WHOLE, OFF, LOOK = 300, 20, 2
+WHOLE, OFF, LOOK = 600, 20, 2
+# Servers that are named of those that are down.
+NAMED = 6
 # Seconds of a gap whose calls are printed.
 LONG = 8
 # Seconds until the members of the database know that they are no majority: Galera's inactive_timeout, and some.
@@ -102,7 +104,8 @@ class Lab:
         # the eighteenth column: the status
         down = ["/".join(row[:2]) for row in rows if len(row) > 17 and row[17].startswith("DOWN")]
         if down:
-            return f"down for the load balancer: {', '.join(down)}"
+            more = f" and {len(down) - NAMED} more" if len(down) > NAMED else ""
+            return f"down for the load balancer: {', '.join(down[:NAMED])}{more}"
         for name in self.controllers:
             if self.ssh(name, "etcdctl endpoint health") is None:
                 return f"etcd on {name}"
