@@ -93,7 +93,7 @@ class Lab:
         return max(servers)[1] if servers else None
 
     def incomplete(self) -> str:
-        """Return what is not whole; empty if the database and the queue have all members, and all servers are up.
+        """Return what is not whole; empty if all services run, and the database and the queue have all members.
 
         What costs the controllers much time of their processors is asked when all else is whole.
         """
@@ -106,6 +106,10 @@ class Lab:
         if down:
             more = f" and {len(down) - NAMED} more" if len(down) > NAMED else ""
             return f"down for the load balancer: {', '.join(down[:NAMED])}{more}"
+        for name in self.controllers:
+            # Units that systemd has yet to start at boot.
+            if jobs := self.ssh(name, "systemctl list-jobs --no-legend --plain"):
+                return f"to start on {name}: {', '.join(line.split()[1] for line in jobs.splitlines())}"
         for name in self.controllers:
             if self.ssh(name, "etcdctl endpoint health") is None:
                 return f"etcd on {name}"

@@ -172,6 +172,15 @@ def test_a_service_is_started_however_often_it_fails(lamp):
     assert not [file for file in files(lamp, "controller") if file["path"].endswith(".d/cairn.conf")]
 
 
+def test_services_without_an_api_start_after_the_apis_at_boot(lamp):
+    lamp["units"] = [{"name": "lamp-api"}, {"name": "lamp-worker"}, {"name": "lamp-rpc", "tier": "identity"}]
+    found = {file["path"].split("/")[4]: file["content"] for file in files(lamp, "controller") if ".d/" in file["path"]}
+    assert found["lamp-api.service.d"].endswith("\nAfter=cairn-identity.service\n")
+    assert found["lamp-worker.service.d"].endswith("\nAfter=cairn-identity.service cairn-apis.service\n")
+    assert "After=" not in found["lamp-rpc.service.d"]
+    assert "Nice=-5" in found["lamp-rpc.service.d"]
+
+
 def test_units_read_their_files_and_their_nodes_packages(lamp):
     lamp["files"]["agent.conf"] = {"units": ["lamp-agent"]}
     lamp["config"]["agent.conf"] = {"DEFAULT": {"a": 1}}
@@ -192,8 +201,8 @@ def test_a_wsgi_service_gets_its_files(lamp):
     assert ini["units"] == ["lamp-api"]
     uwsgi = options(ini)["uwsgi"]
     assert (uwsgi["http-socket"], uwsgi["processes"], uwsgi["threads"]) == ("192.0.2.11:9999", "3", "2")
-    assert found["/etc/systemd/system/lamp-api.service.d/cairn.conf"]["content"].endswith(
-        "ExecReload=/bin/kill -HUP $MAINPID\n"
+    assert (
+        "ExecReload=/bin/kill -HUP $MAINPID\n" in found["/etc/systemd/system/lamp-api.service.d/cairn.conf"]["content"]
     )
     (unit,) = definitions.units(lamp, {"controller"}, list(found.values()))
     assert unit["reload"]

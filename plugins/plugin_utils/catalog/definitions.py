@@ -509,7 +509,18 @@ def files(
             result += [{**_PLAIN, **file, "units": [api["name"]]} for file in _uwsgi_files(definition, api, cloud)]
     wsgi = {api["name"] for api in definition["apis"] if api.get("uwsgi")}
     lasting = [unit for unit in definition["units"] if _lasts(definition, unit) and runs(unit, groups)]
-    return result + [_drop_in(unit, unit.get("tier", definition["tier"]), unit["name"] in wsgi) for unit in lasting]
+    apis = {api.get("unit", api["name"]) for api in definition["apis"]}
+    return result + [_drop_in(unit, _order(definition, unit, apis), unit["name"] in wsgi) for unit in lasting]
+
+
+def _order(definition: Definition, unit: Mapping[str, Any], apis: set[str]) -> str:
+    """Return what systemd does with *unit* at boot, in which services start after Keystone, those without an API last.
+
+    :param apis: the units that serve the definition's APIs.
+    """
+    if unit.get("tier", definition["tier"]) == "identity":
+        return "\n[Service]\n# All other services wait for this one.\nNice=-5\n"
+    return f"\n[Unit]\nAfter=cairn-identity.service{'' if unit['name'] in apis else ' cairn-apis.service'}\n"
 
 
 def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:
@@ -527,10 +538,10 @@ def maintenance(definition: Definition, groups: set[str], state: str) -> list[di
     return [one[state] for one in definition["maintenance"] if runs(one, groups)]
 
 
-def _drop_in(unit: Mapping[str, Any], tier: str, wsgi: bool) -> dict[str, Any]:
+def _drop_in(unit: Mapping[str, Any], order: str, wsgi: bool) -> dict[str, Any]:
     """Return the drop-in that lets systemd restart *unit* without limit, and configures its name resolution.
 
-    :param tier: its own, or its definition's.
+    :param order: sections for its start at boot.
     :param wsgi: whether uWSGI runs it, which can reload its workers.
     """
     return {
@@ -538,7 +549,7 @@ def _drop_in(unit: Mapping[str, Any], tier: str, wsgi: bool) -> dict[str, Any]:
         "path": f"/etc/systemd/system/{unit['name']}.service.d/cairn.conf",
         # The host may not even have a unit that must not run.
         "state": "absent" if unit.get("state") == "stopped" else "present",
-        "content": _DROP_IN.format(order=_ORDER if tier == "service" else "") + (_UWSGI_DROP_IN if wsgi else ""),
+        "content": _DROP_IN + (_UWSGI_DROP_IN if wsgi else "") + order,
         # systemd reads most of it without a restart, and the rest can wait for the next one.
         "units": [],
     }
@@ -548,7 +559,7 @@ _DROP_IN = """\
 # Written by Cairn.
 [Unit]
 StartLimitIntervalSec=0
-{order}
+
 [Service]
 # Resolve names as everything else on the host does, which also saves 0.1 s of each start.
 Environment=EVENTLET_NO_GREENDNS=yes
@@ -561,8 +572,6 @@ RestartSec=3
 # would need more still.
 TimeoutStartSec=300
 """
-# Controllers have this unit, which waits at boot.
-_ORDER = "After=cairn-identity.service\n"
 _UWSGI_DROP_IN = """\
 # Debian's value for all but Neutron's API, which delays a shutdown by 90 s while it waits for its database.
 TimeoutStopSec=15
