@@ -14,7 +14,7 @@ import time
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import probe
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import optional, probe
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     FAILED,
     NOT_RUN,
@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
         outcomes = {check["name"]: check["outcome"] for check in results}
         if outcomes.get("volume written") != PASSED:
             # These checks need no connection.
-            found = perform_all(Copies(None, made).checks(), outcomes)
+            found = perform_all(Copies(None, made, optional.of(self.options["services"])).checks(), outcomes)
             results = [result.as_dict() for result in found]
         else:
             answer = self.module("copies", made=made, outcomes=outcomes)

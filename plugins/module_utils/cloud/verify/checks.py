@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import request_id, words
 
@@ -50,6 +51,33 @@ class Check:
     after: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     groups: tuple[str, ...] = ("controller",)
+
+
+def _none(_of: Any) -> list[Check]:
+    return []
+
+
+@dataclass(frozen=True)
+class Service:
+    """How an optional service is verified.
+
+    :param name: the service's, as in C(cloud_services).
+    :param what: what its users create.
+    :param checks: returns the checks that create it, for the run and a function that makes a check.
+    :param sweep: deletes it in a project, and returns what remains: for the administrator's connection, the project's
+        id and seconds to wait.
+    :param written: returns the checks inside of servers, for a probe.
+    :param copies: returns the checks of what the servers wrote.
+    :param last: whether what its users create is deleted after all else, as keys of volumes are.
+    """
+
+    name: str
+    what: str
+    checks: Callable[[Any, Callable[..., Check]], list[Check]]
+    sweep: Callable[[Any, str, float], list[str]]
+    written: Callable[[Any], list[Check]] = _none
+    copies: Callable[[Any], list[Check]] = _none
+    last: bool = False
 
 
 @dataclass

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.network import INTERFACES
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import translate_errors, words
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import objects, stacks
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import objects, optional
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Service, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import TYPES
 
 # The name of a run: a prefix, the time in UTC, so that names sort by age, and a random suffix.
@@ -96,9 +96,11 @@ class Sweep:
     def project(self, project: str) -> None:
         """Remove the objects in a project, dependent ones first."""
         network = self.admin.network
-        # What they have goes with them.
-        if "heat" in self.services:
-            self.stacks(project)
+        # What stacks have goes with them.
+        services = optional.of(self.services)
+        for service in services:
+            if not service.last:
+                self.created_by(service, project)
         # While the servers are being deleted, objects independent of them are removed.
         self.guests(project)
         if not self.spared:
@@ -125,18 +127,21 @@ class Sweep:
         self.each("port", ports, network.delete_port)
         self.each("network", network.networks(project_id=project), network.delete_network)
         self.each("security group", network.security_groups(project_id=project), network.delete_security_group)
+        for service in services:
+            if service.last:
+                self.created_by(service, project)
 
     def guests(self, project: str) -> None:
         """Request the deletion of a project's servers."""
         self.each("server", self.servers(project), self.admin.compute.delete_server)
 
-    def stacks(self, project: str) -> None:
-        """Delete the stacks of a project."""
+    def created_by(self, service: Service, project: str) -> None:
+        """Delete what was created in a project by an optional service."""
         try:
             with translate_errors():
-                self.left += [f"stack {name}" for name in stacks.sweep(self.admin, project, self.timeout)]
+                self.left += [f"{service.what} {name}" for name in service.sweep(self.admin, project, self.timeout)]
         except Exception as error:
-            self.left.append(f"stacks: {words(error)}")
+            self.left.append(f"{service.what}s: {words(error)}")
 
     def objects(self, project: str) -> None:
         """Remove the containers of a project."""

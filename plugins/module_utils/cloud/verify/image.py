@@ -17,15 +17,17 @@ MIB = 1 << 20
 BINARY = {"Content-Type": "application/octet-stream", "Accept": ""}
 
 
-def upload(run: Run, name: str, data, disk_format: str, way: str = "file") -> str:
+def upload(run: Run, name: str, data, disk_format: str, way: str = "file", properties: dict | None = None) -> str:
     """Create a private image as the user and return its id.
 
     :param data: bytes, or an open file.
     :param way: C(file), or C(stage) for a later import.
+    :param properties: of the image, besides those that all have.
     """
     image = run.user.image
     body = {"name": name, "disk_format": disk_format, "container_format": "bare", "visibility": "private"}
     body.update({key: str(value) for key, value in run.options["image_properties"].items()})
+    body.update(properties or {})
     made = rest(image, "POST", "/images", json=body).json()["id"]
     rest(image, "PUT", f"/images/{made}/{way}", data=data, headers=BINARY)
     return made

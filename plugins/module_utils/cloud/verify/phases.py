@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import translate_errors
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import plan, probe, servers, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import optional, plan, probe, servers, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     FAILED,
     Check,
@@ -43,7 +43,9 @@ def copies(params: dict, admin) -> dict:
     # Only the first server is still needed. If a check failed, the consoles of the others must still be read.
     if FAILED not in params["outcomes"].values():
         Sweep(admin, run.name, 0, keep=True).guests(project.id)
-    results = perform_all(volume.Copies(run, params["made"]).checks(), params["outcomes"])
+    results = perform_all(
+        volume.Copies(run, params["made"], optional.of(run.options["services"])).checks(), params["outcomes"]
+    )
     return {"results": [result.as_dict() for result in results], "made": {**params["made"], "disks": run.disks}}
 
 

@@ -13,22 +13,21 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     image,
     network,
     objects,
+    optional,
     servers,
-    stacks,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Check
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.servers import BOOT, NODES, TO_BOOT
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import SERVICES as VOLUMES
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volume import STORES
 
-NODES = ("controller", "network", "compute")
 STORAGE = ("controller", "storage")
 NETWORKING = ("neutron", "openvswitch")
-BOOT = ("nova", "placement", "neutron", "openvswitch", "glance", "libvirt")
 OBJECTS = ("swift", "ceph")
-VOLUMES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
 # Every request passes through the first, and is authenticated by the second.
 FRONT = ("haproxy", "keystone")
-TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
 
 
 def checks(run: Run) -> list[Check]:
@@ -79,15 +78,8 @@ def checks(run: Run) -> list[Check]:
     if run.options["snapshot"]:
         needs = ("server", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
-    if "heat" in run.options["services"]:
-        of, last = ("heat", *BOOT), ("other servers", "VLAN servers", "boot from volume", "cold migration")
-        found += [
-            # Not one server more while others boot.
-            check("stack", stacks.created, (*TO_BOOT, "router"), of, after=last, groups=NODES),
-            check("stack signal", stacks.signalled, ("stack",), of, groups=NODES),
-            check("stack update", stacks.updated, ("stack",), of, groups=NODES),
-            check("stack deletion", stacks.deleted, ("stack update",), of, groups=NODES),
-        ]
+    for service in optional.of(run.options["services"]):
+        found += service.checks(run, check)
     if run.options["objects"]:
         # Ceph's gateway refuses some of a project's first requests if they arrive together: they create its account.
         others = {"after": ("object",), "groups": STORAGE}

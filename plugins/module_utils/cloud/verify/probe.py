@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import icmp, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import icmp, optional, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
     Check,
@@ -28,7 +28,6 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run i
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 # Seconds per attempt; the timeouts in the options are for all attempts together.
 PING, CONNECT, COMMAND = 2, 10, 90
-STORES = ("controller", "compute", "storage")
 # Exit code of ssh if it cannot log in.
 NO_SSH = 255
 OPTIONS = (
@@ -103,8 +102,13 @@ class Probe:
             Check("VLAN to VLAN", self.across_vlan, ("ssh", "VLAN servers"), services=path, groups=nodes),
             Check("outbound by SNAT", self.world, ("ssh", "other servers"), services=path, groups=nodes),
             Check(
-                "volume written", self.written, ("ssh", "volume"), services=("nova", "cinder", "ceph"), groups=STORES
+                "volume written",
+                partial(self.written, "volume"),
+                ("ssh", "volume"),
+                services=("nova", "cinder", "ceph"),
+                groups=volume.STORES,
             ),
+            *(check for service in optional.of(self.options["services"]) for check in service.written(self)),
         ]
 
     def copies(self) -> list[Check]:
@@ -115,7 +119,7 @@ class Probe:
                 partial(self.same, name, size),
                 (f"volume {made}",),
                 services=("cinder", "ceph"),
-                groups=STORES,
+                groups=volume.STORES,
             )
             for name, made, size in ((volume.CLONE, "clone", volume.LARGER), (volume.RESTORED, "backup", volume.SIZE))
         ]
@@ -177,11 +181,10 @@ class Probe:
             raise NotRun("the external network has no gateway, and verify_world_url is not set")
         return self.pings(guest, [{"address": self.made["gateway"], "host": "the external gateway"}])
 
-    def written(self) -> str:
-        """Write to the volume, and sync it to the disk."""
-        disk = self.made["disks"]["volume"]
-        self.within(volume.write(self.made["run"], disk))
-        return f"{volume.WRITTEN // 2**20} MiB, and {self.same('volume', volume.SIZE)}"
+    def written(self, name: str) -> str:
+        """Write to a volume, and sync it to the disk."""
+        self.within(volume.write(self.made["run"], self.made["disks"][name]))
+        return f"{volume.WRITTEN // 2**20} MiB, and {self.same(name, volume.SIZE)}"
 
     def same(self, name: str, size: int) -> str:
         """Read the written data, from the volume or a copy."""

@@ -62,6 +62,8 @@ class Run:
     stack_volumes: bool = False
     stack_endpoint: str = ""
     unsignalled: str = ""
+    # The id of the secret.
+    secret: str = ""
     # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""

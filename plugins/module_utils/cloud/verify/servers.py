@@ -10,6 +10,10 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, TENANT, VLAN, Guest, Run
 
+# The services that boot a server, the node groups that they run on, and the checks that make what it needs.
+BOOT = ("nova", "placement", "neutron", "openvswitch", "glance", "libvirt")
+NODES = ("controller", "network", "compute")
+TO_BOOT = ("guest image", "flavor", "network", "security group", "key pair")
 # VLAN servers: enough to reach each other.
 VLAN_MACHINES = 2
 # Number of lines from the end of a console log to show after a failure.

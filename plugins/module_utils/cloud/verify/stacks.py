@@ -5,14 +5,22 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import servers, volume
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
+    Bad,
+    Check,
+    NotRun,
+    Service,
+    poll,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
 
 TYPE = "orchestration"
+OF = ("heat", *servers.BOOT)
 CIDR = "198.18.2.0/24"
 SIGNALLED, UNREACHED = "cairn-verify: signal accepted", "cairn-verify: no response from"
 # Attempts of the server to send its signal, and seconds between two.
@@ -28,6 +36,18 @@ for try in $(seq {ATTEMPTS}); do
 done
 echo "{UNREACHED} $name"
 """
+
+
+def checks(run: Run, check: Callable[..., Check]) -> list[Check]:
+    """Return the checks of Heat."""
+    # Not one server more while others boot.
+    last = ("other servers", "VLAN servers", "boot from volume", "cold migration")
+    return [
+        check("stack", created, (*servers.TO_BOOT, "router"), OF, after=last, groups=servers.NODES),
+        check("stack signal", signalled, ("stack",), OF, groups=servers.NODES),
+        check("stack update", updated, ("stack",), OF, groups=servers.NODES),
+        check("stack deletion", deleted, ("stack update",), OF, groups=servers.NODES),
+    ]
 
 
 def template(run: Run, endpoint: str, volumes: bool, larger: bool = False) -> dict:
@@ -216,3 +236,6 @@ def _must(run: Run, state: dict, wanted: str) -> None:
     ]
     said = "; ".join(failed) or state["stack_status_reason"]
     raise Bad(f"the stack is {state['stack_status']}: {said}", (state["id"],))
+
+
+SERVICE = Service("heat", "stack", checks, sweep)

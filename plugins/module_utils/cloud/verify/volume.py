@@ -8,13 +8,21 @@ The data is derived from the name of the run, so that all checks know it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Check, NotRun, poll
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
+    Bad,
+    Check,
+    NotRun,
+    Service,
+    poll,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.servers import active
 
 TYPES = ("block-storage", "volumev3")
+SERVICES, STORES = ("cinder", "nova", "glance", "libvirt", "ceph"), ("controller", "compute", "storage")
 SIZE, LARGER = 1, 2  # GiB
 WRITTEN = 4 * 2**20
 CLONE, RESTORED = "clone", "restored"
@@ -120,17 +128,40 @@ def attach(run: Run, guest: Guest, volume: str) -> None:
     wait(run, "volume", volume, "in-use", failed="available")
 
 
+def to_image(run: Run, volume: str, name: str) -> str:
+    """Create an image from a volume that is not attached, and return its id.
+
+    :raises Bad: it does not become active.
+    """
+    body = {"image_name": name, "disk_format": "raw", "container_format": "bare"}
+    path = f"/volumes/{volume}/action"
+    said = rest(run.user.block_storage, "POST", path, json={"os-volume_upload_image": body}).json()
+    image = said["os-volume_upload_image"]["image_id"]
+
+    def ended():
+        status = run.user.image.get_image(image).status
+        return status if status in ("active", "killed", "deleted") else None
+
+    state = poll(ended, run.options["boot_timeout"])
+    if state != "active":
+        raise Bad(f"the image is {state or 'not active'}", (image, volume))
+    return image
+
+
 class Copies:
     """Copies of a volume after data was written to it.
 
     :param run: with C(name), C(options) and connections to the run's project.
     :param made: the objects created by the first checks.
+    :param services: the cloud's optional services.
     """
 
-    def __init__(self, run: Run, made: dict):
+    def __init__(self, run: Run, made: dict, services: Collection[Service] = ()):
         self.run = run
+        self.services = services
         self.guest = next((Guest(**one) for one in made["servers"] if one["network"] == TENANT), None)
-        self.volume = made["disks"].get("volume")
+        self.disks = made["disks"]
+        self.volume = self.disks.get("volume")
         self.snapshot = None
 
     def checks(self) -> list[Check]:
@@ -147,6 +178,7 @@ class Copies:
             check("volume clone", self.cloned, "volume snapshot"),
             check("volume backup", self.backed_up, "volume detached", after=("volume snapshot",)),
             check("image from volume", self.uploaded, "volume detached", after=("volume clone", "volume backup")),
+            *(check for service in self.services for check in service.copies(self)),
         ]
 
     def detached(self) -> str:
@@ -196,16 +228,5 @@ class Copies:
 
     def uploaded(self) -> str:
         """Create an image from the volume."""
-        body = {"image_name": f"{self.run.name}-of-volume", "disk_format": "raw", "container_format": "bare"}
-        path = f"/volumes/{self.volume}/action"
-        said = rest(self.run.user.block_storage, "POST", path, json={"os-volume_upload_image": body}).json()
-        image = said["os-volume_upload_image"]["image_id"]
-
-        def ended():
-            status = self.run.user.image.get_image(image).status
-            return status if status in ("active", "killed", "deleted") else None
-
-        state = poll(ended, self.run.options["boot_timeout"])
-        if state != "active":
-            raise Bad(f"the image is {state or 'not active'}", (image, self.volume))
+        to_image(self.run, self.volume, f"{self.run.name}-of-volume")
         return "active"

@@ -1,0 +1,17 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The optional services that can be verified: a module for each, which says what to check and how to clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import keys, stacks
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Service
+
+SERVICES = (stacks.SERVICE, keys.SERVICE)
+
+
+def of(names: Collection[str]) -> list[Service]:
+    """Return those of the services with these *names*."""
+    return [service for service in SERVICES if service.name in names]
