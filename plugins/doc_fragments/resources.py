@@ -132,6 +132,28 @@ options:
           - QoS specs of Cinder, such as C(total_iops_sec); null removes one.
           - C(consumer) is V(front-end) (the hypervisor, the default), V(back-end) or V(both).
         type: dict
+      encryption:
+        description:
+          - Encrypt volumes of this type, with keys from the key manager. Cinder refuses a change while there are any.
+        type: dict
+        suboptions:
+          provider:
+            description: Format, such as V(luks) or V(luks2).
+            type: str
+            default: luks
+          cipher:
+            description: Cipher and mode.
+            type: str
+            default: aes-xts-plain64
+          key_size:
+            description: Bits of the key.
+            type: int
+            default: 256
+          control_location:
+            description: Whether the hypervisor encrypts, V(front-end), or the back end.
+            type: str
+            choices: [front-end, back-end]
+            default: front-end
   images:
     description: Images of the admin project.
     type: list

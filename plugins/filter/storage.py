@@ -32,8 +32,11 @@ def storage_serves(context: Any, setting: Iterable[Mapping[str, Any]], use: str)
 
 
 @pass_context
-def volume_types(context: Any, setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a volume type for each back end that serves volumes."""
+def volume_types(context: Any, setting: Iterable[Mapping[str, Any]], encrypted: bool = False) -> list[dict[str, Any]]:
+    """Return a volume type for each back end that serves volumes.
+
+    :param encrypted: whether each has a second one, whose volumes are encrypted.
+    """
     found = []
     for one in setting:
         if "volumes" not in _serves(context, one):
@@ -41,7 +44,11 @@ def volume_types(context: Any, setting: Iterable[Mapping[str, Any]]) -> list[dic
         specs = {"volume_backend_name": one["name"]}
         if one.get("multiattach"):
             specs["multiattach"] = "<is> True"
-        found.append({"name": one.get("type", one["name"]), "extra_specs": specs, "qos": one.get("qos", {})})
+        name = one.get("type", one["name"])
+        found.append({"name": name, "extra_specs": specs, "qos": one.get("qos", {})})
+        if encrypted:
+            # With no option named, those of the module.
+            found.append({**found[-1], "name": f"{name}-encrypted", "encryption": {"provider": "luks"}})
     return found
 
 

@@ -111,6 +111,11 @@ class TestFilters:
         specs = {"volume_backend_name": "ceph", "multiattach": "<is> True"}
         assert found == [{"name": "ceph", "extra_specs": specs, "qos": {"total_iops_sec": 9}}]
 
+    def test_volume_types_that_encrypt(self):
+        plain, encrypted = volume_types({}, [CEPH], encrypted=True)
+        assert "encryption" not in plain
+        assert encrypted == plain | {"name": "ceph-encrypted", "encryption": {"provider": "luks"}}
+
 
 class TestOptions:
     """What back ends contribute to the services, resolved as in a run."""

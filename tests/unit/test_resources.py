@@ -311,6 +311,23 @@ class TestVolumeTypes:
             ("PUT", "/qos-specs/q1/delete_keys", {"keys": ["total_iops_sec"]}),
         ]
 
+    def test_a_new_one_that_encrypts(self):
+        block = BlockStorage()
+        block.lists["/types/id of volume_type/encryption"] = {}
+        (change,) = self.plan(block, {"name": "safe", "encryption": {"provider": "luks"}})
+        change.make()
+        wanted = {"provider": "luks", "cipher": "aes-xts-plain64", "key_size": 256, "control_location": "front-end"}
+        assert block.said[-1] == ("POST", "/types/id of volume_type/encryption", {"encryption": wanted})
+
+    def test_one_that_encrypts_otherwise(self):
+        block = BlockStorage([TYPE | {"qos_specs_id": None}])
+        known = {"provider": "luks", "cipher": "aes-xts-plain64", "key_size": 256, "control_location": "front-end"}
+        block.lists["/types/t1/encryption"] = known | {"encryption_id": "e1"}
+        assert self.plan(block, {"name": "fast", "encryption": {"provider": "luks"}}) == []
+        (change,) = self.plan(block, {"name": "fast", "encryption": {"provider": "luks2"}})
+        change.make()
+        assert block.said == [("PUT", "/types/t1/encryption/e1", {"encryption": {"provider": "luks2"}})]
+
     def test_limits_of_a_killed_run_are_joined(self):
         block = BlockStorage([{**TYPE, "qos_specs_id": None}], [QOS])
         (change,) = self.plan(block, {"name": "fast", "qos": {"total_iops_sec": 500}})

@@ -62,6 +62,15 @@ SPEC = {
         public={"type": "bool"},
         extra_specs={"type": "dict"},
         qos={"type": "dict"},
+        encryption={
+            "type": "dict",
+            "options": {
+                "provider": {"type": "str", "default": "luks"},
+                "cipher": {"type": "str", "default": "aes-xts-plain64"},
+                "key_size": {"type": "int", "default": 256},
+                "control_location": {"type": "str", "default": "front-end", "choices": ["front-end", "back-end"]},
+            },
+        },
     ),
     "images": entries(
         file={"type": "str"},

@@ -17,7 +17,11 @@ CONSUMER = "front-end"
 class VolumeType(Kind):
     name = "volume type"
 
+    # Types that shall encrypt: of others Cinder is not asked.
+    encrypted: frozenset[str] = frozenset()
+
     def items(self, params):
+        self.encrypted = frozenset(item["name"] for item in params["volume_types"] if item["encryption"])
         return params["volume_types"]
 
     def ask(self, method: str, path: str, **options) -> dict:
@@ -41,7 +45,12 @@ class VolumeType(Kind):
             "public": thing.is_public,
             "extra_specs": thing.extra_specs or {},
             "qos": {"consumer": qos["consumer"], **qos["specs"]} if qos else {},
+            "encryption": self.encryption(thing) if thing.name in self.encrypted else {},
         }
+
+    def encryption(self, thing) -> dict:
+        """Return how volumes of the type are encrypted; empty if they are not."""
+        return self.ask("GET", f"/types/{thing.id}/encryption")
 
     def wanted(self, item):
         qos = {"consumer": CONSUMER, **item["qos"]} if item["qos"] else None
@@ -50,6 +59,7 @@ class VolumeType(Kind):
             "public": item["public"],
             "extra_specs": texts(item["extra_specs"]),
             "qos": texts(qos) if qos else None,
+            "encryption": item["encryption"] or None,
         }
 
     def create(self, item, fields):
@@ -61,6 +71,7 @@ class VolumeType(Kind):
         }
         thing = SimpleNamespace(**self.ask("POST", "/types", json={"volume_type": body})["volume_type"])
         self.limit(thing, part(fields, "qos"))
+        self.encrypt(thing, part(fields, "encryption"))
         return thing
 
     def update(self, thing, fields, item):
@@ -78,6 +89,15 @@ class VolumeType(Kind):
         for name in specs.keys() - kept.keys():
             self.ask("DELETE", f"/types/{thing.id}/extra_specs/{name}")
         self.limit(thing, part(fields, "qos"))
+        self.encrypt(thing, part(fields, "encryption"))
+
+    def encrypt(self, thing, fields: dict) -> None:
+        """Set how volumes of the type are encrypted."""
+        if not fields:
+            return
+        known = self.encryption(thing)
+        method, path = ("PUT", f"/{known['encryption_id']}") if known else ("POST", "")
+        self.ask(method, f"/types/{thing.id}/encryption{path}", json={"encryption": fields})
 
     def limit(self, thing, qos: dict) -> None:
         """Set the limits of the type; None removes one."""
