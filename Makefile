@@ -72,6 +72,10 @@ test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS
 	molecule test --scenario-name ovs_kernel
 	molecule test --scenario-name ceph_swift_failures
 
+.PHONY: test-services
+test-services: $(VENV)/.ready-test ## molecule: an all-in-one with Ceph and every optional service
+	molecule test --scenario-name services
+
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one definition, the end of a cloud, hosts added and removed, one NIC
 	molecule test --scenario-name interrupted

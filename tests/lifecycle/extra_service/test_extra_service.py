@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Services that Cairn does not ship come by files, work behind the load balancer, and go by one word.
 
-Heat, with a domain of its own, the CloudFormation API and a panel in the dashboard; Barbican; and a made-up service
-that opens a port to the public and gives Nova an option.
+Heat, with a domain of its own, the CloudFormation API and a panel in the dashboard; Barbican, by a file that takes the
+place of the shipped one; and a made-up service that opens a port to the public and gives Nova an option.
 """
 
 from __future__ import annotations
