@@ -47,8 +47,10 @@ def volume_types(context: Any, setting: Iterable[Mapping[str, Any]], encrypted: 
         name = one.get("type", one["name"])
         found.append({"name": name, "extra_specs": specs, "qos": one.get("qos", {})})
         if encrypted:
-            # With no option named, those of the module.
-            found.append({**found[-1], "name": f"{name}-encrypted", "encryption": {"provider": "luks"}})
+            # Cinder refuses encrypted volumes that several servers may attach.
+            own = {key: value for key, value in specs.items() if key != "multiattach"}
+            safe = {"name": f"{name}-encrypted", "extra_specs": own, "encryption": {"provider": "luks"}}
+            found.append({**found[-1], **safe})
     return found
 
 

@@ -112,9 +112,11 @@ class TestFilters:
         assert found == [{"name": "ceph", "extra_specs": specs, "qos": {"total_iops_sec": 9}}]
 
     def test_volume_types_that_encrypt(self):
-        plain, encrypted = volume_types({}, [CEPH], encrypted=True)
+        plain, encrypted = volume_types({}, [{**CEPH, "multiattach": True}], encrypted=True)
         assert "encryption" not in plain
-        assert encrypted == plain | {"name": "ceph-encrypted", "encryption": {"provider": "luks"}}
+        specs = {"volume_backend_name": "ceph"}
+        safe = {"name": "ceph-encrypted", "extra_specs": specs, "encryption": {"provider": "luks"}}
+        assert encrypted == plain | safe
 
 
 class TestOptions:

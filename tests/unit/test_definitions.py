@@ -175,7 +175,7 @@ def test_a_service_is_started_however_often_it_fails(lamp):
 def test_services_without_an_api_start_after_the_apis_at_boot(lamp):
     lamp["units"] = [{"name": "lamp-api"}, {"name": "lamp-worker"}, {"name": "lamp-rpc", "tier": "identity"}]
     found = {file["path"].split("/")[4]: file["content"] for file in files(lamp, "controller") if ".d/" in file["path"]}
-    assert found["lamp-api.service.d"].endswith("\nAfter=cairn-identity.service\n")
+    assert found["lamp-api.service.d"].endswith("\nAfter=cairn-identity.service\n\n[Service]\nNice=-3\n")
     assert found["lamp-worker.service.d"].endswith("\nAfter=cairn-identity.service cairn-apis.service\n")
     assert "After=" not in found["lamp-rpc.service.d"]
     assert "Nice=-5" in found["lamp-rpc.service.d"]

@@ -317,7 +317,11 @@ class TestVolumeTypes:
         (change,) = self.plan(block, {"name": "safe", "encryption": {"provider": "luks"}})
         change.make()
         wanted = {"provider": "luks", "cipher": "aes-xts-plain64", "key_size": 256, "control_location": "front-end"}
-        assert block.said[-1] == ("POST", "/types/id of volume_type/encryption", {"encryption": wanted})
+        assert not block.said[0][2]["volume_type"]["os-volume-type-access:is_public"]
+        assert block.said[1:] == [
+            ("POST", "/types/id of volume_type/encryption", {"encryption": wanted}),
+            ("PUT", "/types/id of volume_type", {"volume_type": {"is_public": True}}),
+        ]
 
     def test_one_that_encrypts_otherwise(self):
         block = BlockStorage([TYPE | {"qos_specs_id": None}])

@@ -22,6 +22,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     icmp,
     image,
     objects,
+    optional,
     phases,
     plan,
     probe,
@@ -110,12 +111,13 @@ def test_poll_returns_the_first_true_answer_or_the_last():
 
 
 def test_every_check_can_be_reached_and_knows_its_services():
+    services = [service.name for service in optional.SERVICES]
     checks = plan.checks(
-        Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True, "objects": True, "services": ["heat"]})
+        Run(RUN, SimpleNamespace(), {**OPTIONS, "snapshot": True, "objects": True, "services": services})
     )
     made = {"servers": [], "disks": {}}
-    seen = probe.Probe("", made, OPTIONS)
-    checks += [*seen.checks(), *volume.Copies(None, made).checks(), *seen.copies()]
+    seen = probe.Probe("", made, {**OPTIONS, "services": services})
+    checks += [*seen.checks(), *volume.Copies(None, made, optional.SERVICES).checks(), *seen.copies()]
     names = {check.name for check in checks}
     assert len(names) == len(checks)
     for check in checks:

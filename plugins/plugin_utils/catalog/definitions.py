@@ -519,8 +519,11 @@ def _order(definition: Definition, unit: Mapping[str, Any], apis: set[str]) -> s
     :param apis: the units that serve the definition's APIs.
     """
     if unit.get("tier", definition["tier"]) == "identity":
-        return "\n[Service]\n# All other services wait for this one.\nNice=-5\n"
-    return f"\n[Unit]\nAfter=cairn-identity.service{'' if unit['name'] in apis else ' cairn-apis.service'}\n"
+        return "\n[Service]\n# Others wait for this one.\nNice=-5\n"
+    if unit["name"] not in apis:
+        return "\n[Unit]\nAfter=cairn-identity.service cairn-apis.service\n"
+    # The services that start after it would delay its first requests.
+    return "\n[Unit]\nAfter=cairn-identity.service\n\n[Service]\nNice=-3\n"
 
 
 def _lasts(definition: Definition, unit: Mapping[str, Any]) -> bool:

@@ -181,7 +181,8 @@ class Resolver:
             "own_definitions": sorted(
                 name
                 for name, one in self.definitions.items()
-                if one["state"] == "present" and f"{sources.PREFIX}{name}" not in sources.shipped()
+                if one["state"] == "present"
+                and (self.place_of(name) or f"{sources.PREFIX}{name}" not in sources.shipped())
             ),
             "playing": list(self.playing),
             "hosts": list(self.hosts.values()),

@@ -143,5 +143,6 @@ def test_what_has_gone_is_told(removed, playbooks, files, absent):
     """Definitions that are deleted without that word are missed."""
     playbooks.must("playbooks/site.yml", files)
     run = playbooks.run("playbooks/site.yml", "--check")
-    assert "no definition barbican, whose units" in run.words
+    assert "no definition beacon, whose units" in run.words
+    assert "no definition barbican of yours any more" in run.words
     playbooks.must("playbooks/site.yml", absent)

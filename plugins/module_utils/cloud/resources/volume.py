@@ -56,7 +56,8 @@ class VolumeType(Kind):
         qos = {"consumer": CONSUMER, **item["qos"]} if item["qos"] else None
         return {
             "description": item["description"],
-            "public": item["public"],
+            # Created private, until it encrypts.
+            "public": True if item["public"] is None and item["encryption"] else item["public"],
             "extra_specs": texts(item["extra_specs"]),
             "qos": texts(qos) if qos else None,
             "encryption": item["encryption"] or None,
@@ -66,12 +67,14 @@ class VolumeType(Kind):
         body = {
             "name": item["name"],
             "description": fields.get("description"),
-            "os-volume-type-access:is_public": fields.get("public", True),
+            "os-volume-type-access:is_public": fields.get("public", True) and not item["encryption"],
             "extra_specs": part(fields, "extra_specs"),
         }
         thing = SimpleNamespace(**self.ask("POST", "/types", json={"volume_type": body})["volume_type"])
-        self.limit(thing, part(fields, "qos"))
         self.encrypt(thing, part(fields, "encryption"))
+        if item["encryption"] and fields.get("public"):
+            self.ask("PUT", f"/types/{thing.id}", json={"volume_type": {"is_public": True}})
+        self.limit(thing, part(fields, "qos"))
         return thing
 
     def update(self, thing, fields, item):

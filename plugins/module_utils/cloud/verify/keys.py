@@ -211,11 +211,16 @@ def sweep(admin, project: str, seconds: float) -> list[str]:
     manager = admin.connect_as(project_id=project).key_manager
 
     def listed() -> list[str]:
-        return [one["secret_ref"].rsplit("/", 1)[-1] for one in rest(manager, "GET", "/secrets").json()["secrets"]]
+        # Without a limit, ten of them.
+        found = rest(manager, "GET", "/secrets?limit=100").json()["secrets"]
+        return [one["secret_ref"].rsplit("/", 1)[-1] for one in found]
 
-    for secret in listed():
-        manager.delete(f"/secrets/{secret}")
-    poll(lambda: not listed(), seconds)
+    def gone() -> bool:
+        for secret in listed():
+            manager.delete(f"/secrets/{secret}")
+        return not listed()
+
+    poll(gone, seconds)
     return listed()
 
 
