@@ -34,10 +34,13 @@ class Web(BaseHTTPRequestHandler):
 
 def imported(image, made, method, stores):
     """Have Glance import the image into these stores; return what came of it."""
-    answer = image.post(f"/images/{made}/import", json={"method": method, "stores": stores})
+    end = time.monotonic() + SECONDS
+    wanted = {"method": method, "stores": stores}
+    # 409: an image that has become active is locked until its task has ended.
+    while (answer := image.post(f"/images/{made}/import", json=wanted)).status_code == 409 and time.monotonic() < end:
+        time.sleep(1)
     if answer.status_code != 202:
         return f"refused: {answer.status_code} {answer.text[:200]}"
-    end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         found = image.get(f"/images/{made}").json()
         if found.get("os_glance_failed_import"):
