@@ -80,3 +80,10 @@ def flavor(run: Run) -> str:
         run.user.compute.find_flavor(name, ignore_missing=False) for name in (run.name, f"{run.name}-larger")
     )
     return f"1 processor, {memory} MiB, disk {disk} GiB; another with {LARGER} MiB more"
+
+
+def admin_of(admin, project: str):
+    """Return a connection of the administrator to a *project*, with the role that its services ask for."""
+    identity = admin.identity
+    identity.assign_project_role_to_user(project, admin.current_user_id, identity.find_role("admin"))
+    return admin.connect_as(project_id=project)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import image, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import account, image, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
     Check,
@@ -206,9 +206,7 @@ def sweep(admin, project: str, seconds: float) -> list[str]:
 
     :param seconds: how long to wait for that.
     """
-    identity = admin.identity
-    identity.assign_project_role_to_user(project, admin.current_user_id, identity.find_role("admin"))
-    manager = admin.connect_as(project_id=project).key_manager
+    manager = account.admin_of(admin, project).key_manager
 
     def listed() -> list[str]:
         # Without a limit, ten of them.

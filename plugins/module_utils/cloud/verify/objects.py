@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import s3
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import account, s3
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
 
@@ -60,9 +60,7 @@ def empty(store, path: str) -> None:
 
 def sweep(admin, project: str) -> int:
     """Remove all containers of a project as admin, and return their number."""
-    identity = admin.identity
-    identity.assign_project_role_to_user(project, admin.current_user_id, identity.find_role("admin"))
-    store = admin.connect_as(project_id=project).object_store
+    store = account.admin_of(admin, project).object_store
     names = [one["name"] for one in rest(store, "GET", "", params={"format": "json"}).json()]
     for name in names:
         empty(store, f"/{name}")

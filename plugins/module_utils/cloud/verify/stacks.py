@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import servers, volume
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import account, servers, volume
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
     Check,
@@ -191,9 +191,7 @@ def sweep(admin, project: str, seconds: float) -> list[str]:
 
     :param seconds: how long to wait for that.
     """
-    identity = admin.identity
-    identity.assign_project_role_to_user(project, admin.current_user_id, identity.find_role("admin"))
-    heat = admin.connect_as(project_id=project).orchestration
+    heat = account.admin_of(admin, project).orchestration
 
     def listed() -> list[dict]:
         return rest(heat, "GET", "/stacks").json()["stacks"]
