@@ -157,7 +157,7 @@ class TestMembers:
 
 
 @pytest.mark.parametrize(
-    ("number", "storage", "state"), [(3, CEPH, "started"), (1, CEPH, "stopped"), (3, [], "stopped")]
+    ("number", "storage", "state"), [(3, CEPH, "started"), (1, CEPH, "stopped"), (3, [], "started")]
 )
 def test_where_it_runs(tmp_path, number, storage, state):
     hosts = {name: {"groups": ["controller"], "address": ADDRESSES[name]} for name in list(ADDRESSES)[:number]}
