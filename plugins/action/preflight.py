@@ -261,6 +261,7 @@ class ActionModule(ActionBase):
         findings += storage.findings(members, specs, found, known)
         if members:
             findings += storage.removed(members[0], definitions)
+            findings += storage.shared(members[0], definitions, found, known)
         if members:
             findings += wrong
             if self.members() and not failing:

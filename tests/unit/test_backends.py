@@ -18,6 +18,9 @@ CEPH = {"name": "ceph", "kind": "ceph"}
 LVM = {"name": "lvm", "kind": "lvm", "hosts": ["s1"]}
 NFS = {"name": "nfs", "kind": "nfs", "share": "192.0.2.20:/srv"}
 
+USERS = ("ceph_mgr", "ceph_crash", "glance", "cinder", "cinder_backup", "nova", "radosgw")
+SECRETS = {f"{name}_cephx": f"{name}'s key" for name in USERS}
+
 
 def hosts(count=1, devices=2, size=None):
     """Return a controller and as many storage hosts, each with as many devices."""
@@ -32,11 +35,9 @@ def hosts(count=1, devices=2, size=None):
 def of_host(setting, name, found=None, **facts):
     """Return what the host *name* has of Ceph."""
     found = found or hosts()
-    users = ("ceph_mgr", "ceph_crash", "glance", "cinder", "cinder_backup", "nova", "radosgw")
-    secrets = {f"{name}_cephx": f"{name}'s key" for name in users}
     cloud = {
         "identity": "mine",
-        "secrets": secrets,
+        "secrets": SECRETS,
         "memory_mb": 8000,
         "playing": list(found),
         "keys": {},
@@ -283,6 +284,16 @@ class TestCeph:
         assert pools["default.rgw.buckets.data"]["application"] == pools[".rgw.root"]["application"] == "rgw"
         assert pools["images"]["application"] == "rbd"
         assert {pool["apart"] for pool in pools.values()} == {"osd"}
+
+    def test_metrics_are_objects_of_a_pool(self):
+        serving = [{**CEPH, "serves": ["metrics"]}]
+        ceph = of_host(serving, "s1")["ceph"]
+        assert {pool["name"]: pool["application"] for pool in ceph["pools_wanted"]}["metrics"] == "rados"
+        # Without Gnocchi nobody has the key.
+        assert "client.gnocchi" not in {user["name"] for user in ceph["users"]}
+        users = of_host(serving, "s1", secrets={**SECRETS, "gnocchi_cephx": "gnocchi's key"})["ceph"]["users"]
+        caps = {"mon": "allow r", "osd": "allow rwx pool=metrics"}
+        assert {"name": "client.gnocchi", "key": "gnocchi's key", "caps": caps} in users
 
     @pytest.mark.parametrize("count", [2, 3])
     def test_ceph_takes_so_many_groups_of_a_device(self, count):

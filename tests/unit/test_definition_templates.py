@@ -19,6 +19,8 @@ name: acme
 description: A driver with services of its own
 state: present
 optional: false
+needs: []
+resources: [prices]
 when: true
 tier: service
 user: acme
@@ -39,6 +41,7 @@ registration:
       record: {database: acme, query: "SELECT host, id FROM hosts"}
 keys: [{path: /etc/acme/keys, keys: [one], owner: acme, group: acme}]
 messaging: true
+shared_storage: volumes
 ports:
   - {port: 5555, protocol: udp, source_port: 53, unit: acme-api, groups: [network], when: true, interface: eth0,
      from: [any]}
@@ -128,6 +131,7 @@ files:
     databases: {database: {database: acme, option: url}}
     database_groups: [controller]
     sections: {a: {b: c}}
+    notifications: acme
     messaging: true
     auth: [keystone_authtoken, {section: x, omit: [cafile], rename: {username: name}}]
 config:

@@ -36,6 +36,14 @@ BAD = {
         given(cloud_services=["nova"]),
         (f"{YML}7, cloud_services", "'nova' is not optional", "heat", "each cloud has it"),
     ),
+    "an optional service without another that it needs": (
+        given(cloud_services=["ceilometer"]),
+        (f"{YML}7, cloud_services", "ceilometer without gnocchi", "ceilometer and gnocchi", "Add gnocchi"),
+    ),
+    "what only an optional service has": (
+        given(cloud_resources={"prices": [{"name": "m1.tiny", "of": "flavor", "price": 1}]}),
+        (f"{YML}7, cloud_resources", "prices without cloudkitty", "cloudkitty, which has prices", "Add cloudkitty"),
+    ),
     "options of an unknown service": (
         given(cloud_config_site={"glanse": {}}),
         (f"{YML}7, cloud_config_site", "unknown service 'glanse'", "glance", "Did you mean 'glance'?"),

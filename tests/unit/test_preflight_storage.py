@@ -454,3 +454,18 @@ def test_images_on_one_of_three_controllers(site, monkeypatch, backends, warned)
     assert site.said(monkeypatch).get("msg") is None
     found = [text for text in site.warnings if "no back end for images" in text]
     assert ["kind: file, path: DIRECTORY" in text for text in found] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("several", "serves", "refused"), [(True, [], True), (True, ["metrics"], False), (False, [], False)]
+)
+def test_metrics_on_one_of_three_controllers(site, monkeypatch, several, serves, refused):
+    """One of them would keep what others never see."""
+    if several:
+        three_controllers(site)
+        site.all["cloud_internal_address"] = "192.0.2.9"
+    site.all["cloud_services"] = ["gnocchi"]
+    stored({**CEPH, "serves": ["volumes", "images", *serves]})(site)
+    said = site.said(monkeypatch).get("msg") or ""
+    assert ("gnocchi on several controllers, and no back end that serves metrics" in said) == refused
+    assert refused or not said

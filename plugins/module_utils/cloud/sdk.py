@@ -84,6 +84,16 @@ def installed_path():
         sys.path[:] = path
 
 
+def client(connection, kind: str):
+    """Return a client of the service with the type *kind*, of which the SDK knows no more.
+
+    Its paths start with the API's version: it uses the endpoint of the catalog as it is.
+    """
+    found = connection.config.get_session_client(kind)
+    found.endpoint_override = connection.endpoint_for(kind)
+    return found
+
+
 def rest(proxy, method: str, path: str, **options):
     """Return the response to a request to a service, without the SDK's objects.
 

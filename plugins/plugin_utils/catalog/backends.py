@@ -12,10 +12,10 @@ from typing import Any
 
 Backend = dict[str, Any]
 
-USES = ("volumes", "images", "backups", "objects", "ephemeral")
+USES = ("volumes", "images", "backups", "objects", "ephemeral", "metrics")
 # Uses that at most one back end can serve.
-SINGLE = ("backups", "objects", "ephemeral")
-POOLS = {"volumes": "volumes", "images": "images", "backups": "backups", "ephemeral": "vms"}
+SINGLE = ("backups", "objects", "ephemeral", "metrics")
+POOLS = {"volumes": "volumes", "images": "images", "backups": "backups", "ephemeral": "vms", "metrics": "metrics"}
 COPIES = 3
 # Keys of all kinds of back ends.
 COMMON = ("name", "kind", "serves", "default")

@@ -19,6 +19,8 @@ TIERS = ("infrastructure", "identity", "service")
 DEFAULTS: Definition = {
     "state": "present",
     "optional": False,
+    "needs": [],
+    "resources": [],
     "when": True,
     "tier": "service",
     "packages": {},
@@ -29,6 +31,7 @@ DEFAULTS: Definition = {
     "registration": {},
     "keys": [],
     "messaging": False,
+    "shared_storage": "",
     "ports": [],
     "identity": {},
     "apis": [],
@@ -290,11 +293,8 @@ def common_sections(
             "connection_recycle_time": 280,
         }
     if file.get("messaging"):
-        password = quote(secrets[f"{name}_messaging"], safe="")
         ca = cloud["messaging_ca"]
-        port = 5671 if ca else 5672
-        nodes = ",".join(f"{name}:{password}@{host['address']}:{port}" for host in cloud["controllers"])
-        sections["DEFAULT"] = {"transport_url": f"rabbit://{nodes}/{name}"}
+        sections["DEFAULT"] = {"transport_url": _transport_url(name, cloud)}
         # use_queue_manager needs it; Debian's units create the directory.
         sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{definition['user']}"}
         sections["oslo_messaging_rabbit"] = {
@@ -307,11 +307,23 @@ def common_sections(
             "heartbeat_rate": 20,
             **({"ssl": True, "ssl_ca_file": ca} if ca else {}),
         }
+        # Nobody would read them.
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
+        if reader := file.get("notifications"):
+            url = _transport_url(reader, cloud)
+            sections["oslo_messaging_notifications"] = {"driver": "messagingv2", "transport_url": url}
     for given in file.get("auth") or []:
         wanted = {"section": given} if isinstance(given, str) else given
         sections[wanted["section"]] = _auth(definition, wanted, cloud)
     return sections
+
+
+def _transport_url(name: str, cloud: Mapping[str, Any]) -> str:
+    """Return oslo.messaging's URL of the virtual host of the definition *name*, as its user."""
+    password = quote(cloud["secrets"][f"{name}_messaging"], safe="")
+    port = 5671 if cloud["messaging_ca"] else 5672
+    nodes = ",".join(f"{name}:{password}@{host['address']}:{port}" for host in cloud["controllers"])
+    return f"rabbit://{nodes}/{name}"
 
 
 def _auth(definition: Definition, wanted: Mapping[str, Any], cloud: Mapping[str, Any]) -> dict[str, Any]:

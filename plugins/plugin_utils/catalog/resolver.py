@@ -184,6 +184,7 @@ class Resolver:
                 if one["state"] == "present"
                 and (self.place_of(name) or f"{sources.PREFIX}{name}" not in sources.shipped())
             ),
+            "services": self.services,
             "playing": list(self.playing),
             "hosts": list(self.hosts.values()),
             "controllers": controllers,

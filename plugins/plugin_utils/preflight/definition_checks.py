@@ -142,20 +142,32 @@ def _meet(groups: set[str], others: set[str], hosts: Collection[set[str]]) -> bo
 
 
 def services(settings: Settings, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Find names in cloud_services that are no optional service.
+    """Find names in cloud_services that are no optional service, and services that others or cloud_resources need.
 
     :param catalog: the whole catalog.
     """
     optional = sorted(name for name, one in catalog.items() if one.get("optional"))
     value = settings.values.get("cloud_services")
-    for name in definitions.services(value) if isinstance(value, (str, list)) else ():
+    given = definitions.services(value) if isinstance(value, (str, list)) else []
+    for name in given:
         if name in optional:
+            for needed in catalog[name].get("needs") or ():
+                if needed not in given:
+                    found = f"{name} without {needed}"
+                    remedy = f"Add {needed}, which {name} needs, or remove {name}."
+                    yield settings.finding("cloud_services", found, f"{name} and {needed}", remedy)
             continue
         found, remedy = f"{name!r} is no optional service", nearest(name, optional, "Remove it.")
         if name in catalog:
             found = f"{name!r} is not optional"
             remedy = "Remove it: each cloud has it, or its definition or cloud_storage says which one has."
         yield settings.finding("cloud_services", found, ", ".join(optional), remedy)
+    declared = settings.values.get("cloud_resources")
+    for name in (one for one in optional if one not in given):
+        for kind in catalog[name].get("resources") or ():
+            if isinstance(declared, Mapping) and declared.get(kind):
+                remedy = f"Add {name} to cloud_services, or remove {kind} from cloud_resources."
+                yield settings.finding("cloud_resources", f"{kind} without {name}", f"{name}, which has {kind}", remedy)
 
 
 def options(settings: Settings, layer: str, catalog: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

@@ -75,6 +75,10 @@ SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"]},
     # whether a cloud has it only if cloud_services names it
     "optional": {**FLAG, **LITERAL},
+    # kinds of cloud_resources that only it has
+    "resources": {"type": "list", **LITERAL, "elements": LITERAL_TEXT},
+    # optional services that it does not work without
+    "needs": {"type": "list", **LITERAL, "elements": LITERAL_TEXT},
     "when": FLAG,
     "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
     "user": TEXT,
@@ -267,6 +271,8 @@ SPEC: dict[str, dict[str, Any]] = {
             },
         },
     },
+    # the use of cloud_storage without which the service works on one controller only
+    "shared_storage": {"type": "str", **LITERAL, "choices": list(USES)},
     # what the API lists of the service's processes; see the module service_health
     "process_list": {
         "type": "dict",
@@ -382,6 +388,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "database_groups": {"type": "list", "elements": {"type": "str", "choices": _NODES}},
                 "sections": {"type": "dict", "values": ANYTHING},
                 "messaging": FLAG,
+                # the definition whose virtual host gets the service's notifications
+                "notifications": TEXT,
                 # sections with keystoneauth options: names, or {section: NAME, omit: [OPTION], rename: {OPTION: OTHER}}
                 "auth": {"type": "list", "elements": ANYTHING},
             },

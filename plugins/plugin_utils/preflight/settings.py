@@ -47,6 +47,8 @@ CLOUD_WIDE = (
     "cloud_vip_router_id",
     "cloud_storage",
     "cloud_services",
+    "cloud_metrics_interval",
+    "cloud_metrics_days",
 )
 
 
@@ -155,6 +157,10 @@ RULES: dict[str, Rule] = {
         ("cloud_mtu", "cloud_external_mtu", "cloud_vlan_mtu"),
         _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
     ),
+    "cloud_metrics_interval": _between(
+        10, 3600, "60 shows a busy server after a minute or two; 300 costs a fifth of it."
+    ),
+    "cloud_metrics_days": _between(1, 3660, "Each metric has 72 values a day."),
     "cloud_vlan_range": Rule(
         "first:last, both from 1 to 4094, or empty",
         lambda value: not value or _vlans(value),

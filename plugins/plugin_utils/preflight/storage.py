@@ -259,6 +259,32 @@ def _images(
         yield Finding(cloud.where(_NAME), text, "storage for images that all controllers reach", remedy, "warning")
 
 
+def shared(
+    cloud: Settings,
+    definitions: Mapping[str, Mapping[str, Any]],
+    hosts: Mapping[str, _HOST],
+    known: Mapping[str, Kind],
+) -> Iterator[Finding]:
+    """Find services that need a back end on several controllers, and that none serves.
+
+    :param definitions: the catalog, with their ``state``.
+    """
+    given = cloud.values.get(_NAME) or []
+    if sum("controller" in host["groups"] for host in hosts.values()) < 2 or not isinstance(given, list):
+        return
+    serving: set[str] = set()
+    for one in given:
+        kind = known.get(str(one.get("kind"))) if isinstance(one, Mapping) else None
+        serving.update(one.get("serves") or (kind.serves if kind else ()) if isinstance(one, Mapping) else ())
+    for name, definition in definitions.items():
+        use = definition["shared_storage"]
+        if use and use not in serving and definition["state"] == "present":
+            able = " or ".join(sorted(kind.name for kind in known.values() if use in kind.can))
+            found = f"{name} on several controllers, and no back end that serves {use}"
+            remedy = f"Add {use} to the serves of a back end of {able}; its other uses stay in the list."
+            yield Finding(cloud.where(_NAME), found, f"a back end that serves {use}", remedy)
+
+
 def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Find back ends whose kind is a definition with state absent.
 

@@ -16,13 +16,15 @@ Host = Mapping[str, Any]
 MONITORS = 3
 # Placement groups per device, counting all copies: the target of Ceph's autoscaler.
 GROUPS = 100
-# The users, each with the only pools that it may use.
+# The users of block devices, each with the only pools that it may use: one it writes to, others it reads from.
 CLIENTS = {
     "glance": ("images", ["images"], []),
     "cinder": ("volumes", ["volumes"], ["images"]),
     "cinder-backup": ("backups", ["backups"], []),
     "nova": ("ephemeral", ["ephemeral"], ["images"]),
 }
+# Those who store objects of RADOS, each with its pool.
+RADOS_CLIENTS = {"gnocchi": "metrics"}
 # The pools of the gateway, by their names in its default zone: the users' data, and its own. It would create them
 # itself, but with copies on different hosts even if there is only one.
 OBJECTS = "default.rgw.buckets.data"
@@ -41,7 +43,7 @@ NO_CEPH = {
     "member": False,
     "monitor": False,
     "serves": [],
-    "keys": dict.fromkeys(CLIENTS, ""),
+    "keys": dict.fromkeys((*CLIENTS, *RADOS_CLIENTS), ""),
     "volumes_secret": "",
     "ephemeral_secret": "",
 }
@@ -57,7 +59,7 @@ def facts(
     :param cloud: the rest of that variable. The files of an existing Ceph are read on the control node.
     """
     path = next((one["cluster"] for one in found if one.get("cluster")), None)
-    keyrings = {name: _given(path, f"ceph.client.{name}.keyring") for name in CLIENTS} if path else {}
+    keyrings = {name: _given(path, f"ceph.client.{name}.keyring") for name in NO_CEPH["keys"]} if path else {}
     own = {
         "identity": cloud["identity"],
         "secrets": cloud["secrets"],
@@ -125,8 +127,9 @@ def _ceph(one: backends.Backend, hosts: Mapping[str, Host], me: Host, cloud: Map
     own = not one.get("cluster")
     member = own and me["name"] in one["hosts"]
     playing = [name for name in one["hosts"] if name in cloud["playing"]]
+    # A service that the cloud lacks has no key.
     keys = cloud["keys"] or {
-        name: cloud["secrets"][f"{'cinder_backup' if name == 'cinder-backup' else name}_cephx"] for name in CLIENTS
+        name: cloud["secrets"].get(f"{name.replace('-', '_')}_cephx", "") for name in NO_CEPH["keys"]
     }
     ceph = {
         "name": one["name"],
@@ -186,7 +189,11 @@ def _conf(ceph: Mapping[str, Any], one: backends.Backend, me: Host, cloud: Mappi
 
 def _pools(one: backends.Backend, hosts: int) -> list[dict[str, Any]]:
     """Return the pools, with copies on different hosts if enough *hosts* have devices."""
-    pools = [(one["pools"][use], "rbd") for use in backends.POOLS if use in one["serves"]]
+    pools = [
+        (one["pools"][use], "rados" if use in RADOS_CLIENTS.values() else "rbd")
+        for use in backends.POOLS
+        if use in one["serves"]
+    ]
     objects = "objects" in one["serves"]
     if objects:
         pools.append((OBJECTS, "rgw"))
@@ -222,6 +229,10 @@ def _users(
         mgr = ", ".join(f"profile rbd pool={one['pools'][pool]}" for pool in writes)
         caps = {"mon": "profile rbd", "osd": ", ".join(osd), "mgr": mgr}
         users.append({"name": f"client.{name}", "key": ceph["keys"][name], "caps": caps})
+    for name, use in RADOS_CLIENTS.items():
+        if use in one["serves"] and ceph["keys"][name]:
+            caps = {"mon": "allow r", "osd": f"allow rwx pool={one['pools'][use]}"}
+            users.append({"name": f"client.{name}", "key": ceph["keys"][name], "caps": caps})
     if "objects" in one["serves"]:
         # Its pools exist, so it need not create any.
         caps = {"mon": "allow r", "osd": "allow rwx tag rgw *=*"}

@@ -10,7 +10,13 @@ from typing import Any
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
 
 # The users that an existing Ceph cluster must have, by what it serves.
-CLIENTS = {"volumes": "cinder", "images": "glance", "backups": "cinder-backup", "ephemeral": "nova"}
+CLIENTS = {
+    "volumes": "cinder",
+    "images": "glance",
+    "backups": "cinder-backup",
+    "ephemeral": "nova",
+    "metrics": "gnocchi",
+}
 
 
 def findings(where: str, one: Mapping[str, Any], serves: Iterable[str]) -> Iterator[Finding]:
