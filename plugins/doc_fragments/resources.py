@@ -249,6 +249,25 @@ options:
           dhcp:
             description: Whether DHCP is enabled; true by default.
             type: bool
+  prices:
+    description: Prices of an hour, by which CloudKitty rates projects.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the flavor or volume type. Of floating IPs and images there is one price, with any name.
+        type: str
+        required: true
+      state: *state
+      of:
+        description: What has the price. That of a volume type or an image is for each GiB.
+        type: str
+        required: true
+        choices: [flavor, floating_ip, image, volume_type]
+      price:
+        description: The price, required unless C(state=absent).
+        type: float
   routers:
     description: Routers.
     type: list

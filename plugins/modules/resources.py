@@ -9,7 +9,7 @@ module: resources
 short_description: Manage the resources of a cloud, declared in lists, in one session
 version_added: 0.1.0
 description:
-  - Creates and updates projects, users, flavors, aggregates, images, networks and routers.
+  - Creates and updates projects, users, flavors, aggregates, images, networks, routers and prices.
   - Only declared objects are changed, and of these only the given fields. Objects are deleted only by an entry with
     C(state=absent).
   - Fails before any change if a field cannot be changed in place.

@@ -53,3 +53,20 @@ def test_it_is_removed_where_it_was(service, tmp_path):
     for target, content in sources.shipped()[f"{sources.PREFIX}{service}"].get("contributes", {}).items():
         for name in content.get("packages", {}).get("controller", []):
             assert name not in model.definitions[target]["packages"]["controller"]
+
+
+def test_notifications_are_sent_to_who_reads_them(tmp_path):
+    """Without a reader, RabbitMQ would keep them for ever."""
+    for services, driver in (([], "noop"), (["gnocchi", "ceilometer"], "messagingv2")):
+        model = resolving.resolve(HOSTS, "c1", tmp_path, {"cloud_services": services})
+        found = resolving.files(model, "neutron", HOSTS["c1"]["groups"])["neutron.conf"]["sections"]
+        assert found["oslo_messaging_notifications"]["driver"] == driver
+    password = model.cloud["secrets"]["ceilometer_messaging"]
+    url = f"rabbit://ceilometer:{password}@192.0.2.11:5672/ceilometer"
+    assert found["oslo_messaging_notifications"]["transport_url"] == url
+    assert "/neutron" in found["DEFAULT"]["transport_url"]
+
+
+def test_what_a_service_needs_is_optional():
+    every = definitions.load(sources.shipped(), {})
+    assert {needed for one in every.values() for needed in one["needs"]} <= set(OPTIONAL)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -337,3 +339,90 @@ class TestVolumeTypes:
         (change,) = self.plan(block, {"name": "fast", "qos": {"total_iops_sec": 500}})
         change.make()
         assert block.said[-1][1] == "/qos-specs/q1/associate?vol_type_id=t1"
+
+
+class CloudKitty:
+    """CloudKitty's answers: hashmap's services, fields and mappings, and whether it is enabled."""
+
+    def __init__(self, enabled=True):
+        self.module = {"module_id": "hashmap", "enabled": enabled, "priority": 3}
+        self.made = {"services": [], "fields": [], "mappings": []}
+        self.said = []
+
+    def request(self, path, method, json=None, params=None, redirect=True):
+        assert not redirect
+        path = path.removeprefix("/v1/rating")
+        kind = path.split("/")[3] if path.startswith("/module_config/hashmap/") else ""
+        if method == "GET" and kind:
+            found = [
+                one for one in self.made[kind] if all(one.get(key) == value for key, value in (params or {}).items())
+            ]
+            return Answer({kind: found})
+        if method == "GET":
+            return Answer({"modules": [self.module]})
+        self.said.append((method, path, json))
+        if method == "POST":
+            made = {"tenant_id": None, **json, f"{kind[:-1]}_id": f"{kind[0]}{len(self.made[kind])}"}
+            self.made[kind].append(made)
+            return Answer(made)
+        return Answer({})
+
+
+FLAVOR = {"name": "m1.small", "of": "flavor", "price": 0.02}
+ADDRESS = {"name": "any", "of": "floating_ip", "price": 0.5}
+
+
+class TestPrices:
+    def plan(self, rating, *items):
+        conn = Connection()
+        conn.config = SimpleNamespace(get_session_client=lambda kind: {"rating": rating}[kind])
+        conn.endpoint_for = lambda kind: f"https://cloud/{kind}"
+        return cloud(conn, prices=list(items)).plan()
+
+    def test_new_ones_and_the_module(self):
+        rating = CloudKitty(enabled=False)
+        changes = self.plan(rating, FLAVOR, ADDRESS)
+        said = ["change rating module hashmap: enabled False -> True", "create price of flavor m1.small"]
+        assert [str(change) for change in changes] == [*said, "create price of floating ip"]
+        for change in changes:
+            change.make()
+        assert rating.said[0] == ("PUT", "/modules/hashmap", {"module_id": "hashmap", "enabled": True, "priority": 3})
+        assert [json for _method, path, json in rating.said if path.endswith("/mappings/")] == [
+            {"field_id": "f0", "value": "m1.small", "cost": "0.02", "type": "flat"},
+            {"service_id": "s1", "cost": "0.5", "type": "flat"},
+        ]
+        rating.module["enabled"] = True
+        assert self.plan(rating, FLAVOR, ADDRESS) == []
+
+    def test_another_price_and_none(self):
+        rating = CloudKitty()
+        for change in self.plan(rating, FLAVOR, ADDRESS):
+            change.make()
+        rating.said.clear()
+        gone = {**ADDRESS, "state": "absent"}
+        changes = self.plan(rating, {**FLAVOR, "price": 0.03}, gone)
+        said = ["delete price of floating ip", "change price of flavor m1.small: price 0.02 -> 0.03"]
+        assert [str(change) for change in changes] == said
+        for change in changes:
+            change.make()
+        assert [(method, path) for method, path, _json in rating.said] == [
+            ("DELETE", "/module_config/hashmap/mappings/m1"),
+            ("PUT", "/module_config/hashmap/mappings/m0"),
+        ]
+        assert rating.said[1][2]["cost"] == "0.03"
+
+    def test_those_of_a_project_are_the_operators_own(self):
+        rating = CloudKitty()
+        for change in self.plan(rating, FLAVOR):
+            change.make()
+        rating.made["mappings"][0]["tenant_id"] = "p1"
+        assert [str(change) for change in self.plan(rating, FLAVOR)] == ["create price of flavor m1.small"]
+
+    def test_a_price_that_is_none(self):
+        with pytest.raises(AssertionError, match="state is present but all of the following are missing: price"):
+            self.plan(CloudKitty(), {"name": "m1.small", "of": "flavor"})
+
+    def test_without_prices_nobody_asks(self):
+        rating = CloudKitty()
+        rating.request = None
+        assert self.plan(rating) == []

@@ -45,9 +45,17 @@ NOT_INSTALLED = 3
 _LIBRARIES = ["oslo.*", "osprofiler", "keystonemiddleware.*"]
 
 
+def _aodh(conf: Any, cfg: Any) -> None:
+    importlib.import_module("aodh.keystone_client").register_keystoneauth_opts(conf)
+
+
 def _barbican(conf: Any, cfg: Any) -> None:
     options = [cfg.StrOpt("secret_store_plugin"), cfg.StrOpt("crypto_plugin"), cfg.BoolOpt("global_default")]
     conf.register_opts(options, group="secretstore:*")
+
+
+def _ceilometer(conf: Any, cfg: Any) -> None:
+    importlib.import_module("ceilometer.keystone_client").register_keystoneauth_opts(conf)
 
 
 def _glance(conf: Any, cfg: Any) -> None:
@@ -78,10 +86,16 @@ def _nova(conf: Any, cfg: Any) -> None:
 # each may have; all by default. ``imports``: modules that register options when imported. ``dynamic``: registers the
 # options of sections that depend on the configuration. ``free``: see above.
 SERVICES: dict[str, dict[str, Any]] = {
+    "aodh": {"sets": {"all": ["aodh", "aodh-auth"]}, "files": {"aodh.conf": []}, "dynamic": _aodh},
     "barbican": {
         "sets": {"all": ["barbican.*", "castellan.config"]},
         "files": {"barbican.conf": []},
         "dynamic": _barbican,
+    },
+    "ceilometer": {
+        "sets": {"all": ["ceilometer", "ceilometer-auth"]},
+        "files": {"ceilometer.conf": []},
+        "dynamic": _ceilometer,
     },
     "cinder": {
         "sets": {"all": ["cinder", "castellan.config", "os_brick"]},
@@ -92,6 +106,7 @@ SERVICES: dict[str, dict[str, Any]] = {
             {"by": "fc-zone-manager/fc_fabric_names", "like": ["*_fabric_example"]},
         ],
     },
+    "cloudkitty": {"sets": {"all": ["cloudkitty.*"]}, "files": {"cloudkitty.conf": []}},
     "designate": {"sets": {"all": ["designate.conf"]}, "files": {"designate.conf": []}},
     "glance": {
         "sets": {"all": ["glance", "glance.*", "castellan.config", "os_brick"]},
@@ -111,6 +126,7 @@ SERVICES: dict[str, dict[str, Any]] = {
         "dynamic": _glance,
         "free": [{"by": "DEFAULT/enabled_backends", "like": ["cinder", "file", "glance.store*"]}],
     },
+    "gnocchi": {"sets": {"all": ["gnocchi"]}, "files": {"gnocchi.conf": []}},
     "heat": {"sets": {"all": ["heat.*"]}, "files": {"heat.conf": []}},
     "keystone": {
         "sets": {"all": ["keystone"]},

@@ -26,25 +26,29 @@ def services(playbooks, groups):
     return found
 
 
-def broken(name: str, definition: dict) -> list[str]:
-    """Return the commands that break a service."""
-    (database,) = definition["databases"]
-    kind = definition["identity"]["services"][0]["type"]
+def broken(name: str, definition: dict) -> dict[str, str]:
+    """Return what a run says of each part of a service, with the command that breaks it."""
     client = "openstack --os-cloud cairn"
-    return [
-        f"{client} endpoint delete $({client} endpoint list --service {kind} --interface internal -f value -c ID)",
-        f"{client} user delete {name}",
-        f"mariadb --execute=\"REVOKE ALL ON {database['name']}.* FROM {name}@'%'\"",
-        f"echo '[x]' >> /etc/{name}/{next(iter(definition['files']))}",
-        f"systemctl disable --quiet --now {definition['apis'][0]['name']}",
-    ]
+    file, unit = next(iter(definition["files"])), definition["units"][0]["name"]
+    found = {
+        f"user {name} create": f"{client} user delete {name}",
+        f"file /etc/{name}/{file} change content": f"echo '[x]' >> /etc/{name}/{file}",
+        f"unit {unit} start": f"systemctl disable --quiet --now {unit}",
+    }
+    for database in definition.get("databases", ()):
+        revoke = f"REVOKE ALL ON {database['name']}.* FROM {name}@'%'"
+        found[f"database grant {name}@% on {database['name']} create"] = f'mariadb --execute="{revoke}"'
+    for service in definition["identity"]["services"][:1]:
+        ids = f"{client} endpoint list --service {service['type']} --interface internal -f value -c ID"
+        found[f"endpoint {name} internal create"] = f"{client} endpoint delete $({ids})"
+    return found
 
 
 @pytest.fixture(scope="module")
 def repaired(playbooks, controller, services):
     """Break all services, and return the lines of a plan, and those of the run after it."""
     for name, definition in services.items():
-        for command in broken(name, definition):
+        for command in broken(name, definition).values():
             controller.check_output(command)
     plan = playbooks.told("--check")
     return plan.lines, playbooks.told().lines
@@ -54,13 +58,7 @@ def test_the_plan_names_all(repaired, services):
     """And the run does it."""
     for lines in repaired:
         for name, definition in services.items():
-            for what in (
-                f"endpoint {name} internal create",
-                f"user {name} create",
-                f"database grant {name}@% on {definition['databases'][0]['name']} create",
-                f"file /etc/{name}/{next(iter(definition['files']))} change content",
-                f"unit {definition['apis'][0]['name']} start",
-            ):
+            for what in broken(name, definition):
                 assert [line for line in lines if line.startswith(what)], (what, lines)
 
 

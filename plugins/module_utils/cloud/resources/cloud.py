@@ -12,6 +12,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources im
     identity,
     image,
     network,
+    rating,
     volume,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind
@@ -47,6 +48,8 @@ class Cloud:
         self.subnet = network.Subnet(self)
         self.router = network.Router(self)
         self.interface = network.Interface(self)
+        self.rating_module = rating.RatingModule(self)
+        self.price = rating.Price(self)
 
     @cached_property
     def own_project(self) -> tuple[str, str]:
@@ -71,6 +74,7 @@ class Cloud:
             [self.volume_type],
             [self.image],
             [self.network, self.subnet, self.router, self.interface],
+            [self.rating_module, self.price],
         ]
         coming, going, errors = [], [], []
         with translate_errors():

@@ -94,6 +94,13 @@ SPEC = {
         mtu={"type": "int"},
         subnets=SUBNETS,
     ),
+    "prices": {
+        **entries(
+            of={"type": "str", "required": True, "choices": ["flavor", "floating_ip", "image", "volume_type"]},
+            price={"type": "float"},
+        ),
+        "required_if": [("state", "present", ["price"])],
+    },
     "routers": entries(
         domain=DOMAIN,
         project={"type": "str"},
