@@ -91,6 +91,8 @@ def client(connection, kind: str):
     """
     found = connection.config.get_session_client(kind)
     found.endpoint_override = connection.endpoint_for(kind)
+    # As the SDK does for services that it knows: it asks the connection for the id of a request.
+    found._connection = connection
     return found
 
 

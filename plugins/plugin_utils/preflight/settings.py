@@ -49,6 +49,7 @@ CLOUD_WIDE = (
     "cloud_services",
     "cloud_metrics_interval",
     "cloud_metrics_days",
+    "cloud_name_servers",
 )
 
 
@@ -156,6 +157,11 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("cloud_mtu", "cloud_external_mtu", "cloud_vlan_mtu"),
         _between(1280, 9216, "Set the MTU of the switches, usually 1500 or 9000."),
+    ),
+    "cloud_name_servers": Rule(
+        "DNS names",
+        lambda value: bool(value) and all(is_name(item) and not _matching(r"[\d.]+")(item) for item in value),
+        "Write them such as ns1.example.org, without a dot at the end.",
     ),
     "cloud_metrics_interval": _between(
         10, 3600, "60 shows a busy server after a minute or two; 300 costs a fifth of it."

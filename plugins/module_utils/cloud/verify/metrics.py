@@ -148,9 +148,7 @@ def template(run: Run, server: str, interval: int) -> dict:
 
 def sweep(admin: Any, project: str, seconds: float) -> list[str]:
     """Delete all alarms of a project as admin, and return those that remain."""
-    # A client refers to its connection, but does not keep it.
-    there = account.admin_of(admin, project)
-    aodh = client(there, "alarming")
+    aodh = client(account.admin_of(admin, project), "alarming")
 
     def listed() -> list[dict]:
         return rest(aodh, "GET", "/v2/alarms").json()

@@ -64,6 +64,10 @@ class Run:
     unsignalled: str = ""
     # The id of the secret.
     secret: str = ""
+    # The zone, its id, and the addresses of the name servers that have it.
+    zone: str = ""
+    zone_id: str = ""
+    name_servers: list[str] = field(default_factory=list)
     # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
