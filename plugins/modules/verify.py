@@ -100,6 +100,10 @@ options:
     type: list
     elements: str
     default: []
+  metrics_interval:
+    description: Seconds between two measurements of a server, if the cloud measures.
+    type: int
+    default: 60
   snapshot:
     description: Also create a snapshot of a server.
     type: bool

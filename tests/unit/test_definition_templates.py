@@ -44,7 +44,7 @@ messaging: true
 shared_storage: volumes
 ports:
   - {port: 5555, protocol: udp, source_port: 53, unit: acme-api, groups: [network], when: true, interface: eth0,
-     from: [any]}
+     loopback: true, from: [any]}
 purge_paths: [/etc/acme]
 identity:
   user: true

@@ -373,8 +373,9 @@ ADDRESS = {"name": "any", "of": "floating_ip", "price": 0.5}
 
 
 class TestPrices:
-    def plan(self, rating, *items):
+    def plan(self, rating, *items, block=None):
         conn = Connection()
+        conn.block_storage = block
         conn.config = SimpleNamespace(get_session_client=lambda kind: {"rating": rating}[kind])
         conn.endpoint_for = lambda kind: f"https://cloud/{kind}"
         return cloud(conn, prices=list(items)).plan()
@@ -410,6 +411,21 @@ class TestPrices:
             ("PUT", "/module_config/hashmap/mappings/m0"),
         ]
         assert rating.said[1][2]["cost"] == "0.03"
+
+    def test_of_a_volume_type_by_its_id(self):
+        """Cinder's notifications and what is polled agree on that alone."""
+        rating, block = CloudKitty(), BlockStorage([TYPE | {"qos_specs_id": None}])
+        price = {"name": "fast", "of": "volume_type", "price": 2}
+        for change in self.plan(rating, price, block=block):
+            change.make()
+        assert rating.made["mappings"][0]["value"] == "t1"
+        assert self.plan(rating, price, block=block) == []
+        changes = self.plan(rating, {**price, "name": "slow"}, block=block)
+        with pytest.raises(Failed, match="there is no volume type slow"):
+            changes[0].make()
+
+    def test_only_gone_ones_enable_nothing(self):
+        assert self.plan(CloudKitty(enabled=False), {**FLAVOR, "state": "absent"}) == []
 
     def test_those_of_a_project_are_the_operators_own(self):
         rating = CloudKitty()

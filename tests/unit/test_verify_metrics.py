@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import metrics, optional
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
 
 RUN = "cairn-verify-20260102000000-0a0b"
@@ -16,19 +16,17 @@ RUN = "cairn-verify-20260102000000-0a0b"
 class Telemetry:
     """Gnocchi, Aodh and Heat of one project.
 
-    :param policies: names of Gnocchi's archive policies.
     :param metrics: those that have measurements.
     :param fires: whether the alarm fires.
     :param members: of the group of a stack.
+    :param stays: whether the stack can't be deleted.
     """
 
-    def __init__(self, policies=("low", "seconds-60"), metrics=(), fires=True, members=2):
-        self.policies, self.metrics, self.fires, self.members = policies, metrics, fires, members
+    def __init__(self, metrics=(), fires=True, members=2, stays=False):
+        self.metrics, self.fires, self.members, self.stays = metrics, fires, members, stays
         self.alarms, self.stacks = {}, {}
 
     def answer(self, path, method, body):
-        if path == "/v1/archive_policy":
-            return [{"name": name} for name in self.policies]
         if path.startswith("/v1/search/resource/"):
             assert body == {"=": {("id" if path.endswith("/instance") else "instance_id"): "s1"}}
             return [{"metrics": {name: name for name in self.metrics}}]
@@ -55,8 +53,8 @@ class Telemetry:
         if method == "POST":
             self.stacks["g1"] = body["template"]
             return {"stack": {"id": "g1"}}
-        state = "DELETE_COMPLETE" if method == "DELETE" or not self.stacks else "CREATE_COMPLETE"
-        if method == "DELETE":
+        state = "CREATE_COMPLETE" if self.stacks else "DELETE_COMPLETE"
+        if method == "DELETE" and not self.stays:
             self.stacks.clear()
         outputs = [{"output_key": "members", "output_value": ["m"] * self.members}]
         return {"stack": {"id": "g1", "stack_status": state, "stack_status_reason": "said", "outputs": outputs}}
@@ -75,7 +73,7 @@ def begin(monkeypatch):
     def run(telemetry):
         config = SimpleNamespace(get_session_client=lambda kind: telemetry)
         connection = SimpleNamespace(config=config, orchestration=telemetry, endpoint_for=lambda kind: "https://cloud")
-        begun = Run(RUN, connection, {"services": ["heat", "aodh"]}, user=connection)
+        begun = Run(RUN, connection, {"services": ["heat", "aodh"], "metrics_interval": 60}, user=connection)
         begun.network = SimpleNamespace(id="n1")
         begun.guests.append(Guest("g", "s1", TENANT, active=True))
         return begun
@@ -93,11 +91,6 @@ def test_what_is_measured(begin):
 def test_what_does_not_arrive(begin):
     with pytest.raises(Bad, match="no measurement of memory, network after 4 intervals of 60 s"):
         metrics.measured(begin(Telemetry(metrics=(ALL[0], ALL[2]))))
-
-
-def test_nobody_measures(begin):
-    with pytest.raises(NotRun, match="archive policy"):
-        metrics.measured(begin(Telemetry(policies=("low",))))
 
 
 def test_an_alarm(begin):
@@ -120,6 +113,11 @@ def test_a_group(begin):
 def test_a_group_that_stays(begin):
     with pytest.raises(Bad, match="did not grow within 480 s; the stack is CREATE_COMPLETE: said"):
         metrics.grown(begin(Telemetry(members=1)))
+
+
+def test_a_group_whose_stack_stays(begin):
+    with pytest.raises(Bad, match="the stack is not deleted"):
+        metrics.grown(begin(Telemetry(stays=True)))
 
 
 def test_a_group_needs_heat(begin):

@@ -21,9 +21,9 @@ class Designate:
 
     def __init__(self, servers=("ns1.cloud", "ns2.cloud"), deaf=()):
         self.servers, self.deaf = servers, deaf
-        self.zones, self.records = {}, {}
+        self.zones, self.records, self.refused = {}, {}, False
 
-    def request(self, path, method, json=None):
+    def request(self, path, method, json=None, headers=None):
         found = {"zones": [{"id": key, "name": name, "project_id": "p1"} for key, name in self.zones.items()]}
         found["zones"].append({"id": "c1", "name": "catalog.cloud.", "project_id": None})
         if path.endswith("/recordsets"):
@@ -36,9 +36,12 @@ class Designate:
         elif method == "DELETE":
             self.zones.pop(path.split("/")[2])
             self.records.clear()
+            self.refused = not self.zones
         return SimpleNamespace(json=lambda: found)
 
     def ask(self, server, name, kind):
+        if self.refused:
+            return {"REFUSED"}
         return set() if server in self.deaf else self.records.get((name, kind), set())
 
 
@@ -57,7 +60,8 @@ def begin(monkeypatch):
 
     def run(designate):
         monkeypatch.setattr(names, "ask", designate.ask)
-        return Run(RUN, None, {"delete_timeout": 1}, user=SimpleNamespace(dns=designate))
+        connection = SimpleNamespace(dns=designate)
+        return Run(RUN, connection, {"delete_timeout": 1}, user=SimpleNamespace(dns=designate))
 
     return run
 
@@ -99,7 +103,11 @@ class Neutron:
     def create_ip(self, **_fields):
         self.designate.records[f"{RUN}-named.{RUN}.test.", "A"] = {"192.0.2.99"}
         self.designate.records["99.2.0.192.in-addr.arpa.", "PTR"] = {f"{RUN}-named.{RUN}.test."}
-        return SimpleNamespace(floating_ip_address="192.0.2.99")
+        self.designate.zones["z2"] = "2.0.192.in-addr.arpa."
+        return SimpleNamespace(id="i1", floating_ip_address="192.0.2.99")
+
+    def delete_ip(self, _ip):
+        """Leave the zone, as Neutron does."""
 
     def delete_port(self, _port):
         if self.forgets:
@@ -119,6 +127,7 @@ def test_names_of_a_server(begin, monkeypatch, forgets):
     monkeypatch.setattr(names.servers, "active", lambda *_: None)
     if forgets:
         assert "name each other" in names.names(run)
+        assert list(designate.zones) == ["z1"]
     else:
         with pytest.raises(Bad, match="is not none"):
             names.names(run)

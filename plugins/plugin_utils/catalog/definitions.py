@@ -238,7 +238,7 @@ def ports(
     :param catalog: the definitions of this cloud.
     :param template: templates a definition's ``ports``.
     """
-    defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None}
+    defaults = {"port": None, "protocol": "tcp", "source_port": None, "interface": "", "unit": None, "loopback": True}
     return [
         {**defaults, "definition": name, **port}
         for name, definition in sorted(catalog.items())
@@ -293,8 +293,9 @@ def common_sections(
             "connection_recycle_time": 280,
         }
     if file.get("messaging"):
-        ca = cloud["messaging_ca"]
         sections["DEFAULT"] = {"transport_url": _transport_url(name, cloud)}
+    if file.get("messaging") or file.get("notifications"):
+        ca = cloud["messaging_ca"]
         # use_queue_manager needs it; Debian's units create the directory.
         sections["oslo_concurrency"] = {"lock_path": f"/run/lock/{definition['user']}"}
         sections["oslo_messaging_rabbit"] = {

@@ -34,4 +34,5 @@ SPEC = {
     "ping_timeout": {"type": "int", "default": 90},
     "ssh_timeout": {"type": "int", "default": 180},
     "delete_timeout": {"type": "int", "default": 120},
+    "metrics_interval": {"type": "int", "default": 60},
 }

@@ -134,6 +134,8 @@ SPEC: dict[str, dict[str, Any]] = {
                 "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": _NODES}},
                 "when": FLAG,
                 "interface": TEXT,
+                # whether it also listens on the host's loopback address
+                "loopback": FLAG,
                 # public (cloud_firewall_sources), nodes, controllers, any, or networks in CIDR form
                 "from": {**TEXTS, "required": True},
             },

@@ -260,7 +260,8 @@ def ports(host: Host) -> dict[tuple[str, int], str]:
     wanted: dict[tuple[str, int], str] = {}
     for entry in host.ports:
         if entry["unit"] and isinstance(entry["port"], int):
-            wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in ("127.0.0.1", host.address)}
+            addresses = ("127.0.0.1", host.address) if entry["loopback"] else (host.address,)
+            wanted |= {(address, entry["port"]): stem(entry["unit"]) for address in addresses}
     if "controller" in host.groups:
         for api in host.apis:
             wanted["127.0.0.1", api["port"]] = api["name"]

@@ -164,7 +164,7 @@ RULES: dict[str, Rule] = {
         "Write them such as ns1.example.org, without a dot at the end.",
     ),
     "cloud_metrics_interval": _between(
-        10, 3600, "60 shows a busy server after a minute or two; 300 costs a fifth of it."
+        10, 1800, "60 shows a busy server after two minutes; 300 costs a fifth. Hours are kept apart."
     ),
     "cloud_metrics_days": _between(1, 3660, "Each metric has 72 values a day."),
     "cloud_vlan_range": Rule(

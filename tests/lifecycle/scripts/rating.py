@@ -75,4 +75,6 @@ try:
 finally:
     gnocchi.request(f"/v1/resource/instance/{server}", "DELETE")
     cloud.identity.delete_project(project)
+    mariadb(f"DELETE FROM cloudkitty.cloudkitty_storage_states WHERE identifier = '{project.id}'")
+    mariadb(f"DELETE FROM cloudkitty.rated_data_frames WHERE tenant_id = '{project.id}'")
 print(json.dumps(total))

@@ -19,7 +19,8 @@ RATED = {
     "flavor": ("instance", "flavor_name"),
     "floating_ip": ("ip.floating", None),
     "image": ("image.size", None),
-    "volume_type": ("volume.size", "volume_type"),
+    # By its id, which the type of the same name has.
+    "volume_type": ("volume.size", "volume_type_id"),
 }
 
 
@@ -41,7 +42,7 @@ class RatingModule(_Rated):
 
     def items(self, params):
         # Without prices it may be the user's, or off.
-        return [{"name": HASHMAP}] if params["prices"] else []
+        return [{"name": HASHMAP}] if any(one["state"] == "present" for one in params["prices"]) else []
 
     def found(self):
         for one in self.ask("GET", "/modules/")["modules"]:
@@ -98,7 +99,14 @@ class Price(_Rated):
             for one in listed:
                 # A price for one project, or one that multiplies, is the operator's own.
                 if one["type"] == "flat" and not one.get("tenant_id"):
-                    yield (kind, one["value"] if field else ""), SimpleNamespace(**one)
+                    yield (kind, self.name_of(kind, one["value"]) if field else ""), SimpleNamespace(**one)
+
+    def name_of(self, kind: str, value: str) -> str:
+        """Return the name that has the price; of a volume type that is gone, its id."""
+        if kind != "volume_type":
+            return value
+        types = self.cloud.volume_type.existing
+        return next((name for name, one in types.items() if one.id == value), value)
 
     def facts(self, thing):
         return {"price": number(thing.cost)}
@@ -110,7 +118,8 @@ class Price(_Rated):
         service, field = RATED[item["of"]]
         of = {"service_id": self._service(service)}
         if field:
-            of = {"field_id": self._field(of["service_id"], field), "value": item["name"]}
+            value = self.cloud.volume_type.id(item["name"]) if item["of"] == "volume_type" else item["name"]
+            of = {"field_id": self._field(of["service_id"], field), "value": value}
         body = {**of, "cost": fields["price"], "type": "flat"}
         return SimpleNamespace(**self.ask("POST", f"/module_config/{HASHMAP}/mappings/", json=body))
 

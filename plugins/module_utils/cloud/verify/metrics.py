@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,12 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
     Check,
-    NotRun,
     Service,
     poll,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Run
 
 MEASURED, ALARMED = ("ceilometer", "gnocchi"), ("aodh", "gnocchi", "ceilometer")
-# Archive policies of Cairn, by the seconds between two measurements.
-POLICY = re.compile(r"seconds-(\d+)$")
 # What is measured of a server, with the type of the resource that has it, and metrics of which one suffices:
 # memory.usage comes from the guest's balloon device.
 WANTED = {
@@ -62,7 +58,7 @@ def measured(run: Run) -> str:
         missing[:] = [about for about, value in found.items() if not value]
         return None if missing else found
 
-    interval = _interval(run)
+    interval = run.options["metrics_interval"]
     found = poll(look, INTERVALS * interval + PATIENCE, 3)
     if not found:
         raise Bad(f"no measurement of {', '.join(missing)} after {INTERVALS} intervals of {interval} s", (server.id,))
@@ -72,7 +68,7 @@ def measured(run: Run) -> str:
 def fired(run: Run) -> str:
     """Wait until an alarm on the first server's processor load fires."""
     server, aodh = run.on(TENANT)[0], client(run.user, "alarming")
-    interval = _interval(run)
+    interval = run.options["metrics_interval"]
     rule = {"metric": "cpu", "resource_id": server.id, "resource_type": "instance", **_condition(interval)}
     # The server's load may be too low until its first measurements, but not undefined afterwards.
     body = {"name": run.name, "type": "gnocchi_resources_threshold", "gnocchi_resources_threshold_rule": rule}
@@ -91,7 +87,7 @@ def fired(run: Run) -> str:
 
 def grown(run: Run) -> str:
     """Create a stack with a group that grows by one while the first server's processor is busy; wait until it has."""
-    server, interval = run.on(TENANT)[0], _interval(run)
+    server, interval = run.on(TENANT)[0], run.options["metrics_interval"]
     name = f"{run.name}-group"
     heat = run.user.orchestration
     body = {"stack_name": name, "template": template(run, server.id, interval), "timeout_mins": 10}
@@ -109,7 +105,8 @@ def grown(run: Run) -> str:
         said = f"the stack is {shown['stack_status']}: {shown['stack_status_reason']}"
         raise Bad(f"the group did not grow within {seconds} s; {said}", (shown["id"], server.id))
     rest(heat, "DELETE", stack)
-    poll(lambda: rest(heat, "GET", stack).json()["stack"]["stack_status"] == "DELETE_COMPLETE", seconds)
+    if not poll(lambda: rest(heat, "GET", stack).json()["stack"]["stack_status"] == "DELETE_COMPLETE", seconds):
+        raise Bad(f"the stack is not deleted after {seconds} s", (shown["id"],))
     return "from one member to two, by an alarm on processor load"
 
 
@@ -173,15 +170,6 @@ def _condition(interval: int) -> dict[str, Any]:
         "granularity": interval,
         "threshold": LOAD,
     }
-
-
-def _interval(run: Run) -> int:
-    """Return the seconds between two measurements, which the cloud's archive policy is named after."""
-    policies = rest(client(run.admin, "metric"), "GET", "/v1/archive_policy").json()
-    found = [int(match[1]) for one in policies if (match := POLICY.match(one["name"]))]
-    if not found:
-        raise NotRun("Gnocchi has no archive policy of this cloud: are measurements switched off?")
-    return min(found)
 
 
 def _newest(gnocchi: Any, server: str, kind: str, metrics: tuple[str, ...]) -> str:

@@ -23,6 +23,7 @@ try:
     import dns.exception
     import dns.message
     import dns.query
+    import dns.rcode
     import dns.reversename
 except ImportError:
     dns = None
@@ -32,6 +33,7 @@ ADDRESS, CIDR = "192.0.2.53", "198.18.3.0/24"
 # Seconds until all name servers have a change, and of one query.
 PATIENCE, QUERY = 90, 3
 NAMED = "named"
+EVERY_PROJECT = {"X-Auth-All-Projects": "true"}
 
 
 def checks(run: Run, check: Callable[..., Check]) -> list[Check]:
@@ -66,6 +68,7 @@ def names(run: Run) -> str:
     neutron.add_interface_to_router(run.router, subnet_id=subnet.id)
     guest = servers.create(run, run.user, NAMED, network, kind=NAMED)
     servers.active(run, [guest])
+    before = _reverse_zones(run)
     floating = neutron.create_ip(floating_network_id=run.external.id, port_id=guest.port)
     name, address = f"{guest.name}.{run.zone}", floating.floating_ip_address
     answered(run, name, "A", {address})
@@ -77,13 +80,18 @@ def names(run: Run) -> str:
     neutron.delete_port(guest.port)
     answered(run, name, "A", set())
     answered(run, reverse, "PTR", set())
+    neutron.delete_ip(floating.id)
+    # Neutron leaves the zone that it has made for it.
+    for one in _reverse_zones(run).items() - before.items():
+        rest(run.admin.dns, "DELETE", f"/zones/{one[1]}", headers=EVERY_PROJECT)
     return f"{name} and {address} name each other, until the server is deleted"
 
 
 def gone(run: Run) -> str:
     """Delete the zone; no name server answers for it any more."""
     rest(run.user.dns, "DELETE", f"/zones/{run.zone_id}")
-    answered(run, f"www.{run.zone}", "A", set())
+    # So answers a server that has no such zone.
+    answered(run, f"www.{run.zone}", "A", {"REFUSED"})
     return "and its records"
 
 
@@ -105,11 +113,13 @@ def answered(run: Run, name: str, kind: str, wanted: Collection[str]) -> None:
 
 
 def ask(server: str, name: str, kind: str) -> set[str]:
-    """Return a name server's records of a name; none if it does not answer."""
+    """Return a name server's records of a name; instead of them why it has none, unless the name does not exist."""
     try:
         answer = dns.query.udp(dns.message.make_query(name, kind), server, timeout=QUERY)
     except (dns.exception.DNSException, OSError) as error:
         return {str(error)}
+    if (code := dns.rcode.to_text(answer.rcode())) not in ("NOERROR", "NXDOMAIN"):
+        return {code}
     return {record.to_text() for records in answer.answer for record in records}
 
 
@@ -127,6 +137,12 @@ def sweep(admin, project: str, seconds: float) -> list[str]:
         designate.request(f"/zones/{one['id']}", "DELETE")
     poll(lambda: not listed(), seconds)
     return [one["name"] for one in listed()]
+
+
+def _reverse_zones(run: Run) -> dict[str, str]:
+    """Return the ids of all zones of reverse names."""
+    zones = rest(run.admin.dns, "GET", "/zones?limit=1000", headers=EVERY_PROJECT).json()["zones"]
+    return {one["name"]: one["id"] for one in zones if one["name"].endswith(".in-addr.arpa.")}
 
 
 def _servers(run: Run) -> set[str]:
