@@ -31,7 +31,7 @@ def test_the_pool(tmp_path, number):
     assert [one["host"] for one in pool["nameservers"]] == addresses
     for target in pool["targets"]:
         assert [master["host"] for master in target["masters"]] == addresses
-    assert pool["catalog_zone"]["catalog_zone_fqdn"] == "catalog.cairn.internal."
+    assert pool["catalog_zone"]["catalog_zone_fqdn"] == "catalog.invalid."
     primaries = " ".join(f"{address} port 5354;" for address in addresses)
     assert f"primaries {{ {primaries} }};" in files["named.conf.local"]["content"]
     assert f"default-primaries {{ {primaries} }};" in files["named.conf.options"]["content"]

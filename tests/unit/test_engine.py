@@ -48,8 +48,8 @@ ALLOWED = {
     "plugins/plugin_utils/control_node/remedies.py": "what to do about errors that a product prints",
     "plugins/plugin_utils/preflight/storage.py": "names no back end can have: sections of services' files",
 }
-# Definitions whose names are plain words.
-WORDS = {"base", "client", "extra", "file", "firewall", "placement"}
+# Definitions and units whose names are plain words.
+WORDS = {"base", "client", "extra", "file", "firewall", "named", "placement"}
 # Named for one product: a module for a kind of back end.
 PRODUCTS = ("/backend_kinds/",)
 

@@ -57,14 +57,23 @@ def test_it_is_removed_where_it_was(service, tmp_path):
 
 def test_notifications_are_sent_to_who_reads_them(tmp_path):
     """Without a reader, RabbitMQ would keep them for ever."""
-    for services, driver in (([], "noop"), (["gnocchi", "ceilometer"], "messagingv2")):
+    sources_of = {"glance": "glance-api.conf", "heat": "heat.conf", "nova": "nova.conf"}
+    sources_of["neutron"] = "plugins/ml2/ml2_conf.ini"
+    for services in (["heat"], ["heat", "gnocchi", "ceilometer"]):
         model = resolving.resolve(HOSTS, "c1", tmp_path, {"cloud_services": services})
-        found = resolving.files(model, "neutron", HOSTS["c1"]["groups"])["neutron.conf"]["sections"]
-        assert found["oslo_messaging_notifications"]["driver"] == driver
-    password = model.cloud["secrets"]["ceilometer_messaging"]
-    url = f"rabbit://ceilometer:{password}@192.0.2.11:5672/ceilometer"
-    assert found["oslo_messaging_notifications"]["transport_url"] == url
-    assert "/neutron" in found["DEFAULT"]["transport_url"]
+        for service, file in sources_of.items():
+            sections = resolving.files(model, service, HOSTS["c1"]["groups"])[file]["sections"]
+            found = sections.get("oslo_messaging_notifications", {})
+            if "ceilometer" not in services:
+                assert found.get("driver", "noop") == "noop"
+                continue
+            password = model.cloud["secrets"]["ceilometer_messaging"]
+            url = f"rabbit://ceilometer:{password}@192.0.2.11:5672/ceilometer"
+            assert found == {"driver": "messagingv2", "transport_url": url}
+            assert sections["oslo_concurrency"]["lock_path"] == f"/run/lock/{service}"
+    assert (
+        "/nova" in resolving.files(model, "nova", ["controller"])["nova.conf"]["sections"]["DEFAULT"]["transport_url"]
+    )
 
 
 def test_what_a_service_needs_is_optional():

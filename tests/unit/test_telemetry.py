@@ -10,7 +10,7 @@ import yaml
 DEVICES = [{"path": "/dev/sdb"}, {"path": "/dev/sdc"}]
 CEPH = {"name": "ceph", "kind": "ceph", "serves": ["volumes", "images", "metrics"]}
 SWIFT = {"name": "swift", "kind": "swift", "serves": ["objects", "metrics"]}
-SERVICES = ["gnocchi", "ceilometer", "aodh", "cloudkitty"]
+SERVICES = ["gnocchi", "ceilometer", "aodh", "cloudkitty", "designate"]
 
 
 def resolved(tmp_path, storage=(), number=1, host="c1", **settings):
@@ -53,11 +53,20 @@ def test_who_divides_the_work(tmp_path, number):
     places = {
         ("gnocchi", "gnocchi.conf", "DEFAULT", "coordination_url"): "file:///var/lib/gnocchi/locks",
         ("cloudkitty", "cloudkitty.conf", "orchestrator", "coordination_url"): "file:///var/lib/cloudkitty/locks",
-        ("ceilometer", "ceilometer.conf", "coordination", "backend_url"): None,
+        ("designate", "designate.conf", "coordination", "backend_url"): None,
         ("aodh", "aodh.conf", "coordination", "backend_url"): None,
     }
     for (service, file, section, option), alone in places.items():
         assert sections(model, service, file)[section].get(option) == (etcd if number > 1 else alone)
+
+
+def test_an_agent_that_was_forgotten_does_not_join_again(tmp_path):
+    """So it is forgotten late."""
+    found = sections(resolved(tmp_path, [CEPH], 3), "ceilometer", "ceilometer.conf")["coordination"]
+    assert found["backend_url"] == "etcd3+http://127.0.0.1:2381?membership_timeout=600"
+    assert (
+        sections(resolved(tmp_path, [CEPH]), "ceilometer", "ceilometer.conf")["coordination"].get("backend_url") is None
+    )
 
 
 def test_a_compute_host_has_no_etcd(tmp_path):
@@ -88,9 +97,18 @@ def test_events_reach_alarms_if_there_are_any(tmp_path):
         assert ("notifier://?topic=alarm.all" in sink["publishers"]) is wanted
 
 
+def test_what_alarms_reach(tmp_path):
+    model = resolved(tmp_path)
+    unit = resolving.files(model, "aodh", ["controller"])["notifier"]["content"]
+    assert "IPAddressDeny=127.0.0.0/8\n" in unit
+    assert "/etc/cairn/ca.crt >/run/aodh/authorities.pem" in unit
+    watched = {one["name"]: one.get("watches") for one in model.definitions["aodh"]["units"]}
+    assert watched["aodh-notifier"] == ["/etc/cairn/ca.crt"]
+
+
 def test_without_tls_nobody_needs_authorities(tmp_path):
     files = resolving.files(resolved(tmp_path, cloud_tls=False), "aodh", ["controller"])
-    assert files["authorities"]["state"] == "absent"
+    assert "ExecStartPre" not in files["notifier"]["content"]
     assert not files["aodh.conf"]["sections"]["DEFAULT"]["rest_notifier_ca_bundle_certificate_path"]
 
 

@@ -160,7 +160,7 @@ RULES: dict[str, Rule] = {
     ),
     "cloud_name_servers": Rule(
         "DNS names",
-        lambda value: bool(value) and all(is_name(item) and not _matching(r"[\d.]+")(item) for item in value),
+        lambda value: all(is_name(item) and not _matching(r"[\d.]+")(item) for item in value),
         "Write them such as ns1.example.org, without a dot at the end.",
     ),
     "cloud_metrics_interval": _between(
