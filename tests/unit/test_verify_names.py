@@ -26,7 +26,11 @@ class Designate:
     def request(self, path, method, json=None, headers=None):
         found = {"zones": [{"id": key, "name": name, "project_id": "p1"} for key, name in self.zones.items()]}
         found["zones"].append({"id": "c1", "name": "catalog.cloud.", "project_id": None})
-        if path.endswith("/recordsets"):
+        if path == "/reverse/floatingips/RegionOne:i1":
+            name = "99.2.0.192.in-addr.arpa.", "PTR"
+            self.zones["z2"] = "2.0.192.in-addr.arpa."
+            self.records[name] = {json["ptrdname"]} - {None}
+        elif path.endswith("/recordsets"):
             self.records[json["name"], json["type"]] = set(json["records"])
         elif path.endswith("/nameservers"):
             found = {"nameservers": [{"hostname": f"{server}."} for server in self.servers]}
@@ -102,16 +106,14 @@ class Neutron:
 
     def create_ip(self, **_fields):
         self.designate.records[f"{RUN}-named.{RUN}.test.", "A"] = {"192.0.2.99"}
-        self.designate.records["99.2.0.192.in-addr.arpa.", "PTR"] = {f"{RUN}-named.{RUN}.test."}
-        self.designate.zones["z2"] = "2.0.192.in-addr.arpa."
         return SimpleNamespace(id="i1", floating_ip_address="192.0.2.99")
 
     def delete_ip(self, _ip):
-        """Leave the zone, as Neutron does."""
+        """Leave the reverse zone, as Designate does."""
 
     def delete_port(self, _port):
         if self.forgets:
-            self.designate.records.clear()
+            del self.designate.records[f"{RUN}-named.{RUN}.test.", "A"]
 
 
 @pytest.mark.parametrize("forgets", [True, False])
@@ -121,12 +123,13 @@ def test_names_of_a_server(begin, monkeypatch, forgets):
     run = begin(designate)
     names.zone(run)
     run.external = SimpleNamespace(id="e1")
+    run.user.config = SimpleNamespace(get_region_name=lambda: "RegionOne")
     run.user.network = Neutron(designate, forgets)
     run.user.compute = SimpleNamespace(delete_server=lambda _server: None, servers=lambda details: [])
     monkeypatch.setattr(names.servers, "create", lambda run, *_args, **_more: Guest(f"{RUN}-named", "s1", TENANT, "p1"))
     monkeypatch.setattr(names.servers, "active", lambda *_: None)
     if forgets:
-        assert "name each other" in names.names(run)
+        assert "is 192.0.2.99 until the server is deleted" in names.names(run)
         assert list(designate.zones) == ["z1"]
     else:
         with pytest.raises(Bad, match="is not none"):

@@ -59,7 +59,10 @@ def zone(run: Run) -> str:
 
 
 def names(run: Run) -> str:
-    """Boot a server on a network with the zone as its domain: its floating IP has its name, until it is deleted."""
+    """Boot a server on a network with the zone as its domain: its floating IP has its name, until it is deleted.
+
+    The floating IP's reverse name is set and unset by hand.
+    """
     if not run.external:
         raise NotRun("the cloud has no external network")
     neutron = run.user.network
@@ -72,19 +75,21 @@ def names(run: Run) -> str:
     floating = neutron.create_ip(floating_network_id=run.external.id, port_id=guest.port)
     name, address = f"{guest.name}.{run.zone}", floating.floating_ip_address
     answered(run, name, "A", {address})
-    reverse = str(dns.reversename.from_address(address))
+    reverse, path = str(dns.reversename.from_address(address)), f"{run.user.config.get_region_name()}:{floating.id}"
+    rest(run.user.dns, "PATCH", f"/reverse/floatingips/{path}", json={"ptrdname": name})
     answered(run, reverse, "PTR", {name})
     run.user.compute.delete_server(guest.id)
     if not poll(lambda: guest.id not in _servers(run), run.options["delete_timeout"]):
         raise Bad(f"{guest.name} is not deleted after {run.options['delete_timeout']} s", (guest.id,), (guest.host,))
     neutron.delete_port(guest.port)
     answered(run, name, "A", set())
+    rest(run.user.dns, "PATCH", f"/reverse/floatingips/{path}", json={"ptrdname": None})
     answered(run, reverse, "PTR", set())
     neutron.delete_ip(floating.id)
-    # Neutron leaves the zone that it has made for it.
+    # Designate leaves the zone that it has made for it.
     for one in _reverse_zones(run).items() - before.items():
         rest(run.admin.dns, "DELETE", f"/zones/{one[1]}", headers=EVERY_PROJECT)
-    return f"{name} and {address} name each other, until the server is deleted"
+    return f"{name} is {address} until the server is deleted; its reverse name as its user says"
 
 
 def gone(run: Run) -> str:
