@@ -289,7 +289,7 @@ class TestCeph:
         serving = [{**CEPH, "serves": ["metrics"]}]
         ceph = of_host(serving, "s1")["ceph"]
         assert {pool["name"]: pool["application"] for pool in ceph["pools_wanted"]}["metrics"] == "rados"
-        # Without Gnocchi nobody has the key.
+        # A cloud without Gnocchi has no key for it.
         assert "client.gnocchi" not in {user["name"] for user in ceph["users"]}
         users = of_host(serving, "s1", secrets={**SECRETS, "gnocchi_cephx": "gnocchi's key"})["ceph"]["users"]
         caps = {"mon": "allow r", "osd": "allow rwx pool=metrics"}

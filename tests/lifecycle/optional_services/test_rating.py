@@ -25,6 +25,6 @@ def declared(playbooks, groups):
 
 
 def test_a_server_of_two_hours(controller, declared):
-    """A server of the past, as nobody can wait for an hour to be over."""
+    """Its measurements are of past hours: a test cannot wait for an hour to end."""
     flavor, price = next(iter(declared.items()))
     assert float(ask(controller, "lifecycle/scripts/rating.py", flavor, str(HOURS))) == pytest.approx(HOURS * price)

@@ -57,6 +57,10 @@ def _none(_of: Any) -> list[Check]:
     return []
 
 
+def _nothing_left(_admin: Any, _project: str, _seconds: float) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Service:
     """How an optional service is verified.
@@ -65,7 +69,7 @@ class Service:
     :param what: what its users create.
     :param checks: returns the checks that create it, for the run and a function that makes a check.
     :param sweep: deletes it in a project, and returns what remains: for the administrator's connection, the project's
-        id and seconds to wait.
+        id and seconds to wait. By default there is nothing to delete.
     :param written: returns the checks inside of servers, for a probe.
     :param copies: returns the checks of what the servers wrote.
     :param last: whether what its users create is deleted after all else, as keys of volumes are.
@@ -74,7 +78,7 @@ class Service:
     name: str
     what: str
     checks: Callable[[Any, Callable[..., Check]], list[Check]]
-    sweep: Callable[[Any, str, float], list[str]]
+    sweep: Callable[[Any, str, float], list[str]] = _nothing_left
     written: Callable[[Any], list[Check]] = _none
     copies: Callable[[Any], list[Check]] = _none
     last: bool = False

@@ -157,11 +157,6 @@ def sweep(admin: Any, project: str, seconds: float) -> list[str]:
     return [alarm["name"] for alarm in listed()]
 
 
-def _nothing(_admin: Any, _project: str, _seconds: float) -> list[str]:
-    """Leave measurements to Gnocchi, which deletes them after their time."""
-    return []
-
-
 def _condition(interval: int) -> dict[str, Any]:
     return {
         "aggregation_method": "rate:mean",
@@ -183,5 +178,6 @@ def _newest(gnocchi: Any, server: str, kind: str, metrics: tuple[str, ...]) -> s
     return ""
 
 
-METRICS = Service("ceilometer", "metric", measurements, _nothing)
+# Gnocchi deletes measurements after their time.
+METRICS = Service("ceilometer", "metric", measurements)
 ALARMS = Service("aodh", "alarm", alarms, sweep)

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.rating import RATED
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import client, rest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, Check, NotRun, Service
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
 
 HASHMAP = "/v1/rating/module_config/hashmap"
-# What a flavor's price is about, as in CloudKitty's metrics.yml.
-SERVICE_OF, FIELD = "instance", "flavor_name"
+SERVICE_OF, FIELD = RATED["flavor"]
 SERVERS = 3
 
 
@@ -47,9 +47,4 @@ def _price(run: Run) -> tuple[str, Decimal]:
     raise NotRun("no flavor has a price in cloud_resources")
 
 
-def _nothing(_admin: object, _project: str, _seconds: float) -> list[str]:
-    """Leave nothing: a quote is an answer."""
-    return []
-
-
-SERVICE = Service("cloudkitty", "quote", checks, _nothing)
+SERVICE = Service("cloudkitty", "quote", checks)

@@ -7,15 +7,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backend_kinds import ceph
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding
 
 # The users that an existing Ceph cluster must have, by what it serves.
 CLIENTS = {
-    "volumes": "cinder",
-    "images": "glance",
-    "backups": "cinder-backup",
-    "ephemeral": "nova",
-    "metrics": "gnocchi",
+    **{use: name for name, (use, _writes, _reads) in ceph.CLIENTS.items()},
+    **{use: name for name, use in ceph.RADOS_CLIENTS.items()},
 }
 
 
