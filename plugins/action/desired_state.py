@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
             "hosts": [host["name"] for host in cloud["hosts"]] + [one["name"] for one in cloud["storage"]["backends"]],
             "playing": cloud["playing"],
             "after_start": [],
-            "registration": {"steps": [], "units": [], "writes": []},
+            "registration": {"steps": [], "units": []},
             "records": [],
             "option_packages": {},
             "known_options": self.resolver.setting("cloud_known_options"),
@@ -121,8 +121,6 @@ class ActionModule(ActionBase):
                     definition, definition["registration"]["steps"], cloud
                 )
                 desired["registration"]["units"] += definition["registration"].get("units", [])
-                writes = definition["registration"].get("writes", [])
-                desired["registration"]["writes"] += [file["path"] for file in writes]
                 desired["records"] += definitions.records(definition, units)
             if controller:
                 desired["operator"] += [

@@ -69,6 +69,12 @@ options:
               query:
                 description: The step is done if this query returns a row.
                 type: str
+              rows:
+                description:
+                  - The step is done if C(query) returns a row for each of these, in its first column. Those without a
+                    row are returned in C(missing) of RV(steps).
+                type: list
+                elements: str
               file:
                 description: The step is done if this file exists.
                 type: path
@@ -157,7 +163,9 @@ changes:
     detail: {description: "What changed, or why; may be empty.", type: str, returned: always}
   sample: [{kind: schema step, verb: run, name: nova, detail: nova-manage api_db sync}]
 steps:
-  description: All steps, with the keys C(schema), C(run), C(ran) and C(seconds).
+  description:
+    - All steps, with the keys C(schema), C(run), C(ran) and C(seconds), and for those that were or would be run
+      C(missing), the names of O(schemas[].steps[].unless.rows) that had no row.
   type: list
   elements: dict
   returned: always

@@ -162,11 +162,10 @@ options:
     elements: str
     default: []
   will_start:
-    description:
-      - In check mode, the units that the run would have started by now, each with the files that it would have
-        written since. A unit that is already running has written them.
-    type: dict
-    default: {}
+    description: In check mode, the names of units that the run would have started by now.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and report what it would change.
@@ -265,7 +264,7 @@ def main() -> None:
             "outdated": {"type": "dict", "default": {}},
             "will_change": {"type": "dict", "default": {}},
             "will_stop": {"type": "list", "elements": "str", "default": []},
-            "will_start": {"type": "dict", "default": {}},
+            "will_start": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

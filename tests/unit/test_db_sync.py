@@ -100,6 +100,16 @@ def test_queries_decide():
     assert db_sync.due(guard, Server())
 
 
+def test_rows_that_a_query_has_to_find():
+    guard = {**unless(query="SELECT host FROM hosts"), "rows": ["one", "two"]}
+    assert db_sync.due(guard, Server(nova=[], hosts=[{"host": "one"}, {"host": "two"}, {"host": "other"}])) is None
+    assert db_sync.due(guard, Server(nova=[], hosts=[{"host": "two"}])) == ({"missing": ["one"]}, {"missing": []})
+    assert db_sync.due({**guard, "rows": []}, Server()) is None
+    for server, missing in ((Server(nova=[], hosts=[{"host": "one"}]), ["two"]), (None, ["one", "two"])):
+        schemas = [{"name": "nova", "steps": [{**step(), "unless": guard}]}]
+        assert db_sync.plan(schemas, server, check_mode=True)[1][0]["missing"] == missing
+
+
 def test_without_a_server_or_a_package(tmp_path, monkeypatch):
     monkeypatch.setattr(mariadb, "DATADIR", tmp_path)
     schema = {"name": "nova", "steps": [step(directory=str(tmp_path / "nothing"))]}

@@ -31,7 +31,7 @@ db_sync:
   - {run: acme-manage db_sync, user: acme, environment: {A: B}, unless: {database: acme, query: SELECT 1, table: t}}
 after_start: [{run: acme-manage init, credentials: admin, unless: {get: "http://192.0.2.11:5/v1"}}]
 registration:
-  steps: [{run: acme-manage discover, unless: {file: /var/lib/acme/done}}]
+  steps: [{run: acme-manage discover, unless: {database: acme, query: SELECT host FROM hosts, rows: [one]}}]
   units: [acme-agent]
   writes:
     - path: /var/lib/acme/id

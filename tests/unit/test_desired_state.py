@@ -560,9 +560,6 @@ class TestRecords:
         path.write_text("anything")
         assert pending.pending({"records": step}) == {"records": False}
 
-    def test_what_a_new_host_writes(self, lab):
-        assert lab["compute1"]["registration"]["writes"] == [self.PATH]
-
     @pytest.fixture
     def run(self, root, tmp_path, lab):
         """Run the tasks on hosts that lack the file, with a stub in place of the database; return what they did."""

@@ -61,16 +61,16 @@ def stamp(reads, invocation="now", boot="this boot"):
 class TestForeseen:
     """In check mode, what a run would have started by now."""
 
-    def test_it_reads_what_it_has_written_itself(self):
-        lamp = unit(found=GONE, reads={"/c": "1", "/id": ""})
-        lamp.was_started(["/id"])
-        assert lamp.stale() == ["/id"]
-        assert in_words(module.changes_of(units.actions([lamp], True))) == ["restart lamp: /id"]
-
-    def test_it_had_written_that_before(self):
-        lamp = unit(found=GONE, reads={"/c": "1", "/id": "1"})
-        lamp.was_started(["/id"])
+    def test_it_has_read_everything(self):
+        lamp = unit(found=GONE, reads={"/c": "1"})
+        lamp.was_started()
         assert units.actions([lamp], True) == []
+
+    def test_it_is_outdated_since(self):
+        lamp = unit(found=GONE, reads={"/c": "1"})
+        lamp.was_started()
+        lamp.outdate("registration")
+        assert in_words(module.changes_of(units.actions([lamp], True))) == ["restart lamp: registration"]
 
 
 class TestStale:

@@ -39,6 +39,7 @@ _UNLESS = {
     "alembic": {"type": "str"},
     "table": {"type": "str", "default": "alembic_version"},
     "query": {"type": "str"},
+    "rows": {"type": "list", "elements": "str"},
     "file": {"type": "path"},
     "get": {"type": "str"},
 }
@@ -53,7 +54,7 @@ _STEP = {
         "options": _UNLESS,
         "mutually_exclusive": [_GUARDS],
         "required_one_of": [_GUARDS],
-        "required_by": {"alembic": "database", "query": "database"},
+        "required_by": {"alembic": "database", "query": "database", "rows": "query"},
     },
     "units": {"type": "list", "elements": "str", "default": []},
 }
@@ -106,6 +107,10 @@ def due(unless: dict, server: Server | None, ask: Caller | None = None) -> tuple
         return None if stored(database) else ({}, {"done": True})
     if unless["query"]:
         found = _rows(server, f"USE {identifier(database)}") is not None and _rows(server, unless["query"])
+        if unless.get("rows") is not None:
+            names = {str(next(iter(row.values()))) for row in found or ()}
+            missing = [name for name in unless["rows"] if name not in names]
+            return ({"missing": missing}, {"missing": []}) if missing else None
         return None if found else ({"done": False}, {"done": True})
     known, heads = revisions(unless["alembic"])
     table = f"{identifier(database)}.{identifier(unless['table'])}"
@@ -153,6 +158,8 @@ def plan(
                 make = _runner(command, step, entry)
                 changes.append(Change("schema step", "run", name, *difference, make, entry["run"]))
                 entry["units"] = step.get("units", [])
+                # A server that does not respond has none of them.
+                entry["missing"] = difference[0].get("missing", step["unless"].get("rows") or [])
     return changes, report
 
 

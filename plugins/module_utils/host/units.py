@@ -496,12 +496,11 @@ class Unit:
         if self.stamp is not None and self.running:
             self.stamp = _outdated(self.stamp, self.found, cause)
 
-    def was_started(self, wrote: list[str]) -> None:
-        """Treat it as started, having read everything except what it *wrote* after that."""
+    def was_started(self) -> None:
+        """Treat it as started, having read everything."""
         running = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "InvocationID": "new"}
         self.found = {**self.found, **running}
         self.stamp = {"invocation": "new", "boot": self.boot, "reads": self.reads}
-        self.reads = {**self.reads, **{path: "new" for path in wrote if not self.reads.get(path)}}
 
     @property
     def waits_for(self) -> str:
@@ -601,7 +600,7 @@ def survey(
     asked: list[dict],
     will_change: dict[str, str] | None = None,
     will_stop: list[str] | None = None,
-    will_start: dict[str, list[str]] | None = None,
+    will_start: list[str] | None = None,
     will_install: bool = False,
     user_ids: Callable[[], dict[str, str] | None] | None = None,
     outdated: dict[str, str] | None = None,
@@ -611,7 +610,7 @@ def survey(
     *user_ids* returns the ids of Keystone's users by name, None if unknown; it is called if a unit has such a user.
     *outdated* are units that have read what the run changed, with the cause.
 
-    The run would write *will_change*, stop *will_stop*, and start *will_start*, which writes the files given with it.
+    The run would write *will_change*, stop *will_stop*, and start *will_start*.
     With *will_install*, it would have installed the packages that are missing, in the versions that apt offers.
     """
     found = show([unit["name"] for unit in asked])
@@ -639,7 +638,7 @@ def survey(
     ]
     for unit in units:
         if unit.name in (will_start or {}) and unit.start:
-            unit.was_started(will_start[unit.name])
+            unit.was_started()
         if unit.name in (outdated or {}):
             unit.outdate(outdated[unit.name])
     return units

@@ -52,12 +52,21 @@ STEPS = {
             "environment": {"type": "dict", "values": TEXT},
             # in a step after the start: run it with the admin user's credentials in its environment
             "credentials": {"type": "str", "choices": ["admin"]},
-            # skip the step if a database (alembic or query), an existing file or a path of an API shows it done
+            # skip the step if a database (alembic, or query, which finds a row, or all of rows), an existing file or a
+            # path of an API shows it done
             "unless": {
                 "type": "dict",
                 **LITERAL,
                 "required": True,
-                "options": {"database": TEXT, "alembic": TEXT, "table": TEXT, "query": TEXT, "file": TEXT, "get": TEXT},
+                "options": {
+                    "database": TEXT,
+                    "alembic": TEXT,
+                    "table": TEXT,
+                    "query": TEXT,
+                    "rows": TEXTS,
+                    "file": TEXT,
+                    "get": TEXT,
+                },
             },
         },
     },
@@ -536,6 +545,8 @@ def _guard(where: str, unless: Any, key: str) -> Iterator[Finding]:
         yield Finding(where, " and ".join(given) or "no guard", f"one of {', '.join(kinds)}", "Name one of them.")
     elif given[0] in ("alembic", "query") and "database" not in unless:
         yield Finding(where, "'database' is missing", "database: text", "Add it.")
+    elif "rows" in unless and given != ["query"]:
+        yield Finding(where, f"rows with {given[0]}", "rows with query", "Leave rows out.")
     elif given[0] == "get" and not (
         is_template(unless["get"]) or str(unless["get"]).startswith(("http://", "https://"))
     ):
