@@ -69,6 +69,26 @@ options:
         type: list
         elements: str
         default: []
+  groups:
+    description:
+      - Groups with their roles on one project each. Repeat a group for a further project.
+      - Those of a domain with a directory must exist there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: *name
+      state: *state
+      domain: *domain
+      description: *description
+      project:
+        description: The project of O(groups[].roles).
+        type: str
+      roles:
+        description: Roles to grant; others are left unchanged.
+        type: list
+        elements: str
+        default: []
   flavors:
     description: Flavors. Sizes cannot be changed later.
     type: list

@@ -9,7 +9,7 @@ module: resources
 short_description: Manage the resources of a cloud, declared in lists, in one session
 version_added: 0.1.0
 description:
-  - Creates and updates projects, users, flavors, aggregates, images, networks, routers and prices.
+  - Creates and updates projects, users, groups, flavors, aggregates, images, networks, routers and prices.
   - Only declared objects are changed, and of these only the given fields. Objects are deleted only by an entry with
     C(state=absent).
   - Fails before any change if a field cannot be changed in place.
@@ -22,6 +22,13 @@ options:
     description: Copies of image files on the host by path on the control node. Set by the action plugin.
     type: dict
     default: {}
+  ldap_domains:
+    description:
+      - Names of the domains whose users and groups are in a directory, which is only read. While it does not answer,
+        they are left as they are, with a warning.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -94,7 +101,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud import sdk
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Cloud
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import LDAP_DOMAINS, SPEC
 from ansible_collections.cairn.openstack.plugins.module_utils.common import host_lock
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, finish
 
@@ -104,6 +111,7 @@ def main():
         argument_spec={
             "cloud": {"type": "str", "required": True},
             "staged": {"type": "dict", "default": {}},
+            "ldap_domains": LDAP_DOMAINS,
             **SPEC,
         },
         supports_check_mode=True,
@@ -130,6 +138,11 @@ def main():
         missing = [file for file in cloud.image.files if not os.path.exists(staged.get(file, file))]
         if missing:
             module.exit_json(changed=False, changes=[], files=missing)
+    for domain, error in sorted(cloud.silent.items()):
+        module.warn(
+            f"Roles of users and groups in the domain {domain} were not compared, as its directory can't be searched"
+            f" ({error}). Keystone's log says why. Run this again when it answers, or correct cloud_ldap_domains"
+        )
     finish(module, changes, reachable=conn is not None)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -11,8 +12,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.filter import resources as filters
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.cloud import Cloud
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import differing, flat, part, texts
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import SPEC
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.spec import LDAP_DOMAINS, SPEC
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from openstack.exceptions import HttpException
 from told import in_words
 
 
@@ -68,7 +70,7 @@ class Connection:
 
 def declared(**lists):
     """The module's parameters."""
-    result = ArgumentSpecValidator(SPEC).validate(lists)
+    result = ArgumentSpecValidator({**SPEC, "ldap_domains": LDAP_DOMAINS}).validate(lists)
     assert not result.error_messages
     return result.validated_parameters
 
@@ -442,3 +444,74 @@ class TestPrices:
         rating = CloudKitty()
         rating.request = None
         assert self.plan(rating) == []
+
+
+class TestGroups:
+    """Groups, and users and groups of a directory."""
+
+    DOMAINS: ClassVar = [Thing(id="d0", name="Default"), Thing(id="d1", name="corp", is_enabled=True)]
+
+    def connection(self, **lists):
+        return Connection(identity={"domains": self.DOMAINS, "groups": [], **lists})
+
+    def test_a_new_group_gets_its_role(self):
+        conn = self.connection()
+        made = cloud(conn, groups=[{"name": "devs", "project": "admin", "roles": ["member"]}])
+        conn.identity.lists["roles"] = [Thing(id="r", name="member")]
+        changes = made.plan()
+        assert lines(changes) == ["create group devs", "create role assignment member of group devs on project admin"]
+        for change in changes:
+            change.make()
+        assert [name for name, *_rest in conn.said] == ["create_group", "assign_project_role_to_group"]
+
+    def test_one_that_has_it(self):
+        grant = Thing(scope={"project": {"id": "p0"}}, role={"id": "r"}, group={"id": "g"})
+        lists = {"groups": [Thing(id="g", name="devs", domain_id="d0")], "role_assignments": [grant]}
+        conn = self.connection(roles=[Thing(id="r", name="member")], **lists)
+        assert cloud(conn, groups=[{"name": "devs", "project": "admin", "roles": ["member"]}]).plan() == []
+
+    def test_a_directory_must_have_it(self):
+        conn = self.connection()
+        wanted = {"users": [{"name": "alice", "domain": "corp"}], "groups": [{"name": "devs", "domain": "corp"}]}
+        with pytest.raises(Failed) as error:
+            cloud(conn, ldap_domains=["corp"], **wanted).plan()
+        text = "there is no {} in the directory of domain corp"
+        assert str(error.value).splitlines() == [text.format("user alice"), text.format("group devs")]
+
+    def test_a_directory_that_is_only_planned(self):
+        """Its groups are there already, unless it lacks them, which nobody can know yet."""
+        wanted = [{"name": "devs", "domain": "corp", "project": "staff", "roles": ["member"]}]
+        staff = [{"name": "staff", "domain": "corp"}]
+        grant = "create role assignment member of group devs on project staff"
+        for domains in ([self.DOMAINS[0]], [self.DOMAINS[0], Thing(id="d1", name="corp", is_enabled=False)]):
+            conn = Connection(identity={"domains": domains, "groups": [], "roles": []})
+            made = cloud(conn, ldap_domains=["corp"], projects=staff, groups=wanted)
+            assert lines(made.plan()) == ["create project staff", grant]
+
+    def test_a_directory_that_is_off(self):
+        """Its users and groups are left as they are, and others are not."""
+        conn = self.connection()
+
+        def groups(**query):
+            raise HttpException("500")
+
+        conn.identity.lists.pop("groups")
+        conn.identity.groups = groups
+        conn.identity.lists["roles"] = [Thing(id="r", name="member")]
+        role = {"project": "admin", "roles": ["member"]}
+        made = cloud(
+            conn,
+            ldap_domains=["corp"],
+            users=[{"name": "bob", **role}],
+            groups=[{"name": "devs", "domain": "corp", **role}],
+        )
+        assert lines(made.plan()) == ["create user bob", "create role assignment member of bob on project admin"]
+        assert list(made.silent) == ["corp"]
+
+    def test_a_directory_is_only_read(self):
+        alice = Thing(id="a", name="alice", domain_id="d1", description="x")
+        conn = self.connection(users=[alice])
+        for wanted, text in (({"state": "absent"}, "can't be deleted"), ({"description": "y"}, "can't be changed")):
+            with pytest.raises(Failed, match=text):
+                cloud(conn, ldap_domains=["corp"], users=[{"name": "alice", "domain": "corp", **wanted}]).plan()
+        assert cloud(conn, ldap_domains=["corp"], users=[{"name": "alice", "domain": "corp"}]).plan() == []

@@ -32,12 +32,15 @@ class Cloud:
         self.conn = conn
         self.params = params
         self.tmpdir = tmpdir
+        # Domains whose directory can't be searched now, with the error: their users and groups are left as they are.
+        self.silent: dict[str, str] = {}
         self.domain = identity.Domain(self)
         self.role = identity.Role(self)
         self.compute_host = compute.ComputeHost(self)
         self.project = identity.Project(self)
         self.quota = identity.Quota(self)
         self.user = identity.User(self)
+        self.group = identity.Group(self)
         self.grant = identity.Grant(self)
         self.flavor = compute.Flavor(self)
         self.aggregate = compute.Aggregate(self)
@@ -69,7 +72,7 @@ class Cloud:
         :raises Failed: declarations are impossible; with all errors.
         """
         services = [
-            [self.project, self.quota, self.user, self.grant],
+            [self.project, self.quota, self.user, self.group, self.grant],
             [self.flavor, self.aggregate, self.member],
             [self.volume_type],
             [self.image],

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Projects with their quotas, users and their roles."""
+"""Projects with their quotas, users, groups and their roles."""
 
 from __future__ import annotations
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind, part
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import HttpException
 
 
 class Domain(Kind):
@@ -15,6 +16,14 @@ class Domain(Kind):
     def found(self):
         for domain in self.cloud.conn.identity.domains():
             yield domain.name, domain
+
+    def has_directory(self, name: str) -> bool:
+        """Whether the users and groups of the domain are in a directory, which Keystone only reads."""
+        return name in self.cloud.params["ldap_domains"]
+
+    def can_search(self, name: str) -> bool:
+        """Whether the directory of the domain is in use, and answers: in a plan, it may only be declared."""
+        return name in self.existing and self.existing[name].is_enabled and name not in self.cloud.silent
 
 
 class Role(Kind):
@@ -114,19 +123,68 @@ class Quota(InDomain):
                 self.calls(service)[1](thing[0], **limits)
 
 
-class User(InDomain):
+class Member(InDomain):
+    """A user or a group. Those of a domain with a directory are there, and are never created, changed or deleted."""
+
+    def listed(self, **query):
+        """List the objects of one domain."""
+        raise NotImplementedError
+
+    def found(self):
+        # By domain: the list without one lacks those of a directory.
+        domains = self.cloud.domain
+        items = [item for item in self.items(self.cloud.params) if item["domain"] in domains.existing]
+        for domain in dict.fromkeys(item["domain"] for item in items):
+            query = {"domain_id": domains.id(domain)}
+            if not domains.has_directory(domain):
+                yield from self.by_domain(self.listed(**query))
+            elif domains.can_search(domain):
+                # It may have any number of others.
+                names = dict.fromkeys(item["name"] for item in items if item["domain"] == domain)
+                try:
+                    yield from self.by_domain(one for name in names for one in self.listed(**query, name=name))
+                except HttpException as error:
+                    self.cloud.silent[domain] = str(error)
+
+    def plan(self, params):
+        items, theirs, domains = [], [], self.cloud.domain
+        for item in self.items(params):
+            (theirs if domains.has_directory(item["domain"]) else items).append(item)
+        theirs = [item for item in theirs if domains.can_search(item["domain"])]
+        there = [item for item in theirs if self.key(item) in self.existing and item["state"] == "present"]
+        changes, errors = super().plan({**params, f"{self.name}s": [*items, *there]})
+        for item in theirs:
+            title, where = self.title(self.key(item)), f"the directory of domain {item['domain']}"
+            if item["state"] == "present" and item not in there:
+                errors.append(f"there is no {title} in {where}")
+            elif item["state"] == "absent" and self.key(item) in self.existing:
+                errors.append(f"{title} can't be deleted: it is in {where}")
+        return changes, errors
+
+    def facts(self, thing):
+        return {"description": thing.description}
+
+    def wanted(self, item):
+        return {"description": item["description"]}
+
+    def errors(self, item, changed):
+        theirs = sorted(changed) if self.cloud.domain.has_directory(item["domain"]) else ()
+        return [*super().errors(item, changed), *(f"{field} can't be changed in a directory" for field in theirs)]
+
+
+class User(Member):
     """A user. The password is set only at creation."""
 
     name = "user"
 
-    def found(self):
-        yield from self.by_domain(self.cloud.conn.identity.users())
+    def listed(self, **query):
+        return self.cloud.conn.identity.users(**query)
 
     def facts(self, thing):
-        return {"description": thing.description, "email": thing.email}
+        return {**super().facts(thing), "email": thing.email}
 
     def wanted(self, item):
-        return {"description": item["description"], "email": item["email"]}
+        return {**super().wanted(item), "email": item["email"]}
 
     def create(self, item, fields):
         if item["password"]:
@@ -144,34 +202,67 @@ class User(InDomain):
         self.cloud.conn.identity.delete_user(thing.id)
 
 
+class Group(Member):
+    """A group of users."""
+
+    name = "group"
+
+    def listed(self, **query):
+        return self.cloud.conn.identity.groups(**query)
+
+    def create(self, item, fields):
+        return self.cloud.conn.identity.create_group(
+            name=item["name"], domain_id=self.cloud.domain.id(item["domain"]), **fields
+        )
+
+    def update(self, thing, fields, item):
+        self.cloud.conn.identity.update_group(thing.id, **fields)
+
+    def delete(self, thing):
+        self.cloud.conn.identity.delete_group(thing.id)
+
+
 class Grant(Kind):
-    """The role of a user on a project. Other roles are left unchanged."""
+    """The role of a user or a group on a project. Other roles are left unchanged."""
 
     name = "role assignment"
 
     def items(self, params):
         return [
-            {**item, "role": role}
-            for item in params["users"]
-            if item["project"] and item["state"] == "present"
+            {**item, "role": role, "who": who}
+            for who in ("user", "group")
+            for item in params[f"{who}s"]
+            if item["project"] and item["state"] == "present" and item["domain"] not in self.cloud.silent
             for role in item["roles"]
         ]
 
     def key(self, item):
-        return (item["domain"], item["name"]), self.cloud.owner(item), item["role"]
+        return item["who"], (item["domain"], item["name"]), self.cloud.owner(item), item["role"]
 
     def label(self, key):
-        user, project, role = key
-        return f"{role} of {user[1]} on project {project[1]}"
+        who, whose, project, role = key
+        return f"{role} of {'group ' if who == 'group' else ''}{whose[1]} on project {project[1]}"
 
     def found(self):
-        for grant in self.cloud.conn.identity.role_assignments(include_names=True):
-            project = (grant.scope or {}).get("project")
-            if grant.user and project:
-                user = grant.user["domain"]["name"], grant.user["name"]
-                yield (user, (project["domain"]["name"], project["name"]), grant.role["name"]), grant
+        # By ids: for their names Keystone would ask directories, which may be off.
+        kinds = {
+            "user": self.cloud.user,
+            "group": self.cloud.group,
+            "project": self.cloud.project,
+            "role": self.cloud.role,
+        }
+        named = {kind: {thing.id: key for key, thing in of.existing.items()} for kind, of in kinds.items()}
+        for grant in self.cloud.conn.identity.role_assignments():
+            project = named["project"].get(((grant.scope or {}).get("project") or {}).get("id"))
+            role = named["role"].get((grant.role or {}).get("id"))
+            for who in ("user", "group"):
+                whose = named[who].get((getattr(grant, who) or {}).get("id"))
+                if whose and project and role:
+                    yield (who, whose, project, role), grant
 
     def create(self, item, fields):
-        user, project, role = self.key(item)
-        ids = self.cloud.project.id(project), self.cloud.user.id(user), self.cloud.role.id(role)
-        return self.cloud.conn.identity.assign_project_role_to_user(*ids)
+        who, whose, project, role = self.key(item)
+        ids = self.cloud.project.id(project), getattr(self.cloud, who).id(whose), self.cloud.role.id(role)
+        identity = self.cloud.conn.identity
+        assign = {"user": identity.assign_project_role_to_user, "group": identity.assign_project_role_to_group}
+        return assign[who](*ids)

@@ -28,6 +28,8 @@ SUBNETS = {
     },
 }
 
+# Domains whose users and groups are in a directory: they are declared elsewhere.
+LDAP_DOMAINS = {"type": "list", "elements": "str", "default": []}
 SPEC = {
     "projects": entries(
         domain=DOMAIN,
@@ -42,6 +44,12 @@ SPEC = {
         description={"type": "str"},
         email={"type": "str"},
         password={"type": "str", "no_log": True},
+        project={"type": "str"},
+        roles={"type": "list", "elements": "str", "default": []},
+    ),
+    "groups": entries(
+        domain=DOMAIN,
+        description={"type": "str"},
         project={"type": "str"},
         roles={"type": "list", "elements": "str", "default": []},
     ),
