@@ -242,6 +242,7 @@ class ActionModule(ActionBase):
             desired["identity"]["domains"] += [
                 {key: one[key] for key in ("name", "description") if key in one} for one in domains
             ]
+            desired["identity"]["domains"] += definition["identity"].get("ldap_domains") or []
         desired["identity"]["services"] += definitions.identity_services(definition, cloud)
         if state == "absent":
             return

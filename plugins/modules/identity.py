@@ -68,6 +68,19 @@ options:
     suboptions:
       name: {description: Name of the domain., type: str, required: true}
       description: {description: Description., type: str}
+      ldap:
+        description: Options of Keystone's section C([ldap]), for a domain whose users and groups are in a directory.
+        type: dict
+      ldap_password:
+        description: Password of the user in O(domains[].ldap).
+        type: str
+      state:
+        description:
+          - With V(absent), the domain is disabled and its directory forgotten. It is not deleted, as its projects would
+            be, too.
+        type: str
+        choices: [present, absent]
+        default: present
   projects:
     description: Projects.
     type: list

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import threading
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -61,6 +64,7 @@ class Cloud(identity.Keystone):
         self.log = []
         self.passwords = {}
         self.exempt_in_time = {}
+        self.directories = {}
         self.objects = {kind: [] for kind in ("regions", "services", "endpoints", "role_assignments")}
         self.objects["domains"] = [{"id": "default", "name": "Default", "enabled": True}]
         self.objects["roles"] = [{"id": f"r-{name}", "name": name} for name in identity.BOOTSTRAPPED_ROLES]
@@ -95,6 +99,8 @@ class Cloud(identity.Keystone):
                 objects = [found for found in objects if found["domain_id"] == path.split("=")[1]]
             return {}, {kind: objects}
         self.log.append((method, path))
+        if rest[1:] == ["config"]:
+            return {}, self.directories.update({rest[0]: (body or {}).get("config", {})})
         if method == "PUT":
             user, role = path.split("/")[-3], path.split("/")[-1]
             scope = {"system": {"all": True}} if kind == "system" else {kind[:-1]: {"id": rest[0]}}
@@ -371,3 +377,67 @@ def test_no_secret_is_shown():
     cloud = Cloud()
     shown = [(str(change), change.before, change.after) for change in plan(cloud)]
     assert "secret-" not in repr(shown)
+
+
+class TestDirectories:
+    """Domains whose users are in an LDAP directory."""
+
+    LDAP: ClassVar = {"url": "ldaps://ldap.example.org", "page_size": 100}
+    CORP: ClassVar = {"name": "corp", "ldap": LDAP, "ldap_password": "secret-bind"}
+
+    @pytest.fixture(autouse=True)
+    def database(self, monkeypatch, cloud):
+        """The tables that Keystone's API does not return whole."""
+
+        def rows(statement, *_values):
+            if "sensitive_config" not in statement:
+                raise Unreachable("the database is elsewhere")
+            found = [(domain, *of) for domain, config in cloud.directories.items() for of in config.items()]
+            return [
+                {"domain_id": domain, "group": group, "option": option, "value": json.dumps(value)}
+                for domain, group, options in found
+                for option, value in options.items()
+            ]
+
+        monkeypatch.setattr(identity, "Server", lambda socket: SimpleNamespace(rows=rows))
+
+    def test_a_new_one_and_then_nothing(self, cloud):
+        assert settle(cloud, domains=[self.CORP]) == ["create domain corp", "create directory of users corp"]
+        (config,) = cloud.directories.values()
+        assert config == {"identity": {"driver": "ldap"}, "ldap": {**self.LDAP, "password": "secret-bind"}}
+        assert settle(cloud, domains=[self.CORP]) == []
+
+    @pytest.mark.parametrize(
+        ("ldap", "password", "detail"),
+        [
+            ({**LDAP, "url": "ldaps://two"}, "secret-bind", "url"),
+            ({"url": LDAP["url"]}, "secret-bind", "page_size"),
+            (LDAP, "secret-new", "password"),
+            (LDAP, None, "password"),
+        ],
+    )
+    def test_what_differs(self, cloud, ldap, password, detail):
+        settle(cloud, domains=[self.CORP])
+        wanted = {**self.CORP, "ldap": ldap, "ldap_password": password}
+        (change,) = plan(cloud, domains=[wanted])
+        assert in_words([change]) == [f"change directory of users corp: {detail}"]
+        assert "secret" not in str((change.before, change.after))
+        settle(cloud, domains=[wanted])
+        assert plan(cloud, domains=[wanted]) == []
+
+    def test_it_is_disabled_and_forgotten(self, cloud):
+        gone = {**self.CORP, "state": "absent"}
+        assert settle(cloud, domains=[gone]) == []
+        settle(cloud, domains=[self.CORP])
+        lines = ["change domain corp: enabled", "delete directory of users corp"]
+        assert settle(cloud, domains=[gone]) == lines
+        assert settle(cloud, domains=[gone]) == []
+        assert settle(cloud, domains=[self.CORP]) == ["change domain corp: enabled", "create directory of users corp"]
+
+    def test_a_cloud_that_is_not_there(self, cloud, monkeypatch):
+        def refuse(self):
+            raise Unreachable("refused")
+
+        monkeypatch.setattr(Cloud, "enter", refuse)
+        lines = in_words(plan(cloud, domains=[*WANTED["domains"], self.CORP]))
+        assert "create directory of users corp" in lines

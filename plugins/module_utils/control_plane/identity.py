@@ -36,7 +36,7 @@ EXEMPTIONS = {
 }
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
 # Objects that later stages depend on are in earlier ones.
-STAGES = ("top", "project", "user", "grant", "service", "endpoint", "removal")
+STAGES = ("top", "directory", "project", "user", "grant", "service", "endpoint", "removal")
 
 
 class Keystone(Api):
@@ -113,6 +113,8 @@ class State:
     endpoints: list = field(default_factory=list)
     grants: set = field(default_factory=set)
     """(user's id, role's id, kind of target, target's id)"""
+    directories: dict = field(default_factory=dict)
+    """names of domains → their own configuration, with the secret options"""
     refused: set = field(default_factory=set)
     """keys of the users whose password differs from the given one"""
 
@@ -134,12 +136,12 @@ def fresh(auth: dict) -> State:
     return state
 
 
-def read(keystone: Keystone, auth: dict, users: list[dict]) -> State:
+def read(keystone: Keystone, options: dict) -> State:
     """List all objects once and try the passwords of the wanted users, with several requests at a time.
 
-    :param auth: the option C(auth) of the module.
-    :param users: the option C(users) of the module.
+    :param options: those of the module.
     """
+    auth, users = options["auth"], options["users"]
     trusted = proven(users)
     theirs = {auth["domain"], *(user["domain"] for user in users)}
     state = State()
@@ -165,9 +167,30 @@ def read(keystone: Keystone, auth: dict, users: list[dict]) -> State:
         state.learn("role", role["name"], role)
     for region in found["regions"]:
         state.learn("region", region["id"], region)
+    state.directories = directories(names, options["domains"])
     state.services, state.endpoints = found["services"], found["endpoints"]
     state.grants = {grant for grant in map(_grant, found["role_assignments"]) if grant}
     return state
+
+
+def directories(names: dict[str, str], domains: list[dict]) -> dict[str, dict]:
+    """Return the configurations of the wanted *domains* that have a directory, from the database.
+
+    The API does not return the password.
+
+    :param names: the domains' names by their ids.
+    :raises Failed: the database is not on this host.
+    """
+    found: dict[str, dict] = {domain["name"]: {} for domain in domains if domain["ldap"] is not None}
+    columns = "domain_id, `group`, `option`, value"
+    statement = (
+        f"SELECT {columns} FROM keystone.whitelisted_config UNION ALL SELECT {columns} FROM keystone.sensitive_config"
+    )
+    for row in Server(SOCKET).rows(statement) if found else ():
+        name = names.get(row["domain_id"])
+        if name in found:
+            found[name].setdefault(row["group"], {})[row["option"]] = json.loads(row["value"])
+    return found
 
 
 def proven(users: list[dict]) -> set[tuple[str, str]]:
@@ -206,7 +229,7 @@ def compute(keystone: Keystone, options: dict, check_mode: bool) -> tuple[list[C
             if check_mode:
                 raise Unreachable("no admin user yet") from error
             bootstrap.make()
-        state = read(keystone, auth, options["users"])
+        state = read(keystone, options)
         return changes + Plan(keystone, state, options).changes, left_behind(state, options), True
     except Unreachable as error:
         if not check_mode:
@@ -397,7 +420,7 @@ class Plan:
         self.coming: set = set()
         self._region(wanted["region"])
         for domain in wanted["domains"]:
-            self._named("domain", domain["name"], domain, "top", {"enabled": True, **_given(domain, "description")})
+            self._domain(domain)
         for role in wanted["roles"]:
             self._named("role", role, {"name": role}, "top", {})
         for project in wanted["projects"]:
@@ -449,6 +472,42 @@ class Plan:
         else:
             refused = (secret or {}) if key in self.state.refused else {}
             self._update(stage, label, f"{path}/{found['id']}", kind, found, fields, refused)
+
+    def _domain(self, domain: dict) -> None:
+        name, here = domain["name"], domain["state"] == "present"
+        if here or ("domain", name) in self.state.objects:
+            # Its projects belong to somebody, so it is not deleted.
+            fields = {"enabled": here, **_given(domain, "description")}
+            self._named("domain", name, {"name": name}, "top", fields)
+        if domain["ldap"] is None:
+            return
+        found = self.state.directories.get(name, {})
+        secret = {"password": domain["ldap_password"]} if domain["ldap_password"] else {}
+        wanted = {"identity": {"driver": "ldap"}, "ldap": {**domain["ldap"], **secret}} if here else {}
+        before, after = (
+            {option: str(value) for options in config.values() for option, value in options.items()}
+            for config in (found, wanted)
+        )
+        differ = sorted(option for option in {*before, *after} if before.get(option) != after.get(option))
+        if not differ:
+            return
+
+        def apply():
+            path = f"/domains/{self._id('domain', name)}/config"
+            self.keystone.call(*(("PUT", path, {"config": wanted}) if wanted else ("DELETE", path)))
+
+        shown = [{option: one[option] for option in differ if option in one} for one in (before, after)]
+        for one, word in zip(shown, ("another", "as given"), strict=True):
+            one.update({"password": word} if "password" in one else {})
+        verb = ("change" if found else "create") if wanted else "delete"
+        self._add(
+            "directory",
+            ("directory of users", name),
+            verb,
+            *shown,
+            apply,
+            ", ".join(differ) if verb == "change" else "",
+        )
 
     def _update(
         self, stage: str, label: str, path: str, kind: str, found: dict, fields: dict, secret: dict | None = None

@@ -40,7 +40,7 @@ def _spec() -> dict:
         "bootstrap": {"type": "bool", "default": True},
         "region": _NAME,
         "wait": {"type": "int", "default": 60},
-        "domains": _entries(description=_TEXT),
+        "domains": _entries(description=_TEXT, ldap={"type": "dict"}, ldap_password=secret, state=_STATE),
         "projects": _entries(domain=_DOMAIN, description=_TEXT, state=_STATE),
         "roles": _NAMES,
         "users": _entries(**user),

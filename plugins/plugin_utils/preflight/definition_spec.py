@@ -181,6 +181,20 @@ SPEC: dict[str, dict[str, Any]] = {
                     },
                 },
             },
+            # domains whose users and groups are in a directory, in the form of the module identity
+            "ldap_domains": {
+                "type": "list",
+                "elements": {
+                    "type": "dict",
+                    "options": {
+                        "name": NAME,
+                        "description": TEXT,
+                        "ldap": {"type": "dict", "required": True},
+                        "ldap_password": TEXT,
+                        "state": {"type": "str", "choices": ["present", "absent"]},
+                    },
+                },
+            },
             "services": {
                 "type": "list",
                 "elements": {"type": "dict", "options": {"type": NAME, "name": TEXT, "api": TEXT, "path": TEXT}},
