@@ -50,6 +50,8 @@ CLOUD_WIDE = (
     "cloud_metrics_interval",
     "cloud_metrics_days",
     "cloud_name_servers",
+    "cloud_ldap_domains",
+    "cloud_login_rules",
 )
 
 
@@ -166,6 +168,11 @@ RULES: dict[str, Rule] = {
     "cloud_metrics_interval": _between(
         10, 1800, "60 shows a busy server after two minutes; 300 costs a fifth. Hours are kept apart."
     ),
+    "cloud_login_rules": Rule(
+        "a password_regex that passwords of services match, 40 letters and digits",
+        lambda value: _matches_services(value.get("password_regex")),
+        "Don't require other characters.",
+    ),
     "cloud_metrics_days": _between(1, 3660, "Each metric has 72 values a day."),
     "cloud_vlan_range": Rule(
         "first:last, both from 1 to 4094, or empty",
@@ -244,6 +251,14 @@ def _is_address(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _matches_services(pattern: Any) -> bool:
+    """Whether a generated password matches the regular expression, as Keystone asks also of users of services."""
+    try:
+        return not pattern or bool(re.match(str(pattern), "aB3" * 13 + "z"))
+    except re.error:
+        return False
 
 
 def _vlans(value: Any) -> bool:

@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks of cloud_ldap_domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.cairn.openstack.plugins.module_utils.common import options
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
+
+_NAME = "cloud_ldap_domains"
+_NEEDED = ("url", "user_tree_dn")
+
+
+def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Check the domains and their options.
+
+    :param cloud: the settings of a host.
+    :param definitions: the service definitions: some have domains, one is the service that reads directories.
+    """
+    found = cloud.values.get(_NAME)
+    if not isinstance(found, list):
+        return
+    identities = {name: one["identity"] for name, one in definitions.items() if isinstance(one["identity"], Mapping)}
+    taken = [domain["name"].lower() for one in identities.values() for domain in one.get("domains") or ()]
+    service = next((name for name, one in identities.items() if "ldap_domains" in one), "")
+    names: list[str] = []
+    for number, one in enumerate(found):
+        if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
+            continue  # reported as a wrong type
+        where = f"{cloud.where(_NAME)}[{number}]"
+        if one["name"].lower() in ("default", *names, *taken):
+            allowed = "the name of a domain of its own"
+            yield Finding(f"{where}.name", shown(one["name"]), allowed, "Choose another; it exists already.")
+        names.append(one["name"].lower())
+        given = one.get("options")
+        if isinstance(given, Mapping) or given is None:
+            yield from _options(where, one, given or {}, service)
+
+
+def _options(where: str, one: Mapping[str, Any], given: Mapping[str, Any], service: str) -> Iterator[Finding]:
+    if one.get("state") != "absent":
+        for name in _NEEDED:
+            if not given.get(name):
+                remedy = "Write it such as " + (
+                    "ldaps://ldap.example.org." if name == "url" else "ou=people,dc=example."
+                )
+                yield Finding(f"{where}.options.{name}", "nothing", "text", remedy)
+    # The file of a domain's own options has the same ones.
+    file = f"domains/{service}.conf"
+    index = shipped(service) if given else None
+    for found in options.findings(service, file, {"ldap": given}, index) if index else ():
+        severity = "warning" if found.warning else "error"
+        yield Finding(f"{where}.options.{found.option}", found.message, "an option of [ldap]", "Correct it.", severity)
+    urls = [url.strip() for url in str(given.get("url") or "").split(",") if url.strip()]
+    for url in urls:
+        if not url.lower().startswith(("ldap://", "ldaps://")):
+            remedy = "Write it such as ldaps://ldap.example.org."
+            yield Finding(f"{where}.options.url", shown(url), "ldaps://… or ldap://…", remedy)
+    plain = any(url.lower().startswith("ldap://") for url in urls)
+    started = str(given.get("use_tls", "")).lower() in ("true", "yes", "1", "on")
+    if plain and not started:
+        found = "ldap:// without use_tls: passwords of users go over the network in plain text"
+        yield Finding(f"{where}.options.url", found, "ldaps://…, or use_tls: true", "Use TLS.", "warning")
+    elif urls and started and not plain:
+        remedy = "Remove use_tls; it is for ldap://."
+        yield Finding(f"{where}.options.use_tls", "true, with ldaps://", "one of both", remedy)
+    if one.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(one["ca"]):
+        remedy = "Read a file by \"{{ lookup('file', 'PATH') }}\"."
+        yield Finding(f"{where}.ca", "no certificate in it", "certificates in PEM format", remedy)
+    if one.get("ca") and given.get("tls_cacertfile"):
+        remedy = "Remove one of them: ca is copied to the controllers, tls_cacertfile is a file there."
+        yield Finding(f"{where}.options.tls_cacertfile", "it, beside ca", "one of both", remedy)
