@@ -100,6 +100,11 @@ options:
     type: list
     elements: str
     default: []
+  ldap_domains:
+    description: Names of the domains whose users are in a directory.
+    type: list
+    elements: str
+    default: []
   metrics_interval:
     description: Seconds between two measurements of a server, if the cloud measures.
     type: int

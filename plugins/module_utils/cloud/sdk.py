@@ -18,7 +18,17 @@ sys.modules.setdefault("prometheus_client", None)
 
 try:
     import openstack
-    from keystoneauth1.exceptions import CatalogException, ClientException, ConnectFailure, ConnectTimeout, HttpError
+    from keystoneauth1.exceptions import (
+        CatalogException,
+        ClientException,
+        ConnectFailure,
+        ConnectTimeout,
+        HttpError,
+        NotFound,
+        Unauthorized,
+    )
+    from keystoneauth1.identity.v3 import ApplicationCredential
+    from keystoneauth1.session import Session
     from openstack.exceptions import (
         ConfigException,
         HttpException,
@@ -138,3 +148,20 @@ def unreachable(error: BaseException) -> bool:
         return True
     status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
     return isinstance(error, (HttpException, HttpError)) and status in (500, 502, 503, 504)
+
+
+def roles_with(connection, credential) -> list[str] | None:
+    """Return the roles of a token that an application credential gives, None if it is refused.
+
+    :param connection: one to the same cloud.
+    :param credential: the application credential, with its secret.
+    """
+    auth = ApplicationCredential(
+        connection.config.get_auth_args()["auth_url"],
+        application_credential_id=credential.id,
+        application_credential_secret=credential.secret,
+    )
+    try:
+        return sorted(auth.get_access(Session(verify=connection.session.verify)).role_names)
+    except (NotFound, Unauthorized):  # the first if it was deleted
+        return None

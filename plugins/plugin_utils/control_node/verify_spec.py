@@ -34,5 +34,6 @@ SPEC = {
     "ping_timeout": {"type": "int", "default": 90},
     "ssh_timeout": {"type": "int", "default": 180},
     "delete_timeout": {"type": "int", "default": 120},
+    "ldap_domains": {"type": "list", "elements": "str", "default": []},
     "metrics_interval": {"type": "int", "default": 60},
 }

@@ -7,11 +7,14 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud import sdk
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, poll
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
 
 ROLE = "member"
 INTERFACE = "public"
+# Seconds until a deleted application credential is refused, which another controller may have in its cache.
+PATIENCE = 30
 # Additional memory of the larger flavor, in MiB.
 LARGER = 64
 
@@ -23,7 +26,8 @@ def project_and_user(run: Run) -> str:
     roles = {role.name: role.id for role in identity.roles()}
     if ROLE not in roles:
         raise Bad(f"there is no role {ROLE}")
-    password = secrets.token_urlsafe(24)
+    # With a character of each kind, as a rule of the cloud may require.
+    password = f"{secrets.token_urlsafe(24)}aA1"
     run.project = identity.create_project(name=run.name, domain_id=domain, description="Checks of the cloud")
     user = identity.create_user(name=run.name, domain_id=domain, password=password)
     identity.assign_project_role_to_user(run.project, user, roles[ROLE])
@@ -38,6 +42,32 @@ def token(run: Run) -> str:
     run.user.authorize()
     access = run.user.session.auth.get_access(run.user.session)
     return f"roles: {', '.join(sorted(access.role_names))}"
+
+
+def application_credential(run: Run) -> str:
+    """Create an application credential with the user's role: it gives a token until it is deleted."""
+    identity, mine = run.user.identity, run.user.current_user_id
+    made = identity.create_application_credential(user=mine, name=run.name, roles=[{"name": ROLE}])
+
+    roles = sdk.roles_with(run.user, made)
+    identity.delete_application_credential(mine, made)
+    if not poll(lambda: sdk.roles_with(run.user, made) is None, PATIENCE):
+        raise Bad(f"it still gives a token {PATIENCE} s after its deletion", (made.id,))
+    return f"roles: {', '.join(roles or ())}"
+
+
+def directories(run: Run) -> str:
+    """Search the directory of each such domain for a user; there is none of this name."""
+    identity, names = run.admin.identity, run.options["ldap_domains"]
+    for name in names:
+        found = identity.find_domain(name)
+        if found is None:
+            raise Bad(f"there is no domain {name}")
+        try:
+            list(identity.users(domain_id=found.id, name=run.name))
+        except sdk.PROBLEMS as error:
+            raise Bad(f"the directory of domain {name} does not answer: {error}") from error
+    return f"of {', '.join(names)} searched"
 
 
 def catalog(run: Run) -> str:

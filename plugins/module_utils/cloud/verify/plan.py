@@ -41,6 +41,7 @@ def checks(run: Run) -> list[Check]:
     found = [
         check("project and user", account.project_and_user),
         check("token", account.token, ("project and user",)),
+        check("application credential", account.application_credential, able),
         check("catalog", account.catalog, able),
         Check(
             "leftovers",
@@ -78,6 +79,8 @@ def checks(run: Run) -> list[Check]:
     if run.options["snapshot"]:
         needs = ("server", "address by DHCP")
         found.append(check("snapshot", image.snapshot, needs, ("nova", "glance"), groups=("controller", "compute")))
+    if run.options["ldap_domains"]:
+        found.append(check("directories of users", account.directories))
     for service in optional.of(run.options["services"]):
         found += service.checks(run, check)
     if run.options["objects"]:
