@@ -32,11 +32,11 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import (
     hosts,
     inventory,
     inventory_files,
-    ldap_domains,
     networks,
     secrets,
     settings,
     storage,
+    users,
 )
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, merged, report
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.value_types import is_template
@@ -263,7 +263,7 @@ class ActionModule(ActionBase):
         if members:
             findings += storage.removed(members[0], definitions)
             findings += storage.shared(members[0], definitions, found, known)
-            findings += ldap_domains.findings(members[0], definitions)
+            findings += users.findings(members[0], definitions)
         if members:
             findings += wrong
             if self.members() and not failing:

@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Seconds. Keystone's default waits as long as the kernel, and a log-in to any other domain may wait behind it.
-_PATIENCE = {"connection_timeout": 5, "pool_connection_timeout": 5}
+# Keystone's defaults try three times, each as long as the kernel does, and other log-ins may wait behind it.
+_TIMEOUTS = {"pool_connection_timeout": 5, "pool_retry_max": 1}
+# Keystone asks for one of them, and does without the other.
+_AUTHORITIES = {"tls_cacertfile", "tls_cacertdir"}
+_DEBIANS = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def ldap_domains(setting: Iterable[Mapping[str, Any]], ca_file: str) -> list[dict[str, Any]]:
@@ -20,8 +23,8 @@ def ldap_domains(setting: Iterable[Mapping[str, Any]], ca_file: str) -> list[dic
     for one in setting:
         given = dict(one.get("options") or {})
         password = given.pop("password", None)
-        own = {"tls_cacertfile": ca_file} if one.get("ca") else {}
-        entry = {"name": one["name"], "ldap": {**_PATIENCE, **own, **given}, "state": one.get("state", "present")}
+        own = {} if _AUTHORITIES & given.keys() else {"tls_cacertfile": ca_file if one.get("ca") else _DEBIANS}
+        entry = {"name": one["name"], "ldap": {**_TIMEOUTS, **own, **given}, "state": one.get("state", "present")}
         if one.get("description"):
             entry["description"] = one["description"]
         if password:

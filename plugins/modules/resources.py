@@ -24,11 +24,10 @@ options:
     default: {}
   ldap_domains:
     description:
-      - Names of the domains whose users and groups are in a directory, which is only read. While it does not answer,
-        they are left as they are, with a warning.
-    type: list
-    elements: str
-    default: []
+      - The domains whose users and groups are in a directory, which is only read, each with its state. While the
+        directory does not answer, they are left as they are, with a warning; so are those of an C(absent) one, without.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
@@ -123,7 +122,7 @@ def main():
         if not module.check_mode:
             module.fail_json(msg=str(error))
         conn = None
-    cloud = Cloud(conn, module.params, module.tmpdir)
+    cloud = Cloud(conn, module.params, module.tmpdir, module.check_mode)
     try:
         changes = cloud.plan()
     except sdk.Unreachable as error:
@@ -138,11 +137,13 @@ def main():
         missing = [file for file in cloud.image.files if not os.path.exists(staged.get(file, file))]
         if missing:
             module.exit_json(changed=False, changes=[], files=missing)
-    for domain, error in sorted(cloud.silent.items()):
-        module.warn(
+    for domain, error in sorted(cloud.unavailable.items()):
+        cloud.warnings.append(
             f"Roles of users and groups in the domain {domain} were not compared, as its directory can't be searched"
             f" ({error}). Keystone's log says why. Run this again when it answers, or correct cloud_ldap_domains"
         )
+    for warning in cloud.warnings:
+        module.warn(warning)
     finish(module, changes, reachable=conn is not None)
 
 

@@ -9,20 +9,24 @@ import re
 import yaml
 from ansible_collections.cairn.openstack.plugins.filter.ldap_domains import ldap_domains
 
+OWN = {"pool_connection_timeout": 5, "pool_retry_max": 1}
+
 
 def test_the_password_is_apart():
     setting = [{"name": "corp", "options": {"url": "ldaps://x", "password": "secret-bind"}, "description": "Staff"}]
     (found,) = ldap_domains(setting, "/ca.pem")
     assert found["ldap_password"] == "secret-bind"
-    assert found["ldap"] == {"url": "ldaps://x", "connection_timeout": 5, "pool_connection_timeout": 5}
+    assert found["ldap"] == {"url": "ldaps://x", **OWN, "tls_cacertfile": "/etc/ssl/certs/ca-certificates.crt"}
     assert (found["name"], found["description"], found["state"]) == ("corp", "Staff", "present")
     assert setting[0]["options"]["password"] == "secret-bind"
 
 
 def test_the_users_options_win():
-    (found,) = ldap_domains([{"name": "x", "ca": "pem", "options": {"connection_timeout": 1}}], "/ca.pem")
-    assert found["ldap"] == {"tls_cacertfile": "/ca.pem", "connection_timeout": 1, "pool_connection_timeout": 5}
+    (found,) = ldap_domains([{"name": "x", "ca": "pem", "options": {"pool_retry_max": 3}}], "/ca.pem")
+    assert found["ldap"] == {**OWN, "tls_cacertfile": "/ca.pem", "pool_retry_max": 3}
     assert "ldap_password" not in found
+    (found,) = ldap_domains([{"name": "x", "options": {"tls_cacertdir": "/own"}}], "/ca.pem")
+    assert found["ldap"] == {**OWN, "tls_cacertdir": "/own"}
 
 
 def test_one_that_is_gone():

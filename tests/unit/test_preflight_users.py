@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight of domains whose users are in a directory."""
+"""Preflight of domains whose users are in a directory, and of rules for log-ins."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def domains(*options, **more):
     """Return a change: a domain with other *options*, and *more* keys."""
     own = {key: value for key, value in {**OPTIONS, **dict(options)}.items() if value is not None}
     return given(cloud_ldap_domains=[{**CORP, "options": own, **more}])
+
+
+def domains_with(options):
+    """Return a change: a domain with these *options*, whatever they are."""
+    return given(cloud_ldap_domains=[{**CORP, "options": options}])
 
 
 BAD = {
@@ -43,6 +48,14 @@ BAD = {
     "two CAs": (
         domains(("tls_cacertfile", "/etc/ca.pem"), ca="-----BEGIN CERTIFICATE-----"),
         (f"{AT}.options.tls_cacertfile", "beside ca", "one of both", "Remove one"),
+    ),
+    "text for options": (
+        domains_with("password=secret-zz"),
+        (f"{AT}.options", "a value of another type", "a dictionary", "{key: value}"),
+    ),
+    "a rule out of range": (
+        given(cloud_login_rules={"lockout_failure_attempts": 0}),
+        (f"{YML}7, cloud_login_rules.lockout_failure_attempts", "'0' is not an integer from 1", "Keystone", "Correct"),
     ),
     "a rule that users of services break": (
         given(cloud_login_rules={"password_regex": "^.*[!?].*$"}),
@@ -78,3 +91,12 @@ def test_started_tls_is_none(site, monkeypatch):
     domains(("url", "ldap://one"), ("use_tls", True))(site)
     assert site.said(monkeypatch).get("msg") is None
     assert site.warnings == []
+
+
+def test_what_a_process_has_once(site, monkeypatch):
+    other = {"name": "other", "options": {**OPTIONS, "tls_req_cert": "never"}}
+    first = {**CORP, "options": {**OPTIONS, "tls_req_cert": "demand"}}
+    given(cloud_ldap_domains=[first, other])(site)
+    assert site.said(monkeypatch).get("msg") is None
+    (warning,) = site.warnings
+    assert "tls_req_cert is demand and never" in warning

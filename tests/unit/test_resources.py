@@ -474,7 +474,7 @@ class TestGroups:
         conn = self.connection()
         wanted = {"users": [{"name": "alice", "domain": "corp"}], "groups": [{"name": "devs", "domain": "corp"}]}
         with pytest.raises(Failed) as error:
-            cloud(conn, ldap_domains=["corp"], **wanted).plan()
+            cloud(conn, ldap_domains={"corp": "present"}, **wanted).plan()
         text = "there is no {} in the directory of domain corp"
         assert str(error.value).splitlines() == [text.format("user alice"), text.format("group devs")]
 
@@ -485,7 +485,7 @@ class TestGroups:
         grant = "create role assignment member of group devs on project staff"
         for domains in ([self.DOMAINS[0]], [self.DOMAINS[0], Thing(id="d1", name="corp", is_enabled=False)]):
             conn = Connection(identity={"domains": domains, "groups": [], "roles": []})
-            made = cloud(conn, ldap_domains=["corp"], projects=staff, groups=wanted)
+            made = cloud(conn, ldap_domains={"corp": "present"}, projects=staff, groups=wanted)
             assert lines(made.plan()) == ["create project staff", grant]
 
     def test_a_directory_that_is_off(self):
@@ -501,17 +501,49 @@ class TestGroups:
         role = {"project": "admin", "roles": ["member"]}
         made = cloud(
             conn,
-            ldap_domains=["corp"],
+            ldap_domains={"corp": "present"},
             users=[{"name": "bob", **role}],
             groups=[{"name": "devs", "domain": "corp", **role}],
         )
         assert lines(made.plan()) == ["create user bob", "create role assignment member of bob on project admin"]
-        assert list(made.silent) == ["corp"]
+        assert list(made.unavailable) == ["corp"]
 
     def test_a_directory_is_only_read(self):
         alice = Thing(id="a", name="alice", domain_id="d1", description="x")
-        conn = self.connection(users=[alice])
-        for wanted, text in (({"state": "absent"}, "can't be deleted"), ({"description": "y"}, "can't be changed")):
+        conn, corp = self.connection(users=[alice]), {"ldap_domains": {"corp": "present"}}
+        for wanted, text in (
+            ({"state": "absent"}, "can't be deleted"),
+            ({"description": "y"}, "can't be changed"),
+            ({"password": "secret-y"}, "can't have a password"),
+        ):
             with pytest.raises(Failed, match=text):
-                cloud(conn, ldap_domains=["corp"], users=[{"name": "alice", "domain": "corp", **wanted}]).plan()
-        assert cloud(conn, ldap_domains=["corp"], users=[{"name": "alice", "domain": "corp"}]).plan() == []
+                cloud(conn, users=[{"name": "alice", "domain": "corp", **wanted}], **corp).plan()
+        # It does not tell small letters from capital ones.
+        for name in ("alice", "Alice"):
+            assert cloud(conn, users=[{"name": name, "domain": "corp"}], **corp).plan() == []
+
+    def test_a_plan_only_warns_of_a_missing_group(self):
+        """The run before may have been killed when Keystone did not use the directory yet."""
+        params = declared(ldap_domains={"corp": "present"}, groups=[{"name": "devs", "domain": "corp"}])
+        made = Cloud(self.connection(), params, planned=True)
+        assert made.plan() == []
+        assert made.warnings == ["there is no group devs in the directory of domain corp"]
+
+    def test_a_directory_that_is_given_up(self):
+        """Nobody is created in its domain."""
+        wanted = {"name": "devs", "domain": "corp", "project": "admin", "roles": ["member"]}
+        made = cloud(
+            self.connection(roles=[]), ldap_domains={"corp": "absent"}, users=[{**wanted}], groups=[{**wanted}]
+        )
+        assert made.plan() == []
+
+    def test_one_that_is_repeated_for_another_project(self):
+        roles = [Thing(id="r", name="member")]
+        devs = [{"name": "devs", "project": name, "roles": ["member"]} for name in ("admin", "demo")]
+        made = cloud(self.connection(roles=roles), projects=[{"name": "demo"}], groups=devs)
+        assert lines(made.plan()) == [
+            "create project demo",
+            "create group devs",
+            "create role assignment member of group devs on project admin",
+            "create role assignment member of group devs on project demo",
+        ]

@@ -162,6 +162,6 @@ def roles_with(connection, credential) -> list[str] | None:
         application_credential_secret=credential.secret,
     )
     try:
-        return sorted(auth.get_access(Session(verify=connection.session.verify)).role_names)
+        return sorted(auth.get_access(Session(verify=connection.session.verify, timeout=PLAN_TIMEOUT)).role_names)
     except (NotFound, Unauthorized):  # the first if it was deleted
         return None

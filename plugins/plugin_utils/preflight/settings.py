@@ -361,6 +361,10 @@ def _value(one: Settings, name: str, value: Any, option: value_types.Shape | Non
     wrong = list(value_types.findings(one.where(name), value, option, lenient=True)) if option else []
     if name == "cloud_resources" and not wrong:
         wrong = list(value_types.findings(one.where(name), value, _RESOURCES, lenient=True))
+    if name == "cloud_ldap_domains":
+        # It may be a password.
+        hidden = "a value of another type"
+        wrong = [replace(finding, found=hidden) if "options" in finding.where else finding for finding in wrong]
     yield from (replace(finding, hosts=(one.host,)) for finding in wrong)
     rule = RULES.get(name)
     if rule and not wrong and not rule.fits(value):

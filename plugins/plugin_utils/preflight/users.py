@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks of cloud_ldap_domains."""
+"""Checks of cloud_ldap_domains and cloud_login_rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options
@@ -12,21 +12,23 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 
 _NAME = "cloud_ldap_domains"
+_RULES = "cloud_login_rules"
 _NEEDED = ("url", "user_tree_dn")
 
 
 def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Check the domains and their options.
+    """Check the rules, the domains and their options.
 
     :param cloud: the settings of a host.
     :param definitions: the service definitions: some have domains, one is the service that reads directories.
     """
-    found = cloud.values.get(_NAME)
-    if not isinstance(found, list):
-        return
     identities = {name: one["identity"] for name, one in definitions.items() if isinstance(one["identity"], Mapping)}
     taken = [domain["name"].lower() for one in identities.values() for domain in one.get("domains") or ()]
     service = next((name for name, one in identities.items() if "ldap_domains" in one), "")
+    yield from _rules(cloud, service)
+    found = cloud.values.get(_NAME)
+    if not isinstance(found, list):
+        return
     names: list[str] = []
     for number, one in enumerate(found):
         if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
@@ -39,6 +41,28 @@ def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> I
         given = one.get("options")
         if isinstance(given, Mapping) or given is None:
             yield from _options(where, one, given or {}, service)
+    yield from _shared(cloud.where(_NAME), found)
+
+
+def _rules(cloud: Settings, service: str) -> Iterator[Finding]:
+    given = cloud.values.get(_RULES)
+    index = shipped(service) if given and isinstance(given, Mapping) else None
+    sections = {"security_compliance": given}
+    for found in options.findings(service, f"{service}.conf", sections, index) if index else ():
+        # An unknown one is reported as an unknown key.
+        if found.option in given and "no such option" not in found.message:
+            remedy = "Correct it, or remove the line."
+            yield Finding(f"{cloud.where(_RULES)}.{found.option}", found.message, "a value of Keystone's", remedy)
+
+
+def _shared(where: str, found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Find options that a process has once, whatever the domain."""
+    several = [one["options"] for one in found if isinstance(one, Mapping) and isinstance(one.get("options"), Mapping)]
+    for name in ("tls_cacertdir", "tls_cacertfile", "tls_req_cert"):
+        values = {str(given[name]) for given in several if name in given}
+        if len(values) > 1:
+            text = f"{name} is {' and '.join(sorted(values))}"
+            yield Finding(where, text, "one value for all domains", "A process of Keystone has only one.", "warning")
 
 
 def _options(where: str, one: Mapping[str, Any], given: Mapping[str, Any], service: str) -> Iterator[Finding]:

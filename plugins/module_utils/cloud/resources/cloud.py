@@ -26,14 +26,17 @@ class Cloud:
     :param conn: connection as the admin user; None for a cloud that does not exist yet.
     :param params: the declared objects.
     :param tmpdir: a directory for downloads.
+    :param planned: whether the changes are only planned, in check mode.
     """
 
-    def __init__(self, conn, params: dict, tmpdir: str | None = None):
+    def __init__(self, conn, params: dict, tmpdir: str | None = None, planned: bool = False):
         self.conn = conn
         self.params = params
         self.tmpdir = tmpdir
+        self.planned = planned
+        self.warnings: list[str] = []
         # Domains whose directory can't be searched now, with the error: their users and groups are left as they are.
-        self.silent: dict[str, str] = {}
+        self.unavailable: dict[str, str] = {}
         self.domain = identity.Domain(self)
         self.role = identity.Role(self)
         self.compute_host = compute.ComputeHost(self)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.resources.kind import Kind, part
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import HttpException
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import PROBLEMS
 
 
 class Domain(Kind):
@@ -17,13 +17,15 @@ class Domain(Kind):
         for domain in self.cloud.conn.identity.domains():
             yield domain.name, domain
 
-    def has_directory(self, name: str) -> bool:
-        """Whether the users and groups of the domain are in a directory, which Keystone only reads."""
-        return name in self.cloud.params["ldap_domains"]
+    @property
+    def directories(self) -> dict[str, str]:
+        """The domains whose users and groups are in a directory, which Keystone only reads, each with its state."""
+        return self.cloud.params["ldap_domains"]
 
     def can_search(self, name: str) -> bool:
         """Whether the directory of the domain is in use, and answers: in a plan, it may only be declared."""
-        return name in self.existing and self.existing[name].is_enabled and name not in self.cloud.silent
+        in_use = name in self.existing and self.existing[name].is_enabled and self.directories[name] == "present"
+        return in_use and name not in self.cloud.unavailable
 
 
 class Role(Kind):
@@ -135,30 +137,42 @@ class Member(InDomain):
         domains = self.cloud.domain
         items = [item for item in self.items(self.cloud.params) if item["domain"] in domains.existing]
         for domain in dict.fromkeys(item["domain"] for item in items):
-            query = {"domain_id": domains.id(domain)}
-            if not domains.has_directory(domain):
-                yield from self.by_domain(self.listed(**query))
+            if domain not in domains.directories:
+                yield from self.by_domain(self.listed(domain_id=domains.id(domain)))
             elif domains.can_search(domain):
                 # It may have any number of others.
-                names = dict.fromkeys(item["name"] for item in items if item["domain"] == domain)
+                names = list(dict.fromkeys(item["name"] for item in items if item["domain"] == domain))
                 try:
-                    yield from self.by_domain(one for name in names for one in self.listed(**query, name=name))
-                except HttpException as error:
-                    self.cloud.silent[domain] = str(error)
+                    yield from [found for name in names for found in self._searched(domain, name)]
+                except PROBLEMS as error:
+                    self.cloud.unavailable[domain] = str(error)
+
+    def _searched(self, domain: str, name: str):
+        """Yield (key, object) of one name in a directory, which does not tell small letters from capital ones."""
+        for one in self.listed(domain_id=self.cloud.domain.id(domain), name=name):
+            if one.name.casefold() == name.casefold():
+                yield (domain, name), one
 
     def plan(self, params):
-        items, theirs, domains = [], [], self.cloud.domain
+        mine, theirs, domains = {}, {}, self.cloud.domain
         for item in self.items(params):
-            (theirs if domains.has_directory(item["domain"]) else items).append(item)
-        theirs = [item for item in theirs if domains.can_search(item["domain"])]
-        there = [item for item in theirs if self.key(item) in self.existing and item["state"] == "present"]
-        changes, errors = super().plan({**params, f"{self.name}s": [*items, *there]})
-        for item in theirs:
-            title, where = self.title(self.key(item)), f"the directory of domain {item['domain']}"
-            if item["state"] == "present" and item not in there:
-                errors.append(f"there is no {title} in {where}")
-            elif item["state"] == "absent" and self.key(item) in self.existing:
+            # One that is repeated for a further project is one nevertheless.
+            of = theirs if item["domain"] in domains.directories else mine
+            given = {name: value for name, value in item.items() if value is not None}
+            of[self.key(item)] = {**of.get(self.key(item), item), **given}
+        theirs = {key: item for key, item in theirs.items() if domains.can_search(key[0])}
+        there = [item for key, item in theirs.items() if key in self.existing and item["state"] == "present"]
+        changes, errors = super().plan({**params, f"{self.name}s": [*mine.values(), *there]})
+        for key, item in theirs.items():
+            title, where = self.title(key), f"the directory of domain {key[0]}"
+            if item["state"] == "absent" and key in self.existing:
                 errors.append(f"{title} can't be deleted: it is in {where}")
+            elif item["state"] == "present" and key not in self.existing:
+                missing = f"there is no {title} in {where}"
+                # Keystone may be about to use the directory.
+                (self.cloud.warnings if self.cloud.planned else errors).append(missing)
+            elif item.get("password"):
+                errors.append(f"{title} can't have a password here: it is in {where}")
         return changes, errors
 
     def facts(self, thing):
@@ -168,7 +182,7 @@ class Member(InDomain):
         return {"description": item["description"]}
 
     def errors(self, item, changed):
-        theirs = sorted(changed) if self.cloud.domain.has_directory(item["domain"]) else ()
+        theirs = sorted(changed) if item["domain"] in self.cloud.domain.directories else ()
         return [*super().errors(item, changed), *(f"{field} can't be changed in a directory" for field in theirs)]
 
 
@@ -232,9 +246,14 @@ class Grant(Kind):
             {**item, "role": role, "who": who}
             for who in ("user", "group")
             for item in params[f"{who}s"]
-            if item["project"] and item["state"] == "present" and item["domain"] not in self.cloud.silent
+            if item["project"] and item["state"] == "present" and self._known(item["domain"])
             for role in item["roles"]
         ]
+
+    def _known(self, domain: str) -> bool:
+        """Whether the users and groups of the domain are known; of a directory that is only planned they will be."""
+        gone = self.cloud.domain.directories.get(domain) == "absent"
+        return not gone and domain not in self.cloud.unavailable
 
     def key(self, item):
         return item["who"], (item["domain"], item["name"]), self.cloud.owner(item), item["role"]

@@ -29,7 +29,7 @@ SUBNETS = {
 }
 
 # Domains whose users and groups are in a directory: they are declared elsewhere.
-LDAP_DOMAINS = {"type": "list", "elements": "str", "default": []}
+LDAP_DOMAINS = {"type": "dict", "default": {}}
 SPEC = {
     "projects": entries(
         domain=DOMAIN,

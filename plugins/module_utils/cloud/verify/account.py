@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud import sdk
@@ -13,6 +14,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run i
 
 ROLE = "member"
 INTERFACE = "public"
+# Nobody changes its password at the first log-in.
+EXEMPT = {"ignore_change_password_upon_first_use": True}
 # Seconds until a deleted application credential is refused, which another controller may have in its cache.
 PATIENCE = 30
 # Additional memory of the larger flavor, in MiB.
@@ -26,10 +29,10 @@ def project_and_user(run: Run) -> str:
     roles = {role.name: role.id for role in identity.roles()}
     if ROLE not in roles:
         raise Bad(f"there is no role {ROLE}")
-    # With a character of each kind, as a rule of the cloud may require.
-    password = f"{secrets.token_urlsafe(24)}aA1"
+    # Such as users of services have, so that it fits the cloud's rules for passwords.
+    password = "".join(secrets.choice(string.ascii_letters + string.digits) for _letter in range(37)) + "aB3"
     run.project = identity.create_project(name=run.name, domain_id=domain, description="Checks of the cloud")
-    user = identity.create_user(name=run.name, domain_id=domain, password=password)
+    user = identity.create_user(name=run.name, domain_id=domain, password=password, options=EXEMPT)
     identity.assign_project_role_to_user(run.project, user, roles[ROLE])
     identity.assign_project_role_to_user(run.project, run.admin.current_user_id, roles["admin"])
     run.admin_there = run.admin.connect_as(project_id=run.project.id)
