@@ -78,6 +78,7 @@ ansible_facts:
         cpus: {description: Usable processors., type: int, returned: always, sample: 8}
         memory_mb: {description: Total memory in MiB., type: int, returned: always, sample: 16000}
         disk_free_mb: {description: Free space of C(/var/lib) in MiB., type: int, returned: always, sample: 50000}
+        disk_mb: {description: Size of that file system in MiB., type: int, returned: always, sample: 90000}
         time: {description: Seconds since the epoch., type: float, returned: always, sample: 1763683200.5}
         clock_offset:
           description: Seconds that the host's clock is ahead of O(operator_time), null without it.
@@ -86,10 +87,14 @@ ansible_facts:
           sample: 0.4
         init: {description: "V(systemd), or the name of process 1.", type: str, returned: always, sample: systemd}
         interfaces:
-          description: By name, C(mac), C(mtu), C(up), C(addresses) (not the link-local ones) and C(kind).
+          description:
+            - By name, C(mac), C(mtu), C(speed) (in Mbit/s, null if unknown), C(up), C(addresses) (not the link-local
+              ones) and C(kind).
           type: dict
           returned: always
-          sample: {eth0: {mac: "52:54:00:00:00:01", mtu: 1500, up: true, addresses: [10.0.0.1/24], kind: physical}}
+          sample:
+            eth0:
+              {mac: "52:54:00:00:00:01", mtu: 1500, speed: 10000, up: true, addresses: [10.0.0.1/24], kind: physical}
         default_interface: {description: Interface of the default route., type: str, returned: always, sample: eth0}
         default_gateway: {description: Gateway of the default route., type: str, returned: always, sample: 10.0.0.254}
         connection_address:
@@ -174,16 +179,17 @@ ansible_facts:
           sample: {}
         devices:
           description:
-            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), its C(real) path, its
-              C(number) (major:minor of a block device, file system and inode of others), the numbers of what it lies on
-              (C(beneath), such as the disk of a partition), what it C(holds) by its signatures, its C(owner) (V(ceph)
-              or V(swift)), its LVM volume C(group) (empty for a physical volume in none, null for anything else) and
-              where it is C(mounted).
+            - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), its size in MiB
+              (C(size_mb)), its C(real) path, its C(number) (major:minor of a block device, file system and inode of
+              others), the numbers of what it lies on (C(beneath), such as the disk of a partition), what it C(holds) by
+              its signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume C(group) (empty for a physical volume
+              in none, null for anything else) and where it is C(mounted).
           type: dict
           returned: always
           sample:
             /dev/sdb:
-              {kind: block, real: /dev/sdb, number: "8:16", beneath: [], holds: "", owner: "", group: null, mounted: ""}
+              {kind: block, size_mb: 95386, real: /dev/sdb, number: "8:16", beneath: [], holds: "", owner: "",
+               group: null, mounted: ""}
         volume_groups: {description: Names of the LVM volume groups., type: list, elements: str, returned: always}
         cloud:
           description:

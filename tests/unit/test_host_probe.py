@@ -146,6 +146,20 @@ def test_the_probe_is_cheap_and_plain():
     assert found["clock_offset"] == 0.5
 
 
+@pytest.mark.parametrize(("said", "found"), [("10000\n", 10000), ("-1\n", None), ("0\n", None), (None, None)])
+def test_the_speed_of_an_interface(tmp_path, monkeypatch, said, found):
+    """A virtual one has none, and of one without a link the kernel refuses to say."""
+    monkeypatch.setattr(host_probe, "NETWORK", str(tmp_path))
+    (tmp_path / "eth0").mkdir()
+    if said is not None:
+        (tmp_path / "eth0/speed").write_text(said)
+    assert host_probe.speed("eth0") == found
+
+
+def test_the_size_of_a_file_system(tmp_path):
+    assert host_probe.disk_mb(str(tmp_path)) >= host_probe.disk_free_mb(str(tmp_path)) > 0
+
+
 @pytest.mark.parametrize(
     ("own", "resolved", "found"),
     [
@@ -182,6 +196,7 @@ class TestDevices:
         assert number.endswith(f"/{file.stat().st_ino}")
         assert found[str(file)] == {
             "kind": "file",
+            "size_mb": 4,
             "real": str(file),
             "beneath": [],
             "holds": "",

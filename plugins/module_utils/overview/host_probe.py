@@ -34,6 +34,7 @@ OSDS = "/var/lib/ceph/osd"
 MOUNTS = "/proc/self/mounts"
 FSTAB = "/etc/fstab"
 BLOCK_DEVICES = "/sys/dev/block"
+NETWORK = "/sys/class/net"
 UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
@@ -120,6 +121,19 @@ def disk_free_mb(path: str = "/var/lib") -> int:
     return found.f_bavail * found.f_frsize // 2**20
 
 
+def disk_mb(path: str = "/var/lib") -> int:
+    """Return the size in MiB of the file system of *path*."""
+    found = os.statvfs(path)
+    return found.f_blocks * found.f_frsize // 2**20
+
+
+def speed(interface: str) -> int | None:
+    """Return the speed of a network interface in Mbit/s; None without a link, and of most virtual ones."""
+    # The kernel refuses to read it of some, and returns -1 of others.
+    found = text(f"{NETWORK}/{interface}/speed").strip()
+    return int(found) if found.isdigit() and int(found) else None
+
+
 def _ip(*arguments: str) -> list[dict]:
     try:
         done = subprocess.run(["ip", "-j", *arguments], capture_output=True, text=True, check=True, timeout=10)
@@ -129,7 +143,7 @@ def _ip(*arguments: str) -> list[dict]:
 
 
 def interfaces() -> dict[str, dict]:
-    """Return name → {mac, mtu, up, addresses as CIDR without link-local ones, kind}.
+    """Return name → {mac, mtu, speed, up, addresses as CIDR without link-local ones, kind}.
 
     The kind is the kernel's (veth, bridge, bond, vlan, tun, openvswitch, …), ``loopback``, or ``physical``.
     """
@@ -139,6 +153,7 @@ def interfaces() -> dict[str, dict]:
         answer[link["ifname"]] = {
             "mac": link.get("address", ""),
             "mtu": link["mtu"],
+            "speed": speed(link["ifname"]),
             "up": "UP" in link["flags"],
             "addresses": [
                 f"{item['local']}/{item['prefixlen']}" for item in link["addr_info"] if item["scope"] != "link"
@@ -311,8 +326,14 @@ def _beneath(number: str) -> set[str]:
     return found.union(*(_beneath(one) for one in found if "/" not in one))
 
 
+def _size_mb(path: str) -> int:
+    """Return the size of a device or file in MiB."""
+    with open(path, "rb") as file:
+        return file.seek(0, os.SEEK_END) // 2**20
+
+
 def devices(paths: list[str]) -> dict[str, dict]:
-    """Return the state of *paths*: {kind, real, number, beneath, holds, owner, group, mounted}.
+    """Return the state of *paths*: {kind, size_mb, real, number, beneath, holds, owner, group, mounted}.
 
     The kind is ``block``, ``file``, ``missing`` or ``directory``; real is the path without links; the number is empty
     for what is missing; beneath are the numbers of what a block device lies on. Holds is empty if nothing is found; the
@@ -327,7 +348,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
     for path in paths:
         real = os.path.realpath(path)
         found = {"kind": "missing", "holds": "", "owner": "", "group": None, "mounted": ""}
-        found.update(real=real, number="", beneath=[])
+        found.update(real=real, size_mb=0, number="", beneath=[])
         if os.path.exists(path):
             found["number"] = _number(path)
             mode = os.stat(path).st_mode
@@ -336,6 +357,7 @@ def devices(paths: list[str]) -> dict[str, dict]:
         if found["kind"] == "block":
             found["beneath"] = sorted(_beneath(found["number"]))
         if found["kind"] in ("block", "file"):
+            found["size_mb"] = _size_mb(path)
             found["holds"] = signatures(path)
             found["group"] = groups.get(real)
             found["mounted"] = next((words[1] for words in mounts if os.path.realpath(words[0]) == real), "")
@@ -416,6 +438,7 @@ def probe(
         "cpus": len(os.sched_getaffinity(0)),
         "memory_mb": memory_mb(),
         "disk_free_mb": disk_free_mb(),
+        "disk_mb": disk_mb(),
         "time": now,
         "clock_offset": None if operator_time is None else round(now - operator_time, 1),
         "init": "systemd" if os.path.isdir("/run/systemd/system") else text("/proc/1/comm").strip(),
