@@ -16,6 +16,7 @@ MAY = {
     # Never leaves the control node.
     "plugin_utils.catalog": {"plugin_utils.control_node", "common", "storage"},
     "plugin_utils.preflight": {"plugin_utils.catalog", "plugin_utils.control_node", "common", "cloud", "storage"},
+    "plugin_utils.capacity": {"plugin_utils.catalog", "plugin_utils.control_node", "common"},
     "plugin_utils.control_node": {"common", "cloud"},
     # Sent to hosts.
     "module_utils.common": set(),
