@@ -1,0 +1,364 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What capacities are computed from: the APIs of a running cloud, or the hosts and settings before there is one."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity.facts import Facts
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import compute, gather, planned
+from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model import DISK, MEMORY, PCPU, VCPU, Flavor
+from resolving import probe, resolver
+
+SMALL = {"name": "m1.small", "vcpus": 1, "ram": 2048, "disk": 20}
+# Recorded of a cloud with two compute hosts and a server on the first.
+TWO = {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100}
+
+
+def inventory(total, **more):
+    return {
+        "total": total,
+        "reserved": 0,
+        "allocation_ratio": 1.0,
+        "min_unit": 1,
+        "max_unit": total,
+        "step_size": 1,
+        **more,
+    }
+
+
+PLACEMENT = {
+    "/resource_providers": {
+        "resource_providers": [
+            {"uuid": "u1", "name": "compute1.cairn.internal", "root_provider_uuid": "u1", "parent_provider_uuid": None},
+            {"uuid": "g1", "name": "compute1_gpu", "root_provider_uuid": "u1", "parent_provider_uuid": "u1"},
+            {"uuid": "u2", "name": "compute2.cairn.internal", "root_provider_uuid": "u2", "parent_provider_uuid": None},
+            {"uuid": "u9", "name": "gone", "root_provider_uuid": "u9", "parent_provider_uuid": None},
+        ]
+    },
+    "/resource_providers/u1/inventories": {
+        "inventories": {
+            "VCPU": inventory(2, allocation_ratio=4.0),
+            "MEMORY_MB": inventory(7979, reserved=512),
+            "DISK_GB": inventory(90),
+        }
+    },
+    "/resource_providers/g1/inventories": {"inventories": {"VGPU": inventory(4)}},
+    "/resource_providers/u2/inventories": {
+        "inventories": {
+            "VCPU": inventory(2, allocation_ratio=4.0),
+            "MEMORY_MB": inventory(7979),
+            "DISK_GB": inventory(90),
+        }
+    },
+    "/resource_providers/u1/allocations": {
+        "allocations": {"s1": {"resources": {"VCPU": 1, "MEMORY_MB": 192, "DISK_GB": 1}}}
+    },
+    "/resource_providers/g1/allocations": {"allocations": {"s1": {"resources": {"VGPU": 1}}}},
+}
+NOVA = {
+    "/os-services?binary=nova-compute": {
+        "services": [
+            {"host": "compute1", "status": "enabled", "state": "up", "forced_down": False},
+            {"host": "compute2", "status": "disabled", "state": "up", "forced_down": False},
+        ]
+    },
+    "/os-hypervisors/detail": {
+        "hypervisors": [
+            {"hypervisor_hostname": f"compute{n}.cairn.internal", "service": {"host": f"compute{n}"}} for n in (1, 2)
+        ]
+    },
+    "/os-aggregates": {
+        "aggregates": [{"hosts": ["compute1"], "metadata": {"ssd": "true,yes", "availability_zone": "z"}}]
+    },
+    "/flavors/detail?is_public=None&limit=1000": {
+        "flavors": [
+            {
+                **SMALL,
+                "id": "1",
+                "swap": "",
+                "OS-FLV-EXT-DATA:ephemeral": 0,
+                "OS-FLV-DISABLED:disabled": False,
+                "extra_specs": {},
+            }
+        ]
+    },
+    "/os-quota-sets/admin/defaults": {"quota_set": TWO},
+    "/os-quota-sets/p1/detail": {
+        "quota_set": {name: {"limit": limit, "in_use": 2, "reserved": 1} for name, limit in TWO.items()}
+    },
+}
+CINDER = {
+    "/scheduler-stats/get_pools?detail=true": {
+        "pools": [
+            {
+                "name": "storage1@lvm1#lvm1",
+                "capabilities": {
+                    "volume_backend_name": "lvm1",
+                    "total_capacity_gb": 19.0,
+                    "free_capacity_gb": 18.05,
+                    "provisioned_capacity_gb": 1.0,
+                    "max_over_subscription_ratio": "20.0",
+                    "reserved_percentage": 5,
+                    "thin_provisioning_support": True,
+                },
+            },
+            {
+                "name": "controller1@nfs1#nfs1",
+                "capabilities": {
+                    "total_capacity_gb": "unknown",
+                    "free_capacity_gb": "infinite",
+                    "allocated_capacity_gb": 7,
+                },
+            },
+        ]
+    },
+    "/os-quota-sets/admin/defaults": {"quota_set": {"volumes": 10, "gigabytes": 1000}},
+    "/os-quota-sets/p1?usage=true": {
+        "quota_set": {name: {"limit": -1, "in_use": 3, "reserved": 0} for name in ("volumes", "gigabytes")}
+    },
+}
+NEUTRON = {
+    "/networks?router:external=true&fields=id": {"networks": [{"id": "n1"}]},
+    "/network-ip-availabilities": {
+        "network_ip_availabilities": [
+            {
+                "network_id": "n1",
+                "network_name": "public",
+                "subnet_ip_availability": [
+                    {"ip_version": 4, "total_ips": 100, "used_ips": 9},
+                    {"ip_version": 6, "total_ips": 10**19, "used_ips": 1},
+                ],
+            },
+            {"network_id": "n2", "network_name": "tenant", "subnet_ip_availability": []},
+        ]
+    },
+    "/quotas/admin/default": {"quota": {"port": 500, "floatingip": 50}},
+    "/quotas/p1/details.json": {
+        "quota": {name: {"limit": 50, "used": 4, "reserved": 0} for name in ("port", "floatingip")}
+    },
+}
+KEYSTONE = {
+    "/projects": {"projects": [{"id": "p1", "name": "demo"}, {"id": "p2", "name": "two"}, {"id": "p3", "name": "two"}]}
+}
+
+
+class Api:
+    """An API with these responses. One that Placement has not been given is empty."""
+
+    def __init__(self, responses, empty=False):
+        self.responses, self.empty = responses, empty
+
+    def request(self, path, method, microversion=None):
+        assert method == "GET", "it only reads"
+        assert microversion in (None, "1.14", "2.53", "2.61")
+        nothing = {path.rpartition("/")[2]: [] if path.endswith(("traits", "aggregates")) else {}}
+        body = self.responses.get(path, nothing) if self.empty else self.responses[path]
+        return types.SimpleNamespace(status_code=200, json=lambda: body)
+
+
+def connection(placement=None, cinder=True):
+    return types.SimpleNamespace(
+        placement=Api({**PLACEMENT, **(placement or {})}, empty=True),
+        compute=Api(NOVA),
+        block_storage=Api(CINDER),
+        network=Api(NEUTRON),
+        identity=Api(KEYSTONE),
+        current_project_id="admin",
+        has_service=lambda kind: cinder and kind == "block-storage",
+    )
+
+
+class TestFacts:
+    def test_hosts(self):
+        first, second = Facts(connection()).read()["hosts"]
+        assert (first["name"], first["state"], second["name"], second["state"]) == (
+            "compute1",
+            "",
+            "compute2",
+            "disabled",
+        )
+        assert first["providers"][0]["inventories"]["MEMORY_MB"]["used"] == 192
+        assert first["providers"][1]["inventories"]["VGPU"]["used"] == 1
+        assert first["servers"] == [{"VCPU": 1, "MEMORY_MB": 192, "DISK_GB": 1, "VGPU": 1}]
+        assert first["metadata"]["ssd"] == ["true", "yes"]
+
+    def test_pools(self):
+        nfs, lvm = Facts(connection()).read()["pools"]
+        assert nfs == {
+            "name": "controller1@nfs1#nfs1",
+            "backend": "nfs1",
+            "total": None,
+            "free": None,
+            "provisioned": 7,
+            "thin": False,
+            "ratio": 1.0,
+            "reserved": 0,
+        }
+        assert (lvm["backend"], lvm["thin"], lvm["ratio"], lvm["reserved"]) == ("lvm1", True, 20.0, 5)
+
+    def test_floating_ips_are_v4(self):
+        assert Facts(connection()).read()["networks"] == [{"name": "public", "total": 100, "used": 9}]
+
+    def test_quotas(self):
+        found = Facts(connection()).read()["quotas"]
+        assert found["instances"] == {"limit": 10, "used": 0}
+        assert found["floating_ips"] == {"limit": 50, "used": 0}
+        found = Facts(connection()).read("demo")["quotas"]
+        assert found["cores"] == {"limit": 20, "used": 3}
+        assert found["volumes"] == {"limit": -1, "used": 3}
+        for name in ("two", "none"):
+            with pytest.raises(Failed, match=f"projects are named {name}"):
+                Facts(connection()).read(name)
+
+    def test_a_cloud_without_cinder(self):
+        found = Facts(connection(cinder=False)).read()
+        assert found["pools"] == []
+        assert "volumes" not in found["quotas"]
+
+    def test_providers_that_share(self):
+        providers = [
+            *PLACEMENT["/resource_providers"]["resource_providers"],
+            {"uuid": "s", "name": "nfs", "root_provider_uuid": "s", "parent_provider_uuid": None},
+        ]
+        more = {
+            "/resource_providers": {"resource_providers": providers},
+            "/resource_providers/s/traits": {"traits": ["MISC_SHARES_VIA_AGGREGATE"]},
+            "/resource_providers/s/inventories": {"inventories": {"DISK_GB": inventory(500)}},
+            "/resource_providers/s/aggregates": {"aggregates": ["one"]},
+            "/resource_providers/u2/aggregates": {"aggregates": ["one", "two"]},
+        }
+        (found,) = Facts(connection(more)).read()["sharing"]
+        assert (found["name"], found["hosts"]) == ("nfs", ["compute2"])
+
+
+class TestRunning:
+    def plans(self, shared=""):
+        pool = {"name": "ceph1", "replicas": 3}
+        nics = {"tunnel": {"name": "eth1", "mbit": 10000}, "external": {"name": "eth2", "mbit": 1000}}
+        return [
+            {"name": name, "groups": [group], "nics": nics, "shared_disk": shared, "pools": [pool]}
+            for name, group in (("compute1", "compute"), ("network1", "network"))
+        ]
+
+    def test_it_becomes_numbers(self):
+        cloud = gather.running("c", Facts(connection()).read(), self.plans())
+        found = compute.fit(cloud, Flavor.of(cloud.flavors[0]))
+        # (7979 - 512 - 192) // 2048; the other host is disabled.
+        assert found.hosts == {"compute1": 3, "compute2": 0}
+        assert found.first == MEMORY
+        assert cloud.hosts[0].mbit == 10000
+        assert cloud.uplinks == {"network1": ("eth2", 1000)}
+        assert [pool.room for pool in cloud.pools] == [None, 379.0]
+        assert cloud.quotas["instances"] == (10, 0)
+
+    def test_disks_in_ceph(self):
+        """90 GiB for three copies are 30, of which the server has one."""
+        cloud = gather.running("c", Facts(connection()).read(), self.plans(shared="ceph1"))
+        (shared,) = cloud.shared
+        assert shared.hosts == {"compute1", "compute2"}
+        assert shared.inventory.free == 29
+        assert "90 GiB for 3 copies" in cloud.remarks[0]
+        assert compute.fit(cloud, Flavor.of(cloud.flavors[0])).now == 1
+
+
+HOSTS = {
+    "controller1": {"address": "192.0.2.11", "groups": ["controller", "network"]},
+    "compute1": {"address": "192.0.2.12", "groups": ["compute"]},
+    "compute2": {"address": "192.0.2.13", "groups": ["compute"]},
+    "storage1": {
+        "address": "192.0.2.14",
+        "groups": ["storage"],
+        "storage_devices": [{"path": f"/dev/sd{n}", "backend": "back1"} for n in "bcd"],
+    },
+}
+
+
+def plan(name, directory, settings=None, **facts):
+    one = resolver(HOSTS, name, directory, {"cloud_external_interface": "eth1", **(settings or {})})
+    found = {
+        **probe(HOSTS[name]["address"]),
+        "disk_mb": 92160,
+        "devices": {f"/dev/sd{n}": {"size_mb": 102400} for n in "bcd"} if name == "storage1" else {},
+        **facts,
+    }
+    found["interfaces"]["eth0"]["speed"], found["interfaces"]["eth1"]["speed"] = 10000, None
+    return planned.planned(one.resolve(found, planned.KEYS), one.groups, found)
+
+
+class TestPlanned:
+    def test_as_cairn_configures_nova(self, tmp_path):
+        found = plan("compute1", tmp_path, {"cloud_reserved_memory_mb": 1024})
+        assert {
+            name: (one["total"], one["reserved"], one["allocation_ratio"]) for name, one in found["inventories"].items()
+        } == {
+            VCPU: (4, 0, 4.0),
+            MEMORY: (8000, 1024, 1.0),
+            DISK: (90, 0, 1.0),
+        }
+        assert found["nics"]["tunnel"] == {"name": "eth0", "mbit": 10000}
+        assert plan("controller1", tmp_path)["inventories"] == {}
+        assert plan("controller1", tmp_path)["nics"]["external"] == {"name": "eth1", "mbit": None}
+
+    def test_options_of_the_user_count(self, tmp_path):
+        layers = {
+            "cloud_config": {
+                "nova": {
+                    "nova.conf": {
+                        "DEFAULT": {
+                            "cpu_allocation_ratio": 2,
+                            "ram_allocation_ratio": None,
+                            "reserved_host_disk_mb": 1025,
+                        },
+                        "compute": {"cpu_dedicated_set": "2-3,9", "cpu_shared_set": "0,1"},
+                    },
+                    "nova-compute.conf": {"DEFAULT": {"cpu_allocation_ratio": 3}},
+                }
+            }
+        }
+        found = plan("compute1", tmp_path, layers)["inventories"]
+        assert (found[VCPU]["total"], found[VCPU]["allocation_ratio"]) == (2, 3.0)
+        assert (found[PCPU]["total"], found[PCPU]["allocation_ratio"]) == (2, 1.0)
+        assert found[MEMORY]["allocation_ratio"] == 1.0
+        assert found[DISK]["reserved"] == 2
+
+    def test_dedicated_processors_only(self, tmp_path):
+        layers = {"cloud_config": {"nova": {"nova.conf": {"compute": {"cpu_dedicated_set": "1-3"}}}}}
+        found = plan("compute1", tmp_path, layers)["inventories"]
+        assert VCPU not in found
+        assert found[PCPU]["total"] == 3
+
+    def cloud(self, directory, backend, **more):
+        settings = {"cloud_storage": [{"name": "back1", **backend}], **more}
+        plans = [plan(name, directory, settings) for name in HOSTS]
+        networks = [{"name": "public", "external": True, "subnets": [{"pools": ["198.51.100.128-198.51.100.254"]}]}]
+        return gather.planned("c", plans, [SMALL], networks)
+
+    def test_disks_in_ceph(self, tmp_path):
+        cloud = self.cloud(tmp_path, {"kind": "ceph", "serves": ["volumes", "images", "ephemeral"]})
+        (shared,) = cloud.shared
+        assert (shared.hosts, shared.inventory.total) == ({"compute1", "compute2"}, 100)
+        (pool,) = cloud.pools
+        assert (pool.name, pool.total, pool.thin, pool.ratio) == ("back1", 100, True, 20.0)
+        found = compute.fit(cloud, Flavor.of(SMALL))
+        assert (found.now, found.scheduled) == (5, 6)
+
+    def test_volumes_on_lvm(self, tmp_path):
+        options = {
+            "cinder": {"cinder.conf": {"back1": {"max_over_subscription_ratio": 2.0, "reserved_percentage": 10}}}
+        }
+        cloud = self.cloud(tmp_path, {"kind": "lvm"}, cloud_config=options)
+        (pool,) = cloud.pools
+        assert (pool.name, pool.total, pool.room) == ("storage1@back1", 300, 540)
+        assert cloud.shared == ()
+        assert [(one.name, one.free) for one in cloud.networks] == [("public", 127)]
+
+    def test_a_back_end_of_unknown_size(self, tmp_path):
+        (pool,) = self.cloud(tmp_path, {"kind": "nfs", "share": "192.0.2.20:/srv"}).pools
+        assert pool.room is None
+
+    def test_an_api_that_does_not_respond_is_said(self, tmp_path):
+        found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer")
+        assert found.remarks[0].startswith("No answer; what servers have taken")
