@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Computes how many servers fit, and shows and saves the numbers. Runs on the control node."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.cairn.openstack.plugins.filter.resources import resources
+from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import compute, gather, report
+from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model import Flavor
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
+
+SPEC = {
+    "cloud": {"type": "str", "required": True},
+    "found": {"type": "dict", "default": {}},
+    "plans": {"type": "list", "elements": "dict", "required": True},
+    "silent": {"type": "list", "elements": "str", "default": []},
+    "flavors": {"type": "list", "elements": "dict", "default": []},
+    "flavor": {"type": "str", "default": ""},
+    "servers": {"type": "int", "default": 0},
+    "floating_ips": {"type": "int", "default": 0},
+    "from_volume": {"type": "bool", "default": False},
+    "volume_gb": {"type": "int", "default": 0},
+    "backend": {"type": "str", "default": ""},
+    "bandwidth": {"type": "int", "default": 0},
+    "json": {"type": "path"},
+}
+# What a flavor must say, unless the cloud has one of its name.
+NEEDED = ("vcpus", "ram")
+# The flavor of the servers in question if none is given.
+USUAL = "m1.small"
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Shows a table, and writes JSON."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Return all numbers."""
+        result = super().run(tmp, task_vars)
+        args = self.validate_argument_spec(SPEC)[1]
+        cloud = self.cloud(args, task_vars)
+        wanted = compute.Wanted(
+            args["volume_gb"], args["from_volume"], args["backend"], args["floating_ips"], args["bandwidth"]
+        )
+        if args["backend"] and args["backend"] not in (known := {one.backend for one in cloud.pools}):
+            names = ", ".join(sorted(known)) or "none"
+            raise AnsibleActionFail(f"there is no back end {args['backend']} with volumes; there are: {names}")
+        losses = compute.lose_each(cloud)
+        flavors = [self.flavor(one, args) for one in self.listed(cloud, args["flavors"])]
+        fits = [compute.fit(cloud, flavor, losses) for flavor in flavors]
+        answer = None
+        if args["servers"] and (asked := self.asked(cloud, args)):
+            asked = self.flavor(asked, args)
+            answer = compute.needs(cloud, compute.fit(cloud, asked, losses), args["servers"], wanted)
+        for line, colour in report.lines(cloud, fits, answer, wanted):
+            display.display(line, color=colour)
+        numbers = compute.as_json(cloud, fits, answer)
+        if args["json"]:
+            os.makedirs(os.path.dirname(os.path.abspath(args["json"])), mode=0o700, exist_ok=True)
+            with open(args["json"], "w", encoding="utf-8") as file:
+                json.dump(numbers, file, indent=2)
+                file.write("\n")
+        return {**result, "capacity": numbers}
+
+    def cloud(self, args, task_vars):
+        """Return the model of the running cloud, or of the planned one."""
+        found = args["found"]
+        plans = [one["plan"] for one in args["plans"]]
+        if found.get("found"):
+            return gather.running(args["cloud"], found["facts"], plans)
+        silent = f"{', '.join(args['silent'])}: no answer" if args["silent"] else ""
+        why = f"The APIs of the cloud do not respond ({found['why']})" if found.get("configured") else ""
+        declared = resources(
+            {"flavors": self.setting("flavors", task_vars), "networks": self.setting("networks", task_vars)},
+            {
+                kind: entries
+                for kind, entries in (self._templar.template(task_vars.get("cloud_resources")) or {}).items()
+                if kind in ("flavors", "networks")
+            },
+        )
+        return gather.planned(args["cloud"], plans, declared["flavors"], declared["networks"], why or silent)
+
+    def setting(self, kind, task_vars):
+        """Return a list of the role resources: as it is set, or its default."""
+        name = f"resources_{kind}"
+        default = sources.load(sources.ROLES / "resources/defaults/main.yml")[name]
+        return self._templar.template(task_vars.get(name, sources.trusted(default)))
+
+    @staticmethod
+    def listed(cloud, given):
+        """Return the flavors to count: those *given*, or all.
+
+        :raises AnsibleActionFail: a flavor does not say what it claims, and there is none of its name.
+        """
+        known = {one["name"]: one for one in cloud.flavors}
+        if not given:
+            return list(known.values())
+        found = []
+        for one in given:
+            whole = {**known.get(one.get("name"), {}), **one}
+            if missing := [key for key in ("name", *NEEDED) if key not in whole]:
+                raise AnsibleActionFail(
+                    f"capacity_flavors: {one} lacks {', '.join(missing)}, and the cloud has no flavor of that name; "
+                    f"it has {', '.join(known) or 'none'}"
+                )
+            found.append(whole)
+        return found
+
+    def asked(self, cloud, args):
+        """Return the flavor of the servers in question; None if there is no flavor at all.
+
+        :raises AnsibleActionFail: there is none of the given name.
+        """
+        every = {one["name"]: one for one in [*cloud.flavors, *self.listed(cloud, args["flavors"])]}
+        if args["flavor"] and args["flavor"] not in every:
+            names = ", ".join(every) or "none"
+            raise AnsibleActionFail(f"there is no flavor {args['flavor']}; there are: {names}")
+        return every.get(args["flavor"] or USUAL) or next(iter(every.values()), None)
+
+    @staticmethod
+    def flavor(given, args):
+        """Return what a server of a flavor claims."""
+        return Flavor.of(given, args["from_volume"], args["bandwidth"])
