@@ -115,12 +115,13 @@ class ActionModule(ActionBase):
             found.append(whole)
         return found
 
-    def asked(self, cloud, args):
+    @classmethod
+    def asked(cls, cloud, args):
         """Return the flavor of the servers in question; None if there is no flavor at all.
 
         :raises AnsibleActionFail: there is none of the given name.
         """
-        every = {one["name"]: one for one in [*cloud.flavors, *self.listed(cloud, args["flavors"])]}
+        every = {one["name"]: one for one in [*cloud.flavors, *cls.listed(cloud, args["flavors"])]}
         if args["flavor"] and args["flavor"] not in every:
             names = ", ".join(every) or "none"
             raise AnsibleActionFail(f"there is no flavor {args['flavor']}; there are: {names}")

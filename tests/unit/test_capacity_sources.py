@@ -6,10 +6,19 @@ from __future__ import annotations
 import types
 
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.cairn.openstack.plugins.action.capacity_report import ActionModule
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity.facts import Facts
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import compute, gather, planned
-from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model import DISK, MEMORY, PCPU, VCPU, Flavor
+from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model import (
+    DISK,
+    MEMORY,
+    PCPU,
+    VCPU,
+    Cloud,
+    Flavor,
+)
 from resolving import probe, resolver
 
 SMALL = {"name": "m1.small", "vcpus": 1, "ram": 2048, "disk": 20}
@@ -167,7 +176,7 @@ def connection(placement=None, cinder=True):
         network=Api(NEUTRON),
         identity=Api(KEYSTONE),
         current_project_id="admin",
-        has_service=lambda kind: cinder and kind == "block-storage",
+        endpoint_for=lambda kind: "http://cinder" if cinder and kind == "block-storage" else None,
     )
 
 
@@ -362,3 +371,31 @@ class TestPlanned:
     def test_an_api_that_does_not_respond_is_said(self, tmp_path):
         found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer")
         assert found.remarks[0].startswith("No answer; what servers have taken")
+
+
+class TestAsked:
+    """The flavors that are counted, and the one of the servers in question."""
+
+    CLOUD = Cloud("c", "a test", flavors=({**SMALL, "name": "tiny", "ram": 512}, SMALL))
+
+    def test_flavors(self):
+        assert ActionModule.listed(self.CLOUD, []) == list(self.CLOUD.flavors)
+        own = {"name": "db", "vcpus": 16, "ram": 65536, "disk": 100}
+        assert ActionModule.listed(self.CLOUD, [{"name": "tiny"}, own]) == [self.CLOUD.flavors[0], own]
+        # One of the cloud's, changed.
+        assert ActionModule.listed(self.CLOUD, [{"name": "tiny", "disk": 2}])[0]["disk"] == 2
+        with pytest.raises(AnsibleActionFail, match=r"lacks vcpus, ram, .* it has tiny, m1\.small"):
+            ActionModule.listed(self.CLOUD, [{"name": "db"}])
+
+    @pytest.mark.parametrize(
+        ("flavors", "given", "name"),
+        [(CLOUD.flavors, "", "m1.small"), (CLOUD.flavors, "tiny", "tiny"), (CLOUD.flavors[:1], "", "tiny")],
+    )
+    def test_the_flavor_of_the_servers(self, flavors, given, name):
+        cloud = Cloud("c", "a test", flavors=flavors)
+        assert ActionModule.asked(cloud, {"flavor": given, "flavors": []})["name"] == name
+
+    def test_a_flavor_that_is_not_there(self):
+        with pytest.raises(AnsibleActionFail, match=r"no flavor big; there are: tiny, m1\.small"):
+            ActionModule.asked(self.CLOUD, {"flavor": "big", "flavors": []})
+        assert ActionModule.asked(Cloud("c", "a test"), {"flavor": "", "flavors": []}) is None

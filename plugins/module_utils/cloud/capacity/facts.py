@@ -167,8 +167,8 @@ class Facts:
     # Storage and networks
 
     def has(self, kind: str) -> bool:
-        """Return whether the catalog has a service of a type."""
-        return bool(self.conn.has_service(kind))
+        """Return whether the catalog has a service of a type, whether it responds or not."""
+        return self.conn.endpoint_for(kind) is not None
 
     def pools(self) -> list[dict[str, Any]]:
         """Return Cinder's pools with their capabilities; none without Cinder."""
