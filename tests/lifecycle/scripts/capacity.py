@@ -42,7 +42,7 @@ def fill(most):
     """Boot servers until the scheduler finds no host, but at most *most*; return the hosts of those that have one."""
     flavor = cloud.compute.find_flavor(NAME, ignore_missing=False).id
     image = cloud.image.find_image(NAME, ignore_missing=False).id
-    nova = cloud.connect_as_project(cloud.identity.find_project(NAME).id).compute
+    nova = cloud.connect_as(project_id=cloud.identity.find_project(NAME).id).compute
     hosts = []
     while len(hosts) < most:
         body = {"name": NAME, "flavorRef": flavor, "imageRef": image, "networks": "none"}
