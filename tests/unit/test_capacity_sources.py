@@ -218,8 +218,8 @@ class TestFacts:
         found = Facts(connection()).read("demo")["quotas"]
         assert found["cores"] == {"limit": 20, "used": 3}
         assert found["volumes"] == {"limit": -1, "used": 3}
-        for name in ("two", "none"):
-            with pytest.raises(Failed, match=f"projects are named {name}"):
+        for name, words in (("two", "there are several projects"), ("none", "there is no project")):
+            with pytest.raises(Failed, match=f"^{words} of the name or id {name}$"):
                 Facts(connection()).read(name)
 
     def test_a_cloud_without_cinder(self):

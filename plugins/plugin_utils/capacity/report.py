@@ -189,7 +189,7 @@ def _answer(answer: Answer, wanted: Wanted) -> Iterator[Line]:
     if answer.fits:
         yield f"They fit. The first to end would be: {answer.first}.", GOOD
     else:
-        yield f"They do not fit: there is room for {answer.servers}. The first to end: {answer.first}.", BAD
+        yield f"They do not fit: there is room for {answer.servers or 'none'}. The first to end: {answer.first}.", BAD
     yield from _further(answer)
     if answer.allowed is not None and answer.allowed < answer.count:
         yield (

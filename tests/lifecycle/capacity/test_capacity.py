@@ -14,6 +14,23 @@ NAME = "cairn-capacity"
 # A server of the smallest size in all but the resource that shall end.
 LEAST = {"ram": 64, "vcpus": 1, "disk": 1}
 CLASSES = {"ram": "MEMORY_MB", "disk": "DISK_GB", "vcpus": "VCPU"}
+# The role's tasks without those that ask a running cloud.
+PLAN = """
+- hosts: controller:network:compute:storage
+  gather_facts: false
+  become: true
+  roles: [cairn.openstack.cloud, cairn.openstack.catalog]
+  tasks:
+    - cairn.openstack.host_probe:
+        storage: "{{ storage_devices | default([]) | map(attribute='path') | list }}"
+    - cairn.openstack.capacity_plan:
+      register: plan
+    - cairn.openstack.capacity_report:
+        cloud: "{{ cloud_name }}"
+        plans: "{{ ansible_play_hosts | map('extract', hostvars, 'plan') | list }}"
+        json: "{{ capacity_json }}"
+      run_once: true
+"""
 
 
 @pytest.fixture
@@ -51,6 +68,32 @@ def size_of(numbers, resource):
     most = max(found, key=lambda one: one["free"])
     # Two on each of a few hosts. Of many hosts only the largest have room for one.
     return min(most["free"] // 2 if len(found) <= 2 else most["free"], most["max_unit"])
+
+
+def offered(numbers):
+    """Return what each host offers, by class: the total, what is reserved, the ratio, and the most of one server.
+
+    Without disks in Ceph, which takes some of its devices for itself.
+    """
+    keys = ("total", "reserved", "ratio", "max_unit")
+    shared = {one["resource"] for one in numbers["shared"]}
+    return {
+        host["name"]: {
+            name: tuple(one[key] for key in keys) for name, one in host["providers"][0].items() if name not in shared
+        }
+        for host in numbers["hosts"]
+    }
+
+
+def test_what_was_planned_is_what_placement_has(capacity, playbooks, tmp_path):
+    """Before there is a cloud, hosts are counted by their probe and their configuration to be; it comes true."""
+    path = tmp_path / "plan.yml"
+    path.write_text(PLAN)
+    run = playbooks.must(str(path), f"--extra-vars=capacity_json={tmp_path}/planned.json")
+    planned = json.loads((tmp_path / "planned.json").read_text(encoding="utf-8"))
+    found = capacity()
+    assert planned["source"] != found["source"]
+    assert offered(planned) == offered(found), run.shown
 
 
 @pytest.mark.parametrize("resource", list(CLASSES))

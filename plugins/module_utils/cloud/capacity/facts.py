@@ -220,7 +220,8 @@ class Facts:
         listed = rest(self.conn.identity, "GET", "/projects").json()["projects"]
         found = [one["id"] for one in listed if name in (one["name"], one["id"])]
         if len(found) != 1:
-            raise Failed(f"{len(found)} projects are named {name}; name one, or give its id")
+            how = "there are several projects" if found else "there is no project"
+            raise Failed(f"{how} of the name or id {name}")
         return found[0]
 
 
