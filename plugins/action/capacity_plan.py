@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import planned
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Resolver
@@ -26,5 +27,9 @@ class ActionModule(ActionBase):
             self._loader,
             task_vars["ansible_play_hosts"],
         )
-        model = resolver.resolve(probe, planned.KEYS)
+        try:
+            model = resolver.resolve(probe, planned.KEYS)
+        except ValueError as error:
+            # An interface of the settings that the host does not have.
+            raise AnsibleActionFail(str(error)) from error
         return {**result, "plan": planned.planned(model, resolver.groups, probe)}

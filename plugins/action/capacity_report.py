@@ -76,8 +76,7 @@ class ActionModule(ActionBase):
         found = args["found"]
         plans = [one["plan"] for one in args["plans"]]
         if found.get("found"):
-            return gather.running(args["cloud"], found["facts"], plans)
-        silent = f"{', '.join(args['silent'])}: no answer" if args["silent"] else ""
+            return gather.running(args["cloud"], found["facts"], plans, args["silent"])
         why = f"The APIs of the cloud do not respond ({found['why']})" if found.get("configured") else ""
         declared = resources(
             {"flavors": self.setting("flavors", task_vars), "networks": self.setting("networks", task_vars)},
@@ -87,7 +86,7 @@ class ActionModule(ActionBase):
                 if kind in ("flavors", "networks")
             },
         )
-        return gather.planned(args["cloud"], plans, declared["flavors"], declared["networks"], why or silent)
+        return gather.planned(args["cloud"], plans, declared["flavors"], declared["networks"], why, args["silent"])
 
     def setting(self, kind, task_vars):
         """Return a list of the role resources: as it is set, or its default."""

@@ -369,8 +369,24 @@ class TestPlanned:
         assert pool.room is None
 
     def test_an_api_that_does_not_respond_is_said(self, tmp_path):
-        found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer")
+        found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer", ["compute2"])
         assert found.remarks[0].startswith("No answer; what servers have taken")
+        assert found.remarks[1] == "Without an answer of compute2."
+
+    def test_disks_in_a_ceph_of_unknown_size(self, tmp_path):
+        """One that exists already: no device of it is the inventory's."""
+        cluster = tmp_path / "ceph"
+        cluster.mkdir()
+        (cluster / "ceph.conf").write_text("[global]\nfsid = 1\n")
+        for name in ("glance", "cinder", "nova"):
+            (cluster / f"ceph.client.{name}.keyring").write_text(f"[client.{name}]\nkey = AQ==\n")
+        backend = {"kind": "ceph", "serves": ["volumes", "images", "ephemeral"], "cluster": str(cluster)}
+        cloud = self.cloud(tmp_path, backend)
+        found = compute.fit(cloud, Flavor.of(SMALL))
+        assert (found.now, set(found.limits)) == (6, {VCPU, MEMORY})
+        assert "back1 is not known" in cloud.remarks[0]
+        needs = compute.needs(cloud, found, 5, compute.Wanted()).needs
+        assert needs[-1] == compute.Need("disk", 100, None, None, "GiB")
 
 
 class TestAsked:

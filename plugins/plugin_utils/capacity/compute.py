@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model import (
     DISK,
+    ENDLESS,
     MEMORY,
     NIC,
     PCPU,
@@ -25,6 +26,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model imp
 # In this order, the first of several that end at the same number is named.
 ORDER = (VCPU, PCPU, MEMORY, DISK, NIC)
 LABELS = {VCPU: "processors", PCPU: "dedicated processors", MEMORY: "memory", DISK: "disk", NIC: "NICs"}
+UNITS = {MEMORY: "MiB", DISK: "GiB", NIC: "Mbit/s"}
 NO_HOST = "no host suits it"
 # Quota → what a server takes of it.
 SERVER_QUOTAS = ("instances", "cores", "ram", "ports", "floating_ips", "volumes", "gigabytes")
@@ -58,7 +60,7 @@ class Fit:
     :param now: how many fit now.
     :param scheduled: how many the scheduler would place; more than *now* if hosts count a shared disk several times.
     :param hosts: how many on each host.
-    :param limits: how many would fit if only this resource ended.
+    :param limits: how many would fit if only this resource ended; without those of which an amount is unknown.
     :param first: the resource that ends first.
     :param lost: by host how many fit without it, after its servers have moved to the others.
     :param stranded: hosts whose servers do not all fit on the others.
@@ -97,8 +99,7 @@ def fit(cloud: Cloud, flavor: Flavor, losses: Mapping[str, tuple[list[Host], boo
     for name in sorted(flavor.claims, key=lambda one: (ORDER.index(one) if one in ORDER else len(ORDER), one)):
         of_one = Flavor(flavor.name, {name: flavor.claims[name]}, flavor.required, flavor.forbidden, flavor.metadata)
         suiting = [host for host in cloud.hosts if host.suits(flavor)]
-        known = [host for host in suiting if name != NIC or host.mbit is not None]
-        if name == NIC and len(known) < len(suiting):
+        if not all(_known(host, name) for host in suiting):
             continue
         limits[name] = _total(cloud, suiting, of_one)[1]
     first = min(limits, key=lambda name: limits[name], default="")
@@ -111,6 +112,11 @@ def fit(cloud: Cloud, flavor: Flavor, losses: Mapping[str, tuple[list[Host], boo
         if not moved:
             stranded.add(name)
     return Fit(flavor, now, scheduled, hosts, limits, first, lost, frozenset(stranded))
+
+
+def _known(host: Host, name: str) -> bool:
+    """Return whether it is known what a host has of a resource."""
+    return host.mbit is not None if name == NIC else host.sum(name, "total") < ENDLESS
 
 
 def _room(cloud: Cloud, host: Host, flavor: Flavor) -> int:
@@ -223,8 +229,11 @@ def needs(cloud: Cloud, found: Fit, count: int, wanted: Wanted) -> Answer:
     """Return what *count* servers of the flavor in *found* need."""
     flavor = found.flavor
     rows = [_of_hosts(cloud, found, name, count) for name in found.limits]
-    if wanted.bandwidth and NIC not in found.limits:
-        rows.append(Need(LABELS[NIC], count * wanted.bandwidth, None, None, "Mbit/s"))
+    rows += [
+        Need(LABELS.get(name, name), count * amount, None, None, UNITS.get(name, ""))
+        for name, amount in flavor.claims.items()
+        if name not in found.limits
+    ]
     rows += [*_of_volumes(cloud, flavor, count, wanted), *_of_networks(cloud, count, wanted)]
     rows += _of_quotas(cloud, flavor, count, wanted)
     known = [one for one in rows if one.servers is not None and not one.quota]
@@ -264,7 +273,7 @@ def _of_hosts(cloud: Cloud, found: Fit, name: str, count: int) -> Need:
     """Return what servers need of a resource of the hosts."""
     amount = found.flavor.claims[name]
     suiting = [host for host in cloud.hosts if host.suits(found.flavor)]
-    label, unit = LABELS.get(name, name), {MEMORY: "MiB", DISK: "GiB", NIC: "Mbit/s"}.get(name, "")
+    label, unit = LABELS.get(name, name), UNITS.get(name, "")
     if name == NIC:
         free = sum(max(0, (host.mbit or 0) - len(host.servers) * amount) for host in suiting)
         return Need(f"{label} of compute hosts", count * amount, free, found.limits[name], unit)

@@ -42,11 +42,12 @@ def inventories(given: Mapping[str, Data]) -> dict[str, Inventory]:
     return {name: inventory(one) for name, one in given.items()}
 
 
-def running(name: str, facts: Data, plans: Iterable[Data]) -> Cloud:
+def running(name: str, facts: Data, plans: Iterable[Data], silent: Iterable[str] = ()) -> Cloud:
     """Return the model of a running cloud.
 
     :param facts: as M(cairn.openstack.capacity_facts) returns them.
     :param plans: of the hosts that respond: their interfaces, and which hosts have their disks in a shared pool.
+    :param silent: the hosts that do not respond.
     """
     known = {one["name"]: one for one in plans}
     hosts = tuple(
@@ -78,7 +79,7 @@ def running(name: str, facts: Data, plans: Iterable[Data]) -> Cloud:
         quotas={name: (one["limit"], one["used"]) for name, one in facts["quotas"].items()},
         project=facts["project"],
         flavors=tuple(facts["flavors"]),
-        remarks=tuple(remarks),
+        remarks=(*_silent(silent), *remarks),
     )
 
 
@@ -116,6 +117,10 @@ def _nic(plan: Data | None) -> dict[str, Any]:
     return {"nic": nic["name"], "mbit": nic["mbit"]}
 
 
+def _silent(names: Iterable[str]) -> list[str]:
+    return [f"Without an answer of {', '.join(names)}."] if names else []
+
+
 def _uplinks(plans: Iterable[Data]) -> dict[str, tuple[str, int | None]]:
     return {
         one["name"]: (one["nics"]["external"]["name"], one["nics"]["external"]["mbit"])
@@ -125,7 +130,12 @@ def _uplinks(plans: Iterable[Data]) -> dict[str, tuple[str, int | None]]:
 
 
 def planned(
-    name: str, plans: Iterable[Data], flavors: Iterable[Data], networks: Iterable[Data], why: str = ""
+    name: str,
+    plans: Iterable[Data],
+    flavors: Iterable[Data],
+    networks: Iterable[Data],
+    why: str = "",
+    silent: Iterable[str] = (),
 ) -> Cloud:
     """Return the model of a cloud that does not exist yet, or whose APIs do not respond.
 
@@ -133,6 +143,7 @@ def planned(
     :param flavors: those of the settings.
     :param networks: the external networks of the settings.
     :param why: why the APIs of an existing cloud cannot be asked.
+    :param silent: the hosts that do not respond; they are not counted.
     """
     plans = list(plans)
     pools, sizes = volumes(plans)
@@ -160,7 +171,7 @@ def planned(
         networks=tuple(addresses(networks)),
         uplinks=_uplinks(plans),
         flavors=tuple(sorted(flavors, key=lambda one: (one["ram"], one["vcpus"], one["name"]))),
-        remarks=tuple(dict.fromkeys([*missing, *remarks])),
+        remarks=tuple(dict.fromkeys([*missing, *_silent(silent), *remarks])),
     )
 
 

@@ -221,7 +221,7 @@ def _need(one: Need, count: int) -> list[str]:
     else:
         unit = f" {one.unit}" if one.unit else ""
         needed = f"{gib(one.needed)}{unit}"
-        free = "" if one.free is None else UNKNOWN if one.free >= ENDLESS else f"{gib(one.free)}{unit}"
+        free = "" if one.free is None else f"{gib(one.free)}{unit}"
     if one.servers is None:
         return [one.label, needed, UNKNOWN, "", ""]
     suffices = "" if one.servers >= count else "not enough"
