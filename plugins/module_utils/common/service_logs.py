@@ -57,6 +57,12 @@ def chosen(lines: list[tuple[str, bool]], ids: list[str], limit: int) -> list[st
     return [lines[number][0].rstrip()[:WIDTH] for number in sorted(entry[2] for entry in best)]
 
 
+def suspect(lines: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Return those of *lines* among which ``chosen`` finds errors: far fewer, for what is done to each of them."""
+    starts = (IGNORED, "Traceback ", " ")
+    return [(line, grave) for line, grave in lines if grave or GRAVE.search(line) or line.startswith(starts)]
+
+
 def recent(text: str, since: datetime.datetime) -> list[tuple[str, bool]]:
     """Return the lines of a log file from that time on.
 
