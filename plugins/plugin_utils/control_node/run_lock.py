@@ -102,6 +102,18 @@ def held(directory: str) -> str | None:
         os.close(handle)
 
 
+def last(directory: str) -> dict:
+    """Return the holder of the last run that took the lock of *directory*, empty if there was none."""
+    try:
+        handle = os.open(os.path.join(directory, FILE), os.O_RDONLY)
+    except OSError:
+        return {}
+    try:
+        return _holder(handle)
+    finally:
+        os.close(handle)
+
+
 def words(holder: dict) -> str:
     """Describe the holder of the lock."""
     if not holder:
