@@ -79,6 +79,7 @@ class ActionModule(ActionBase):
         self.groups = task_vars["groups"]
         self.everyone = self.groups["all"]
         self.skipped, self.raws, self.common = {}, {}, {}
+        self.locked = ""
         self.written = sources.shipped()
         found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
         for finding in found:
@@ -89,6 +90,8 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=report(findings), errors=len(findings))
         elif self._task.args["stage"] == "hosts":
             result["ansible_facts"] = {"cairn_skipped": self.skipped}
+        elif self.locked:
+            result["lock_directory"] = self.locked
         return result
 
     def raw(self, name):
@@ -463,6 +466,8 @@ class ActionModule(ActionBase):
             # Tasks run in child processes of Ansible.
             if holder := run_lock.take(path, os.getppid()):
                 yield Finding(where, holder, allowed, remedy)
+            else:
+                self.locked = os.path.abspath(path)
         except OSError as error:
             yield Finding(where, str(error), "a writable directory", "Correct its owner and mode, or the path.")
 

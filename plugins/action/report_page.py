@@ -8,7 +8,12 @@ import time
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import topology
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import report_model, report_page, run_lock
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import (
+    report_model,
+    report_page,
+    run_history,
+    run_lock,
+)
 
 SPEC = {
     "file": {"type": "path", "required": True},
@@ -47,6 +52,7 @@ class ActionModule(ActionBase):
             why,
             {
                 "lock": run_lock.last(args["secrets_dir"]),
+                "last": run_history.read(args["secrets_dir"])[: report_model.RUNS],
                 "held": run_lock.held(args["secrets_dir"]),
                 "verification": report_model.verification(args["verification"]),
             },

@@ -15,6 +15,8 @@ description:
   - On a terminal the last line shows the current activity. Otherwise no line is rewritten.
   - With C(--check) it shows the complete plan, with differences if C(--diff) is given; its last line counts them.
   - With C(-v) and more it shows the output of P(ansible.builtin.default#callback), followed by its own summary.
+  - A run that has taken the lock of a cloud adds a line to C(runs.jsonl) beside it, in C(cloud_secrets_dir), with its
+    end, its user, the playbook, and what came of it. The last hundred are kept.
   - The extra variable C(plan_out) names a file for all changes and failures as JSON, readable by its owner only.
   - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 if the plan contains changes.
     Those of failures (2) and unreachable hosts (4) take precedence.
@@ -47,7 +49,7 @@ from pathlib import Path
 from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import run_text
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import run_changes, run_history, run_text
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.live_line import LiveLine
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.remedies import remedy
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.run_record import Failure, Run
@@ -74,6 +76,7 @@ class CallbackModule(Default):
         self._number_of_plays = 0
         self._play_names = []
         self._failures = []
+        self._lock_directory = ""
         self._live = None
 
     # Events
@@ -131,6 +134,8 @@ class CallbackModule(Default):
         host, task, said = result._host.get_name(), result._task, result._result
         where = result._task_fields.get("delegate_to") or host
         self._run.ok(host, str(where), task.action, task.name or task.action, said)
+        if run_changes.module_of(task.action) == "preflight":
+            self._lock_directory = said.get("lock_directory") or self._lock_directory
         if self._display.verbosity:
             super().v2_runner_on_ok(result)
             return
@@ -245,6 +250,7 @@ class CallbackModule(Default):
         )
         last = self._playbooks == len(context.CLIARGS.get("args") or ())
         self._write_timing()
+        self._write_history(len(stats.processed), failed, unreachable)
         written = self._write_plan()
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)
         if last and not failed and not unreachable:
@@ -259,6 +265,15 @@ class CallbackModule(Default):
         if path:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self._run.timing()) + "\n")
+
+    def _write_history(self, hosts, failed, unreachable):
+        """Add the run to the last runs of its cloud, if it has the lock."""
+        if not self._lock_directory or self._run.check:
+            return
+        try:
+            run_history.add(self._lock_directory, run_history.entry(self._run, hosts, failed, unreachable))
+        except OSError as error:
+            self._display.warning(f"The run can't be recorded: {error}")
 
     def _write_plan(self):
         """Write the requested file, if any; return whether that succeeded."""

@@ -46,6 +46,11 @@ errors:
   type: int
   returned: failure
   sample: 2
+lock_directory:
+  description: With O(stage=input), the directory whose lock the run has; the callback records the run there.
+  type: str
+  returned: success, and not in check mode
+  sample: /home/me/inventories/mine/.secrets
 ansible_facts:
   description: With O(stage=hosts), the fact C(cairn_skipped).
   type: dict

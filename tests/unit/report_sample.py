@@ -230,6 +230,24 @@ def cloud():
 RUNS = {
     "lock": {"user": "ops", "host": "bastion", "process": 4711, "since": "2026-09-21 12:02:51 +0200"},
     "held": None,
+    "last": [
+        {
+            "time": NOW - hours * 3600,
+            "user": "ops",
+            "playbook": playbook,
+            "seconds": seconds,
+            "hosts": 5,
+            "changed": [],
+            "counts": counts,
+            "failed": failed,
+            "unreachable": [],
+        }
+        for hours, playbook, seconds, counts, failed in (
+            (2, "site.yml", 41.2, {"file": {"change": 2}, "unit": {"restart": 1, "reload": 2}}, []),
+            (30, "site.yml", 12.7, {"file": {"change": 2}}, ["controller1"]),
+            (50, "verify.yml", 98.0, {}, []),
+        )
+    ],
     "verification": {"tests": 41, "failures": 0, "skipped": 2, "seconds": 96.4, "time": NOW - 2 * DAY, "failed": []},
 }
 

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             Display().display(says.pop("prints"))
         return {"msg": "", "failed": self._task.args.get("fail", False), "warnings": warnings, **says}
 """
-MODULES = ("packages", "config_files", "units", "databases", "secrets", "service_health", "anything")
+MODULES = ("packages", "config_files", "units", "databases", "secrets", "service_health", "preflight", "anything")
 HOSTS = ("controller1", "compute1", "compute2")
 RESTART = returned("unit", "restart", "nova-compute.service", "/etc/nova/nova.conf, package nova-compute")
 REFUSED = """systemctl restart failed: Job for nova-compute.service failed.
@@ -198,6 +198,21 @@ def test_a_failure(playbook):
     assert "sesam" not in ran.said
     assert ran.line("Services").endswith("3 failed")
     assert "3 failed (all 3 hosts)" in ran.lines[-1]
+
+
+def test_a_run_is_recorded_where_its_lock_is(playbook, tmp_path):
+    """What came of it, also of one that fails; a plan and a run without the lock leave nothing."""
+    (tmp_path / "secrets").mkdir()
+    locked = task("Check inventory", "preflight", {"lock_directory": str(tmp_path / "secrets")}, run_once=True)
+    wrong = task("Service units", "units", {"msg": "no"}, fail="{{ inventory_hostname == 'compute1' }}")
+    playbook({"Input": [locked], "Every node": [file_task()]})
+    playbook({"Input": [locked], "Services": [wrong]})
+    playbook({"Input": [locked], "Every node": [file_task()]}, "--check")
+    playbook({"Every node": [file_task()]})
+    first, second = map(json.loads, (tmp_path / "secrets/runs.jsonl").read_text().splitlines())
+    assert first["counts"] == {"file": {"change": 3, "create": 3}}
+    assert (first["playbook"], first["hosts"], first["failed"]) == ("site.yml", 3, [])
+    assert (second["counts"], second["failed"]) == ({}, ["compute1"])
 
 
 def test_a_host_that_is_away(playbook):

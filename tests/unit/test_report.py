@@ -21,7 +21,9 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node impor
     authority,
     report_model,
     report_page,
+    run_history,
     run_lock,
+    run_record,
 )
 from html_page import Page
 
@@ -219,6 +221,12 @@ class TestProblems:
         assert one["what"] == "1 check of the last verification failed"
         assert report_model.verification(str(tmp_path / "none")) is None
 
+    def test_what_a_run_has_changed(self):
+        assert report_model.counted({"unit": {"restart": 1, "start": 1}, "directory": {"create": 2}}) == (
+            "2 directories, 2 units"
+        )
+        assert report_model.counted({}) == "nothing"
+
     def test_sizes_and_spans(self):
         assert [report_model.size(number) for number in (0, 1536, 40 * 2**30)] == ["0 B", "1.5 KiB", "40 GiB"]
         assert [report_model.span(number) for number in (0, 61, 7300, 200000)] == ["0 s", "1 min", "2 h", "2 d"]
@@ -257,6 +265,12 @@ class TestHost:
         shown["MemoryCurrent"] = "18446744073709551615"
         assert host_report.unit_state({"name": "x", "state": "stopped"}, shown, {})["memory"] == 0
         assert not host_report.unit_state({"name": "x", "state": "stopped"}, shown, {})["fits"]
+
+    def test_the_memory_of_a_group_that_the_kernel_does_not_account_for(self, tmp_path):
+        (tmp_path / "x.service" / "worker").mkdir(parents=True)
+        (tmp_path / "x.service" / "worker" / "cgroup.procs").write_text(f"{os.getpid()}\n")
+        assert host_report.group_memory("/x.service", str(tmp_path)) > 2**20
+        assert host_report.group_memory("", str(tmp_path)) == 0
 
     def test_failed_units_that_are_not_the_clouds(self):
         said = "nova-api.service loaded failed failed Nova\nx.timer loaded failed failed X\n"
@@ -511,3 +525,23 @@ class TestFile:
         assert run_lock.last(str(tmp_path)) == {}
         (tmp_path / run_lock.FILE).write_text(json.dumps({"user": "ops", "since": "2026-01-01"}))
         assert run_lock.last(str(tmp_path))["user"] == "ops"
+
+    def test_runs_are_kept_the_newest_first(self, tmp_path):
+        assert run_history.read(str(tmp_path)) == []
+        run = run_record.Run(playbook="site.yml")
+        run.begin_phase("Services")
+        found = run_history.entry(run, 3, ["compute1"], [])
+        assert (found["playbook"], found["hosts"], found["failed"], found["counts"]) == (
+            "site.yml",
+            3,
+            ["compute1"],
+            {},
+        )
+        for number in range(run_history.KEEP + 5):
+            run_history.add(str(tmp_path), {"time": number})
+        (path,) = tmp_path.iterdir()
+        with path.open("a") as file:
+            file.write('{"time": 9')
+        found = run_history.read(str(tmp_path))
+        assert [found[0]["time"], found[-1]["time"], len(found)] == [run_history.KEEP + 4, 5, run_history.KEEP]
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -36,7 +36,9 @@ SHORTEST_SECRET = 6
 _UPDATE = re.compile(r"^Inst (?P<name>\S+) \[(?P<old>[^]]*)\] \((?P<new>\S+) (?P<source>[^[)]*)", re.MULTILINE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _PROPERTIES = "Id,Description,LoadState,ActiveState,SubState,Result,ActiveEnterTimestamp,InactiveEnterTimestamp"
-_PROPERTIES += ",MemoryCurrent,NRestarts"
+_PROPERTIES += ",MemoryCurrent,NRestarts,ControlGroup"
+# The last line of a traceback, as oslo.log writes it, may be empty.
+_BARE = re.compile(r"\b(ERROR|CRITICAL) \S+$")
 
 
 def _run(words: list[str], stdin: str | None = None, seconds: float = 30) -> str:
@@ -64,8 +66,8 @@ def disks(mounts: str = "/proc/self/mounts") -> list[dict]:
     for line in text(mounts).splitlines():
         device, path, kind = line.split()[:3]
         path = path.encode().decode("unicode_escape")
-        # The root of a container has no device of its own.
-        if path != "/" and (not device.startswith("/dev/") or device.startswith(NO_DISK)):
+        # The root of a container has no device of its own, and its host's disks are mounted below /run.
+        if path != "/" and (not device.startswith("/dev/") or device.startswith(NO_DISK) or path.startswith("/run/")):
             continue
         try:
             size, number = os.statvfs(path), os.stat(path).st_dev
@@ -136,6 +138,19 @@ def lists_age(now: float, directory: str = LISTS) -> float | None:
     return max(0.0, now - max([*times, *(os.stat(path).st_mtime for path in places)])) if times else None
 
 
+def group_memory(group: str, root: str = "/sys/fs/cgroup") -> int:
+    """Return the memory of the processes in a control group in bytes, their share of what they share with others.
+
+    Where the kernel does not account for the group, as in a container, systemd knows no number.
+    """
+    total = 0
+    for path in glob.glob(f"{root}{glob.escape(group)}/**/cgroup.procs", recursive=True) if group else ():
+        for pid in text(path).split():
+            found = re.search(r"^Pss:\s+(\d+)", text(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)
+            total += int(found[1]) * 1024 if found else 0
+    return total
+
+
 def unit_states(asked: list[dict], stamps: dict[str, dict]) -> list[dict]:
     """Return the state of each unit: since when, its memory, restarts by systemd, and the last one by Cairn."""
     names = [unit["name"] for unit in asked]
@@ -151,21 +166,25 @@ def unit_state(asked: dict, shown: dict[str, str], stamp: dict) -> dict:
     active = shown.get("ActiveState", "") in units.RUNNING
     since = shown.get("ActiveEnterTimestamp" if active else "InactiveEnterTimestamp", "").lstrip("@")
     memory_now = shown.get("MemoryCurrent", "")
+    known = memory_now.isdigit() and len(memory_now) < 16
     restarts = shown.get("NRestarts", "")
     wanted = asked.get("state", "started")
     sub, result = shown.get("SubState", ""), shown.get("Result", "")
-    plain = ("", "running", "exited", "success", shown.get("ActiveState", ""))
+    plain = ("", "running", "exited", "dead", "waiting", "listening", "success", shown.get("ActiveState", ""))
     more = ", ".join(word for word in (sub, result) if word not in plain)
     words = f"{shown.get('ActiveState', 'unknown')}{f' ({more})' if more else ''}"
+    fits = {"started": active, "stopped": not active}.get(wanted, True)
+    if shown.get("LoadState") == "not-found":
+        words = "absent" if fits else "not installed"
     return {
         "name": asked["name"],
         "description": shown.get("Description", ""),
-        "state": "not installed" if shown.get("LoadState") == "not-found" else words,
+        "state": words,
         "log": asked.get("log") or "",
-        "fits": {"started": active, "stopped": not active}.get(wanted, True),
+        "fits": fits,
         "wanted": wanted,
         "since": int(since) if since.isdigit() else 0,
-        "memory": int(memory_now) if memory_now.isdigit() and len(memory_now) < 16 else 0,
+        "memory": int(memory_now) if known else group_memory(shown.get("ControlGroup", "")),
         "restarts": int(restarts) if restarts.isdigit() else 0,
         "last_restart": stamp.get("last_restart"),
     }
@@ -209,7 +228,8 @@ def errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dic
     found = {}
     for source, lines in sources.items():
         # Before a line is cut: a part of a secret is not recognized.
-        clean = [(hide(line, known), serious) for line, serious in service_logs.suspect(lines)]
+        suspect = [(line, serious) for line, serious in service_logs.suspect(lines) if not _BARE.search(line.rstrip())]
+        clean = [(hide(line, known), serious) for line, serious in suspect]
         if chosen := service_logs.chosen(clean, [], limit):
             found[source] = chosen
     return found

@@ -20,8 +20,8 @@ FULL, LITTLE_MEMORY = 95, 5
 CLOCK = 5
 # Age of apt's lists.
 OLD_LISTS = 14 * DAY
-# The last restarts that are listed.
-RESTARTS = 20
+# The last runs and restarts that are listed.
+RUNS, RESTARTS = 10, 15
 # Problems of a kind that are listed one by one.
 MOST = 12
 PURPOSES = ("external", "management", "tunnel", "vlan")
@@ -160,6 +160,18 @@ def of_cloud(
         if (fill := percent(bar["used"], bar["total"])) >= options["full_percent"]:
             what = f"{bar['name']}{' of ' * bool(bar['of'])}{bar['of']}: {fill} % used"
             yield problem(WARNING, what, "cloud", "", "", _OPERATIONS, "Change, repair, grow, remove")
+
+
+def counted(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the numbers of a run's changes as text: ``2 files, 1 unit``."""
+    words = ("directory", "directories"), ("repository", "repositories")
+    found = []
+    for kind, verbs in sorted(counts.items()):
+        text = plural(sum(verbs.values()), kind)
+        for one, many in words:
+            text = text.replace(f"{one}s", many)
+        found.append(text)
+    return ", ".join(found) or "nothing"
 
 
 def of_certificates(found: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -325,7 +337,7 @@ def model(
         the offset of the clock.
     :param cloud: what M(cairn.openstack.cloud_report) returned, None if no controller answered.
     :param reason: why *cloud* is None.
-    :param runs: ``lock`` of the last run, ``held`` by a run now, and the last ``verification``.
+    :param runs: the ``last`` ones, the ``lock`` of the last one, ``held`` by a run now, and the last ``verification``.
     """
     ends = certificates(hosts, now)
     problems = [one for host in hosts for one in of_host(host, options)]

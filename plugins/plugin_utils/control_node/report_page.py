@@ -35,7 +35,7 @@ def render(model: Mapping[str, Any]) -> str:
     environment.filters.update(
         size=report_model.size, span=report_model.span, date=date, moment=moment, anchor=anchor, speed=speed
     )
-    environment.filters.update(sentence=report_model.sentence)
+    environment.filters.update(sentence=report_model.sentence, counted=report_model.counted)
     environment.globals.update(
         percent=report_model.percent, plural=report_model.plural, words=WORDS, signs=SIGNS, drawing=drawing
     )
