@@ -38,7 +38,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         args = self.validate_argument_spec(SPEC)[1]
         hostvars = task_vars["hostvars"]
-        known = topology.topology(task_vars["groups"], hostvars)
+        asked = task_vars["ansible_play_hosts_all"]
+        known = {name: one for name, one in topology.topology(task_vars["groups"], hostvars).items() if name in asked}
         said = {name: hostvars.raw_get(name) for name in known}
         hosts = [self._host(host, said[name]) for name, host in known.items()]
         clouds = [found["report"] for one in said.values() if "report" in (found := one.get("report_of_cloud") or {})]

@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Runs on the control node. Writes one HTML page, with mode 0600, from what M(cairn.openstack.host_report) and
     M(cairn.openstack.cloud_report) have read. Tasks have registered these as C(report_of_host) and C(report_of_cloud);
-    a host without the first is shown as one that does not answer.
+    a host of the play without the first is shown as one that does not answer.
   - With C(--check) nothing is written.
 author: The Cairn authors (@cairn)
 options:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def model(hosts=None, cloud=None, runs=None, **options):
 
 def page(**given):
     return Page(report_page.render(model(**given)))
+
+
+def luminance(colour):
+    """Return the relative luminance of a colour such as #fff or #1b2530."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def problems(found):
@@ -113,6 +122,18 @@ class TestPage:
         text = page().text
         for word in ("✕ Problem", "! Warning", "i Note", "✓ active", "✕ failed (exit-code)", "92 % full"):
             assert word in text
+
+    def test_texts_can_be_read(self):
+        """Each colour of a text on what is behind it, in both schemes, as WCAG 2 asks for (4.5 to 1)."""
+        schemes = re.findall(r":root \{(.*?)\}", (report_page.TEMPLATES / report_page.TEMPLATE).read_text(), re.DOTALL)
+        behind = {"text": ("page", "card", "soft"), "dim": ("page", "card", "soft"), "link": ("page", "card")}
+        behind |= {name: ("card", f"{name}-soft") for name in ("well", "warn", "bad", "note")}
+        for scheme in schemes[:2]:
+            colours = {name: luminance(value) for name, value in re.findall(r"--([\w-]+): (#\w+)", scheme)}
+            for name, places in behind.items():
+                for place in places:
+                    light, dark = sorted((colours[name], colours[place]), reverse=True)
+                    assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, place)
 
     def test_a_cloud_that_is_well(self):
         found = page(hosts=sample.well(), cloud=sample.cloud())
@@ -191,6 +212,16 @@ class TestProblems:
         hosts[1]["report"]["nics"][0]["addresses"].append("10.203.0.10/32")
         (found,) = model(hosts=hosts, cloud=sample.cloud())["problems"]
         assert found["what"] == "Address 10.203.0.10 is on controller1 and network1"
+
+    def test_an_address_that_no_host_has(self):
+        hosts = sample.well()
+        both = {"internal": "10.0.0.9", "public": "198.51.100.9"}
+        assert [(one["ok"], one["state"]) for one in report_model.leaders(hosts, both)] == [
+            (False, "on no host"),
+            (True, "outside of the cloud"),
+        ]
+        hosts[4]["report"] = None
+        assert report_model.leaders(hosts, both)[0]["state"] == "on no host that has answered"
 
     def test_of_the_cloud(self):
         cloud = sample.cloud()

@@ -244,8 +244,13 @@ def leaders(hosts: list[Mapping[str, Any]], addresses: Mapping[str, str]) -> lis
             for nic in host["report"]["nics"]
             if address in [text.split("/")[0] for text in nic["addresses"]]
         ]
-        one = {"name": f"Address {address}", "ok": len(here) == 1, "state": f"on {' and '.join(here) or 'no host'}"}
-        found.append({**one, "detail": f"{uses} endpoints are served there"})
+        ok, state = len(here) == 1, f"on {' and '.join(here) or 'no host'}"
+        if not here and any(host["report"] is None for host in hosts):
+            ok, state = True, "on no host that has answered"
+        elif not here and "internal" not in uses:
+            # A router in front of the cloud may have it.
+            ok, state = True, "outside of the cloud"
+        found.append({"name": f"Address {address}", "ok": ok, "state": state, "detail": f"{uses} endpoints"})
     return found
 
 
@@ -353,7 +358,7 @@ def model(
         )
         problems += of_cloud(cloud, options, [host["name"] for host in hosts if not host["report"]])
     else:
-        why = reason or "no controller answers"
+        why = reason or "no controller has answered"
         problems.append(problem(CRITICAL, "the cloud could not be read", "cloud", why, "", _OPERATIONS, "Repair"))
     if (verified := runs["verification"]) and verified["failures"]:
         what = f"{plural(verified['failures'], 'check')} of the last verification failed"
