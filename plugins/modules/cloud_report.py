@@ -10,7 +10,7 @@ module: cloud_report
 short_description: Read what a report says of the cloud, on a controller
 version_added: 0.1.0
 description:
-  - Reads the state of the database, the message queue and Ceph, the processes that services list, endpoints, networks,
+  - Reads the state of the database and the message queue, the processes that services list, endpoints, networks,
     servers, and the used and total capacity.
   - What does not answer is named in the result; the module does not fail for it. Changes nothing.
 options:

@@ -90,6 +90,7 @@ report:
     packages: {description: Versions of the packages., type: list, elements: dict}
     updates: {description: Pending updates., type: list, elements: dict}
     units: {description: "The units with state, time of the last change, and memory.", type: list, elements: dict}
+    cluster: {description: "State and capacity of Ceph on a host that may ask for them, else null.", type: dict}
     silent: {description: "APIs that do not answer, with the reason.", type: dict}
     errors: {description: Error lines by source., type: dict}
     certificates: {description: Certificates with their ends., type: list, elements: dict}

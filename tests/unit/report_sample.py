@@ -32,6 +32,15 @@ UNITS = {
 }
 
 
+CEPH = {
+    "name": "Ceph",
+    "page": "docs/storage.md",
+    "section": "Ceph",
+    "part": {"name": "Ceph", "ok": True, "state": "OK, 2 of 2 OSDs up", "detail": "monitors storage1"},
+    "capacity": {"name": "Ceph, all disks", "of": "", "used": 410 * GIB, "total": 1862 * GIB, "bytes": 1},
+}
+
+
 def unit(name, number, **more):
     """Return the state of a unit."""
     return {
@@ -95,6 +104,7 @@ def report(name, number, **more):
         "lists_age": 4.0 * 3600,
         "units": [unit(one, at) for at, one in enumerate(names)],
         "other_failed_units": [],
+        "cluster": CEPH if group == "storage" else None,
         "silent": {},
         "errors": {},
         "certificates": [
@@ -180,7 +190,6 @@ def cloud():
         "parts": [
             {"name": "MariaDB", "ok": True, "state": "one server", "detail": "84 connections"},
             {"name": "RabbitMQ", "ok": True, "state": "one node", "detail": "controller1, 0 messages waiting"},
-            {"name": "Ceph", "ok": True, "state": "OK, 2 of 2 OSDs up", "detail": "monitors storage1"},
         ],
         "processes": [
             {
@@ -217,7 +226,6 @@ def cloud():
         ]
         + [
             {"name": "ceph", "of": "volumes", "used": 312, "total": 1800, "bytes": GIB},
-            {"name": "Ceph, all disks", "of": "", "used": 410 * GIB, "total": 1862 * GIB, "bytes": 1},
             {"name": "addresses", "of": "public", "used": 37, "total": 200, "bytes": 0},
         ],
         "counts": {"networks": 9, "routers": 4, "floating IPs": 31},

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import report_sample as sample
@@ -17,6 +18,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import cloud_report
 from ansible_collections.cairn.openstack.plugins.module_utils.overview import host_report
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph import status
 from ansible_collections.cairn.openstack.plugins.modules import host_report as host_module
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import (
     authority,
@@ -170,10 +172,11 @@ class TestProblems:
     def test_the_sections_that_they_name_are_there(self):
         cloud = sample.sick_cloud()
         cloud["parts"][0]["ok"] = False
+        hosts = sample.ailing()
+        hosts[4]["report"]["cluster"] = {**status.ABOUT, "why": "no quorum"}
         cloud["processes"][0] |= {"ok": False, "state": "disabled"}
         cloud["processes"][1]["left"] = "the inventory has no host"
         cloud["capacity"][0]["used"] = 10**6
-        hosts = sample.ailing()
         hosts[1]["clock_offset"] = 60
         hosts[1]["report"] |= {"other_failed_units": ["x.service"], "memory": {"total": 100, "available": 1}}
         verified = {**sample.RUNS["verification"], "failures": 1}
@@ -212,6 +215,17 @@ class TestProblems:
         hosts[1]["report"]["nics"][0]["addresses"].append("10.203.0.10/32")
         (found,) = model(hosts=hosts, cloud=sample.cloud())["problems"]
         assert found["what"] == "Address 10.203.0.10 is on controller1 and network1"
+
+    def test_a_cluster_of_storage(self):
+        hosts = sample.well()
+        ailing = {**sample.CEPH["part"], "ok": False, "state": "WARN"}
+        hosts[4]["report"]["cluster"] = {**sample.CEPH, "part": ailing}
+        hosts[3]["report"]["cluster"] = {**status.ABOUT, "why": "no key"}
+        found = model(hosts=hosts, cloud=sample.cloud())
+        assert problems(found) == [("critical", "Ceph: WARN", "cloud")]
+        assert "Ceph, all disks" in [bar["name"] for bar in found["capacity"]]
+        hosts[4]["report"]["cluster"] = None
+        assert problems(model(hosts=hosts, cloud=sample.cloud())) == [("critical", "Ceph does not answer", "cloud")]
 
     def test_an_address_that_no_host_has(self):
         hosts = sample.well()
@@ -397,6 +411,27 @@ class TestHost:
         # That of the computer, in a container.
         assert host_report.newer_kernel("6.1.0", images) == ""
 
+    def test_ceph(self, monkeypatch, tmp_path):
+        said = {
+            "health": {"status": "HEALTH_WARN", "checks": {"X": {"summary": {"message": "1 osds down"}}}},
+            "quorum_names": ["storage1"],
+            "osdmap": {"num_osds": 2, "num_up_osds": 1},
+            "pgmap": {"bytes_used": 5, "bytes_total": 10},
+        }
+        monkeypatch.setattr(status, "Monitor", lambda *_given: SimpleNamespace(ask=lambda _prefix: said))
+        monkeypatch.setattr(status, "KEYRING", str(tmp_path / "none"))
+        assert status.cluster_status() is None
+        monkeypatch.setattr(status, "KEYRING", str(tmp_path))
+        found = status.cluster_status()
+        assert found["part"] == {"name": "Ceph", "ok": False, "state": "WARN, 1 of 2 OSDs up", "detail": "1 osds down"}
+        assert (found["capacity"]["used"], found["capacity"]["total"]) == (5, 10)
+
+        def silent(*_given):
+            raise Unreachable("no quorum")
+
+        monkeypatch.setattr(status, "Monitor", silent)
+        assert status.cluster_status() == {**status.ABOUT, "why": "no quorum"}
+
     def test_disks_once_each(self, tmp_path):
         mounts = tmp_path / "mounts"
         mounts.write_text("overlay / overlay rw 0 0\nproc /proc proc rw 0 0\n/dev/sda1 /none\\040here ext4 rw 0 0\n")
@@ -494,19 +529,6 @@ class TestCloud:
         assert found["state"] == "1 of 3 nodes, alarm (c1: memory)"
         assert found["detail"] == "c1, 4 messages waiting"
 
-    def test_ceph(self, monkeypatch):
-        said = {
-            "health": {"status": "HEALTH_WARN", "checks": {"X": {"summary": {"message": "1 osds down"}}}},
-            "quorum_names": ["storage1"],
-            "osdmap": {"num_osds": 2, "num_up_osds": 1},
-            "pgmap": {"bytes_used": 5, "bytes_total": 10},
-        }
-        done = type("Done", (), {"returncode": 0, "stdout": json.dumps(said), "stderr": ""})
-        monkeypatch.setattr(cloud_report, "command", lambda *_given: done)
-        part, bar = cloud_report.ceph()
-        assert part == {"name": "Ceph", "ok": False, "state": "WARN, 1 of 2 OSDs up", "detail": "1 osds down"}
-        assert (bar["used"], bar["total"]) == (5, 10)
-
     def test_networks(self):
         networks = [{"id": "1", "name": "public", "router:external": True}, {"id": "2", "router:external": False}]
         free = {"network_id": "1", "network_name": "public", "used_ips": 3, "total_ips": 9}
@@ -528,7 +550,6 @@ class TestCloud:
 
         monkeypatch.setattr(cloud_report, "Server", silent)
         monkeypatch.setattr(cloud_report, "Cloud", silent)
-        monkeypatch.setattr(cloud_report, "CEPH", "/none")
         nodes = {"/api/nodes": [{"name": "rabbit@c1", "running": True}], "/api/overview": {}}
         monkeypatch.setattr(cloud_report, "Api", lambda *_given, **_more: Api(nodes))
         options = {"hosts": [], "controllers": 1, "broker": {"name": "cairn", "password": "x"}, "process_lists": []}

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +12,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import SOCKET, Server
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import Caller
-from ansible_collections.cairn.openstack.plugins.module_utils.host.units import command
 
 RABBITMQ = "http://127.0.0.1:15672"
-CEPH = "/etc/ceph/ceph.conf"
 # Names that a page shows; the rest is counted.
 MOST = 20
 GIB, MIB = 2**30, 2**20
@@ -64,30 +60,6 @@ def broker(auth: dict, controllers: int, url: str = RABBITMQ) -> dict:
     if alarms:
         state += f", alarm ({'; '.join(alarms)})"
     return {"name": "RabbitMQ", "ok": len(running) >= controllers and not alarms, "state": state, "detail": detail}
-
-
-def ceph() -> tuple[dict, dict]:
-    """Return the state of Ceph and its capacity.
-
-    :raises Failed: it does not answer.
-    """
-    done = command("ceph --connect-timeout 10 status --format json", 20)
-    if done.returncode:
-        raise Failed((done.stderr or done.stdout).strip()[:300])
-    said = json.loads(done.stdout)
-    health, disks, data = said["health"], said["osdmap"], said["pgmap"]
-    disks = disks.get("osdmap", disks)
-    why = [one["summary"]["message"] for one in health.get("checks", {}).values()]
-    state = f"{health['status'].removeprefix('HEALTH_')}, {disks['num_up_osds']} of {disks['num_osds']} OSDs up"
-    quorum = ", ".join(said.get("quorum_names", []))
-    part = {
-        "name": "Ceph",
-        "ok": health["status"] == "HEALTH_OK",
-        "state": state,
-        "detail": "; ".join(why) or f"monitors {quorum}",
-    }
-    bar = {"name": "Ceph, all disks", "used": data.get("bytes_used", 0), "total": data.get("bytes_total", 0)}
-    return part, {**bar, "bytes": 1, "of": ""}
 
 
 def processes(lists: list[dict], caller: Caller, hosts: set[str]) -> list[dict]:
@@ -223,8 +195,6 @@ def report(options: dict) -> dict:
     jobs = {"database": lambda: database(controllers)}
     if options["broker"]:
         jobs["message queue"] = lambda: broker(options["broker"], controllers)
-    if os.path.exists(CEPH):
-        jobs["Ceph"] = ceph
     if cloud := tried("identity", lambda: Cloud(options["auth"])):
         found["endpoints"] = cloud.endpoints()
         for number, one in enumerate(options["process_lists"]):
@@ -259,9 +229,6 @@ def _sort(found: dict, answers: dict) -> None:
             continue
         if name in ("database", "message queue"):
             found["parts"].append(answer)
-        elif name == "Ceph":
-            found["parts"].append(answer[0])
-            found["capacity"].append(answer[1])
         elif name in ("placement", "volumes"):
             found["capacity"] += answer
         elif name == "networks":

@@ -20,6 +20,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.user
 from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, packages, units
 from ansible_collections.cairn.openstack.plugins.module_utils.overview.host_probe import interfaces, text
 from ansible_collections.cairn.openstack.plugins.module_utils.overview.pending import pending
+from ansible_collections.cairn.openstack.plugins.module_utils.storage.ceph.status import cluster_status
 
 # Seconds for apt to compute the updates.
 APT_TIMEOUT = 120
@@ -360,6 +361,7 @@ def report(options: dict, now: float | None = None) -> dict:
         "other_failed_units": failed_units(
             units.systemctl("list-units", *bare).stdout, [unit["name"] for unit in asked]
         ),
+        "cluster": cluster_status(),
         "silent": {name: hide(why, options["mask"]) for name, (_service, why) in silent.items()},
         "errors": errors(asked, options["log_age"], options["log_lines"], options["mask"]),
         "certificates": certificates(certificate_files(options["first"])),

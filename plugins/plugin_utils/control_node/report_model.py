@@ -128,6 +128,12 @@ def sentence(change: Mapping[str, str]) -> str:
     return f"{words}: {change['detail']}" if change["detail"] else words
 
 
+def of_part(part: Mapping[str, Any], page: str, section: str) -> dict[str, Any]:
+    """Return the problem of a cluster that is not well."""
+    what = f"{part['name']}: {part['state']}"
+    return problem(CRITICAL, what, "cloud", part["detail"], "playbooks/site.yml --check", page, section)
+
+
 def of_cloud(
     cloud: Mapping[str, Any], options: Mapping[str, Any], silent: Collection[str] = ()
 ) -> Iterator[dict[str, Any]]:
@@ -140,9 +146,7 @@ def of_cloud(
         yield problem(CRITICAL, f"{one['name']}: no answer", "cloud", one["why"], again, _OPERATIONS, "Repair")
     for part in cloud["parts"]:
         if not part["ok"]:
-            what = f"{part['name']}: {part['state']}"
-            page = "docs/reliability.md"
-            yield problem(CRITICAL, what, "cloud", part["detail"], again, page, "Several controllers")
+            yield of_part(part, "docs/reliability.md", "Several controllers")
     for one in cloud["processes"]:
         name = f"{one['name']} on {one['host']}{'@' * bool(one['backend'])}{one['backend']}"
         if one["left"]:
@@ -274,6 +278,12 @@ def processes(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": name, "places": places} for name, places in sorted(named.items())]
 
 
+def cluster(hosts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return what a host says of a cluster of storage: one that has an answer, else why there is none; None of none."""
+    found = [host["report"]["cluster"] for host in hosts if host["report"] and host["report"]["cluster"]]
+    return next((one for one in found if "part" in one), next(iter(found), None))
+
+
 def totals(bars: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the capacity by name: the sum, and its parts if there are several."""
     named: dict[str, list[Mapping[str, Any]]] = {}
@@ -347,7 +357,9 @@ def model(
     ends = certificates(hosts, now)
     problems = [one for host in hosts for one in of_host(host, options)]
     problems += of_certificates(ends, options)
-    parts = []
+    parts, bars = [], []
+    if (stored := cluster(hosts)) and "part" in stored:
+        bars.append(stored["capacity"])
     if cloud:
         parts = [*leaders(hosts, options["addresses"]), *cloud["parts"]]
         moved = [part for part in parts[: len(parts) - len(cloud["parts"])] if not part["ok"]]
@@ -360,6 +372,13 @@ def model(
     else:
         why = reason or "no controller has answered"
         problems.append(problem(CRITICAL, "the cloud could not be read", "cloud", why, "", _OPERATIONS, "Repair"))
+    if stored and "part" in stored:
+        parts.append(stored["part"])
+    elif stored:
+        what = f"{stored['name']} does not answer"
+        problems.append(problem(CRITICAL, what, "cloud", stored["why"], "", stored["page"], stored["section"]))
+    if stored and not stored.get("part", {"ok": True})["ok"]:
+        problems.append(of_part(stored["part"], stored["page"], stored["section"]))
     if (verified := runs["verification"]) and verified["failures"]:
         what = f"{plural(verified['failures'], 'check')} of the last verification failed"
         page = "roles/verify/README.md"
@@ -384,7 +403,7 @@ def model(
         "processes": processes(cloud["processes"]) if cloud else [],
         "endpoints": cloud["endpoints"] if cloud else [],
         "numbers": _numbers(cloud) if cloud else {},
-        "capacity": totals(cloud["capacity"]) if cloud else [],
+        "capacity": totals([*(cloud["capacity"] if cloud else []), *bars]),
         "certificates": ends,
         "restarts": restarts(hosts),
         "runs": runs,
