@@ -223,6 +223,8 @@ class TestProblems:
         hosts[3]["report"]["cluster"] = {**status.ABOUT, "why": "no key"}
         found = model(hosts=hosts, cloud=sample.cloud())
         assert problems(found) == [("critical", "Ceph: WARN", "cloud")]
+        ailing["mild"] = True
+        assert problems(model(hosts=hosts, cloud=sample.cloud())) == [("warning", "Ceph: WARN", "cloud")]
         assert "Ceph, all disks" in [bar["name"] for bar in found["capacity"]]
         hosts[4]["report"]["cluster"] = None
         assert problems(model(hosts=hosts, cloud=sample.cloud())) == [("critical", "Ceph does not answer", "cloud")]
@@ -423,7 +425,8 @@ class TestHost:
         assert status.cluster_status() is None
         monkeypatch.setattr(status, "KEYRING", str(tmp_path))
         found = status.cluster_status()
-        assert found["part"] == {"name": "Ceph", "ok": False, "state": "WARN, 1 of 2 OSDs up", "detail": "1 osds down"}
+        part = {"name": "Ceph", "ok": False, "mild": True, "state": "WARN, 1 of 2 OSDs up", "detail": "1 osds down"}
+        assert found["part"] == part
         assert (found["capacity"]["used"], found["capacity"]["total"]) == (5, 10)
 
         def silent(*_given):

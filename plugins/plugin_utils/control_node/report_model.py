@@ -131,7 +131,8 @@ def sentence(change: Mapping[str, str]) -> str:
 def of_part(part: Mapping[str, Any], page: str, section: str) -> dict[str, Any]:
     """Return the problem of a cluster that is not well."""
     what = f"{part['name']}: {part['state']}"
-    return problem(CRITICAL, what, "cloud", part["detail"], "playbooks/site.yml --check", page, section)
+    level = WARNING if part.get("mild") else CRITICAL
+    return problem(level, what, "cloud", part["detail"], "playbooks/site.yml --check", page, section)
 
 
 def of_cloud(

@@ -36,6 +36,13 @@ def cluster_status() -> dict[str, Any] | None:
     bar = {"name": "Ceph, all disks", "of": "", "used": data.get("bytes_used", 0), "total": data.get("bytes_total", 0)}
     return {
         **ABOUT,
-        "part": {"name": "Ceph", "ok": health["status"] == "HEALTH_OK", "state": state, "detail": detail},
+        "part": {
+            "name": "Ceph",
+            "ok": health["status"] == "HEALTH_OK",
+            # It serves all data.
+            "mild": health["status"] == "HEALTH_WARN",
+            "state": state,
+            "detail": detail,
+        },
         "capacity": {**bar, "bytes": 1},
     }
