@@ -76,7 +76,12 @@ class ActionModule(ActionBase):
         )
         why = found.get("msg") or ping.get("msg") or other
         offset = (variables.get("cairn_probe") or {}).get("clock_offset") if "report" in found else None
-        return {**host, "report": found.get("report"), "why": str(why), "clock_offset": offset}
+        return {
+            **host,
+            "report": found.get("report"),
+            "why": str(why).removeprefix("Task failed: "),
+            "clock_offset": offset,
+        }
 
 
 def write(path, text):
