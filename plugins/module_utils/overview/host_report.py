@@ -210,7 +210,8 @@ def log_sources(asked: list[dict], root: str = "/var/log/") -> list[str]:
 def hide(line: str, secrets: list[str]) -> str:
     """Return a line without secrets, those with known values and those that look like one."""
     for secret in secrets:
-        line = line.replace(secret, MASK)
+        if len(secret) >= SHORTEST_SECRET:
+            line = line.replace(secret, MASK)
     return masked(line)
 
 
@@ -225,7 +226,7 @@ def errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dic
     if names:
         command = [*service_logs.journal_command(names, age), f"--lines={JOURNAL_LINES}"]
         sources |= service_logs.journal(_run(command, seconds=60))
-    known = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+    known = sorted(secrets, key=len, reverse=True)
     found = {}
     for source, lines in sources.items():
         # Before a line is cut: a part of a secret is not recognized.
@@ -365,5 +366,7 @@ def report(options: dict, now: float | None = None) -> dict:
         "silent": {name: hide(why, options["mask"]) for name, (_service, why) in silent.items()},
         "errors": errors(asked, options["log_age"], options["log_lines"], options["mask"]),
         "certificates": certificates(certificate_files(options["first"])),
-        "drift": drift(options["first"], options["steps"]),
+        "drift": [
+            {**one, "detail": hide(one["detail"], options["mask"])} for one in drift(options["first"], options["steps"])
+        ],
     }
