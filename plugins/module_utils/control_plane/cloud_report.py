@@ -94,8 +94,8 @@ def providers(api: Api) -> list[dict]:
             if kind in RESOURCES:
                 name, unit = RESOURCES[kind]
                 total = int(one["total"] * one["allocation_ratio"]) - one["reserved"]
-                bar = {"name": name, "of": provider["name"], "used": usages.get(kind, 0), "total": total}
-                found.append({**bar, "bytes": unit})
+                share = {"name": name, "of": provider["name"], "used": usages.get(kind, 0), "total": total}
+                found.append({**share, "bytes": unit})
     return found
 
 
@@ -115,14 +115,14 @@ def networks(api: Api) -> tuple[dict, list[dict]]:
     """Return how many networks there are, and the addresses in use of external ones."""
     known = api.get("/networks?fields=id&fields=name&fields=router:external&fields=status")["networks"]
     external = {one["id"] for one in known if one["router:external"]}
-    bars = [
+    shares = [
         {"name": "addresses", "of": one["network_name"], "used": one["used_ips"], "total": one["total_ips"], "bytes": 0}
         for one in api.get("/network-ip-availabilities")["network_ip_availabilities"]
         if one["network_id"] in external
     ]
     routers = len(api.get("/routers?fields=id")["routers"])
     addresses = len(api.get("/floatingips?fields=id")["floatingips"])
-    return {"networks": len(known), "routers": routers, "floating IPs": addresses}, bars
+    return {"networks": len(known), "routers": routers, "floating IPs": addresses}, shares
 
 
 def servers(api: Api) -> tuple[dict, list[dict]]:

@@ -47,7 +47,14 @@ def _run(words: list[str], stdin: str | None = None, seconds: float = 30) -> str
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
     try:
         done = subprocess.run(
-            words, input=stdin, capture_output=True, text=True, errors="replace", timeout=seconds, env=environment
+            words,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            env=environment,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -161,9 +161,9 @@ def of_cloud(
         what = f"server {server['name']} is in state ERROR"
         command = f"openstack server show {server['id']}"
         yield problem(WARNING, what, server["host"] or "cloud", server["why"], command, "", "")
-    for bar in cloud["capacity"]:
-        if (fill := percent(bar["used"], bar["total"])) >= options["full_percent"]:
-            what = f"{bar['name']}{' of ' * bool(bar['of'])}{bar['of']}: {fill} % used"
+    for share in cloud["capacity"]:
+        if (fill := percent(share["used"], share["total"])) >= options["full_percent"]:
+            what = f"{share['name']}{' of ' * bool(share['of'])}{share['of']}: {fill} % used"
             yield problem(WARNING, what, "cloud", "", "", _OPERATIONS, "Change, repair, grow, remove")
 
 
@@ -285,12 +285,12 @@ def cluster(hosts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((one for one in found if "part" in one), next(iter(found), None))
 
 
-def totals(bars: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def totals(shares: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the capacity by name: the sum, and its parts if there are several."""
     named: dict[str, list[Mapping[str, Any]]] = {}
-    for bar in bars:
+    for share in shares:
         # What counts addresses or back ends is shown one by one.
-        named.setdefault(bar["name"] if bar["of"] != "volumes" else f"volumes: {bar['name']}", []).append(bar)
+        named.setdefault(share["name"] if share["of"] != "volumes" else f"volumes: {share['name']}", []).append(share)
     found = []
     for name, parts in named.items():
         used, total = (sum(part[key] for part in parts) for key in ("used", "total"))
@@ -358,9 +358,9 @@ def model(
     ends = certificates(hosts, now)
     problems = [one for host in hosts for one in of_host(host, options)]
     problems += of_certificates(ends, options)
-    parts, bars = [], []
+    parts, shares = [], []
     if (stored := cluster(hosts)) and "part" in stored:
-        bars.append(stored["capacity"])
+        shares.append(stored["capacity"])
     if cloud:
         parts = [*leaders(hosts, options["addresses"]), *cloud["parts"]]
         moved = [part for part in parts[: len(parts) - len(cloud["parts"])] if not part["ok"]]
@@ -404,7 +404,7 @@ def model(
         "processes": processes(cloud["processes"]) if cloud else [],
         "endpoints": cloud["endpoints"] if cloud else [],
         "numbers": _numbers(cloud) if cloud else {},
-        "capacity": totals([*(cloud["capacity"] if cloud else []), *bars]),
+        "capacity": totals([*(cloud["capacity"] if cloud else []), *shares]),
         "certificates": ends,
         "restarts": restarts(hosts),
         "runs": runs,

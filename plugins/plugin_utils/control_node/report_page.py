@@ -44,7 +44,8 @@ def render(model: Mapping[str, Any]) -> str:
 
 def _printable(value: Any) -> Any:
     """Return *value* without the control characters that HTML does not allow, if it is a plain text."""
-    if type(value) is str:
+    # What a macro returns was printed by its own parts.
+    if isinstance(value, str) and not hasattr(value, "__html__"):
         return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in value)
     return value
 

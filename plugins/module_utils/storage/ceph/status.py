@@ -33,7 +33,12 @@ def cluster_status() -> dict[str, Any] | None:
     why = [one["summary"]["message"] for one in health.get("checks", {}).values()]
     state = f"{health['status'].removeprefix('HEALTH_')}, {disks['num_up_osds']} of {disks['num_osds']} OSDs up"
     detail = "; ".join(why) or f"monitors {', '.join(said.get('quorum_names', []))}"
-    bar = {"name": "Ceph, all disks", "of": "", "used": data.get("bytes_used", 0), "total": data.get("bytes_total", 0)}
+    share = {
+        "name": "Ceph, all disks",
+        "of": "",
+        "used": data.get("bytes_used", 0),
+        "total": data.get("bytes_total", 0),
+    }
     return {
         **ABOUT,
         "part": {
@@ -44,5 +49,5 @@ def cluster_status() -> dict[str, Any] | None:
             "state": state,
             "detail": detail,
         },
-        "capacity": {**bar, "bytes": 1},
+        "capacity": {**share, "bytes": 1},
     }
