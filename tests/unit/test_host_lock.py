@@ -134,5 +134,5 @@ def test_every_module_that_changes_a_host_takes_its_turn(root):
     used = {name for path in roles for name in re.findall(r"cairn\.openstack\.(\w+):\n", path.read_text())}
     texts = {name: (root / f"plugins/modules/{name}.py").read_text() for name in used}
     careless = {name for name, text in texts.items() if "def main" in text and "host_lock.acquire(module)" not in text}
-    assert careless == {"capacity_facts", "host_probe", "service_health"}  # they only look
-    assert careless == {"cloud_report", "host_probe", "host_report", "service_health"}  # they only look
+    # They only look.
+    assert careless == {"capacity_facts", "cloud_report", "host_probe", "host_report", "service_health"}
