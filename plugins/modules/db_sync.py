@@ -179,6 +179,10 @@ reachable:
   description: Whether the server responded; C(false) only in check mode.
   type: bool
   returned: always
+msg:
+  description: Why RV(reachable) is V(false).
+  type: str
+  returned: if it is
 """
 
 from functools import partial
@@ -197,7 +201,8 @@ def main():
     except Failed as error:
         module.fail_json(msg=str(error))
     perform = partial(db_sync.perform, module.params["schemas"])
-    finish(module, changes, perform, steps=steps, outdated=db_sync.outdated(steps), reachable=reachable)
+    why = {} if reachable else {"msg": "MariaDB does not respond on this host"}
+    finish(module, changes, perform, steps=steps, outdated=db_sync.outdated(steps), reachable=reachable, **why)
 
 
 if __name__ == "__main__":
