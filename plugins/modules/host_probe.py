@@ -180,10 +180,10 @@ ansible_facts:
         devices:
           description:
             - Those of O(storage), each with its C(kind) (V(block), V(file), V(missing), …), its size in MiB
-              (C(size_mb)), its C(real) path, its C(number) (major:minor of a block device, file system and inode of
-              others), the numbers of what it lies on (C(beneath), such as the disk of a partition), what it C(holds) by
-              its signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume C(group) (empty for a physical volume
-              in none, null for anything else) and where it is C(mounted).
+              (C(size_mb), 0 if it does not open), its C(real) path, its C(number) (major:minor of a block device, file
+              system and inode of others), the numbers of what it lies on (C(beneath), such as the disk of a
+              partition), what it C(holds) by its signatures, its C(owner) (V(ceph) or V(swift)), its LVM volume
+              C(group) (empty for a physical volume in none, null for anything else) and where it is C(mounted).
           type: dict
           returned: always
           sample:

@@ -207,6 +207,21 @@ class TestDevices:
         assert found[str(tmp_path)]["kind"] == "directory"
         assert found[f"{tmp_path}/none"]["kind"] == "missing"
 
+    def test_a_device_that_does_not_open(self, tmp_path, monkeypatch):
+        """A drive without a medium: preflight says what is wrong with it, the probe does not fail."""
+
+        def refuse(*_arguments):
+            raise OSError(123, "No medium found")
+
+        (tmp_path / "disk").write_bytes(bytes(2**22))
+        monkeypatch.setattr("builtins.open", refuse)
+        monkeypatch.setattr(host_probe, "signatures", lambda _path: "unreadable data (No medium found)")
+        monkeypatch.setattr(host_probe, "text", lambda _path: "")
+        monkeypatch.setattr(host_probe, "physical_volumes", dict)
+        found = host_probe.devices([f"{tmp_path}/disk"])[f"{tmp_path}/disk"]
+        assert (found["kind"], found["size_mb"], found["owner"]) == ("file", 0, "")
+        assert found["holds"].startswith("unreadable data")
+
     def test_one_file_by_several_names(self, tmp_path):
         """Links of both kinds, and a link to a file that is not there yet."""
         (tmp_path / "disk").write_bytes(bytes(2**22))

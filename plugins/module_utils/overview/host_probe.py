@@ -292,7 +292,8 @@ def neighbours(addresses: list[str], links: dict[str, dict], limit: float = 0.5)
 
 def _osd(path: str) -> bool:
     """Whether the device has data of a Ceph daemon of this host."""
-    with open(path, "rb") as file:
+    label = [""]
+    with contextlib.suppress(OSError), open(path, "rb") as file:
         label = file.read(60).decode(errors="replace").split("\n")
     if label[0] != "bluestore block device":
         return False
@@ -327,9 +328,10 @@ def _beneath(number: str) -> set[str]:
 
 
 def _size_mb(path: str) -> int:
-    """Return the size of a device or file in MiB."""
-    with open(path, "rb") as file:
+    """Return the size of a device or file in MiB; 0 if it does not open, such as a drive without a medium."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
         return file.seek(0, os.SEEK_END) // 2**20
+    return 0
 
 
 def devices(paths: list[str]) -> dict[str, dict]:
