@@ -17,6 +17,8 @@ SERVICES = "2.53"
 FLAVORS = "2.61"
 SHARES = "MISC_SHARES_VIA_AGGREGATE"
 PAGE = 1000
+# Cinder's max_over_subscription_ratio if none is set, and of `auto` as long as there is no volume.
+OVERSUBSCRIPTION = 20.0
 
 
 class Facts:
@@ -119,14 +121,17 @@ class Facts:
             return set(self.placement(f"/resource_providers/{uuid}/aggregates")["aggregates"])
 
         of_hosts = {host: aggregates(uuid) for host, uuid in hosts.items()}
-        return [
-            {
-                "name": one["name"],
-                "inventories": one["inventories"],
-                "hosts": sorted(host for host, theirs in of_hosts.items() if theirs & aggregates(one["uuid"])),
-            }
-            for one in sharing
-        ]
+        found = []
+        for one in sharing:
+            own = aggregates(one["uuid"])
+            found.append(
+                {
+                    "name": one["name"],
+                    "inventories": one["inventories"],
+                    "hosts": sorted(host for host, theirs in of_hosts.items() if theirs & own),
+                }
+            )
+        return found
 
     def metadata(self) -> dict[str, dict[str, list[str]]]:
         """Return by host the metadata of its aggregates: name → values. One with commas has several."""
@@ -269,12 +274,25 @@ def _pool(name: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return what the scheduler's filter reads of a pool; defaults as in cinder/scheduler/host_manager.py."""
     allocated = _number(said.get("allocated_capacity_gb")) or 0
     provisioned = _number(said.get("provisioned_capacity_gb"))
-    return {
+    found = {
         "backend": said.get("volume_backend_name") or name.partition("@")[2].partition("#")[0],
         "total": _number(said.get("total_capacity_gb")),
         "free": _number(said.get("free_capacity_gb")),
         "provisioned": allocated if provisioned is None else provisioned,
         "thin": said.get("thin_provisioning_support") in (True, "True", "true"),
-        "ratio": _number(said.get("max_over_subscription_ratio")) or 1.0,
         "reserved": _number(said.get("reserved_percentage")) or 0,
     }
+    return {**found, "ratio": _ratio(said.get("max_over_subscription_ratio"), found)}
+
+
+def _ratio(said: Any, pool: dict[str, Any]) -> float:
+    """Return the ratio by which the scheduler overcommits a pool.
+
+    Source: ``calculate_max_over_subscription_ratio`` in cinder/utils.py. Without a ratio of the pool, the scheduler's
+    own option counts, whose default this is.
+    """
+    if not pool["thin"] or pool["total"] is None or pool["free"] is None:
+        return 1.0
+    if said == "auto" and pool["provisioned"]:
+        return 1 + pool["provisioned"] / (pool["total"] - pool["free"] + 1)
+    return _number(said) or OVERSUBSCRIPTION
