@@ -144,7 +144,6 @@ def _pools(model: Model, groups: Collection[str], probe: Mapping[str, Any]) -> l
             # Devices of one volume group are no copies of each other.
             "replicas": 1 if backend.get("volume_group") else int(backend["replicas"]),
             "alone": bool(backend.get("volume_group")),
-            "devices": bool(backend["devices"]),
             "options": None,
         }
         if backend["here"] and options.sections:
