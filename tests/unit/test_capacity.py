@@ -136,6 +136,20 @@ class TestFlavor:
         specs = {"hw:mem_page_size": "large", "ssd": "<in> true", "hw_rng:allowed": "True"}
         assert Flavor.of({**SMALL, "extra_specs": specs}).beyond == ("hw:mem_page_size", "ssd")
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "hw:cpu_policy",
+            "hw:tpm_version",
+            "hw:maxphysaddr_mode",
+            "os:secure_boot",
+            "capabilities:hypervisor_type",
+            "accel:device_profile",
+        ],
+    )
+    def test_extra_specs_that_hosts_decide_about(self, name):
+        assert Flavor.of({**SMALL, "extra_specs": {name: "x"}}).beyond == (name,)
+
     def test_lists_of_processors(self):
         assert processors("0-3,^2, 7") == {0, 1, 3, 7}
         assert processors("^0", 4) == {1, 2, 3}
@@ -187,6 +201,34 @@ class TestOneHostLost:
         assert found.one_lost == 0
         assert found.stranded == {"a", "b"}
 
+    def test_a_disabled_host_with_servers(self):
+        """They need room too if it is lost."""
+        claims = {VCPU: 6, MEMORY: 2048, DISK: 10}
+        found = compute.fit(cloud(host("a"), host("b", unusable="disabled", servers=[claims])), Flavor.of(SMALL))
+        assert found.lost == {"a": 0, "b": 2}
+
+    def test_the_most_free_memory_first(self):
+        """One after the other, as it decreases; a host that has not the processors is passed over."""
+        claims = {VCPU: 1, MEMORY: 4096, DISK: 10}
+        hosts = (
+            host("lost", servers=[claims] * 3),
+            host("a", memory=16384),
+            host("b", memory=14336),
+            host("c", vcpus=0, memory=32768),
+        )
+        left, moved = compute.lose_each(cloud(*hosts))["lost"]
+        assert moved
+        assert [(one.name, len(one.servers)) for one in left] == [("a", 2), ("b", 1), ("c", 0)]
+
+    def test_hosts_are_not_all_tried(self, monkeypatch):
+        """Of many hosts, the first that takes a server is enough."""
+        tried = []
+        takes = compute._takes
+        monkeypatch.setattr(compute, "_takes", lambda *arguments: tried.append(1) or takes(*arguments))
+        claims = {VCPU: 1, MEMORY: 512, DISK: 1}
+        compute.lose_each(cloud(*(host(f"h{number}", servers=[claims] * 3) for number in range(20))))
+        assert len(tried) == 20 * 3
+
     def test_a_single_host(self):
         assert compute.fit(cloud(host("a")), Flavor.of(SMALL)).one_lost == 0
 
@@ -231,10 +273,36 @@ class TestNeeds:
             ("processors", 10, 16),
             ("memory", 20480, 16),
             ("disk", 200, 20),
+            ("compute hosts", 10, 16),
             ("floating IPs", 10, 3),
         ]
         assert (answer.fits, answer.servers, answer.first) == (False, 3, "floating IPs")
         assert self.ask(one, 10).fits
+        # The resource, not the hosts, if one limits all of them.
+        assert self.ask(one, 10).first == "processors"
+
+    def test_hosts_that_end_by_different_resources(self):
+        """Each resource would allow 9, and there are 10 addresses: but 2 servers fit."""
+        one = cloud(host("a", vcpus=1), host("b", memory=2048), networks=(Network("public", 5),))
+        answer = self.ask(one, 10, floating_ips=1)
+        assert min(need.servers for need in answer.needs if need.label != "compute hosts") == 5
+        assert (answer.servers, answer.first) == (2, "compute hosts")
+
+    def test_a_cloud_without_an_external_network(self):
+        quotas = {"floating_ips": (0, 0)}
+        answer = self.ask(cloud(host("a"), quotas=quotas), 4, floating_ips=1)
+        assert (answer.fits, answer.allowed) == (True, None)
+        assert not any("floating" in need.label for need in answer.needs)
+        assert answer.remarks == (compute.NO_NETWORK,)
+
+    def test_a_shared_disk_is_no_lack_of_hosts(self):
+        """Further hosts add nothing to a disk that all share."""
+        shared = Shared("ceph1", DISK, frozenset("abc"), Inventory(60))
+        one = cloud(*(host(name, disk=60) for name in "abc"), shared=(shared,))
+        answer = self.ask(one, 10)
+        assert (answer.servers, answer.first, answer.like) == (3, "disk in ceph1", ("a", 8))
+        assert (answer.further, answer.further_lost) == (0, 0)
+        assert (self.ask(one, 20).further, self.ask(one, 20).further_lost) == (0, 1)
 
     def test_further_hosts(self):
         one = cloud(host("a"), host("b", memory=4096))
@@ -268,14 +336,14 @@ class TestNeeds:
         busy = host("a", mbit=10000, servers=[{VCPU: 1, MEMORY: 512}] * 2)
         one = cloud(busy, uplinks={"n": ("eth2", 1000)})
         answer = self.ask(one, 4, bandwidth=250)
-        assert [need.servers for need in answer.needs[-2:]] == [38, 2]
+        assert [answer.needs[-3].servers, answer.needs[-1].servers] == [38, 2]
         assert answer.first == "NICs of network hosts"
         assert compute.fit(one, Flavor.of(SMALL, bandwidth=2500)).limits[NIC] == 2
 
     def test_a_speed_that_is_not_known(self):
         one = cloud(host("a"), uplinks={"n": ("eth2", None)})
         answer = self.ask(one, 4, bandwidth=250)
-        assert [(need.label, need.servers) for need in answer.needs[-2:]] == [
+        assert [(need.label, need.servers) for need in answer.needs if need.servers is None] == [
             ("NICs", None),
             ("NICs of network hosts", None),
         ]
@@ -290,7 +358,7 @@ class TestNeeds:
             "gigabytes": (10, 0),
         }
         answer = self.ask(cloud(host("a"), quotas=quotas), 6)
-        assert [(need.label, need.servers) for need in answer.needs[3:]] == [("quota: instances", 6), ("quota: ram", 4)]
+        assert [(need.label, need.servers) for need in answer.needs[4:]] == [("quota: instances", 6), ("quota: ram", 4)]
         assert (answer.fits, answer.allowed, answer.raise_first) == (True, 4, "quota: ram")
 
 
@@ -322,15 +390,37 @@ class TestReport:
             "volumes in c@lvm1#lvm1  100 GiB  0 GiB in volumes",
             "quotas of a new project: 10 instances\n",
             "What 20 servers of m1.small need",
-            "They do not fit: there is room for 15. The first to end: processors.",
-            "Missing: 1 host like a (8 servers when empty); 2 so that one may be lost.",
-            "The quotas allow 10. The first to end: instances.",
+            "They do not fit: there is room for 15. Limited by: processors.",
+            "Missing: 1 host like a (without servers it takes 8); 2 so that one may be lost.",
+            "The quotas allow 10. Limited by: instances.",
         ):
             assert words in text, text
         assert "cores" not in text
 
     def test_without_hosts(self):
-        assert "There is no compute host that responds." in self.text(cloud())
+        assert self.text(cloud()).count("There is no compute host.") == 2
+
+    def test_without_usable_hosts(self):
+        text = self.text(cloud(host("a", unusable="down"), host("b", unusable="disabled")))
+        assert "No compute host is enabled, up, and has the flavor's traits." in text
+        assert "large enough" not in text
+        assert "Limited by" not in text
+
+    def test_a_single_usable_host(self):
+        claims = {VCPU: 1, MEMORY: 512, DISK: 1}
+        assert "there is no other host" in self.text(cloud(host("a"), host("b", unusable="down", servers=[claims])))
+
+    def test_a_running_cloud_that_was_not_read(self):
+        one = cloud(host("a"), why="unreachable controllers: controller1")
+        first, second = self.text(one).splitlines()[:2]
+        assert first == "Capacity of c without its servers, from a test"
+        assert second == (
+            "  The running cloud was not read: unreachable controllers: controller1. Its servers are not counted."
+        )
+        assert compute.as_json(one, [], None)["why"] == one.why
+
+    def test_no_external_network(self):
+        assert compute.NO_NETWORK in self.text(cloud(host("a")))
 
     def test_json(self):
         one = cloud(host("a"), shared=(Shared("ceph1", DISK, frozenset({"a"}), Inventory(60)),))

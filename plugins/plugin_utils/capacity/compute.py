@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ ORDER = (VCPU, PCPU, MEMORY, DISK, NIC)
 LABELS = {VCPU: "processors", PCPU: "dedicated processors", MEMORY: "memory", DISK: "disk", NIC: "NICs"}
 UNITS = {MEMORY: "MiB", DISK: "GiB", NIC: "Mbit/s"}
 NO_HOST = "no host suits it"
+ALL_HOSTS = "compute hosts"
+NO_NETWORK = "There is no external network: floating IPs are not counted."
 # Quota → what a server takes of it.
 SERVER_QUOTAS = ("instances", "cores", "ram", "ports", "floating_ips", "volumes", "gigabytes")
 
@@ -61,7 +64,8 @@ class Fit:
     :param scheduled: how many the scheduler would place; more than *now* if hosts count a shared disk several times.
     :param hosts: how many on each host.
     :param limits: how many would fit if only this resource ended; without those of which an amount is unknown.
-    :param first: the resource that ends first.
+    :param first: the resource of which the fewest servers are left.
+    :param alone: how many fit if no shared resource limits them, with all hosts and with any one of them lost.
     :param lost: by host how many fit without it, after its servers have moved to the others.
     :param stranded: hosts whose servers do not all fit on the others.
     """
@@ -74,6 +78,7 @@ class Fit:
     first: str
     lost: Mapping[str, int] = field(default_factory=dict)
     stranded: frozenset[str] = frozenset()
+    alone: tuple[int, int] = (0, 0)
 
     @property
     def worst(self) -> str:
@@ -94,7 +99,10 @@ def fit(cloud: Cloud, flavor: Flavor, losses: Mapping[str, tuple[list[Host], boo
 
     :param losses: as returned by ``lose_each``; they are the same for all flavors.
     """
-    scheduled, now = _total(cloud, list(cloud.hosts), flavor)
+    losses = lose_each(cloud) if losses is None else losses
+    # Most hosts are the same objects in all losses.
+    counts: dict[int, tuple[int | None, int]] = {}
+    scheduled, now, alone = _total(cloud, list(cloud.hosts), flavor, counts)
     limits = {}
     for name in sorted(flavor.claims, key=lambda one: (ORDER.index(one) if one in ORDER else len(ORDER), one)):
         of_one = Flavor(flavor.name, {name: flavor.claims[name]}, flavor.required, flavor.forbidden, flavor.metadata)
@@ -106,12 +114,14 @@ def fit(cloud: Cloud, flavor: Flavor, losses: Mapping[str, tuple[list[Host], boo
     if not any(host.suits(flavor) for host in cloud.hosts):
         first = NO_HOST
     hosts = {host.name: _room(cloud, host, flavor) for host in cloud.hosts}
-    lost, stranded = {}, set()
-    for name, (left, moved) in (losses if losses is not None else lose_each(cloud)).items():
-        lost[name] = _total(cloud, left, flavor)[1] if moved else 0
+    lost, alone_lost, stranded = {}, [], set()
+    for name, (left, moved) in losses.items():
+        _scheduled, lost[name], rest = _total(cloud, left, flavor, counts) if moved else (0, 0, 0)
+        alone_lost.append(rest)
         if not moved:
             stranded.add(name)
-    return Fit(flavor, now, scheduled, hosts, limits, first, lost, frozenset(stranded))
+    least = min(alone_lost, default=0)
+    return Fit(flavor, now, scheduled, hosts, limits, first, lost, frozenset(stranded), (alone, least))
 
 
 def _known(host: Host, name: str) -> bool:
@@ -123,14 +133,30 @@ def _room(cloud: Cloud, host: Host, flavor: Flavor) -> int:
     return host.room(flavor.claims, cloud.elsewhere(host)) if host.suits(flavor) else 0
 
 
-def _total(cloud: Cloud, hosts: list[Host], flavor: Flavor) -> tuple[int, int]:
-    """Return how many servers fit on *hosts* by their own inventories, and by shared ones too."""
+def _alone(cloud: Cloud, host: Host, flavor: Flavor) -> int:
+    """Return how many servers fit on a host if no shared resource limits them."""
+    shared = cloud.elsewhere(host)
+    return host.room({name: amount for name, amount in flavor.claims.items() if name not in shared})
+
+
+def _total(
+    cloud: Cloud, hosts: list[Host], flavor: Flavor, counts: dict[int, tuple[int | None, int]] | None = None
+) -> tuple[int, int, int]:
+    """Return how many servers fit on *hosts* by their own inventories, by shared ones too, and without these.
+
+    :param counts: what was computed for this flavor, by the id of the host, as long as these objects exist.
+    """
+    counts = {} if counts is None else counts
     own: dict[str, int | None] = {}
+    alone = 0
     for host in hosts:
         if host.suits(flavor):
-            counts = host.counts(flavor.claims, cloud.elsewhere(host))
-            # A host without any count takes all from shared inventories.
-            own[host.name] = min(counts.values(), default=None)
+            if id(host) not in counts:
+                # A host without any count takes all from shared inventories.
+                least = min(host.counts(flavor.claims, cloud.elsewhere(host)).values(), default=None)
+                counts[id(host)] = least, _alone(cloud, host, flavor)
+            own[host.name], mine = counts[id(host)]
+            alone += mine
     rooms = {name: count for name, count in own.items() if count is not None}
     total = scheduled = sum(rooms.values())
     for one in cloud.shared:
@@ -146,33 +172,40 @@ def _total(cloud: Cloud, hosts: list[Host], flavor: Flavor) -> tuple[int, int]:
         total += taken - theirs
         if not reports:
             scheduled += taken - theirs
-    return scheduled, max(0, total)
+    return scheduled, max(0, total), alone
 
 
 def lose_each(cloud: Cloud) -> dict[str, tuple[list[Host], bool]]:
-    """Return for each usable host the others, after its servers have moved to them, and whether they all could.
+    """Return for each host the others, after its servers have moved to them, and whether they all could.
 
-    As Nova does it: a server moves to the host with the most free memory. The largest moves first, so that as many as
-    possible find room.
+    A server moves to the host with the most free memory. The largest moves first, so that as many as possible find
+    room. A host that the scheduler passes over can be lost too, if it has servers.
     """
-    found = {}
-    for lost in cloud.hosts:
-        if lost.unusable:
-            continue
-        left, moved = without(cloud.hosts, lost.name), True
-        for claims in sorted(lost.servers, key=lambda one: -one.get(MEMORY, 0)):
-            able = [number for number, host in enumerate(left) if _takes(cloud, host, claims)]
-            if not able:
-                moved = False
-                break
-            best = max(able, key=lambda number: left[number].sum(MEMORY, "free"))
-            left[best] = left[best].take(claims)
-        found[lost.name] = (left, moved)
-    return found
+    return {
+        lost.name: _lose(cloud, lost, without(cloud.hosts, lost.name))
+        for lost in cloud.hosts
+        if lost.servers or not lost.unusable
+    }
+
+
+def _lose(cloud: Cloud, lost: Host, left: list[Host]) -> tuple[list[Host], bool]:
+    """Return the hosts in *left* with the servers of the lost one, and whether they all could move."""
+    # The most free memory first.
+    order = sorted((-host.sum(MEMORY, "free"), number) for number, host in enumerate(left) if not host.unusable)
+    for claims in sorted(lost.servers, key=lambda one: -one.get(MEMORY, 0)):
+        place = next(
+            (place for place, (_free, number) in enumerate(order) if _takes(cloud, left[number], claims)), None
+        )
+        if place is None:
+            return left, False
+        _free, number = order.pop(place)
+        left[number] = left[number].take(claims)
+        bisect.insort(order, (-left[number].sum(MEMORY, "free"), number))
+    return left, True
 
 
 def _takes(cloud: Cloud, host: Host, claims: Claims) -> bool:
-    return not host.unusable and host.room(claims, cloud.elsewhere(host)) > 0
+    return host.room(claims, cloud.elsewhere(host)) > 0
 
 
 @dataclass(frozen=True)
@@ -200,10 +233,11 @@ class Answer:
     """What a number of servers of a flavor needs, and whether they fit.
 
     :param servers: how many of them fit, whatever the quotas.
-    :param first: label of the resource that ends first.
+    :param first: label of the resource that limits them; if hosts have ended by different ones, of the hosts.
     :param allowed: how many of them the quotas allow; None without a limit.
-    :param raise_first: label of the quota that ends first.
+    :param raise_first: label of the quota that limits them.
     :param like: the largest host that suits the flavor, and how many servers it takes if it has none.
+    :param remarks: what a reader must know of the numbers.
     :param further: how many further hosts like it are needed for all servers; None if hosts are not what is missing.
     :param further_lost: the same, with one host lost.
     """
@@ -218,6 +252,7 @@ class Answer:
     like: tuple[str, int] = ("", 0)
     further: int | None = None
     further_lost: int | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -234,14 +269,16 @@ def needs(cloud: Cloud, found: Fit, count: int, wanted: Wanted) -> Answer:
         for name, amount in flavor.claims.items()
         if name not in found.limits
     ]
+    # After their resources, so that one of these is named if it limits all hosts.
+    rows.append(Need(ALL_HOSTS, count, found.now, found.now))
     rows += [*_of_volumes(cloud, flavor, count, wanted), *_of_networks(cloud, count, wanted)]
     rows += _of_quotas(cloud, flavor, count, wanted)
     known = [one for one in rows if one.servers is not None and not one.quota]
-    least = min(known, key=lambda one: one.servers, default=None)
-    servers = min([found.now, *(one.servers for one in known)])
+    least = min(known, key=lambda one: one.servers)
+    servers = min(one.servers for one in known)
     quota = min((one for one in rows if one.quota), key=lambda one: one.servers, default=None)
     suiting = [host for host in cloud.hosts if host.suits(flavor)]
-    empty = {host.name: _room(cloud, host.empty(), flavor) for host in suiting}
+    empty = {host.name: _alone(cloud, host.empty(), flavor) for host in suiting}
     largest = max(empty, key=lambda name: empty[name], default="")
     further, further_lost = _further(found, count, empty.get(largest, 0))
     return Answer(
@@ -249,12 +286,13 @@ def needs(cloud: Cloud, found: Fit, count: int, wanted: Wanted) -> Answer:
         count,
         tuple(rows),
         servers,
-        least.label if least else found.first,
+        found.first if found.first == NO_HOST else least.label,
         quota.servers if quota else None,
         quota.label if quota else "",
         (largest, empty.get(largest, 0)),
         further,
         further_lost,
+        (NO_NETWORK,) if wanted.floating_ips and not cloud.networks else (),
     )
 
 
@@ -262,11 +300,13 @@ def _further(found: Fit, count: int, each: int) -> tuple[int | None, int | None]
     """Return how many hosts with room for *each* servers are missing, and with one host lost."""
     if not each:
         return None, None
-    missing = math.ceil((count - found.scheduled) / each)
-    if found.one_lost >= count:
+    # Further hosts add nothing to a shared disk: it is not counted here.
+    now, one_lost = found.alone
+    missing = math.ceil((count - now) / each)
+    if one_lost >= count:
         return max(0, missing), 0
     # The host that is lost may be an old one or a new one.
-    return max(0, missing), max(math.ceil((count - found.one_lost) / each), missing + 1)
+    return max(0, missing), max(math.ceil((count - one_lost) / each), missing + 1)
 
 
 def _of_hosts(cloud: Cloud, found: Fit, name: str, count: int) -> Need:
@@ -300,7 +340,7 @@ def _of_volumes(cloud: Cloud, flavor: Flavor, count: int, wanted: Wanted) -> lis
 def _of_networks(cloud: Cloud, count: int, wanted: Wanted) -> list[Need]:
     """Return what servers need of floating IPs, and of the network hosts' NICs."""
     found = []
-    if wanted.floating_ips:
+    if wanted.floating_ips and cloud.networks:
         free = sum(one.free for one in cloud.networks)
         found.append(Need("floating IPs", count * wanted.floating_ips, free, free // wanted.floating_ips))
     if wanted.bandwidth and cloud.uplinks:
@@ -321,7 +361,7 @@ def _of_quotas(cloud: Cloud, flavor: Flavor, count: int, wanted: Wanted) -> list
         "cores": flavor.vcpus,
         "ram": flavor.claims.get(MEMORY, 0),
         "ports": 1,
-        "floating_ips": wanted.floating_ips,
+        "floating_ips": wanted.floating_ips if cloud.networks else 0,
         "volumes": 1 if size else 0,
         "gigabytes": size,
     }
@@ -342,6 +382,7 @@ def as_json(cloud: Cloud, fits: list[Fit], answer: Answer | None) -> dict[str, A
     return {
         "cloud": cloud.name,
         "source": cloud.source,
+        "why": cloud.why,
         "remarks": list(cloud.remarks),
         "hosts": [_host_json(host) for host in cloud.hosts],
         "shared": [
@@ -383,7 +424,7 @@ def _fit_json(one: Fit) -> dict[str, Any]:
         "scheduled": one.scheduled,
         "hosts": dict(one.hosts),
         "limits": dict(one.limits),
-        "ends_first": one.first,
+        "limited_by": one.first,
         "one_host_lost": {
             "fits": one.one_lost,
             "worst_host": one.worst,
@@ -400,8 +441,9 @@ def _answer_json(one: Answer) -> dict[str, Any]:
         "count": one.count,
         "fit": one.fits,
         "servers": one.servers,
-        "ends_first": one.first,
+        "limited_by": one.first,
         "quotas_allow": one.allowed,
+        "remarks": list(one.remarks),
         "needs": [vars(need) for need in one.needs],
         "largest_host": {"name": one.like[0], "servers": one.like[1]},
         "further_hosts": one.further,

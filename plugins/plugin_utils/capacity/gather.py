@@ -22,6 +22,8 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model imp
 Data = Mapping[str, Any]
 RUNNING = "Placement, Nova, Cinder and Neutron"
 PLANNED = "the inventory and the probe of the hosts"
+# How the settings of the role resources say that a subnet has none.
+NO_GATEWAY = "none"
 
 
 def inventory(given: Data) -> Inventory:
@@ -42,12 +44,12 @@ def inventories(given: Mapping[str, Data]) -> dict[str, Inventory]:
     return {name: inventory(one) for name, one in given.items()}
 
 
-def running(name: str, facts: Data, plans: Iterable[Data], silent: Iterable[str] = ()) -> Cloud:
+def running(name: str, facts: Data, plans: Iterable[Data], unreachable: Iterable[str] = ()) -> Cloud:
     """Return the model of a running cloud.
 
     :param facts: as M(cairn.openstack.capacity_facts) returns them.
     :param plans: of the hosts that respond: their interfaces, and which hosts have their disks in a shared pool.
-    :param silent: the hosts that do not respond.
+    :param unreachable: the hosts that were not probed.
     """
     known = {one["name"]: one for one in plans}
     hosts = tuple(
@@ -79,7 +81,7 @@ def running(name: str, facts: Data, plans: Iterable[Data], silent: Iterable[str]
         quotas={name: (one["limit"], one["used"]) for name, one in facts["quotas"].items()},
         project=facts["project"],
         flavors=tuple(facts["flavors"]),
-        remarks=(*_silent(silent), *remarks),
+        remarks=(*_unreachable(unreachable), *remarks),
     )
 
 
@@ -117,8 +119,28 @@ def _nic(plan: Data | None) -> dict[str, Any]:
     return {"nic": nic["name"], "mbit": nic["mbit"]}
 
 
-def _silent(names: Iterable[str]) -> list[str]:
-    return [f"Without an answer of {', '.join(names)}."] if names else []
+def _unreachable(names: Iterable[str]) -> list[str]:
+    return [f"Unreachable or not probed: {', '.join(sorted(names))}"] if names else []
+
+
+def why_not_read(found: Data, members: Iterable[str], controllers: Iterable[str], unreachable: Iterable[str]) -> str:
+    """Return why a running cloud was not read; empty if it was, or if nothing says that there is one.
+
+    :param found: the result of M(cairn.openstack.capacity_facts); empty if no controller was asked.
+    :param members: the hosts that belong to a cloud by their probe.
+    :param controllers: all controllers of the inventory.
+    :param unreachable: the hosts that were not probed.
+    """
+    if found.get("found"):
+        return ""
+    if found.get("configured"):
+        return f"its APIs do not respond ({found['why']})"
+    without = sorted(set(controllers) & set(unreachable))
+    parts = [f"unreachable controllers: {', '.join(without)}"] if without else []
+    if members:
+        parts.append(f"hosts of a running cloud: {', '.join(sorted(members))}")
+        parts += [f"{found['why']}"] if found.get("why") else []
+    return "; ".join(parts)
 
 
 def _uplinks(plans: Iterable[Data]) -> dict[str, tuple[str, int | None]]:
@@ -135,19 +157,19 @@ def planned(
     flavors: Iterable[Data],
     networks: Iterable[Data],
     why: str = "",
-    silent: Iterable[str] = (),
+    unreachable: Iterable[str] = (),
 ) -> Cloud:
     """Return the model of a cloud that does not exist yet, or whose APIs do not respond.
 
     :param plans: what each host will offer.
     :param flavors: those of the settings.
     :param networks: the external networks of the settings.
-    :param why: why the APIs of an existing cloud cannot be asked.
-    :param silent: the hosts that do not respond; they are not counted.
+    :param why: why a running cloud was not read although there is, or may be, one.
+    :param unreachable: the hosts that were not probed; they are not counted.
     """
     plans = list(plans)
     pools, sizes = volumes(plans)
-    hosts, missing = [], [f"{why}; what servers have taken already is not counted."] if why else []
+    hosts, missing = [], []
     known = {one["name"]: one for one in plans}
     for one in plans:
         if "compute" not in one["groups"]:
@@ -171,7 +193,8 @@ def planned(
         networks=tuple(addresses(networks)),
         uplinks=_uplinks(plans),
         flavors=tuple(sorted(flavors, key=lambda one: (one["ram"], one["vcpus"], one["name"]))),
-        remarks=tuple(dict.fromkeys([*missing, *_silent(silent), *remarks])),
+        remarks=tuple(dict.fromkeys([*missing, *_unreachable(unreachable), *remarks])),
+        why=why,
     )
 
 
@@ -196,14 +219,28 @@ def volumes(plans: list[Data]) -> tuple[list[Pool], dict[str, float]]:
 
 
 def addresses(networks: Iterable[Data]) -> list[Network]:
-    """Return the external networks of the settings with the numbers of addresses in their pools."""
+    """Return the external networks of the settings with the numbers of IPv4 addresses in their pools."""
     found = []
     for one in networks:
         count = 0
         for subnet in one.get("subnets") or []:
-            for pool in subnet.get("pools") or []:
-                first, last = (ipaddress.ip_address(part.strip()) for part in pool.split("-"))
-                count += int(last) - int(first) + 1 if first.version == 4 else 0
+            count += _addresses(subnet)
         if one.get("external"):
             found.append(Network(one["name"], count))
     return found
+
+
+def _addresses(subnet: Data) -> int:
+    """Return the number of IPv4 addresses that Neutron allocates from a subnet.
+
+    Without pools these are all but those of the network, for broadcast, and of the gateway.
+    """
+    count = 0
+    for pool in subnet.get("pools") or []:
+        first, last = (ipaddress.ip_address(part.strip()) for part in pool.split("-"))
+        count += int(last) - int(first) + 1 if first.version == 4 else 0
+    if not subnet.get("pools") and subnet.get("cidr"):
+        network = ipaddress.ip_network(subnet["cidr"], strict=False)
+        gateway = subnet.get("gateway", "") != NO_GATEWAY
+        count = max(0, network.num_addresses - 2 - gateway) if network.version == 4 else 0
+    return count

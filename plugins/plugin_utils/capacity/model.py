@@ -15,7 +15,19 @@ VCPU, PCPU, MEMORY, DISK = "VCPU", "PCPU", "MEMORY_MB", "DISK_GB"
 NIC = "NIC_MBIT"
 ENDLESS = 2**31 - 1
 # What else than Placement decides about a server: the number of servers can only be lower.
-BEYOND = ("hw:mem_page_size", "hw:numa_", "hw:pci_numa_affinity_policy", "hw:pmem", "hw:vtpm", "pci_passthrough:alias")
+BEYOND = (
+    "hw:mem_page_size",
+    "hw:numa_",
+    "hw:cpu_policy",
+    "hw:pci_numa_affinity_policy",
+    "hw:pmem",
+    "hw:tpm_",
+    "hw:maxphysaddr_mode",
+    "os:secure_boot",
+    "capabilities:",
+    "accel:",
+    "pci_passthrough:alias",
+)
 HYPERTHREADING = "HW_CPU_HYPERTHREADING"
 # The scope of an extra spec that AggregateInstanceExtraSpecsFilter reads; it reads those without a scope too.
 AGGREGATE = "aggregate_instance_extra_specs"
@@ -312,6 +324,7 @@ class Cloud:
 
     :param source: where the numbers are from.
     :param remarks: what a reader must know of them.
+    :param why: why the numbers are those of a planned cloud although there is, or may be, a running one.
     :param uplinks: interface of the external network by network host: name and Mbit/s, None if unknown.
     :param quotas: resource → limit and what is used, of *project*; a limit of -1 is none.
     :param project: its name; empty for what a new project gets.
@@ -328,6 +341,7 @@ class Cloud:
     project: str = ""
     flavors: tuple[Mapping[str, Any], ...] = ()
     remarks: tuple[str, ...] = ()
+    why: str = ""
 
     def elsewhere(self, host: Host) -> set[str]:
         """Return the resource classes that a host has no inventory of, and gets from a shared one."""

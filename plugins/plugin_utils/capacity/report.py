@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.compute import (
     LABELS,
+    NO_HOST,
     Answer,
     Fit,
     Need,
@@ -33,15 +34,20 @@ GIB_DIGITS = 100
 
 def lines(cloud: Cloud, fits: Sequence[Fit], answer: Answer | None, wanted: Wanted) -> Iterator[Line]:
     """Yield the report, each line with its colour."""
-    yield f"Capacity of {cloud.name}, from {cloud.source}", PLAIN
+    if cloud.why:
+        # These numbers must not be taken for those of the running cloud.
+        yield f"Capacity of {cloud.name} without its servers, from {cloud.source}", BAD
+        yield f"  The running cloud was not read: {cloud.why}. Its servers are not counted.", BAD
+    else:
+        yield f"Capacity of {cloud.name}, from {cloud.source}", PLAIN
     for remark in cloud.remarks:
         yield f"  {remark}", "yellow"
     yield "", PLAIN
     yield from _hosts(cloud)
-    yield from _flavors(fits)
+    yield from _flavors(cloud, fits)
     yield from _others(cloud)
     if answer:
-        yield from _answer(answer, wanted)
+        yield from _answer(cloud, answer, wanted)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
@@ -101,7 +107,7 @@ def _hosts(cloud: Cloud) -> Iterator[Line]:
         unusable = number and cloud.hosts[number - 1].unusable
         yield line, "yellow" if unusable else PLAIN
     if not cloud.hosts:
-        yield "There is no compute host that responds.", BAD
+        yield "There is no compute host.", BAD
     for one in cloud.shared:
         yield f"{one.name}: {_of(one.inventory, one.resource)}, shared by {hosts(len(one.hosts))}", PLAIN
     yield "", PLAIN
@@ -126,19 +132,20 @@ def _amounts(used: int, capacity: int, name: str) -> str:
     return f"{used} of {capacity}{' GiB' if name == DISK else ''}"
 
 
-def _flavors(fits: Sequence[Fit]) -> Iterator[Line]:
+def _flavors(cloud: Cloud, fits: Sequence[Fit]) -> Iterator[Line]:
     rows = []
     for one in fits:
         star = " *" if one.flavor.beyond else ""
         ends = LABELS.get(one.first, one.first)
         rows.append([f"{one.flavor.name}{star}", str(one.now), str(one.one_lost), one.worst, ends])
-    head = ["flavor", "fits now", "with one host lost", "worst host", "ends first"]
+    head = ["flavor", "fits now", "with one host lost", "worst host", "limited by"]
     text = table(head, rows, right=[1, 2])
     yield text[0], PLAIN
     for one, line in zip(fits, text[1:], strict=True):
         yield line, GOOD if one.one_lost else "yellow" if one.now else BAD
     stranded = sorted({host for one in fits[:1] for host in one.stranded})
-    if fits and len(fits[0].lost) < 2:
+    usable = [host for host in cloud.hosts if not host.unusable]
+    if fits and len(usable) == 1:
         yield "With one host lost none fits: there is no other host.", "yellow"
     elif stranded:
         yield f"The servers of {', '.join(stranded)} do not all fit on the other hosts: then none is free.", "yellow"
@@ -178,7 +185,7 @@ def _pool(one: Pool) -> tuple[str, str]:
     return room, f"{gib(one.provisioned)} GiB in volumes, of {total}, {how}"
 
 
-def _answer(answer: Answer, wanted: Wanted) -> Iterator[Line]:
+def _answer(cloud: Cloud, answer: Answer, wanted: Wanted) -> Iterator[Line]:
     yield f"What {servers(answer.count)} of {answer.flavor.name} need{'s' if answer.count == 1 else ''}", PLAIN
     rows = [_need(one, answer.count) for one in answer.needs]
     text = table(["resource", "needed", "free", "enough for", ""], rows, right=[1, 2, 3])
@@ -186,25 +193,33 @@ def _answer(answer: Answer, wanted: Wanted) -> Iterator[Line]:
     for one, line in zip(answer.needs, text[1:], strict=True):
         short = one.servers is not None and one.servers < answer.count
         yield line, BAD if short else PLAIN
+    for remark in answer.remarks:
+        yield remark, "yellow"
     if answer.fits:
-        yield f"They fit. The first to end would be: {answer.first}.", GOOD
+        yield f"They fit. Limited by: {answer.first}.", GOOD
+    elif answer.first == NO_HOST:
+        yield "They do not fit.", BAD
     else:
-        yield f"They do not fit: there is room for {answer.servers or 'none'}. The first to end: {answer.first}.", BAD
-    yield from _further(answer)
+        yield f"They do not fit: there is room for {answer.servers or 'none'}. Limited by: {answer.first}.", BAD
+    yield from _further(cloud, answer)
     if answer.allowed is not None and answer.allowed < answer.count:
         yield (
-            f"The quotas allow {answer.allowed}. The first to end: {answer.raise_first.removeprefix('quota: ')}.",
+            f"The quotas allow {answer.allowed}. Limited by: {answer.raise_first.removeprefix('quota: ')}.",
             "yellow",
         )
     if not wanted.bandwidth:
         yield "The NICs are not counted: set capacity_bandwidth_mbit to the Mbit/s of a server.", PLAIN
 
 
-def _further(answer: Answer) -> Iterator[Line]:
+def _further(cloud: Cloud, answer: Answer) -> Iterator[Line]:
     """Yield how many compute hosts are missing."""
     name, each = answer.like
-    like = f"like {name} ({servers(each)} when empty)"
-    if answer.further is None:
+    like = f"like {name} (without servers it takes {each})"
+    if not cloud.hosts:
+        yield "There is no compute host.", BAD
+    elif answer.first == NO_HOST:
+        yield "No compute host is enabled, up, and has the flavor's traits.", BAD
+    elif answer.further is None:
         yield "No compute host is large enough for this flavor.", BAD
     elif answer.further:
         more = hosts(answer.further)

@@ -103,7 +103,7 @@ def test_as_many_servers_as_it_says(capacity, controller, remove, capsys, resour
     ask(controller, SCRIPT, "make", json.dumps({**LEAST, resource: size}))
     numbers = capacity("--check", f"--extra-vars={json.dumps({'capacity_flavors': [{'name': NAME}]})}")
     (flavor,) = numbers["flavors"]
-    assert flavor["ends_first"] == CLASSES[resource]
+    assert flavor["limited_by"] == CLASSES[resource]
     expected = flavor["scheduled"]
     found = ask(controller, SCRIPT, "fill", json.dumps({"most": expected + 2}))
     told(capsys, f"{resource}: {expected} servers of {size} said, {len(found['hosts'])} placed: {found['hosts']}")
