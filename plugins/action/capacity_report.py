@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Mapping
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -19,7 +21,8 @@ SPEC = {
     "cloud": {"type": "str", "required": True},
     "found": {"type": "dict", "default": {}},
     "plans": {"type": "list", "elements": "dict", "required": True},
-    "silent": {"type": "list", "elements": "str", "default": []},
+    "members": {"type": "list", "elements": "str", "default": []},
+    "unreachable": {"type": "list", "elements": "str", "default": []},
     "flavors": {"type": "list", "elements": "dict", "default": []},
     "flavor": {"type": "str", "default": ""},
     "servers": {"type": "int", "default": 0},
@@ -35,7 +38,65 @@ NEEDED = ("vcpus", "ram")
 # The flavor of the servers in question if none is given.
 USUAL = "m1.small"
 
+# Argument → setting, and numbers of a flavor → the least.
+NUMBERS = {
+    "servers": "capacity_servers",
+    "floating_ips": "capacity_floating_ips",
+    "volume_gb": "capacity_volume_gb",
+    "bandwidth": "capacity_bandwidth_mbit",
+}
+LEAST = {"vcpus": 1, "ram": 1, "disk": 0, "ephemeral": 0, "swap": 0}
+
 display = Display()
+
+
+def refused(setting, found, allowed):
+    """Return the error of a setting that has another value than allowed."""
+    return AnsibleActionFail(f"{setting}: found {found!r}, allowed: {allowed}")
+
+
+def checked(args):
+    """Check the values that a specification of arguments cannot.
+
+    :raises AnsibleActionFail: a number is negative, or there is a back end of volumes and no volume.
+    """
+    for name, setting in NUMBERS.items():
+        if args[name] < 0:
+            raise refused(setting, args[name], "0 or more")
+    if args["backend"] and not args["volume_gb"] and not args["from_volume"]:
+        allowed = "only with capacity_volume_gb of 1 or more, or with capacity_boot_from_volume: true"
+        raise refused("capacity_volume_backend", args["backend"], allowed)
+
+
+def with_root_disk(flavor, wanted):
+    """Check that servers that start from a volume have one.
+
+    :raises AnsibleActionFail: the volume has neither a size of its own nor that of the flavor's disk.
+    """
+    if wanted.from_volume and not wanted.volume_of(flavor):
+        raise refused("capacity_volume_gb", 0, f"1 or more, as the flavor {flavor.name} has no disk")
+
+
+def sized(given):
+    """Return a flavor of the settings with its numbers as numbers.
+
+    :raises AnsibleActionFail: a value is none that a flavor can have.
+    """
+    where = f"capacity_flavors, {given.get('name') or 'a flavor without a name'}"
+    if not isinstance(given.get("name", ""), str):
+        raise refused("capacity_flavors, name", given["name"], "text")
+    numbers = {}
+    for name, least in LEAST.items():
+        if name not in given:
+            continue
+        # Templates may return the number as text.
+        number = int(given[name]) if re.fullmatch(r"-?\d+", str(given[name])) else None
+        if number is None or number < least:
+            raise refused(f"{where}, {name}", given[name], f"a whole number, {least} or more")
+        numbers[name] = number
+    if not isinstance(given.get("extra_specs") or {}, Mapping):
+        raise refused(f"{where}, extra_specs", given["extra_specs"], "a dictionary")
+    return {**given, **numbers}
 
 
 class ActionModule(ActionBase):
@@ -47,19 +108,20 @@ class ActionModule(ActionBase):
         """Return all numbers."""
         result = super().run(tmp, task_vars)
         args = self.validate_argument_spec(SPEC)[1]
+        checked(args)
         cloud = self.cloud(args, task_vars)
         wanted = compute.Wanted(
             args["volume_gb"], args["from_volume"], args["backend"], args["floating_ips"], args["bandwidth"]
         )
         if args["backend"] and args["backend"] not in (known := {one.backend for one in cloud.pools}):
-            names = ", ".join(sorted(known)) or "none"
-            raise AnsibleActionFail(f"there is no back end {args['backend']} with volumes; there are: {names}")
+            raise refused("capacity_volume_backend", args["backend"], f"one of {', '.join(sorted(known)) or 'none'}")
         losses = compute.lose_each(cloud)
         flavors = [self.flavor(one, args) for one in self.listed(cloud, args["flavors"])]
         fits = [compute.fit(cloud, flavor, losses) for flavor in flavors]
         answer = None
         if args["servers"] and (asked := self.asked(cloud, args)):
             asked = self.flavor(asked, args)
+            with_root_disk(asked, wanted)
             answer = compute.needs(cloud, compute.fit(cloud, asked, losses), args["servers"], wanted)
         for line, colour in report.lines(cloud, fits, answer, wanted):
             display.display(line, color=colour)
@@ -76,8 +138,9 @@ class ActionModule(ActionBase):
         found = args["found"]
         plans = [one["plan"] for one in args["plans"]]
         if found.get("found"):
-            return gather.running(args["cloud"], found["facts"], plans, args["silent"])
-        why = f"The APIs of the cloud do not respond ({found['why']})" if found.get("configured") else ""
+            return gather.running(args["cloud"], found["facts"], plans, args["unreachable"])
+        controllers = task_vars["groups"].get("controller", [])
+        why = gather.why_not_read(found, args["members"], controllers, args["unreachable"])
         declared = resources(
             {"flavors": self.setting("flavors", task_vars), "networks": self.setting("networks", task_vars)},
             {
@@ -86,7 +149,7 @@ class ActionModule(ActionBase):
                 if kind in ("flavors", "networks")
             },
         )
-        return gather.planned(args["cloud"], plans, declared["flavors"], declared["networks"], why, args["silent"])
+        return gather.planned(args["cloud"], plans, declared["flavors"], declared["networks"], why, args["unreachable"])
 
     def setting(self, kind, task_vars):
         """Return a list of the role resources: as it is set, or its default."""
@@ -104,7 +167,7 @@ class ActionModule(ActionBase):
         if not given:
             return list(known.values())
         found = []
-        for one in given:
+        for one in map(sized, given):
             whole = {**known.get(one.get("name"), {}), **one}
             if missing := [key for key in ("name", *NEEDED) if key not in whole]:
                 raise AnsibleActionFail(
@@ -118,15 +181,20 @@ class ActionModule(ActionBase):
     def asked(cls, cloud, args):
         """Return the flavor of the servers in question; None if there is no flavor at all.
 
+        Without a name it is the first of those given to count.
+
         :raises AnsibleActionFail: there is none of the given name.
         """
         every = {one["name"]: one for one in [*cloud.flavors, *cls.listed(cloud, args["flavors"])]}
         if args["flavor"] and args["flavor"] not in every:
-            names = ", ".join(every) or "none"
-            raise AnsibleActionFail(f"there is no flavor {args['flavor']}; there are: {names}")
-        return every.get(args["flavor"] or USUAL) or next(iter(every.values()), None)
+            raise refused("capacity_servers_flavor", args["flavor"], f"one of {', '.join(every) or 'none'}")
+        first = args["flavors"][0]["name"] if args["flavors"] else USUAL
+        return every.get(args["flavor"] or first) or next(iter(every.values()), None)
 
     @staticmethod
     def flavor(given, args):
         """Return what a server of a flavor claims."""
-        return Flavor.of(given, args["from_volume"], args["bandwidth"])
+        try:
+            return Flavor.of(given, args["from_volume"], args["bandwidth"])
+        except ValueError as error:
+            raise refused(f"extra_specs of the flavor {given['name']}", str(error), "values that Nova reads") from error

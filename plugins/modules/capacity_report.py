@@ -26,8 +26,13 @@ options:
     type: list
     elements: dict
     required: true
-  silent:
-    description: Names of the hosts that do not respond.
+  members:
+    description: Names of the hosts that belong to a cloud by their probe.
+    type: list
+    elements: str
+    default: []
+  unreachable:
+    description: Names of the hosts that were not probed.
     type: list
     elements: str
     default: []
@@ -39,7 +44,7 @@ options:
     elements: dict
     default: []
   flavor:
-    description: Flavor of the O(servers). Empty is V(m1.small), or the smallest one.
+    description: Flavor of the O(servers). Empty is the first of O(flavors), else V(m1.small), or the smallest one.
     type: str
     default: ''
   servers:

@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import types
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.cairn.openstack.plugins.action import capacity_report
 from ansible_collections.cairn.openstack.plugins.action.capacity_report import ActionModule
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity import facts
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity.facts import Facts
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import compute, gather, planned
@@ -19,6 +26,7 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity.model imp
     Cloud,
     Flavor,
 )
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import sources
 from resolving import probe, resolver
 
 SMALL = {"name": "m1.small", "vcpus": 1, "ram": 2048, "disk": 20}
@@ -242,6 +250,40 @@ class TestFacts:
         (found,) = Facts(connection(more)).read()["sharing"]
         assert (found["name"], found["hosts"]) == ("nfs", ["compute2"])
 
+    @pytest.mark.parametrize(
+        ("said", "ratio"),
+        [
+            ({"max_over_subscription_ratio": "auto"}, 1 + 60 / (100 - 80 + 1)),
+            ({"max_over_subscription_ratio": "auto", "provisioned_capacity_gb": 0}, 20.0),
+            ({}, 20.0),
+            ({"max_over_subscription_ratio": "3.5"}, 3.5),
+            ({"max_over_subscription_ratio": "3.5", "thin_provisioning_support": False}, 1.0),
+            ({"max_over_subscription_ratio": "auto", "free_capacity_gb": "unknown"}, 1.0),
+        ],
+    )
+    def test_the_ratio_of_a_pool(self, said, ratio):
+        """As calculate_max_over_subscription_ratio in cinder/utils.py computes it."""
+        pool = {
+            "total_capacity_gb": 100,
+            "free_capacity_gb": 80,
+            "provisioned_capacity_gb": 60,
+            "thin_provisioning_support": True,
+            **said,
+        }
+        assert facts._pool("c@a#a", pool)["ratio"] == ratio
+
+    def test_aggregates_are_asked_once(self):
+        providers = [
+            {"uuid": uuid, "name": uuid, "root_provider_uuid": uuid, "parent_provider_uuid": None} for uuid in "st"
+        ]
+        conn = connection({f"/resource_providers/{uuid}/aggregates": {"aggregates": ["one"]} for uuid in "st"})
+        asked = []
+        request = conn.placement.request
+        conn.placement.request = lambda path, *more, **options: asked.append(path) or request(path, *more, **options)
+        sharing = [{**one, "inventories": {}} for one in providers]
+        Facts(conn).shared(sharing, {f"compute{number}": f"u{number}" for number in range(5)})
+        assert len(asked) == len(set(asked)) == 7
+
 
 class TestRunning:
     def plans(self, shared=""):
@@ -368,10 +410,44 @@ class TestPlanned:
         (pool,) = self.cloud(tmp_path, {"kind": "nfs", "share": "192.0.2.20:/srv"}).pools
         assert pool.room is None
 
-    def test_an_api_that_does_not_respond_is_said(self, tmp_path):
-        found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer", ["compute2"])
-        assert found.remarks[0].startswith("No answer; what servers have taken")
-        assert found.remarks[1] == "Without an answer of compute2."
+    def test_a_running_cloud_that_was_not_read_is_said(self, tmp_path):
+        unreachable = ["compute3", "compute2"]
+        found = gather.planned("c", [plan("compute1", tmp_path)], [SMALL], [], "No answer", unreachable)
+        assert found.why == "No answer"
+        assert found.remarks[0] == "Unreachable or not probed: compute2, compute3"
+
+    @pytest.mark.parametrize(
+        ("found", "members", "unreachable", "why"),
+        [
+            ({}, [], [], ""),
+            ({"found": False, "configured": False, "why": "no clouds.yaml"}, [], ["compute1"], ""),
+            ({"found": True}, ["compute1"], ["controller1"], ""),
+            ({"found": False, "configured": True, "why": "503"}, [], [], "its APIs do not respond (503)"),
+            ({}, [], ["controller1", "compute1"], "unreachable controllers: controller1"),
+            (
+                {"found": False, "configured": False, "why": "no clouds.yaml"},
+                ["compute2", "compute1"],
+                [],
+                "hosts of a running cloud: compute1, compute2; no clouds.yaml",
+            ),
+        ],
+    )
+    def test_why_a_running_cloud_was_not_read(self, found, members, unreachable, why):
+        assert gather.why_not_read(found, members, ["controller1", "controller2"], unreachable) == why
+
+    @pytest.mark.parametrize(
+        ("subnet", "count"),
+        [
+            ({"cidr": "198.51.100.0/24"}, 253),
+            ({"cidr": "198.51.100.0/24", "gateway": "none"}, 254),
+            ({"cidr": "198.51.100.0/24", "pools": ["198.51.100.1 - 198.51.100.3"]}, 3),
+            ({"cidr": "198.51.100.0/31"}, 0),
+            ({"cidr": "2001:db8::/64"}, 0),
+        ],
+    )
+    def test_addresses_of_a_subnet(self, subnet, count):
+        (found,) = gather.addresses([{"name": "public", "external": True, "subnets": [subnet]}])
+        assert found.total == count
 
     def test_disks_in_a_ceph_of_unknown_size(self, tmp_path):
         """One that exists already: no device of it is the inventory's."""
@@ -386,7 +462,7 @@ class TestPlanned:
         assert (found.now, set(found.limits)) == (6, {VCPU, MEMORY})
         assert "back1 is not known" in cloud.remarks[0]
         needs = compute.needs(cloud, found, 5, compute.Wanted()).needs
-        assert needs[-1] == compute.Need("disk", 100, None, None, "GiB")
+        assert compute.Need("disk", 100, None, None, "GiB") in needs
 
 
 class TestAsked:
@@ -411,7 +487,121 @@ class TestAsked:
         cloud = Cloud("c", "a test", flavors=flavors)
         assert ActionModule.asked(cloud, {"flavor": given, "flavors": []})["name"] == name
 
+    def test_the_first_flavor_that_is_counted(self):
+        """Whoever names flavors asks about them."""
+        own = {"name": "db", "vcpus": 16, "ram": 65536, "disk": 100}
+        assert ActionModule.asked(self.CLOUD, {"flavor": "", "flavors": [own, {"name": "tiny"}]}) == own
+        assert ActionModule.asked(self.CLOUD, {"flavor": "tiny", "flavors": [own]})["name"] == "tiny"
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ({"vcpus": "two"}, "capacity_flavors, db, vcpus: found 'two', allowed: a whole number, 1 or more"),
+            ({"vcpus": 0}, "capacity_flavors, db, vcpus: found 0, allowed: a whole number, 1 or more"),
+            ({"vcpus": True}, "capacity_flavors, db, vcpus: found True, allowed: a whole number, 1 or more"),
+            ({"ram": -1}, "capacity_flavors, db, ram: found -1, allowed: a whole number, 1 or more"),
+            ({"disk": 1.5}, "capacity_flavors, db, disk: found 1.5, allowed: a whole number, 0 or more"),
+            ({"extra_specs": ["a"]}, "capacity_flavors, db, extra_specs: found ['a'], allowed: a dictionary"),
+            ({"name": 7}, "capacity_flavors, name: found 7, allowed: text"),
+        ],
+    )
+    def test_a_flavor_that_is_wrong(self, more, words):
+        with pytest.raises(AnsibleActionFail) as error:
+            ActionModule.listed(self.CLOUD, [{"name": "db", "vcpus": 16, "ram": 65536, "disk": 100, **more}])
+        assert str(error.value) == words
+
+    def test_numbers_as_text(self):
+        """As templates may return them."""
+        assert ActionModule.listed(self.CLOUD, [{"name": "tiny", "ram": "1024"}])[0]["ram"] == 1024
+
+    def test_extra_specs_that_are_wrong(self):
+        specs = {"resources:VGPU": "some"}
+        with pytest.raises(AnsibleActionFail, match=r"extra_specs of the flavor m1\.small: found .*'some'"):
+            ActionModule.flavor({**SMALL, "extra_specs": specs}, {"from_volume": False, "bandwidth": 0})
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ({"servers": -1}, "capacity_servers: found -1, allowed: 0 or more"),
+            ({"floating_ips": -1}, "capacity_floating_ips: found -1, allowed: 0 or more"),
+            ({"volume_gb": -5}, "capacity_volume_gb: found -5, allowed: 0 or more"),
+            ({"bandwidth": -5}, "capacity_bandwidth_mbit: found -5, allowed: 0 or more"),
+            ({"backend": "a"}, "capacity_volume_backend: found 'a', allowed: only with capacity_volume_gb"),
+        ],
+    )
+    def test_numbers_that_are_wrong(self, more, words):
+        given = {"servers": 0, "floating_ips": 0, "volume_gb": 0, "bandwidth": 0, "backend": "", "from_volume": False}
+        with pytest.raises(AnsibleActionFail) as error:
+            capacity_report.checked({**given, **more})
+        assert str(error.value).startswith(words)
+        capacity_report.checked({**given, "backend": "a", "volume_gb": 1})
+
+    def test_a_volume_without_a_size(self):
+        flavor = Flavor.of({**SMALL, "disk": 0}, from_volume=True)
+        with pytest.raises(AnsibleActionFail, match=r"capacity_volume_gb: found 0, .* m1\.small has no disk"):
+            capacity_report.with_root_disk(flavor, compute.Wanted(from_volume=True))
+        capacity_report.with_root_disk(flavor, compute.Wanted(from_volume=True, volume=5))
+        capacity_report.with_root_disk(flavor, compute.Wanted())
+
     def test_a_flavor_that_is_not_there(self):
-        with pytest.raises(AnsibleActionFail, match=r"no flavor big; there are: tiny, m1\.small"):
+        with pytest.raises(
+            AnsibleActionFail, match=r"capacity_servers_flavor: found 'big', allowed: one of tiny, m1\.small"
+        ):
             ActionModule.asked(self.CLOUD, {"flavor": "big", "flavors": []})
         assert ActionModule.asked(Cloud("c", "a test"), {"flavor": "", "flavors": []}) is None
+
+
+class TestController:
+    """The controller that is asked about the running cloud."""
+
+    @pytest.mark.parametrize(
+        ("probes", "controller", "members"),
+        [
+            # The first one is new, and has no credentials yet.
+            ({"controller1": None, "controller2": {"names": []}}, "controller2", ["controller2"]),
+            (
+                {"controller1": {"names": []}, "controller2": {"names": []}},
+                "controller1",
+                ["controller1", "controller2"],
+            ),
+            ({"controller1": None, "controller2": None}, "controller1", []),
+            # No controller was probed, and a compute host belongs to the cloud.
+            ({"compute1": {"names": []}}, "", ["compute1"]),
+            ({}, "", []),
+        ],
+    )
+    def test_one_that_belongs_to_the_cloud(self, probes, controller, members):
+        hosts = ["controller1", "controller2", "compute1"]
+        hostvars = {name: {"inventory_hostname": name} for name in hosts}
+        for name, member in probes.items():
+            hostvars[name] |= {"__capacity_plan": {"plan": {}}, "cairn_probe": {"cloud": member}}
+        found = sources.trusted(sources.load(sources.ROLES / "capacity/vars/main.yml"))
+        variables = {
+            **found,
+            "hostvars": hostvars,
+            "groups": {"controller": hosts[:2]},
+            "ansible_play_hosts_all": hosts,
+        }
+        templar = Templar(loader=DataLoader(), variables=variables)
+        assert templar.template(found["__capacity_controller"]) == controller
+        assert templar.template(found["__capacity_members"]) == members
+
+    def test_a_limit(self, tmp_path):
+        """It would leave out the controllers, and show a running cloud as an empty one."""
+        (tmp_path / "hosts.yml").write_text("controller: {hosts: {controller1: }}\ncompute: {hosts: {compute1: }}\n")
+        root = Path(__file__).resolve().parents[2]
+        done = subprocess.run(
+            ["ansible-playbook", "-i", tmp_path / "hosts.yml", root / "playbooks/capacity.yml", "--limit", "compute1"],
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(root / ".venv/collections"),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        words = done.stdout + done.stderr
+        assert "Capacity counts all hosts. Run it without --limit." in words
+        assert "Preflight" not in words
