@@ -15,8 +15,8 @@ description:
   - On a terminal the last line shows the current activity. Otherwise no line is rewritten.
   - With C(--check) it shows the complete plan, with differences if C(--diff) is given; its last line counts them.
   - With C(-v) and more it shows the output of P(ansible.builtin.default#callback), followed by its own summary.
-  - A run that has taken the lock of a cloud adds a line to C(runs.jsonl) beside it, in C(cloud_secrets_dir), with its
-    end, its user, the playbook, and what came of it. The last hundred are kept.
+  - A playbook that has taken the lock of a cloud adds a line to C(runs.jsonl) beside it, in C(cloud_secrets_dir), with
+    its end, its user, and what came of it. The last hundred are kept.
   - The extra variable C(plan_out) names a file for all changes and failures as JSON, readable by its owner only.
   - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 if the plan contains changes.
     Those of failures (2) and unreachable hosts (4) take precedence.
@@ -77,6 +77,7 @@ class CallbackModule(Default):
         self._play_names = []
         self._failures = []
         self._lock_directory = ""
+        self._first_phase = 0
         self._live = None
 
     # Events
@@ -88,6 +89,9 @@ class CallbackModule(Default):
         self._run.check = bool(context.CLIARGS.get("check"))
         self._number_of_plays = len(playbook.get_plays())
         self._play_names = []
+        # A command may run several playbooks, of which only some take the lock.
+        self._lock_directory = ""
+        self._first_phase = len(self._run.phases)
         if self._display.verbosity:
             super().v2_playbook_on_start(playbook)
         elif self._live is None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
@@ -250,8 +254,8 @@ class CallbackModule(Default):
         )
         last = self._playbooks == len(context.CLIARGS.get("args") or ())
         self._write_timing()
-        self._write_history(len(stats.processed), failed, unreachable)
         written = self._write_plan()
+        self._write_history(failed, unreachable)
         asked = boolean(self._variables.get("plan_exit_code", False), strict=False)
         if last and not failed and not unreachable:
             # Ansible does not catch this exception, but still cleans up.
@@ -266,14 +270,15 @@ class CallbackModule(Default):
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self._run.timing()) + "\n")
 
-    def _write_history(self, hosts, failed, unreachable):
-        """Add the run to the last runs of its cloud, if it has the lock."""
+    def _write_history(self, failed, unreachable):
+        """Add the playbook to the last runs of its cloud, if it has the lock; a failure is a warning only."""
         if not self._lock_directory or self._run.check:
             return
         try:
-            run_history.add(self._lock_directory, run_history.entry(self._run, hosts, failed, unreachable))
-        except OSError as error:
-            self._display.warning(f"The run can't be recorded: {error}")
+            run_history.add(self._lock_directory, run_history.entry(self._run, self._first_phase, failed, unreachable))
+        # A user without a name, a full disk, a file of another form: the result of the run stays.
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._display.warning(f"The run can't be recorded: {' '.join(str(error).split())}")
 
     def _write_plan(self):
         """Write the requested file, if any; return whether that succeeded."""

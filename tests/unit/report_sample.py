@@ -245,7 +245,6 @@ RUNS = {
             "playbook": playbook,
             "seconds": seconds,
             "hosts": 5,
-            "changed": [],
             "counts": counts,
             "failed": failed,
             "unreachable": [],

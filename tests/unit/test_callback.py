@@ -215,6 +215,40 @@ def test_a_run_is_recorded_where_its_lock_is(playbook, tmp_path):
     assert (second["counts"], second["failed"]) == ({}, ["compute1"])
 
 
+def test_a_playbook_without_the_lock_leaves_no_record_of_another_ones_changes(playbook, tmp_path):
+    (tmp_path / "secrets").mkdir()
+    locked = task("Check inventory", "preflight", {"lock_directory": str(tmp_path / "secrets")}, run_once=True)
+    report = tmp_path / "report.yml"
+    report.write_text(
+        yaml.safe_dump(
+            [{"name": "Page", "hosts": "cloud", "gather_facts": False, "tasks": [task("Page", "anything", {})]}]
+        )
+    )
+    ran = playbook({"Input": [locked], "Every node": [file_task()]}, str(report))
+    assert ran.status == 0
+    (only,) = map(json.loads, (tmp_path / "secrets/runs.jsonl").read_text().splitlines())
+    assert only["playbook"] == "site.yml"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"{}\n5\n", None])
+def test_a_broken_history_changes_nothing_else(playbook, tmp_path, content):
+    """Neither the result nor the other files of the run."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    if content is None:
+        (secrets / "runs.jsonl.new").mkdir()
+    else:
+        (secrets / "runs.jsonl").write_bytes(content)
+    locked = task("Check inventory", "preflight", {"lock_directory": str(secrets)}, run_once=True)
+    ran = playbook({"Input": [locked], "Every node": [file_task()]}, "-e", f"plan_out={tmp_path}/plan.json")
+    assert ran.status == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["counts"]["file"]
+    assert "callback" not in ran.errors.lower()
+    assert ("can't be recorded" in ran.errors) == (content is None)
+    if content is not None:
+        assert len((secrets / "runs.jsonl").read_text().splitlines()) == 1
+
+
 def test_a_host_that_is_away(playbook):
     ran = playbook({"Preflight": [{"name": "Look", "ping": {}}]}, hosts="away")
     assert ran.status == 4

@@ -585,18 +585,36 @@ class TestFile:
         assert run_history.read(str(tmp_path)) == []
         run = run_record.Run(playbook="site.yml")
         run.begin_phase("Services")
-        found = run_history.entry(run, 3, ["compute1"], [])
+        run.begin_step("Units", "units")
+        run.answered("compute1")
+        found = run_history.entry(run, 0, ["compute1", "compute2"], [])
         assert (found["playbook"], found["hosts"], found["failed"], found["counts"]) == (
             "site.yml",
-            3,
+            1,
             ["compute1"],
             {},
         )
         for number in range(run_history.KEEP + 5):
-            run_history.add(str(tmp_path), {"time": number})
+            run_history.add(str(tmp_path), {**found, "time": number})
         (path,) = tmp_path.iterdir()
         with path.open("a") as file:
             file.write('{"time": 9')
         found = run_history.read(str(tmp_path))
         assert [found[0]["time"], found[-1]["time"], len(found)] == [run_history.KEEP + 4, 5, run_history.KEEP]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_a_run_is_recorded_without_the_definitions_of_its_changes(self, monkeypatch):
+        """These take milliseconds for each change."""
+        run = run_record.Run(playbook="site.yml")
+        run.begin_phase("Services")
+        monkeypatch.setattr(run_record.Run, "document", lambda _self: pytest.fail("reads all definitions"))
+        assert run_history.entry(run, 0, [], [])["counts"] == {}
+
+    def test_lines_that_are_no_runs_are_left_out(self, tmp_path):
+        (good,) = sample.RUNS["last"][:1]
+        lines = [b"{}", b"5", b"\xff\xfe", b"null", b"[" * 100_000, json.dumps({**good, "counts": 5}).encode()]
+        path = tmp_path / run_history.FILE
+        path.write_bytes(b"\n".join([*lines, json.dumps(good).encode(), b""]))
+        assert run_history.read(str(tmp_path)) == [good]
+        run_history.add(str(tmp_path), {**good, "time": 1})
+        assert [one["time"] for one in run_history.read(str(tmp_path))] == [1, good["time"]]
