@@ -71,15 +71,14 @@ class ActionModule(ActionBase):
         """Return a host with what it said, or with the reason why it said nothing."""
         found = variables.get("report_of_host") or {}
         ping = variables.get("report_ping") or {}
-        other = (
-            "it answers, but could not be read; see the output of the run" if "ping" in ping else "--limit left it out"
-        )
+        other = "see the output of the run" if "ping" in ping else "--limit left it out"
         why = found.get("msg") or ping.get("msg") or other
         offset = (variables.get("cairn_probe") or {}).get("clock_offset") if "report" in found else None
         return {
             **host,
             "report": found.get("report"),
             "why": str(why).removeprefix("Task failed: "),
+            "answers": "ping" in ping and not found.get("unreachable"),
             "clock_offset": offset,
         }
 

@@ -85,20 +85,20 @@ report:
     kernel: {description: Release of the running kernel., type: str}
     newer_kernel: {description: "Release of a kernel that was installed after it, or empty.", type: str}
     uptime: {description: Seconds since the boot., type: float}
-    disks: {description: Mounted file systems with their bytes., type: list, elements: dict}
-    nics: {description: "NICs with speeds in Mbit/s (0 if unknown) and addresses.", type: list, elements: dict}
+    disks: {description: "Mounted file systems with bytes, and inodes in percent.", type: list, elements: dict}
+    nics: {description: "NICs with carrier, speed in Mbit/s (0 if unknown) and addresses.", type: list, elements: dict}
     packages: {description: Versions of the packages., type: list, elements: dict}
-    updates: {description: Pending updates., type: list, elements: dict}
+    updates: {description: "Pending updates; new packages have no old version.", type: list, elements: dict}
     units: {description: "The units with state, time of the last change, and memory.", type: list, elements: dict}
     cluster: {description: "State and capacity of Ceph on a host that may ask for them, else null.", type: dict}
     silent: {description: "APIs that do not answer, with the reason.", type: dict}
     errors: {description: Error lines by source., type: dict}
     certificates: {description: Certificates with their ends., type: list, elements: dict}
     drift: {description: The changes that a run would make., type: list, elements: dict}
+    unread: {description: "The parts that could not be read, with the reason.", type: dict}
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.overview import host_report
 
 # AnsibleModule would return its parameters: all passwords and files of a host.
@@ -124,11 +124,7 @@ def main() -> None:
     )
     # Otherwise a value as short as "e" would be masked everywhere; the report masks secrets by itself.
     module.no_log_values.clear()
-    try:
-        found = host_report.report(module.params)
-    except (Failed, TypeError) as error:
-        module.fail_json(msg=host_report.hide(str(error), module.params["mask"]), **SILENT)
-    module.exit_json(changed=False, report=found, **SILENT)
+    module.exit_json(changed=False, report=host_report.report(module.params), **SILENT)
 
 
 if __name__ == "__main__":

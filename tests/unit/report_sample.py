@@ -45,7 +45,6 @@ def unit(name, number, **more):
     """Return the state of a unit."""
     return {
         "name": name,
-        "description": f"OpenStack {name}",
         "state": "active",
         "fits": True,
         "wanted": "started",
@@ -61,7 +60,7 @@ def unit(name, number, **more):
 def nic(name, purpose, *addresses, kind="physical"):
     """Return a NIC."""
     mac = "52:54:00:00:00:01"
-    found = {"name": name, "speed": 10000, "mac": mac, "mtu": 1500, "up": True, "kind": kind}
+    found = {"name": name, "speed": 10000, "mac": mac, "mtu": 1500, "up": True, "carrier": True, "kind": kind}
     return {**found, "addresses": list(addresses), "purpose": purpose}
 
 
@@ -95,8 +94,8 @@ def report(name, number, **more):
         "cpus": 8,
         "memory": {"total": 32 * GIB, "available": (22 - 2 * number) * GIB, "swap_total": 0, "swap_free": 0},
         "disks": [
-            {"path": "/", "kind": "ext4", "total": 80 * GIB, "used": 21 * GIB},
-            {"path": "/var/lib", "kind": "xfs", "total": 400 * GIB, "used": (90 + 30 * number) * GIB},
+            {"path": "/", "kind": "ext4", "total": 80 * GIB, "used": 21 * GIB, "inodes": 4},
+            {"path": "/var/lib", "kind": "xfs", "total": 400 * GIB, "used": (90 + 30 * number) * GIB, "inodes": 2},
         ],
         "nics": nics,
         "packages": [{"name": one, "version": f"2:31.0.{at}-6+deb13u1"} for at, one in enumerate(names[:-1])],
@@ -112,6 +111,7 @@ def report(name, number, **more):
             certificate(name, 712, "/etc/cairn/host.pem"),
         ],
         "drift": [],
+        "unread": {},
         **more,
     }
 

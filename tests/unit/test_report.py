@@ -234,9 +234,17 @@ class TestProblems:
         both = {"internal": "10.0.0.9", "public": "198.51.100.9"}
         assert [(one["ok"], one["state"]) for one in report_model.leaders(hosts, both)] == [
             (False, "on no host"),
+            (False, "on no host"),
+        ]
+        # One controller has the internal address itself; a router in front of it may have the public one.
+        own = {"internal": hosts[0]["address"], "public": "198.51.100.9"}
+        assert [(one["ok"], one["state"]) for one in report_model.leaders(hosts, own)] == [
+            (True, "on controller1"),
             (True, "outside of the cloud"),
         ]
         hosts[4]["report"] = None
+        assert report_model.leaders(hosts, both)[0]["state"] == "on no host"
+        hosts[0]["report"] = None
         assert report_model.leaders(hosts, both)[0]["state"] == "on no host that has answered"
 
     def test_of_the_cloud(self):
@@ -274,6 +282,69 @@ class TestProblems:
         )
         assert report_model.counted({}) == "nothing"
 
+    def test_a_host_that_answers_but_could_not_be_read_is_not_lost(self):
+        hosts = sample.well()
+        hosts[3] |= {"report": None, "answers": True, "why": "KeyError: 'x'"}
+        cloud = sample.cloud()
+        found = model(hosts=hosts, cloud=cloud)
+        assert problems(found) == [("critical", "compute2 could not be read", "compute2")]
+        assert found["problems"][0]["section"] != "A compute host is lost"
+        assert found["sentence"].startswith("5 of 5 hosts answer, 1 host could not be read, ")
+
+    def test_a_part_that_could_not_be_read_is_a_warning(self):
+        hosts = sample.well()
+        hosts[1]["report"] |= {"units": [], "updates": [], "unread": {"units": "why", "updates": "apt-get: no"}}
+        found = model(hosts=hosts, cloud=sample.cloud())
+        assert [(one["level"], one["what"], one["detail"]) for one in found["problems"]] == [
+            ("warning", "units could not be read", "why"),
+            ("warning", "pending updates could not be read", "apt-get: no"),
+        ]
+        assert "all units run" not in found["sentence"]
+        assert "unknown by lists" in " ".join(page(hosts=hosts, cloud=sample.cloud()).text.split())
+
+    @pytest.mark.parametrize(
+        ("change", "what"),
+        [
+            ({"up": False}, "eth1 (tunnel network) is down"),
+            ({"carrier": False}, "eth1 (tunnel network) has no carrier"),
+        ],
+    )
+    def test_a_nic_that_a_network_needs(self, change, what):
+        hosts = sample.well()
+        hosts[1]["report"]["nics"][1] |= change
+        hosts[2]["report"]["nics"].append(sample.nic("eth9", "") | {"up": False, "carrier": False})
+        hosts[1]["report"]["nics"][3] |= {"up": False, "carrier": False}  # br-ex
+        assert problems(model(hosts=hosts, cloud=sample.cloud())) == [("critical", what, "network1")]
+
+    def test_a_unit_that_starts_again_and_again(self):
+        host = sample.well()[1]
+        host["report"]["units"][0] |= {"restarts": 5, "since": int(sample.NOW - 60)}
+        host["report"]["units"][1] |= {"restarts": 5, "since": int(sample.NOW - 6000)}
+        (found,) = report_model.of_host(host, sample.OPTIONS)
+        assert (found["level"], found["what"]) == ("warning", "openvswitch-switch restarts again and again")
+
+    def test_inodes_fill_a_disk(self):
+        host = sample.well()[1]
+        host["report"]["disks"][0]["inodes"] = 97
+        (found,) = report_model.of_host(host, sample.OPTIONS)
+        assert (found["level"], found["what"], found["command"]) == ("critical", "/ is 97 % full", "df -i /")
+
+    def test_a_last_run_that_failed_or_was_killed(self):
+        (good, bad, _other) = sample.RUNS["last"]
+        (found,) = report_model.of_runs({**sample.RUNS, "last": [{**bad, "time": sample.NOW}]})
+        assert (found["what"], found["detail"]) == ("the last run failed: site.yml", "failed on controller1")
+        newer = {**sample.RUNS, "last": [good], "lock": {**sample.RUNS["lock"], "since": "2026-12-01 12:00:00 +0200"}}
+        (found,) = report_model.of_runs(newer)
+        assert found["what"] == "the last run was killed"
+        assert list(report_model.of_runs({**newer, "held": "a run"})) == []
+
+    def test_a_certificate_with_an_unknown_end(self):
+        hosts = sample.well()
+        hosts[0]["report"]["certificates"].append({"subject": "x.pem", "end": 0, "paths": ["/etc/x.pem"]})
+        found = model(hosts=hosts, cloud=sample.cloud())
+        assert problems(found) == [("warning", "the end of x.pem is unknown", "controller1")]
+        assert "712 days" in found["sentence"]
+
     def test_sizes_and_spans(self):
         assert [report_model.size(number) for number in (0, 1536, 40 * 2**30)] == ["0 B", "1.5 KiB", "40 GiB"]
         assert [report_model.span(number) for number in (0, 61, 7300, 200000)] == ["0 s", "1 min", "2 h", "2 d"]
@@ -290,6 +361,34 @@ class TestHost:
             {"name": "libssl3t64", "old": "3.5.1-1", "new": "3.5.1-1+deb13u1", "security": True},
             {"name": "tzdata", "old": "2025b-4", "new": "2025c-0", "security": False},
         ]
+
+    def test_new_packages_are_updates(self):
+        said = "Inst linux-image-6.12.57 (6.12.57-1 Debian-Security:13/stable-security [amd64])\n"
+        (found,) = host_report.updates(said)
+        assert (found["name"], found["old"], found["security"]) == ("linux-image-6.12.57", "", True)
+
+    @pytest.mark.parametrize("wanted", ["any", "stopped", "started"])
+    def test_a_failed_unit_never_fits(self, wanted):
+        shown = {"ActiveState": "failed", "LoadState": "loaded"}
+        found = host_report.unit_state({"name": "x", "state": wanted}, shown, {})
+        assert not found["fits"]
+        assert "it should be any" not in report_model.of_unit(sample.well()[0], found)["detail"]
+
+    def test_one_part_that_fails_leaves_the_others(self, monkeypatch):
+        def wrong(*_given, **_more):
+            raise ValueError("password = hunter2\nmore")
+
+        for name in ("disks", "interfaces", "drift", "poll", "_run"):
+            monkeypatch.setattr(host_report, name, wrong)
+        options = {"units": [{"name": "x"}], "packages": [], "health": [], "first": {}, "steps": {}, "networks": {}}
+        found = host_report.report({**options, "log_age": 60, "log_lines": 3, "mask": []})
+        assert found["unread"].keys() >= {"disks", "nics", "drift", "silent", "updates", "journal"}
+        assert "hunter2" not in str(found)
+        assert found["memory"]["total"] > 0
+
+    def test_a_command_that_fails_is_not_an_empty_answer(self):
+        with pytest.raises(Failed, match="no such"):
+            host_report._run(["sh", "-c", "echo no such list >&2; exit 100"])
 
     def test_a_unit(self):
         shown = {
@@ -336,9 +435,11 @@ class TestHost:
 
     def test_a_secret_at_the_end_of_a_long_line(self, monkeypatch):
         line = "ERROR " + "x" * 285 + " s3cretvalue" * 3
-        monkeypatch.setattr(host_report.service_logs, "files", lambda *_given: {"/var/log/x.log": [(line, True)]})
+        monkeypatch.setattr(
+            host_report.service_logs, "files", lambda *_given, **_more: {"/var/log/x.log": [(line, True)]}
+        )
         monkeypatch.setattr(host_report, "_run", lambda *_given, **_more: "")
-        (lines,) = host_report.errors([{"name": "x", "log": "/var/log/x.log"}], 60, 3, ["s3cretvalue"]).values()
+        (lines,) = host_report.file_errors([{"name": "x", "log": "/var/log/x.log"}], 60, 3, ["s3cretvalue"]).values()
         assert "s3cret" not in lines[0]
 
     def test_certificates_with_their_ends(self, tmp_path):

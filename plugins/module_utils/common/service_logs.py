@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+from collections.abc import Callable
 
 # Bytes to read from the end of a file; older lines do not concern this failure.
 TAIL = 4 << 20
@@ -80,22 +81,27 @@ def recent(text: str, since: datetime.datetime) -> list[tuple[str, bool]]:
     return lines
 
 
-def files(services: list[str], age: float, root: str = "/var/log") -> dict[str, list[tuple[str, bool]]]:
+def files(
+    services: list[str], age: float, root: str = "/var/log", keep: Callable[[list], list] = list
+) -> dict[str, list[tuple[str, bool]]]:
     """Return the recent lines of every log file of the services.
 
     :param services: directories in C(root), and files in it without C(.log).
     :param age: maximum age of lines in seconds.
+    :param keep: returns those lines of a file that are kept, so that only those of one file are in memory.
     """
     begin = datetime.datetime.now().astimezone() - datetime.timedelta(seconds=age)
     found = {}
     for service in services:
         inside = glob.glob(os.path.join(root, service, "**", "*.log"), recursive=True)
         for path in sorted([*inside, *glob.glob(os.path.join(root, f"{service}.log"))]):
-            if os.stat(path).st_mtime < begin.timestamp():
-                continue
-            with open(path, "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-                found[path] = recent(file.read().decode(errors="replace"), begin)
+            # A file may be rotated meanwhile.
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                state = os.fstat(file.fileno())
+                if state.st_mtime < begin.timestamp():
+                    continue
+                file.seek(max(0, state.st_size - TAIL))
+                found[path] = keep(recent(file.read().decode(errors="replace"), begin))
     return found
 
 
@@ -130,13 +136,22 @@ def journal_command(services: list[str], age: float) -> list[str]:
 
 
 def journal(text: str) -> dict[str, list[tuple[str, bool]]]:
-    """Return the lines by unit, from the output of that command."""
+    """Return the lines by unit, from the output of that command; what is no entry is left out."""
     found: dict[str, list[tuple[str, bool]]] = {}
-    for entry in map(json.loads, text.splitlines()):
+    # A message may have other ends of lines in it, which JSON allows.
+    for line in text.split("\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(entry, dict):
+            continue
         message = entry.get("MESSAGE")
         # Messages of systemd about a unit have the unit's name in another field.
         unit = entry.get("UNIT") or entry.get("_SYSTEMD_UNIT") or "journal"
         if isinstance(message, str):
             lines = found.setdefault(unit, [])
-            lines += [(line, int(entry.get("PRIORITY", 6)) <= ERROR) for line in message.splitlines()]
+            priority = str(entry.get("PRIORITY", 6))
+            serious = priority.isdigit() and int(priority) <= ERROR
+            lines += [(part, serious) for part in message.splitlines()]
     return found

@@ -9,7 +9,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.module_utils.common import service_logs
@@ -34,16 +35,21 @@ REBOOT = "/run/reboot-required"
 JOURNAL_LINES = 20000
 # Shorter values would be found in words that are no secrets.
 SHORTEST_SECRET = 6
-_UPDATE = re.compile(r"^Inst (?P<name>\S+) \[(?P<old>[^]]*)\] \((?P<new>\S+) (?P<source>[^[)]*)", re.MULTILINE)
+_UPDATE = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<old>[^]]*)\] )?\((?P<new>\S+) (?P<source>[^[)]*)", re.MULTILINE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-_PROPERTIES = "Id,Description,LoadState,ActiveState,SubState,Result,ActiveEnterTimestamp,InactiveEnterTimestamp"
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,ActiveEnterTimestamp,InactiveEnterTimestamp"
 _PROPERTIES += ",MemoryCurrent,NRestarts,ControlGroup"
+# How journalctl says that none of the units has written anything.
+_NO_ENTRY = "No data available"
 # The last line of a traceback, as oslo.log writes it, may be empty.
 _BARE = re.compile(r"\b(ERROR|CRITICAL) \S+$")
 
 
 def _run(words: list[str], stdin: str | None = None, seconds: float = 30) -> str:
-    """Return the output of a command without translations, empty if it fails or does not end."""
+    """Return the output of a command without translations.
+
+    :raises Failed: it fails, or does not end.
+    """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
     try:
         done = subprocess.run(
@@ -56,9 +62,12 @@ def _run(words: list[str], stdin: str | None = None, seconds: float = 30) -> str
             env=environment,
             check=False,
         )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Failed(f"{words[0]}: {error}") from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise Failed(f"{words[0]}: {last}")
+    return done.stdout
 
 
 def memory() -> dict[str, int]:
@@ -69,7 +78,10 @@ def memory() -> dict[str, int]:
 
 
 def disks(mounts: str = "/proc/self/mounts") -> list[dict]:
-    """Return the mounted file systems on disks, with their bytes; each disk once."""
+    """Return the mounted file systems on disks, with their bytes and the percentage of used inodes; each disk once.
+
+    As in C(df), what only root may use counts as neither used nor available.
+    """
     found: dict[int, dict] = {}
     for line in text(mounts).splitlines():
         device, path, kind = line.split()[:3]
@@ -82,25 +94,37 @@ def disks(mounts: str = "/proc/self/mounts") -> list[dict]:
         except OSError:
             continue
         if size.f_blocks and number not in found and os.path.isdir(path):
-            total, free = size.f_blocks * size.f_frsize, size.f_bfree * size.f_frsize
-            found[number] = {"path": path, "kind": kind, "total": total, "used": total - free}
+            used = size.f_blocks - size.f_bfree
+            # Some file systems have no number of inodes.
+            inodes = round(100 * (size.f_files - size.f_ffree) / size.f_files) if size.f_files else 0
+            found[number] = {
+                "path": path,
+                "kind": kind,
+                "total": (used + size.f_bavail) * size.f_frsize,
+                "used": used * size.f_frsize,
+                "inodes": inodes,
+            }
     return sorted(found.values(), key=lambda disk: disk["path"])
 
 
-def nics(links: dict[str, dict], root: str = "/sys/class/net") -> list[dict]:
-    """Return the NICs, and whatever else has an address, with their speeds in Mbit/s; 0 if unknown.
+def nics(links: dict[str, dict], networks: dict, root: str = "/sys/class/net") -> list[dict]:
+    """Return the NICs, and whatever else has an address, with their carrier and speed in Mbit/s; 0 if unknown.
 
     :param links: as returned by ``host_probe.interfaces``.
+    :param networks: as for ``purposes``.
     """
+    named = {networks.get(purpose) for purpose in ("tunnel", "external", "vlan")}
+    named |= {port for bridge in networks.get("bridges", []) for port in bridge.get("ports", [])}
     found = []
     for name, link in links.items():
         if link["kind"] == "loopback" or not (link["addresses"] or link["kind"] in NIC_KINDS):
             continue
-        speed = text(f"{root}/{name}/speed").strip()
-        found.append({"name": name, "speed": int(speed) if speed.isdigit() else 0, **link})
-    # Ends of guests' cables have no address, and would hide the others.
-    plain = [one for one in found if one["addresses"] or one["kind"] != "veth"]
-    return plain + [one for one in found if one not in plain and re.fullmatch(r"eth\d+|host\d+", one["name"])]
+        # Ends of guests' cables have no address, and would hide the others.
+        if link["kind"] == "veth" and not link["addresses"] and name not in named:
+            continue
+        speed, carrier = (text(f"{root}/{name}/{key}").strip() for key in ("speed", "carrier"))
+        found.append({**link, "name": name, "speed": int(speed) if speed.isdigit() else 0, "carrier": carrier == "1"})
+    return found
 
 
 def purposes(found: list[dict], networks: dict) -> list[dict]:
@@ -131,9 +155,14 @@ def newer_kernel(running: str, images: Iterable[str]) -> str:
 
 
 def updates(said: str) -> list[dict]:
-    """Return the pending updates from the output of `apt-get --simulate upgrade`."""
+    """Return the pending updates from the output of `apt-get --simulate upgrade`; new packages have no old version."""
     return [
-        {"name": row["name"], "old": row["old"], "new": row["new"], "security": "security" in row["source"].lower()}
+        {
+            "name": row["name"],
+            "old": row["old"] or "",
+            "new": row["new"],
+            "security": "security" in row["source"].lower(),
+        }
         for row in _UPDATE.finditer(said)
     ]
 
@@ -164,9 +193,16 @@ def unit_states(asked: list[dict], stamps: dict[str, dict]) -> list[dict]:
     names = [unit["name"] for unit in asked]
     if not names:
         return []
-    said = units.systemctl("show", "--timestamp=unix", f"--property={_PROPERTIES}", *names).stdout
+    said = _systemctl("show", "--timestamp=unix", f"--property={_PROPERTIES}", *names)
     blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in said.strip().split("\n\n")]
     return [unit_state(unit, shown, stamps.get(unit["name"], {})) for unit, shown in zip(asked, blocks, strict=True)]
+
+
+def _systemctl(*arguments: str) -> str:
+    done = units.systemctl(*arguments)
+    if done.returncode:
+        raise Failed(f"systemctl {arguments[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    return done.stdout
 
 
 def unit_state(asked: dict, shown: dict[str, str], stamp: dict) -> dict:
@@ -181,12 +217,11 @@ def unit_state(asked: dict, shown: dict[str, str], stamp: dict) -> dict:
     plain = ("", "running", "exited", "dead", "waiting", "listening", "success", shown.get("ActiveState", ""))
     more = ", ".join(word for word in (sub, result) if word not in plain)
     words = f"{shown.get('ActiveState', 'unknown')}{f' ({more})' if more else ''}"
-    fits = {"started": active, "stopped": not active}.get(wanted, True)
+    fits = {"started": active, "stopped": not active}.get(wanted, True) and shown.get("ActiveState") != "failed"
     if shown.get("LoadState") == "not-found":
         words = "absent" if fits else "not installed"
     return {
         "name": asked["name"],
-        "description": shown.get("Description", ""),
         "state": words,
         "log": asked.get("log") or "",
         "fits": fits,
@@ -222,17 +257,30 @@ def hide(line: str, secrets: list[str]) -> str:
     return masked(line)
 
 
-def errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dict[str, list[str]]:
-    """Return the last error lines of the units by source, without secrets.
+def file_errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dict[str, list[str]]:
+    """Return the last error lines of the units' log files by file, without secrets.
 
     :param age: maximum age in seconds.
     :param limit: maximum number of lines per source.
     """
+    return _errors(service_logs.files(log_sources(asked), age, keep=service_logs.suspect), limit, secrets)
+
+
+def journal_errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dict[str, list[str]]:
+    """Return the last error lines of the units in the journal by unit, otherwise as ``file_errors``."""
     names = [unit["name"].removesuffix(".service") for unit in asked]
-    sources = service_logs.files(log_sources(asked), age)
-    if names:
-        command = [*service_logs.journal_command(names, age), f"--lines={JOURNAL_LINES}"]
-        sources |= service_logs.journal(_run(command, seconds=60))
+    if not names:
+        return {}
+    try:
+        said = _run([*service_logs.journal_command(names, age), f"--lines={JOURNAL_LINES}"], seconds=60)
+    except Failed as error:
+        if _NO_ENTRY in str(error):
+            return {}
+        raise
+    return _errors(service_logs.journal(said), limit, secrets)
+
+
+def _errors(sources: dict[str, list[tuple[str, bool]]], limit: int, secrets: list[str]) -> dict[str, list[str]]:
     known = sorted(secrets, key=len, reverse=True)
     found = {}
     for source, lines in sources.items():
@@ -245,18 +293,24 @@ def errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dic
 
 
 def certificates(paths: Iterable[str]) -> list[dict]:
-    """Return the certificates in the files, each once: subject, end in seconds since the epoch, and paths."""
+    """Return the certificates in the files, each once: subject, end in seconds since the epoch, and paths.
+
+    The end of one that openssl cannot read is 0.
+    """
     found: dict[str, dict] = {}
     for path in paths:
         for block in _CERTIFICATE.findall(text(path)):
             key = hashlib.sha256(block.encode()).hexdigest()
             if key not in found:
-                said = _run(["openssl", "x509", "-noout", "-subject", "-enddate", "-nameopt", "RFC2253"], block)
+                try:
+                    said = _run(["openssl", "x509", "-noout", "-subject", "-enddate", "-nameopt", "RFC2253"], block)
+                except Failed:
+                    said = f"subject={os.path.basename(path)}"
                 parts = dict(line.partition("=")[::2] for line in said.splitlines())
                 found[key] = {"subject": parts.get("subject", "").strip(), "end": _end(parts), "paths": []}
             if path not in found[key]["paths"]:
                 found[key]["paths"].append(path)
-    return [one for one in found.values() if one["end"]]
+    return list(found.values())
 
 
 def _end(parts: dict[str, str]) -> float:
@@ -335,45 +389,84 @@ def drift(first: dict[str, dict], steps: dict[str, dict]) -> list[dict]:
     return found
 
 
+def _system() -> str:
+    found = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text("/etc/os-release"), re.MULTILINE))
+    return found.get("PRETTY_NAME", "")
+
+
+def _packages(names: list[str]) -> list[dict]:
+    versions = units.package_versions(set(names))
+    return [{"name": name, "version": versions.get(name, "")} for name in sorted(names)]
+
+
+def _silent(health: list[dict]) -> dict[str, str]:
+    found = poll([{**one, "expected": one.get("expected")} for one in health], 0)
+    return {name: why for name, (_service, why) in found.items()}
+
+
+def hidden(value: Any, secrets: list[str]) -> Any:
+    """Return data with each of its texts as by ``hide``; names of files and units, which are keys, stay."""
+    if isinstance(value, str):
+        return hide(value, secrets)
+    if isinstance(value, list):
+        return [hidden(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {key: hidden(one, secrets) for key, one in value.items()}
+    return value
+
+
 def report(options: dict, now: float | None = None) -> dict:
-    """Return everything about this host.
+    """Return everything about this host; a part that cannot be read is empty, with the reason in C(unread).
 
     :param options: those of the module.
     """
     now = time.time() if now is None else now
     asked, release = options["units"], os.uname().release
-    versions = units.package_versions(set(options["packages"]))
-    states = unit_states(asked, units.load_stamps())
+    mask = sorted(options["mask"], key=len, reverse=True)
+    logs = (asked, options["log_age"], options["log_lines"], mask)
     bare = ("--plain", "--no-legend", "--full", "--state=failed")
-    apt = ["apt-get", "--simulate", "-o", "Debug::NoLocking=true", "upgrade"]
-    silent = poll([{**one, "expected": one.get("expected")} for one in options["health"]], 0)
-    return {
-        "time": now,
-        "kernel": release,
-        "newer_kernel": newer_kernel(release, glob.glob(KERNELS)),
-        "reboot_required": os.path.exists(REBOOT),
-        "system": dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text("/etc/os-release"), re.MULTILINE)).get(
-            "PRETTY_NAME", ""
+    apt = ["apt-get", "--simulate", "-o", "Debug::NoLocking=true", "--with-new-pkgs", "upgrade"]
+    nothing = {"total": 0, "available": 0, "swap_total": 0, "swap_free": 0}
+    parts: dict[str, tuple[Callable[[], Any], Any]] = {
+        "newer_kernel": (lambda: newer_kernel(release, glob.glob(KERNELS)), ""),
+        "system": (_system, ""),
+        "debian": (lambda: text("/etc/debian_version").strip(), ""),
+        "uptime": (lambda: float(text("/proc/uptime").split()[0]), 0.0),
+        "load": (lambda: [float(word) for word in text("/proc/loadavg").split()[:3]], []),
+        "memory": (memory, nothing),
+        "disks": (disks, []),
+        "nics": (lambda: purposes(nics(interfaces(), options["networks"]), options["networks"]), []),
+        "packages": (lambda: _packages(options["packages"]), []),
+        "updates": (lambda: updates(_run(apt, seconds=APT_TIMEOUT)), []),
+        "lists_age": (lambda: lists_age(now), None),
+        "units": (lambda: unit_states(asked, units.load_stamps()), []),
+        "other_failed_units": (
+            lambda: failed_units(_systemctl("list-units", *bare), [unit["name"] for unit in asked]),
+            [],
         ),
-        "debian": text("/etc/debian_version").strip(),
-        "uptime": float((text("/proc/uptime").split() or ["0"])[0]),
-        "load": [float(word) for word in text("/proc/loadavg").split()[:3]],
-        "cpus": len(os.sched_getaffinity(0)),
-        "memory": memory(),
-        "disks": disks(),
-        "nics": purposes(nics(interfaces()), options["networks"]),
-        "packages": [{"name": name, "version": versions.get(name, "")} for name in sorted(options["packages"])],
-        "updates": updates(_run(apt, seconds=APT_TIMEOUT)),
-        "lists_age": lists_age(now),
-        "units": states,
-        "other_failed_units": failed_units(
-            units.systemctl("list-units", *bare).stdout, [unit["name"] for unit in asked]
-        ),
-        "cluster": cluster_status(),
-        "silent": {name: hide(why, options["mask"]) for name, (_service, why) in silent.items()},
-        "errors": errors(asked, options["log_age"], options["log_lines"], options["mask"]),
-        "certificates": certificates(certificate_files(options["first"])),
-        "drift": [
-            {**one, "detail": hide(one["detail"], options["mask"])} for one in drift(options["first"], options["steps"])
-        ],
+        "cluster": (cluster_status, None),
+        "silent": (lambda: _silent(options["health"]), {}),
+        "errors": (lambda: file_errors(*logs), {}),
+        "journal": (lambda: journal_errors(*logs), {}),
+        "certificates": (lambda: certificates(certificate_files(options["first"])), []),
+        "drift": (lambda: drift(options["first"], options["steps"]), []),
     }
+    found: dict[str, Any] = {"time": now, "kernel": release, "reboot_required": os.path.exists(REBOOT), "unread": {}}
+    found["cpus"] = len(os.sched_getaffinity(0))
+    for name, (read, empty) in parts.items():
+        try:
+            found[name] = read()
+        # Whatever one part meets, the others are shown.
+        except Exception as error:
+            found[name] = empty
+            found["unread"][name] = hide(_why(error), mask)[: service_logs.WIDTH]
+    found["errors"] |= found.pop("journal")
+    for name in ("silent", "drift", "cluster", "other_failed_units"):
+        found[name] = hidden(found[name], mask)
+    return found
+
+
+def _why(error: Exception) -> str:
+    """Return an exception as one line."""
+    words = " ".join(str(error).split())
+    return words if isinstance(error, Failed) and words else f"{type(error).__name__}: {words}".rstrip(": ")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import os
 import re
@@ -20,6 +21,30 @@ FULL, LITTLE_MEMORY = 95, 5
 CLOCK = 5
 # Age of apt's lists.
 OLD_LISTS = 14 * DAY
+# A unit that systemd has started again so often, and that is up for less than these seconds, is not well.
+MANY_RESTARTS, SHORT = 5, 600
+# The parts of a host that may be unread.
+PARTS = {
+    "newer_kernel": "installed kernels",
+    "system": "system",
+    "debian": "Debian's version",
+    "uptime": "uptime",
+    "load": "load",
+    "memory": "memory",
+    "disks": "disks",
+    "nics": "network interfaces",
+    "packages": "package versions",
+    "updates": "pending updates",
+    "lists_age": "age of the package lists",
+    "units": "units",
+    "other_failed_units": "other failed units",
+    "cluster": "Ceph's state",
+    "silent": "APIs of the host",
+    "errors": "log files",
+    "journal": "journal",
+    "certificates": "certificates",
+    "drift": "drift",
+}
 # The last runs and restarts that are listed.
 RUNS, RESTARTS = 10, 15
 # Problems of a kind that are listed one by one.
@@ -64,6 +89,10 @@ def of_unit(host: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the problem of a unit that is not as it should be."""
     what = f"{unit['name']} is {unit['state']}"
     command = f"playbooks/site.yml --limit {host['name']}"
+    if unit["wanted"] == "any":
+        return problem(
+            CRITICAL, what, host["name"], "", f"systemctl status {unit['name']}", _OPERATIONS, "What a run shows"
+        )
     if unit["wanted"] != "started":
         detail = f"it should be {unit['wanted']}"
         return problem(CRITICAL, what, host["name"], detail, command, _OPERATIONS, "Repair")
@@ -75,14 +104,31 @@ def of_unit(host: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
 def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the problems of a host."""
     name, said = host["name"], host["report"]
+    if said is None and host.get("answers"):
+        yield problem(
+            CRITICAL, f"{name} could not be read", name, host["why"][:300], "", _OPERATIONS, "What a run shows"
+        )
+        return
     if said is None:
         groups = host["groups"]
         section = "A compute host is lost" if "compute" in groups else "Maintenance of a host"
         yield problem(CRITICAL, f"{name} does not answer", name, host["why"][:300], "", _OPERATIONS, section)
         return
+    for part, why in said["unread"].items():
+        what = f"{PARTS.get(part, part)} could not be read"
+        yield problem(WARNING, what, name, why, "", "", "")
     limit = f"playbooks/site.yml --limit {name}"
     down = {unit["name"] for unit in said["units"] if not unit["fits"]}
     yield from (of_unit(host, unit) for unit in said["units"] if not unit["fits"])
+    for unit in said["units"]:
+        up = said["time"] - unit["since"]
+        if unit["fits"] and unit["since"] and unit["restarts"] >= MANY_RESTARTS and up < SHORT:
+            what, detail = f"{unit['name']} restarts again and again", f"{unit['restarts']} times, up for {span(up)}"
+            yield problem(WARNING, what, name, detail, f"journalctl -u {unit['name']}", _OPERATIONS, "Repair")
+    for nic in said["nics"]:
+        if lost := nic_failure(nic):
+            what = f"{nic['name']} ({nic['purpose']} network) {lost}"
+            yield problem(CRITICAL, what, name, "", f"ip link show {nic['name']}", "docs/preflight.md", "Hosts")
     for api, why in said["silent"].items():
         if api not in down:
             yield problem(CRITICAL, f"{api} does not answer", name, why, limit, _OPERATIONS, "Repair")
@@ -91,10 +137,13 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
         command = f"systemctl status {said['other_failed_units'][0]}"
         yield problem(WARNING, f"other failed units: {units}", name, "", command, _OPERATIONS, "What a run shows")
     for disk in said["disks"]:
-        fill = percent(disk["used"], disk["total"])
+        space = percent(disk["used"], disk["total"])
+        fill = max(space, disk["inodes"])
         if fill >= options["full_percent"]:
             level = CRITICAL if fill >= FULL else WARNING
-            yield problem(level, f"{disk['path']} is {fill} % full", name, "", f"df -h {disk['path']}", "", "")
+            detail = "" if fill == space else "all of its inodes" if fill == 100 else f"{fill} % of its inodes"
+            command = f"df {'-h' if fill == space else '-i'} {disk['path']}"
+            yield problem(level, f"{disk['path']} is {fill} % full", name, detail, command, "", "")
     memory = said["memory"]
     if memory["total"] and percent(memory["available"], memory["total"]) < LITTLE_MEMORY:
         detail = f"{size(memory['available'])} of {size(memory['total'])} available"
@@ -109,7 +158,7 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
     if security := [one["name"] for one in said["updates"] if one["security"]]:
         what = f"{plural(len(security), 'security update')} pending"
         yield problem(WARNING, what, name, ", ".join(security[:MOST]), "apt-get upgrade", "", "")
-    if said["lists_age"] is None or said["lists_age"] > OLD_LISTS:
+    if "lists_age" not in said["unread"] and (said["lists_age"] is None or said["lists_age"] > OLD_LISTS):
         age = "never read" if said["lists_age"] is None else f"{round(said['lists_age'] / DAY)} days old"
         yield problem(NOTE, "the package lists are old", name, age, "apt-get update", "", "")
     if said["drift"]:
@@ -118,6 +167,19 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
         detail += f"; {len(said['drift']) - 3} more" if len(said["drift"]) > 3 else ""
         command = f"playbooks/site.yml --check --diff --limit {name}"
         yield problem(WARNING, what, name, detail, command, _OPERATIONS, "Plan and drift")
+
+
+def nic_failure(nic: Mapping[str, Any]) -> str:
+    """Return what is wrong with a NIC that a network of the cloud uses, empty if nothing is."""
+    # The interface of a bridge that has no address is not used.
+    if not nic["purpose"] or (nic["kind"] == "openvswitch" and not nic["addresses"]):
+        return ""
+    return "" if nic["up"] and nic["carrier"] else nic_state(nic) if not nic["up"] else f"has {nic_state(nic)}"
+
+
+def nic_state(nic: Mapping[str, Any]) -> str:
+    """Return the state of a NIC as text."""
+    return "is down" if not nic["up"] else "up" if nic["carrier"] else "no carrier"
 
 
 def sentence(change: Mapping[str, str]) -> str:
@@ -179,10 +241,34 @@ def counted(counts: Mapping[str, Mapping[str, int]]) -> str:
     return ", ".join(found) or "nothing"
 
 
+def of_runs(runs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the problems of the last run: that it failed, or was killed."""
+    if runs["held"] or not runs["last"]:
+        return
+    last = runs["last"][0]
+    command = f"playbooks/{last['playbook']}"
+    try:
+        started = datetime.datetime.strptime(runs["lock"].get("since", ""), "%Y-%m-%d %H:%M:%S %z").timestamp()
+    except ValueError:
+        started = 0
+    if started > last["time"] + 1:
+        what, detail = "the last run was killed", f"it started on {runs['lock']['since']} and has recorded no end"
+        yield problem(WARNING, what, "cloud", detail, "playbooks/site.yml", _OPERATIONS, "What a run shows")
+    elif last["failed"] or last["unreachable"]:
+        words = ("failed on", last["failed"]), ("without", last["unreachable"])
+        detail = "; ".join(f"{word} {', '.join(map(str, names))}" for word, names in words if names)
+        what = f"the last run failed: {last['playbook']}" if last["failed"] else "the last run has left out hosts"
+        yield problem(WARNING, what, "cloud", detail, command, _OPERATIONS, "What a run shows")
+
+
 def of_certificates(found: Iterable[Mapping[str, Any]], options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the problems of certificates."""
     for one in found:
-        if one["days"] < options["certificate_days"]:
+        if one["days"] is None:
+            what, where = f"the end of {one['subject']} is unknown", ", ".join(one["hosts"])
+            detail = ", ".join(one["paths"])
+            yield problem(WARNING, what, where, detail, "", _OPERATIONS, "Renew certificates")
+        elif one["days"] < options["certificate_days"]:
             level = CRITICAL if one["days"] < 0 else WARNING
             what = (
                 f"{one['subject']} {'has expired' if one['days'] < 0 else 'expires in ' + plural(one['days'], 'day')}"
@@ -205,7 +291,7 @@ def certificates(hosts: Iterable[Mapping[str, Any]], now: float) -> list[dict[st
             entry["hosts"].append(host["name"])
             entry["paths"] += [path for path in one["paths"] if path not in entry["paths"]]
     for entry in found.values():
-        entry["days"] = int((entry["end"] - now) // DAY)
+        entry["days"] = int((entry["end"] - now) // DAY) if entry["end"] else None
         entry["hosts"] = list(dict.fromkeys(entry["hosts"]))
     return sorted(found.values(), key=lambda one: (one["end"], one["subject"]))
 
@@ -240,6 +326,9 @@ def networks(hosts: Iterable[Mapping[str, Any]], external: str) -> list[dict[str
 def leaders(hosts: list[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return which host has each of the cloud's addresses."""
     found = []
+    controllers = [host for host in hosts if "controller" in host["groups"]]
+    # keepalived moves all addresses of the cloud, unless the internal one is that of its only controller.
+    moving = addresses.get("internal") not in [host["address"] for host in controllers]
     for address in dict.fromkeys(filter(None, addresses.values())):
         uses = " and ".join(use for use, one in addresses.items() if one == address)
         here = [
@@ -250,9 +339,10 @@ def leaders(hosts: list[Mapping[str, Any]], addresses: Mapping[str, str]) -> lis
             if address in [text.split("/")[0] for text in nic["addresses"]]
         ]
         ok, state = len(here) == 1, f"on {' and '.join(here) or 'no host'}"
-        if not here and any(host["report"] is None for host in hosts):
+        unread = [host for host in controllers if not host["report"] or "nics" in host["report"]["unread"]]
+        if not here and unread:
             ok, state = True, "on no host that has answered"
-        elif not here and "internal" not in uses:
+        elif not here and "internal" not in uses and not moving:
             # A router in front of the cloud may have it.
             ok, state = True, "outside of the cloud"
         found.append({"name": f"Address {address}", "ok": ok, "state": state, "detail": f"{uses} endpoints"})
@@ -322,17 +412,25 @@ def span(seconds: float) -> str:
 def summary(hosts: list[Mapping[str, Any]], problems: list[Mapping[str, str]], ends: list[Mapping[str, Any]]) -> str:
     """Return the state of the cloud in one sentence."""
     answering = [host for host in hosts if host["report"]]
+    answers = sum(bool(host["report"] or host.get("answers")) for host in hosts)
     failed = sum(not unit["fits"] for host in answering for unit in host["report"]["units"])
     silent = sum(len(host["report"]["silent"]) for host in answering)
-    numbers = [f"{len(answering)} of {plural(len(hosts), 'host')} answer{'s' * (len(hosts) == 1)}"]
-    if answering:
-        numbers.append(f"{plural(failed, 'unit')} failed" if failed else "all units run")
+    numbers = [f"{answers} of {plural(len(hosts), 'host')} answer{'s' * (len(hosts) == 1)}"]
+    if unread := answers - len(answering):
+        numbers.append(f"{plural(unread, 'host')} could not be read")
+    partly = sum(bool(host["report"]["unread"]) for host in answering)
+    if partly:
+        numbers.append(f"{plural(partly, 'host')} could be read in part only")
+    if failed:
+        numbers.append(f"{plural(failed, 'unit')} failed")
+    elif answering and not any("units" in host["report"]["unread"] for host in answering):
+        numbers.append("all units run" if len(answering) == len(hosts) else "all units run on the hosts that were read")
     if silent:
         numbers.append(f"{plural(silent, 'API')} silent")
     if drifting := sum(bool(host["report"]["drift"]) for host in answering):
         numbers.append(f"{plural(drifting, 'host')} differ{'s' * (drifting == 1)} from the desired state")
-    if ends:
-        days = ends[0]["days"]
+    if dated := [one["days"] for one in ends if one["days"] is not None]:
+        days = dated[0]
         first = f"the first certificate ends in {plural(days, 'day')}" if days >= 0 else "a certificate has expired"
         numbers.append(first)
     return ", ".join(numbers)
@@ -349,8 +447,8 @@ def model(
     """Return what the page shows.
 
     :param options: those of the action.
-    :param hosts: name, address, groups, what M(cairn.openstack.host_report) returned or None, the reason for None, and
-        the offset of the clock.
+    :param hosts: name, address, groups, what M(cairn.openstack.host_report) returned or None, the reason for None,
+        whether it answers all the same, and the offset of the clock.
     :param cloud: what M(cairn.openstack.cloud_report) returned, None if no controller answered.
     :param reason: why *cloud* is None.
     :param runs: the ``last`` ones, the ``lock`` of the last one, ``held`` by a run now, and the last ``verification``.
@@ -369,7 +467,8 @@ def model(
             problem(CRITICAL, f"{part['name']} is {part['state']}", "cloud", "", "", "docs/reliability.md", section)
             for part in moved
         )
-        problems += of_cloud(cloud, options, [host["name"] for host in hosts if not host["report"]])
+        away = [host["name"] for host in hosts if not host["report"] and not host.get("answers")]
+        problems += of_cloud(cloud, options, away)
     else:
         why = reason or "no controller has answered"
         problems.append(problem(CRITICAL, "the cloud could not be read", "cloud", why, "", _OPERATIONS, "Repair"))
@@ -380,6 +479,7 @@ def model(
         problems.append(problem(CRITICAL, what, "cloud", stored["why"], "", stored["page"], stored["section"]))
     if stored and not stored.get("part", {"ok": True})["ok"]:
         problems.append(of_part(stored["part"], stored["page"], stored["section"]))
+    problems += of_runs(runs)
     if (verified := runs["verification"]) and verified["failures"]:
         what = f"{plural(verified['failures'], 'check')} of the last verification failed"
         page = "roles/verify/README.md"
@@ -394,6 +494,7 @@ def model(
         "cloud": options["cloud"],
         "now": now,
         "time": time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now)),
+        "stamp": datetime.datetime.fromtimestamp(now).astimezone().isoformat(timespec="seconds"),
         "sentence": summary(hosts, problems, ends),
         "level": CRITICAL if counts[CRITICAL] else WARNING if counts[WARNING] else "",
         "counts": counts,

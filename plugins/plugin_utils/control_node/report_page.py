@@ -35,7 +35,13 @@ def render(model: Mapping[str, Any]) -> str:
     environment.filters.update(
         size=report_model.size, span=report_model.span, date=date, moment=moment, anchor=anchor, speed=speed
     )
-    environment.filters.update(sentence=report_model.sentence, counted=report_model.counted)
+    environment.filters.update(
+        sentence=report_model.sentence,
+        counted=report_model.counted,
+        nic_state=report_model.nic_state,
+        nic_failure=report_model.nic_failure,
+        local=local,
+    )
     environment.globals.update(
         percent=report_model.percent, plural=report_model.plural, words=WORDS, signs=SIGNS, drawing=drawing
     )
@@ -58,6 +64,14 @@ def date(seconds: float) -> str:
 def moment(seconds: float) -> str:
     """Return day and minute of a time."""
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def local(text: str) -> str:
+    """Return a time in ISO 8601, such as that of a host, in the zone of the control node; other texts as they are."""
+    try:
+        return moment(datetime.datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return text
 
 
 def anchor(name: str) -> str:
