@@ -580,7 +580,7 @@ class TestCloud:
                 },
             }
         )
-        assert cloud_report.providers(api) == [{"name": "vCPUs", "of": "compute1", "used": 3, "total": 30, "bytes": 0}]
+        assert cloud_report.providers(api) == [{"name": "vCPUs", "of": "compute1", "used": 3, "total": 24, "bytes": 0}]
 
     def test_pools_of_one_back_end_on_several_controllers_count_once(self):
         can = {"total_capacity_gb": 100, "free_capacity_gb": 40}
@@ -588,6 +588,37 @@ class TestCloud:
         pools.append({"name": "x@nfs#nfs", "capabilities": {"total_capacity_gb": "unknown", "free_capacity_gb": 0}})
         found = cloud_report.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
         assert [(one["name"], one["used"], one["total"]) for one in found] == [("ceph#ceph", 60, 100)]
+
+    def test_volume_groups_of_two_hosts_are_two_pools(self):
+        can = {"total_capacity_gb": 100, "free_capacity_gb": 40}
+        pools = [
+            {"name": f"storage{number}@lvm#LVM", "capabilities": {**can, "location_info": f"LVM:storage{number}"}}
+            for number in (1, 2)
+        ]
+        found = cloud_report.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
+        assert [one["name"] for one in found] == ["storage1@lvm#LVM", "storage2@lvm#LVM"]
+
+    def test_disks_in_ceph_count_once(self):
+        disk = {"DISK_GB": {"total": 100, "allocation_ratio": 1.0, "reserved": 0}}
+        answers = {"/resource_providers": {"resource_providers": [{"uuid": one, "name": one} for one in "ab"]}}
+        for one in "ab":
+            answers |= {f"/resource_providers/{one}/usages": {"usages": {"DISK_GB": 5}}}
+            answers |= {f"/resource_providers/{one}/inventories": {"inventories": disk}}
+        (found,) = cloud_report.providers(Api(answers), True)
+        assert (found["used"], found["total"]) == (10, 100)
+
+    def test_a_catalog_without_endpoints_and_masked_reasons(self, monkeypatch):
+        empty = SimpleNamespace(endpoints=list, api=lambda *_types: None, caller=None)
+        monkeypatch.setattr(cloud_report, "Cloud", lambda *_given: empty)
+
+        def silent(*_given):
+            raise Unreachable("refused s3cretvalue")
+
+        monkeypatch.setattr(cloud_report, "Server", silent)
+        options = {"hosts": [], "controllers": 1, "broker": None, "process_lists": [], "auth": {}}
+        found = cloud_report.report({**options, "mask": ["s3cretvalue"]})
+        assert [one["name"] for one in found["problems"]] == ["placement", "networks", "servers", "database"]
+        assert "s3cretvalue" not in str(found)
 
     def test_servers_page_by_page(self):
         broken = {"id": "7", "name": "web", "status": "ERROR", "fault": {"message": "No valid host"}}

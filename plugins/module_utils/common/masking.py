@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 MASK = "********"
 
@@ -20,6 +21,15 @@ _URL_NEXT_PASSWORD = re.compile(r"(?P<start>,[\w.\-]+:)[^@\s,]+(?=@)")  # rabbit
 _PRIVATE_KEY = re.compile(
     r"(?P<start>-----BEGIN [A-Z ]*PRIVATE KEY-----\n)(?P<key>.*?)(?P<end>\n-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
 )
+# Tokens and signatures, as clients log them.
+_TOKEN = re.compile(
+    r"(?P<name>\b(?:x-auth-token|x-subject-token|authorization|temp_url_sig|signature|token)\b"
+    r"[\"']?[ \t]*[=:][ \t]*[\"']?(?:(?:basic|bearer)[ \t]+)?)[^\s\"'&,;]+",
+    re.IGNORECASE,
+)
+_FERNET = re.compile(r"\bgAAAA[\w=-]{20,}")
+# Shorter values would be found in words that are no secrets.
+SHORTEST_SECRET = 6
 # The last line of a key may be very short.
 _SHORTEST = 16
 
@@ -44,5 +54,25 @@ def masked(text: str) -> str:
     text = _PRIVATE_KEY.sub(rf"\g<start>{MASK}\g<end>", text)
     for expression in (_URL_PASSWORD, _URL_NEXT_PASSWORD):
         text = expression.sub(rf"\g<start>{MASK}", text)
+    text = _FERNET.sub(MASK, _TOKEN.sub(rf"\g<name>{MASK}", text))
     text = _SECRET_WORD.sub(rf"\g<name>{MASK}", text)
     return _SECRET_OPTION.sub(rf"\g<name>{MASK}", text)
+
+
+def hide(line: str, secrets: list[str]) -> str:
+    """Return a line without secrets, those with known values and those that look like one."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            line = line.replace(secret, MASK)
+    return masked(line)
+
+
+def hidden(value: Any, secrets: list[str]) -> Any:
+    """Return data with each of its texts as by ``hide``; names of files and units, which are keys, stay."""
+    if isinstance(value, str):
+        return hide(value, secrets)
+    if isinstance(value, list):
+        return [hidden(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {key: hidden(one, secrets) for key, one in value.items()}
+    return value

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
+from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import hidden
 from ansible_collections.cairn.openstack.plugins.module_utils.common.rest import Api
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.mariadb import SOCKET, Server
@@ -83,8 +84,11 @@ def _process_state(one: process_lists.Process) -> str:
     return ", ".join(word for word, true in states.items() if true) or "up"
 
 
-def providers(api: Api) -> list[dict]:
-    """Return the used and total resources of each of Placement's resource providers."""
+def providers(api: Api, shared_disks: bool = False) -> list[dict]:
+    """Return the used and total resources of each of Placement's resource providers.
+
+    :param shared_disks: whether the disks of servers are in Ceph, all of which each compute host reports as its own.
+    """
     api.headers["OpenStack-API-Version"] = "placement 1.14"
     found = []
     for provider in api.get("/resource_providers")["resource_providers"]:
@@ -93,22 +97,34 @@ def providers(api: Api) -> list[dict]:
         for kind, one in api.get(f"{path}/inventories")["inventories"].items():
             if kind in RESOURCES:
                 name, unit = RESOURCES[kind]
-                total = int(one["total"] * one["allocation_ratio"]) - one["reserved"]
+                total = int((one["total"] - one["reserved"]) * one["allocation_ratio"])
                 share = {"name": name, "of": provider["name"], "used": usages.get(kind, 0), "total": total}
                 found.append({**share, "bytes": unit})
+    disks = [one for one in found if one["name"] == "disk"]
+    if shared_disks and disks:
+        once = {**disks[0], "of": "", "used": sum(one["used"] for one in disks)}
+        once["total"] = max(one["total"] for one in disks)
+        found = [*(one for one in found if one["name"] != "disk"), once]
     return found
 
 
 def pools(api: Api) -> list[dict]:
-    """Return the used and total space of Cinder's pools, those of one back end on several controllers once."""
-    found = {}
+    """Return the used and total space of Cinder's pools, those of one back end on several controllers once.
+
+    Volume groups of several hosts have the same back end and different places.
+    """
+    found: dict[tuple, dict] = {}
     for pool in api.get("/scheduler-stats/get_pools?detail=true")["pools"]:
         can = pool["capabilities"]
         total, free = can.get("total_capacity_gb"), can.get("free_capacity_gb")
         if isinstance(total, (int, float)) and isinstance(free, (int, float)):
             name = pool["name"].partition("@")[2] or pool["name"]
-            found[name] = {"name": name, "of": "volumes", "used": total - free, "total": total, "bytes": GIB}
-    return list(found.values())
+            key = (name, can.get("location_info") or total)
+            share = {"name": name, "of": "volumes", "used": total - free, "total": total, "bytes": GIB}
+            found[key] = {**share, "full": pool["name"]}
+    names = Counter(one["name"] for one in found.values())
+    shares = [(one.pop("full"), one) for one in found.values()]
+    return [{**one, "name": full if names[one["name"]] > 1 else one["name"]} for full, one in shares]
 
 
 def networks(api: Api) -> tuple[dict, list[dict]]:
@@ -137,7 +153,7 @@ def servers(api: Api) -> tuple[dict, list[dict]]:
             if server["status"] == "ERROR":
                 fault = server.get("fault", {}).get("message", "")
                 host = server.get("OS-EXT-SRV-ATTR:host") or ""
-                broken.append({"id": server["id"], "name": server["name"], "host": host, "why": fault[:200]})
+                broken.append({"id": server["id"], "name": server["name"], "host": host, "why": fault})
         links = {link["rel"]: link["href"] for link in answer.get("servers_links", [])}
         path = f"/servers/detail?{links['next'].partition('?')[2]}" if "next" in links else ""
     return dict(states), broken[:MOST]
@@ -189,7 +205,7 @@ def report(options: dict) -> dict:
         try:
             return ask()
         except (Failed, OSError, KeyError, TypeError, ValueError) as error:
-            found["problems"].append({"name": name, "why": f"{type(error).__name__}: {error}"[:300]})
+            found["problems"].append({"name": name, "why": f"{type(error).__name__}: {error}"})
             return None
 
     jobs = {"database": lambda: database(controllers)}
@@ -200,16 +216,21 @@ def report(options: dict) -> dict:
         for number, one in enumerate(options["process_lists"]):
             jobs[f"{one['unit']} ({number})"] = lambda one=one: processes([one], cloud.caller, hosts)
         for name, types, ask in (
-            ("placement", ("placement",), providers),
+            ("placement", ("placement",), lambda api: providers(api, bool(options.get("shared_disks")))),
             ("volumes", ("volumev3", "block-storage"), pools),
             ("networks", ("network",), lambda api: networks(_versioned(api, "/v2.0"))),
             ("servers", ("compute",), servers),
         ):
             if api := cloud.api(*types):
                 jobs[name] = lambda ask=ask, api=api: ask(api)
+            elif name != "volumes":
+                found["problems"].append({"name": name, "why": "Keystone's service catalog has no endpoint of it"})
     with ThreadPoolExecutor(4) as pool:
         answers = dict(zip(jobs, pool.map(lambda name: tried(name, jobs[name]), jobs), strict=True))
     _sort(found, answers)
+    mask = options.get("mask") or []
+    for name in ("problems", "broken_servers", "processes"):
+        found[name] = hidden(found[name], mask)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cairn.openstack.plugins.module_utils.common import service_logs
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
-from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import MASK, masked
+from ansible_collections.cairn.openstack.plugins.module_utils.common.masking import hidden, hide
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.service_health import poll
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane.user_ids import user_ids
 from ansible_collections.cairn.openstack.plugins.module_utils.host import config_files, packages, units
@@ -33,8 +33,6 @@ KERNELS = "/boot/vmlinuz-*"
 REBOOT = "/run/reboot-required"
 # Lines of the journal to read, of all units.
 JOURNAL_LINES = 20000
-# Shorter values would be found in words that are no secrets.
-SHORTEST_SECRET = 6
 _UPDATE = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<old>[^]]*)\] )?\((?P<new>\S+) (?P<source>[^[)]*)", re.MULTILINE)
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,ActiveEnterTimestamp,InactiveEnterTimestamp"
@@ -249,14 +247,6 @@ def log_sources(asked: list[dict], root: str = "/var/log/") -> list[str]:
     return sorted(found)
 
 
-def hide(line: str, secrets: list[str]) -> str:
-    """Return a line without secrets, those with known values and those that look like one."""
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            line = line.replace(secret, MASK)
-    return masked(line)
-
-
 def file_errors(asked: list[dict], age: float, limit: int, secrets: list[str]) -> dict[str, list[str]]:
     """Return the last error lines of the units' log files by file, without secrets.
 
@@ -402,17 +392,6 @@ def _packages(names: list[str]) -> list[dict]:
 def _silent(health: list[dict]) -> dict[str, str]:
     found = poll([{**one, "expected": one.get("expected")} for one in health], 0)
     return {name: why for name, (_service, why) in found.items()}
-
-
-def hidden(value: Any, secrets: list[str]) -> Any:
-    """Return data with each of its texts as by ``hide``; names of files and units, which are keys, stay."""
-    if isinstance(value, str):
-        return hide(value, secrets)
-    if isinstance(value, list):
-        return [hidden(one, secrets) for one in value]
-    if isinstance(value, dict):
-        return {key: hidden(one, secrets) for key, one in value.items()}
-    return value
 
 
 def report(options: dict, now: float | None = None) -> dict:
