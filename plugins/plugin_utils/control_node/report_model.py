@@ -23,6 +23,8 @@ CLOCK = 5
 OLD_LISTS = 14 * DAY
 # A unit that systemd has started again so often, and that is up for less than these seconds, is not well.
 MANY_RESTARTS, SHORT = 5, 600
+# Kinds of interfaces that carry a network even without an address of their own.
+NIC_KINDS = ("physical", "bond", "vlan", "veth")
 # The parts of a host that may be unread.
 PARTS = {
     "newer_kernel": "installed kernels",
@@ -38,7 +40,7 @@ PARTS = {
     "lists_age": "age of the package lists",
     "units": "units",
     "other_failed_units": "other failed units",
-    "cluster": "Ceph's state",
+    "cluster": "state of the storage cluster",
     "silent": "APIs of the host",
     "errors": "log files",
     "journal": "journal",
@@ -172,7 +174,7 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
 def nic_failure(nic: Mapping[str, Any]) -> str:
     """Return what is wrong with a NIC that a network of the cloud uses, empty if nothing is."""
     # The interface of a bridge that has no address is not used.
-    if not nic["purpose"] or (nic["kind"] == "openvswitch" and not nic["addresses"]):
+    if not nic["purpose"] or (nic["kind"] not in NIC_KINDS and not nic["addresses"]):
         return ""
     return "" if nic["up"] and nic["carrier"] else nic_state(nic) if not nic["up"] else f"has {nic_state(nic)}"
 
