@@ -335,7 +335,7 @@ class TestProblems:
         assert (found["what"], found["detail"]) == ("the last run failed: site.yml", "failed on controller1")
         newer = {**sample.RUNS, "last": [good], "lock": {**sample.RUNS["lock"], "since": "2026-12-01 12:00:00 +0200"}}
         (found,) = report_model.of_runs(newer)
-        assert found["what"] == "the last run was killed"
+        assert found["what"] == "the last run has recorded no end"
         assert list(report_model.of_runs({**newer, "held": "a run"})) == []
 
     def test_a_certificate_with_an_unknown_end(self):
@@ -385,6 +385,16 @@ class TestHost:
         assert found["unread"].keys() >= {"disks", "nics", "drift", "silent", "updates", "journal"}
         assert "hunter2" not in str(found)
         assert found["memory"]["total"] > 0
+
+    def test_only_the_suspect_lines_of_a_file_are_kept(self, tmp_path):
+        (tmp_path / "nova.log").write_text("2999-01-01 00:00:00 INFO x\n2999-01-01 00:00:00 ERROR y\n")
+        keep = host_report.service_logs.suspect
+        (lines,) = host_report.service_logs.files(["nova"], 60, str(tmp_path), keep=keep).values()
+        assert lines == [("2999-01-01 00:00:00 ERROR y", False)]
+
+    def test_lines_of_the_journal_that_are_no_entries(self):
+        said = '{"MESSAGE": "one\u2028two", "UNIT": "x", "PRIORITY": "3"}\n-- cut\n5\n'
+        assert list(host_report.service_logs.journal(said)) == ["x"]
 
     def test_a_command_that_fails_is_not_an_empty_answer(self):
         with pytest.raises(Failed, match="no such"):
@@ -712,6 +722,12 @@ class TestFile:
         assert run_lock.last(str(tmp_path)) == {}
         (tmp_path / run_lock.FILE).write_text(json.dumps({"user": "ops", "since": "2026-01-01"}))
         assert run_lock.last(str(tmp_path))["user"] == "ops"
+
+    def test_a_host_that_was_pinged_is_not_lost(self):
+        pinged = {"report_ping": {"ping": "pong"}, "report_of_host": {"msg": "MODULE FAILURE"}}
+        found = action.ActionModule._host({"name": "a"}, pinged)
+        assert (found["report"], found["answers"], found["why"]) == (None, True, "MODULE FAILURE")
+        assert not action.ActionModule._host({"name": "a"}, {"report_ping": {"msg": "no route"}})["answers"]
 
     def test_runs_are_kept_the_newest_first(self, tmp_path):
         assert run_history.read(str(tmp_path)) == []

@@ -254,7 +254,10 @@ def of_runs(runs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     except ValueError:
         started = 0
     if started > last["time"] + 1:
-        what, detail = "the last run was killed", f"it started on {runs['lock']['since']} and has recorded no end"
+        what, detail = (
+            "the last run has recorded no end",
+            f"it began {runs['lock']['since']}, and was killed or refused",
+        )
         yield problem(WARNING, what, "cloud", detail, "playbooks/site.yml", _OPERATIONS, "What a run shows")
     elif last["failed"] or last["unreachable"]:
         words = ("failed on", last["failed"]), ("without", last["unreachable"])
