@@ -385,6 +385,12 @@ class TestHost:
         assert found["unread"].keys() >= {"disks", "nics", "drift", "silent", "updates", "journal"}
         assert "hunter2" not in str(found)
         assert found["memory"]["total"] > 0
+        for name in ("memory", "units", "text", "_packages", "lists_age", "failed_units", "cluster_status"):
+            monkeypatch.setattr(host_report, name, wrong)
+        monkeypatch.setattr(host_report, "certificate_files", wrong)
+        hosts = sample.well()
+        hosts[0]["report"] = host_report.report({**options, "log_age": 60, "log_lines": 3, "mask": []})
+        assert "disks could not be read" in page(hosts=hosts, cloud=sample.cloud()).text
 
     def test_only_the_suspect_lines_of_a_file_are_kept(self, tmp_path):
         (tmp_path / "nova.log").write_text("2999-01-01 00:00:00 INFO x\n2999-01-01 00:00:00 ERROR y\n")
