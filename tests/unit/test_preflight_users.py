@@ -55,7 +55,7 @@ BAD = {
     ),
     "a rule out of range": (
         given(cloud_login_rules={"lockout_failure_attempts": 0}),
-        (f"{YML}7, cloud_login_rules.lockout_failure_attempts", "'0' is not an integer from 1", "identity", "Correct"),
+        (f"{YML}7, cloud_login_rules.lockout_failure_attempts", "'0' is not an integer from 1", "a value", "Correct"),
     ),
     "a rule that users of services break": (
         given(cloud_login_rules={"password_regex": "^.*[!?].*$"}),

@@ -52,7 +52,7 @@ def _rules(cloud: Settings, service: str) -> Iterator[Finding]:
         # An unknown one is reported as an unknown key.
         if found.option in given and "no such option" not in found.message:
             remedy = "Correct it, or remove the line."
-            yield Finding(f"{cloud.where(_RULES)}.{found.option}", found.message, "a value that the identity service takes", remedy)
+            yield Finding(f"{cloud.where(_RULES)}.{found.option}", found.message, "a value that it takes", remedy)
 
 
 def _shared(where: str, found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def _shared(where: str, found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]
         values = {str(given[name]) for given in several if name in given}
         if len(values) > 1:
             text = f"{name} is {' and '.join(sorted(values))}"
-            yield Finding(where, text, "one value for all domains", "Each process of the identity service has only one.", "warning")
+            yield Finding(where, text, "one value for all domains", "Each process has only one.", "warning")
 
 
 def _options(where: str, one: Mapping[str, Any], given: Mapping[str, Any], service: str) -> Iterator[Finding]:
