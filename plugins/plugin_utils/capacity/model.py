@@ -114,7 +114,7 @@ class Flavor:
         claims: dict[str, int] = {}
         required, forbidden = set(), set()
         for key, value in specs.items():
-            kind, _, name = key.partition(":")
+            kind, _colon, name = key.partition(":")
             if re.fullmatch(r"resources\w*", kind):
                 claims[name] = claims.get(name, 0) + int(value)
             elif re.fullmatch(r"trait\w*", kind):
@@ -138,7 +138,7 @@ class Flavor:
         claims[NIC] = bandwidth
         metadata, operators = {}, []
         for key, value in specs.items():
-            scope, _, name = key.rpartition(":")
+            scope, _colon, name = key.rpartition(":")
             if scope in ("", AGGREGATE) and name != "group_policy":
                 (operators.append(key) if OPERATOR.match(value) else metadata.update({name: value}))
         beyond = [key for key in specs if key.startswith(BEYOND)]
@@ -169,7 +169,7 @@ def processors(text: str, count: int = ENDLESS) -> set[int]:
     """
     found, without = set(), set()
     for word in filter(None, (word.strip() for word in text.split(","))):
-        first, _, last = word.removeprefix("^").partition("-")
+        first, _hyphen, last = word.removeprefix("^").partition("-")
         numbers = set(range(int(first), int(last or first) + 1))
         if word.startswith("^"):
             without |= numbers
