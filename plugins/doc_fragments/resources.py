@@ -64,7 +64,7 @@ options:
       project:
         description: The project of O(users[].roles).
         type: str
-      roles:
+      roles: &roles
         description: Roles to grant; others are left unchanged.
         type: list
         elements: str
@@ -84,11 +84,7 @@ options:
       project:
         description: The project of O(groups[].roles).
         type: str
-      roles:
-        description: Roles to grant; others are left unchanged.
-        type: list
-        elements: str
-        default: []
+      roles: *roles
   flavors:
     description: Flavors. Sizes cannot be changed later.
     type: list

@@ -479,7 +479,7 @@ class TestGroups:
         assert str(error.value).splitlines() == [text.format("user alice"), text.format("group devs")]
 
     def test_a_directory_that_is_only_planned(self):
-        """Its groups are there already, unless it lacks them, which nobody can know yet."""
+        """It cannot be searched yet, so its groups are taken to exist."""
         wanted = [{"name": "devs", "domain": "corp", "project": "staff", "roles": ["member"]}]
         staff = [{"name": "staff", "domain": "corp"}]
         grant = "create role assignment member of group devs on project staff"

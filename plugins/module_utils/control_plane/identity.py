@@ -485,7 +485,7 @@ class Plan:
     def _domain(self, domain: dict) -> None:
         name, here = domain["name"], domain["state"] == "present"
         if here or ("domain", name) in self.state.objects:
-            # Its projects belong to somebody, so it is not deleted.
+            # It is not deleted, as Keystone would delete its projects.
             fields = {"enabled": here, **_given(domain, "description")}
             self._named("domain", name, {"name": name}, "top", fields)
         if domain["ldap"] is None:

@@ -12,7 +12,7 @@ from html_page import Page
 from support import host
 
 SECTIONS = ["Problems", "Topology", "Services", "Capacity", "Hosts", "Certificates", "Drift", "Last runs", "Endpoints"]
-# A unit of every cloud, whose stop harms nobody for a minute.
+# A unit of every cloud, which can be stopped for a minute without an effect on servers.
 UNIT = "nova-scheduler"
 # Shorter values of the secrets' file are names.
 SHORTEST = 16
