@@ -95,18 +95,27 @@ def _is_root(certificate: x509.Certificate) -> bool:
     return certificate.subject == certificate.issuer
 
 
-def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signer: str, days: int, below: int) -> str:
+def _authority(
+    name: x509.Name,
+    key: str,
+    issuer: x509.Certificate | None,
+    signer: str,
+    days: int,
+    below: int,
+    itself: bool = False,
+) -> str:
     """Return the certificate of an authority, as PEM.
 
     :param issuer: None for a root, which signs itself.
     :param below: how many authorities may stand below it.
+    :param itself: whether it authenticates with this certificate too.
     """
     public = _load(key).public_key()
     issued_by = _issued_by(issuer) if issuer else x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
     certificate = (
         _builder(name, issuer.subject if issuer else name, public, _end(days, *([issuer] if issuer else [])))
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(_usage(key_cert_sign=True, crl_sign=True, digital_signature=itself), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(issued_by, critical=False)
         .sign(_load(signer), hashes.SHA256())
@@ -117,6 +126,15 @@ def _authority(name: x509.Name, key: str, issuer: x509.Certificate | None, signe
 def root(cloud: str, key: str) -> str:
     """Return the self-signed certificate, as PEM, of the root authority of *cloud* with the private key *key*."""
     return _authority(_name(f"{cloud[:36]} root certificate authority"), key, None, key, ROOT_DAYS, 1)
+
+
+def alone(name: str) -> str:
+    """Return the private key and the self-signed certificate, as PEM, of an authority for one purpose.
+
+    It issues certificates, or is the only one that its peers trust.
+    """
+    key = new_key()
+    return key + _authority(_name(f"{name} certificate authority"), key, None, key, ROOT_DAYS, 0, itself=True)
 
 
 def intermediate(cloud: str, key: str, root: str, root_key: str) -> str:

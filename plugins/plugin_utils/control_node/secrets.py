@@ -13,14 +13,18 @@ from typing import Any
 
 import yaml
 from ansible.parsing.vault import VaultLib
-from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import ssh
+from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node import authority, ssh
 
 _ALPHABET = string.ascii_letters + string.digits  # safe in URLs, ini files and shell words alike
 _FILE = "secrets.yml"
 
 
 def generate(name: str) -> str:
-    """Return a new secret for *name*: by its suffix a Fernet, Ceph or ssh key, otherwise 40 letters and digits."""
+    """Return a new secret for *name*, by its suffix.
+
+    A Fernet, Ceph or ssh key, or the private key and the certificate of an authority of its own, as PEM; otherwise 40
+    letters and digits.
+    """
     if name.endswith("_fernet"):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     if name.endswith("_cephx"):
@@ -28,6 +32,8 @@ def generate(name: str) -> str:
         return base64.b64encode(struct.pack("<HIIH", 1, 0, 0, 16) + secrets.token_bytes(16)).decode()
     if name.endswith("_ssh"):
         return ssh.private_key()
+    if name.endswith("_authority"):
+        return authority.alone(name.removesuffix("_authority").replace("_", " "))
     return "".join(secrets.choice(_ALPHABET) for _letter in range(40))
 
 

@@ -219,17 +219,23 @@ def _overlaps(host: Host) -> Iterator[Finding]:
                     "networks that do not overlap",
                     "Correct the prefix length of one of them where it is configured.",
                 )
-    try:
-        external = ipaddress.IPv4Network(str(host.settings.values.get("cloud_external_network") or ""))
-    except ValueError:
-        return
-    for one, name in found.items():
-        if one.overlaps(external) and one != external:
-            text = f"{external}, which overlaps with {one} of {name}"
-            remedy = "Set the external network as configured on its router."
-            yield host.settings.finding(
-                "cloud_external_network", text, "the same network, or one that does not overlap", remedy
-            )
+    remedies = {
+        "cloud_external_network": "Set the external network as configured on its router.",
+        "cloud_amphora_network": "Choose one that this host does not reach.",
+    }
+    for setting, remedy in remedies.items():
+        try:
+            network = ipaddress.IPv4Network(str(host.settings.values.get(setting) or ""))
+        except ValueError:
+            continue
+        accepted = [source for port in host.ports for source in port.get("from") or []]
+        if setting == "cloud_amphora_network" and str(network) not in accepted:
+            continue  # nothing of this host uses it
+        for one, name in found.items():
+            if one.overlaps(network) and one != network:
+                text = f"{network}, which overlaps with {one} of {name}"
+                allowed = "the same network, or one that does not overlap"
+                yield host.settings.finding(setting, text, allowed, remedy)
 
 
 def _resolved(host: Host) -> Iterator[Finding]:

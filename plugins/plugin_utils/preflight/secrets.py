@@ -66,7 +66,9 @@ def values(path: str, found: Any) -> Iterator[Finding]:
 
 def _usable(name: str, value: str) -> bool:
     """Whether each file that has the secret reads it as it is; a private key stands in a file of its own."""
-    return name.endswith("_ssh") or re.fullmatch(rf"[A-Za-z0-9{re.escape(SPECIAL)}]+", value) is not None
+    return (
+        name.endswith(("_ssh", "_authority")) or re.fullmatch(rf"[A-Za-z0-9{re.escape(SPECIAL)}]+", value) is not None
+    )
 
 
 def forgotten(

@@ -50,6 +50,7 @@ CLOUD_WIDE = (
     "cloud_metrics_interval",
     "cloud_metrics_days",
     "cloud_name_servers",
+    "cloud_amphora_network",
     "cloud_ldap_domains",
     "cloud_login_rules",
 )
@@ -218,6 +219,11 @@ RULES: dict[str, Rule] = {
         "ufw, firewalld, or family and name of a table",
         lambda value: all(_matching(r"ufw|firewalld|(ip|inet|netdev) \S+")(name) for name in value),
         "Write the name as the error about the firewall does.",
+    ),
+    "cloud_amphora_network": Rule(
+        "an IPv4 network in CIDR notation, /28 or larger",
+        lambda value: is_network(value) and _matching(r"[\d.]+/([1-9]|1\d|2[0-8])")(value),
+        "Write it such as 198.18.0.0/16, with host bits zero. Each amphora and each network host takes an address.",
     ),
     "cloud_image_cache": _least(0, "The unit is GiB; 0 disables the cache."),
     "cloud_workers": _least(0, "0 derives it from the number of processors."),
