@@ -128,11 +128,13 @@ class ActionModule(ActionBase):
 
     def probe(self, vantage, private, made, outcomes, part="servers"):
         """Use the servers; return the results."""
+        checks = probe.checks(probe.Probe("", made, self.options), part)
         if vantage == "none":
-            checks = probe.checks(probe.Probe("", made, self.options), part)
             why = "verify_from is none"
             return [{"name": check.name, "outcome": NOT_RUN, "seconds": 0.0, "detail": why} for check in checks]
-        if vantage == "controller" and (part == "servers" or outcomes["volume written"] == PASSED):
+        # Else they need no connection.
+        wanted = part == "servers" or any(outcomes.get(need) == PASSED for check in checks for need in check.needs)
+        if vantage == "controller" and wanted:
             results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
             results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]

@@ -71,7 +71,8 @@ class Service:
     :param sweep: deletes it in a project, and returns what remains: for the administrator's connection, the project's
         id and seconds to wait. By default there is nothing to delete.
     :param written: returns the checks inside of servers, for a probe.
-    :param copies: returns the checks of what the servers wrote.
+    :param copies: returns the checks of what the servers wrote, with an administrator's connection.
+    :param read: returns the checks inside of servers after those, for a probe.
     :param last: whether what its users create is deleted after all else, as keys of volumes are.
     """
 
@@ -81,6 +82,7 @@ class Service:
     sweep: Callable[[Any, str, float], list[str]] = _nothing_left
     written: Callable[[Any], list[Check]] = _none
     copies: Callable[[Any], list[Check]] = _none
+    read: Callable[[Any], list[Check]] = _none
     last: bool = False
 
 

@@ -112,7 +112,7 @@ class Probe:
         ]
 
     def copies(self) -> list[Check]:
-        """Return the checks of copies of the written data."""
+        """Return the checks of copies of the written data, and of what else was changed meanwhile."""
         return [
             Check(
                 f"{name} read",
@@ -122,7 +122,7 @@ class Probe:
                 groups=volume.STORES,
             )
             for name, made, size in ((volume.CLONE, "clone", volume.LARGER), (volume.RESTORED, "backup", volume.SIZE))
-        ]
+        ] + [check for service in optional.of(self.options["services"]) for check in service.read(self)]
 
     def pinged(self) -> str:
         """Ping the floating IP address."""
