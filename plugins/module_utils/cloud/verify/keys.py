@@ -92,9 +92,13 @@ def store(run: Run, name: str, payload: str, **of) -> str:
 
     :param of: further attributes, if it is no text.
     """
+    return stored(run, name, payload, **of).rsplit("/", 1)[-1]
+
+
+def stored(run: Run, name: str, payload: str, **of) -> str:
+    """As C(store), but return its URL, by which other services take it."""
     body = {"name": name, "payload": payload, "payload_content_type": "text/plain", **of}
-    made = rest(run.user.key_manager, "POST", "/secrets", json=body).json()["secret_ref"]
-    return made.rsplit("/", 1)[-1]
+    return rest(run.user.key_manager, "POST", "/secrets", json=body).json()["secret_ref"]
 
 
 def signed_image(run: Run) -> str:
