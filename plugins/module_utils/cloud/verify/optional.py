@@ -6,10 +6,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import keys, metrics, names, rating, stacks
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import (
+    balancers,
+    keys,
+    metrics,
+    names,
+    rating,
+    stacks,
+)
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Service
 
-SERVICES = (stacks.SERVICE, keys.SERVICE, metrics.METRICS, metrics.ALARMS, rating.SERVICE, names.SERVICE)
+SERVICES = (
+    stacks.SERVICE,
+    keys.SERVICE,
+    metrics.METRICS,
+    metrics.ALARMS,
+    rating.SERVICE,
+    names.SERVICE,
+    balancers.SERVICE,
+)
 
 
 def of(names: Collection[str]) -> list[Service]:

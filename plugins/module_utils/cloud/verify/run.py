@@ -68,6 +68,8 @@ class Run:
     zone: str = ""
     zone_id: str = ""
     name_servers: list[str] = field(default_factory=list)
+    # The load balancer: id, pool, address, names of its servers, certificate, whether guests are emulated.
+    balancer: dict = field(default_factory=dict)
     # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
@@ -88,4 +90,5 @@ class Run:
             "gateway": self.gateway,
             "run": self.name,
             "disks": self.disks,
+            "balancer": self.balancer,
         }

@@ -161,6 +161,7 @@ class Copies:
         self.services = services
         self.guest = next((Guest(**one) for one in made["servers"] if one["network"] == TENANT), None)
         self.disks = made["disks"]
+        self.balancer = made.get("balancer", {})
         self.volume = self.disks.get("volume")
         self.snapshot = None
 
