@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import http.server
+import os
+import signal
 import ssl
 import subprocess
 import threading
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.cairn.openstack.plugins.action import verify
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import balancers, keys, optional, volume
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import NOT_RUN, PASSED, Bad, NotRun
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.probe import Probe
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
 
@@ -191,8 +194,10 @@ def test_both_servers_answer(see):
 
 
 def test_answers_from_one_server_only(see):
-    with pytest.raises(Bad, match=rf"http://192.0.2.9/: after 120 s the last answers are {ONE}.*wanted 8 in a row"):
+    said = rf"http://192.0.2.9/: after 120 s the last answers are {ONE}.*wanted 8 in a row"
+    with pytest.raises(Bad, match=said) as error:
         balancers.both(see(ONE))
+    assert error.value.ids == ("b1",)
 
 
 def test_a_stopped_server_is_left_out(see):
@@ -254,6 +259,20 @@ def test_a_load_balancer_that_does_not_go_is_named(begin, monkeypatch):
 def test_the_checks_after_the_copies_are_a_probes():
     probe = Probe("", {"servers": [], "balancer": {}}, {"services": ["octavia"]})
     assert "HTTP by new amphora" in [check.name for check in probe.copies()]
+
+
+@pytest.mark.parametrize(("outcome", "phases"), [(PASSED, ["probe"]), (NOT_RUN, [])])
+def test_a_controller_asks_the_new_amphora_also_without_volumes(outcome, phases):
+    made, asked = {"servers": [], "disks": {}, "balancer": {}}, []
+    action = SimpleNamespace(
+        options={"services": ["octavia"]},
+        task_vars={"inventory_hostname": "c1"},
+        module=lambda phase, **_args: asked.append(phase) or {"results": []},
+    )
+    outcomes = {"volume clone": NOT_RUN, "volume backup": NOT_RUN, "amphora made anew": outcome}
+    results = verify.ActionModule.probe(action, "controller", "", made, outcomes, "copies")
+    assert asked == phases
+    assert {result["outcome"] for result in results} <= {NOT_RUN}
 
 
 @pytest.fixture
@@ -320,4 +339,7 @@ def test_the_web_server_of_a_guest_starts_and_stops(tmp_path, monkeypatch):
     assert balancers.ask("127.0.0.1") == ONE
     subprocess.run(["sh", "-c", balancers.STOP], check=True, timeout=30)
     monkeypatch.setattr(balancers, "REQUEST", 1)
-    assert again(lambda: balancers.ask("127.0.0.1") != ONE, 0)
+    try:
+        assert "timed out" in balancers.ask("127.0.0.1")
+    finally:
+        os.kill(int((tmp_path / "cairn-www.pid").read_text()), signal.SIGKILL)

@@ -51,7 +51,9 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
   sleep 1
 done
 echo "the web server does not answer" >&2; exit 1"""
-STOP = "kill $(cat $HOME/cairn-www.pid)"
+# HAProxy gives a request that a killed one refuses to another server at once: users would see nothing, with or without
+# the monitor. A stopped one takes requests, and does not answer.
+STOP = "kill -STOP $(cat $HOME/cairn-www.pid)"
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ def secured(probe: Any) -> str:
 
 
 def left_out(probe: Any) -> str:
-    """Stop the web server of the second server; all answers are the first one's."""
+    """Stop the web server of the second server, until the monitor notices: then all answers are the first one's."""
     first, second = _members(probe)
     probe.within(STOP, second)
     limit = limits(probe.made["balancer"]["emulated"]).leave
@@ -371,10 +373,12 @@ def _until(probe: Any, limit: int, names: Collection[str], certificate: str = ""
 
     if not poll(look, limit, 1):
         url = f"{'https' if certificate else 'http'}://{balancer['address']}/"
-        raise probe.bad(
+        error = probe.bad(
             f"{url}: after {limit} s the last answers are {', '.join(found)}; wanted {ROW} in a row from "
-            f"{' and '.join(names)}; load balancer {balancer['id']}; {LOGS}"
+            f"{' and '.join(names)}; {LOGS}"
         )
+        error.ids = (*error.ids, balancer["id"])
+        raise error
     return time.monotonic() - began, found
 
 
