@@ -102,7 +102,7 @@ ExecStart=/usr/bin/chown octavia:octavia /var/lib/octavia/certs
 [Install]
 WantedBy=multi-user.target
 """,
-    # Debian's unit starts an init script that looks for another program. The console shows what the agent says.
+    # Debian's unit starts an init script that looks for another program. The console shows why it ended.
     "etc/systemd/system/octavia-agent.service.d/cairn.conf": f"""\
 [Unit]
 After=cloud-config.service
@@ -111,7 +111,7 @@ Requires=amphora-netns.service octavia-agent-certs-ramfs.service
 [Service]
 ExecStart=
 ExecStart={AGENT} --config-file /etc/octavia/amphora-agent.conf
-StandardError=journal+console
+ExecStopPost=/bin/sh -c '[ "$SERVICE_RESULT" = success ] || journalctl --unit octavia-agent --lines 20 >/dev/console'
 Restart=always
 RestartSec=2
 """,
@@ -190,24 +190,32 @@ def sources() -> list[str]:
     return [path for path in found if os.path.isfile(path) and os.path.getsize(path)]
 
 
-def proxies() -> list[str]:
-    """Return the lines of apt's configuration on this host that name proxies."""
+def proxies(path: str) -> str:
+    """Write what apt's configuration on this host says of proxies to a file, as it may have passwords.
+
+    :returns: the path; empty if it says nothing.
+    """
     wanted = ("Acquire::http::Proxy", "Acquire::https::Proxy")
-    return [line for line in run("apt-config", "dump").splitlines() if line.startswith(wanted)]
+    lines = [line for line in run("apt-config", "dump").splitlines() if line.startswith(wanted)]
+    if not lines:
+        return ""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+    return path
 
 
 def install(root: str) -> None:
     """Install the packages into the directory *root*, and add the files."""
     write(root, EARLY)
     early = [f'--setup-hook=mkdir -p "$1/{os.path.dirname(name)}" && cp {root}/{name} "$1/{name}"' for name in EARLY]
-    system = f"{root}/system"
+    system, proxy = f"{root}/system", proxies(f"{root}/proxies")
     run(
         "mmdebstrap",
         "--mode=root",
         "--variant=minbase",
         f"--include={','.join(PACKAGES)}",
         *early,
-        *(f"--aptopt={line}" for line in proxies()),
+        *([f"--aptopt={proxy}"] if proxy else []),
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
         SUITE,
         system,
@@ -224,8 +232,10 @@ def install(root: str) -> None:
     run("chroot", system, "systemctl", "enable", "amphora-netns.service", "octavia-agent-certs-ramfs.service")
     run("chroot", system, "systemctl", "enable", "octavia-agent.service", "systemd-networkd.service")
     run("chroot", system, "update-initramfs", "-u")
-    # Each amphora makes its own.
-    for name in ("etc/machine-id", "var/lib/dbus/machine-id", "etc/hostname", "etc/resolv.conf"):
+    # The first two are this host's, and each amphora makes its own of the others.
+    own = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/machine-id", "var/lib/dbus/machine-id")
+    more = glob.glob("etc/apt/sources.list.d/*", root_dir=system)
+    for name in (*own, *more, "etc/hostname", "etc/resolv.conf"):
         if os.path.lexists(f"{system}/{name}"):
             os.remove(f"{system}/{name}")
     with open(f"{system}/etc/machine-id", "w", encoding="utf-8") as file:
