@@ -94,6 +94,10 @@ test-tempest: $(VENV)/.ready $(VENV_TEMPEST)/.ready ## Tempest on the cloud of `
 	ansible-playbook playbooks/guest_image.yml
 	$(VENV_TEMPEST)/bin/python tests/tempest/main.py --deploy --tests '$(or $(TESTS),all)' inventories/lab
 
+.PHONY: tempest-services
+tempest-services: $(VENV)/.ready ## Tempest's tests of the optional services, on the host of molecule's `services` or ON=inventory; writes docs/evidence
+	ansible-playbook -i '$(or $(ON),molecule/services/inventory)' tests/tempest/services.yml -e services='$(SERVICES)'
+
 .PHONY: bench
 bench: $(VENV)/.ready-test ## Measure on hosts of its own, and write docs/evidence/benchmarks.md: STEPS='rerun option' for some
 	tests/bench/bench.py $(BENCH) $(STEPS)

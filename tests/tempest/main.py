@@ -199,17 +199,20 @@ def settle(look: Callable[[], list[str]]) -> list[str]:
 
 
 class Tempest:
-    """Tempest with a configuration, in a directory of its own."""
+    """Tempest with a configuration, in a directory of its own.
 
-    def __init__(self, directory: Path) -> None:
+    :param groups: a regular expression: tests with the same beginning by it run in one process, by default those of a
+        class, as they share what the class has prepared.
+    """
+
+    def __init__(self, directory: Path, groups: str = r"([^\.]*\.)*") -> None:
         self.directory = directory
         self.conf = directory / "etc/tempest.conf"
         package = Path(importlib.metadata.distribution("tempest").locate_file("tempest"))
         (directory / "etc").mkdir(parents=True, exist_ok=True)
         (directory / "locks").mkdir(exist_ok=True)
-        # Tests of a class run in one process, as they share what the class has prepared.
         (directory / ".stestr.conf").write_text(
-            f"[DEFAULT]\ntest_path={package}/test_discover\ntop_dir={package.parent}\ngroup_regex=([^\\.]*\\.)*\n",
+            f"[DEFAULT]\ntest_path={package}/test_discover\ntop_dir={package.parent}\ngroup_regex={groups}\n",
             encoding="utf-8",
         )
         programs = Path(sys.executable).parent

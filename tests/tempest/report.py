@@ -19,6 +19,12 @@ Written by `make test-tempest` ([how to run it](../tempest.md)). Tempest decides
 not have, and skips those tests; what a cloud is expected to have and is not run is listed with its reason.
 """
 
+SERVICES_HEAD = """\
+# Evidence: Tempest's tests of the optional services
+
+Written by `make tempest-services` ([how to run it](../tempest.md)), with Debian's packages of Tempest and its plugins.
+"""
+
 
 def short(test: str) -> str:
     """Return a test's id without what all ids share: the package and the attributes."""
@@ -68,7 +74,6 @@ def page(run: Run, facts: dict, about: dict[str, str], leftovers: list[str]) -> 
     :param about: C(when) (day and commit), C(tempest) (its release), C(tests) (what was asked for), C(computer).
     :param leftovers: objects that were not there before the run.
     """
-    failed = {result.test: result for result in run.results if result.outcome == FAILED}
     left_out = run.left_out()
     counts = (
         len(run.selected),
@@ -86,31 +91,78 @@ def page(run: Run, facts: dict, about: dict[str, str], leftovers: list[str]) -> 
             ("asked for", "tests", "passed", "failed", "skipped", "left out", "without a result", "minutes"),
             [(about["tests"], *counts)],
         ),
-        "## Failed\n",
-        table(("test", "seconds", "error"), [(f"`{short(t)}`", f"{r.seconds:.0f}", r.said) for t, r in failed.items()])
-        if failed
-        else "None.\n",
-    ]
-    if missing := run.missing():
-        parts += ["Without a result, as their process ended early:\n", f"{_names(missing)}\n"]
-    parts += [
+        *_failed(run),
         "## Left out\n\nBy `tests/tempest/skips.yml`.\n",
         table(("reason", "tests", "names"), [(why, len(tests), _names(tests)) for why, tests in left_out.items()])
         if left_out
         else "None.\n",
+        *_ends(run, leftovers),
+    ]
+    return "\n".join(parts)
+
+
+def _failed(run: Run) -> list[str]:
+    """Return the parts about tests that failed or have no result."""
+    failed = [(f"`{short(one.test)}`", f"{one.seconds:.0f}", one.said) for one in run.results if one.outcome == FAILED]
+    parts = ["## Failed\n", table(("test", "seconds", "error"), failed) if failed else "None.\n"]
+    if missing := run.missing():
+        parts += ["Without a result, as their process ended early:\n", f"{_names(missing)}\n"]
+    return parts
+
+
+def _ends(run: Run, leftovers: list[str]) -> list[str]:
+    """Return the parts about what Tempest skipped, what it left, and how long the tests took."""
+    skipped = [(why, len(tests), _names(tests)) for why, tests in run.reasons().items()]
+    slowest = sorted(run.results, key=lambda one: -one.seconds)[:SLOWEST]
+    return [
         "## Skipped\n\nBy Tempest, in its words.\n",
-        table(("reason", "tests", "names"), [(why, len(tests), _names(tests)) for why, tests in run.reasons().items()])
-        if run.reasons()
-        else "None.\n",
+        table(("reason", "tests", "names"), skipped) if skipped else "None.\n",
         "## Left in the cloud\n",
         "".join(f"- {one}\n" for one in leftovers) or "Nothing: the same objects as before the run.\n",
         "## The slowest\n",
+        table(("test", "seconds"), [(f"`{short(one.test)}`", f"{one.seconds:.0f}") for one in slowest]),
+    ]
+
+
+def services_page(run: Run, modules: dict[str, str], facts: dict, about: dict[str, str], leftovers: list[str]) -> str:
+    """Return the page of the optional services.
+
+    :param modules: plugin → its module.
+    :param about: as for `page`.
+    """
+    left_out = run.left_out()
+    lists = (
+        run.selected,
+        run.ended(PASSED),
+        run.ended(FAILED),
+        run.ended(SKIPPED),
+        [test for tests in left_out.values() for test in tests],
+        run.missing(),
+    )
+    # What fails in a class's preparation has the class's name in place of a test's.
+    counts = [
+        (name, *(sum(f"{module}." in test for test in tests) for tests in lists)) for name, module in modules.items()
+    ]
+    parts = [
+        SERVICES_HEAD,
+        f"{about['when']} Tempest {about['tempest']}, on {about['computer']}; {run.seconds / 60:.0f} minutes.\n",
+        f"The cloud: {cloud(facts)}\n",
+        table(("plugin", "tests", "passed", "failed", "skipped", "left out", "without a result"), counts),
+        *_failed(run),
+        "## Left out\n\nBy `tests/tempest/plugins.yml`.\n",
         table(
-            ("test", "seconds"),
+            ("reason", "tests", "plugin"),
             [
-                (f"`{short(one.test)}`", f"{one.seconds:.0f}")
-                for one in sorted(run.results, key=lambda one: -one.seconds)[:SLOWEST]
+                (
+                    why,
+                    len(tests),
+                    ", ".join(name for name, module in modules.items() if tests[0].startswith(f"{module}.")),
+                )
+                for why, tests in left_out.items()
             ],
-        ),
+        )
+        if left_out
+        else "None.\n",
+        *_ends(run, leftovers),
     ]
     return "\n".join(parts)

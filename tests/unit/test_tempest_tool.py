@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import configparser
 import http.server
+import re
 import sys
 import threading
 from types import SimpleNamespace
@@ -363,3 +364,204 @@ class TestCloudIsFound:
         monkeypatch.setattr(main.subprocess, "run", deploy)
         assert main.find(tmp_path, True)[0] == "localhost"
         assert ran == [str(tmp_path)]
+
+
+PLUGINS = ("barbican", "cloudkitty", "designate", "heat", "manila", "octavia", "telemetry")
+EXTRA = {
+    "barbican": "1.1",
+    "octavia": {"ovn": "OVN: a driver, of Neutron", "amphora": "The amphora"},
+    "manila": {
+        "max_microversion": "2.88",
+        "pools": [{"storage_protocol": "NFS_CIFS", "driver_handles_share_servers": "False"}],
+    },
+}
+
+
+@pytest.fixture
+def entries(root):
+    return yaml.safe_load((root / "tests/tempest/plugins.yml").read_text())
+
+
+@pytest.fixture
+def chosen(tool, entries):
+    """The plugins of the project with these names, all by default."""
+
+    def plugins(*names):
+        return tool("service_plugins").load(entries, names or PLUGINS)
+
+    return plugins
+
+
+class TestPlugins:
+    def test_each_service_has_a_plugin(self, entries):
+        assert set(entries["services"].values()) == set(entries["plugins"]) == set(PLUGINS)
+
+    def test_each_exclusion_has_its_reason_on_its_line(self, root):
+        lines = [
+            line
+            for line in (root / "tests/tempest/plugins.yml").read_text().splitlines()
+            if line.strip().startswith("- {test:")
+        ]
+        assert lines
+        assert [line for line in lines if ", reason: " not in line] == []
+
+    def test_a_wrong_entry(self, tool, entries):
+        entries["plugins"]["heat"].pop("roles")
+        with pytest.raises(tool("configuration").SettingsError, match=r"plugins\.yml: heat needs"):
+            tool("service_plugins").load(entries, ["heat"])
+        with pytest.raises(tool("configuration").SettingsError, match="magnum needs"):
+            tool("service_plugins").load(entries, ["magnum"])
+
+    def test_exclusions_are_for_their_own_plugin(self, chosen):
+        (skip,) = [skip for skip in chosen("heat")[0].out if skip.test.endswith("scenario\\.")]
+        assert skip.matches("heat_tempest_plugin.tests.scenario.test_volumes.Volumes.test_one[id-1]")
+        assert not skip.matches("manila_tempest_tests.tests.scenario.test_share.Share.test_one[id-1]")
+
+    def test_what_is_run(self, tool, chosen):
+        tests = [
+            "designate_tempest_plugin.tests.api.v2.test_recordset.RecordsetsTest.test_create_recordset[id-1,smoke]",
+            "designate_tempest_plugin.tests.api.v2.test_recordset.RecordsetsTest.test_create_recordset_type_A[id-2]",
+            "designate_tempest_plugin.tests.scenario.v2.test_zones.ZonesTest.test_create_and_delete_zone[id-3,slow]",
+            "designate_tempest_plugin.tests.scenario.v2.test_recordsets.RecordsetsTest.test_one[id-4]",
+            "manila_tempest_tests.tests.api.test_shares.SharesNFSTest.test_create_get_delete_share[backend,id-5,positive]",
+            "manila_tempest_tests.tests.api.test_shares.SharesNFSTest.test_create_share_a[api_with_backend,id-6]",
+            "octavia_tempest_plugin.tests.api.v2.test_load_balancer.LoadBalancerAPITest.test_load_balancer_ipv4_create[id-7]",
+            "octavia_tempest_plugin.tests.api.v2.test_load_balancer.LoadBalancerAPITest.test_load_balancer_list[id-8]",
+        ]
+        out = [skip for plugin in chosen() for skip in plugin.out]
+        kept = tool("results").Run(tests, [], out).kept()
+        assert kept == tests[::2]
+        expression = tool("service_plugins").expression(chosen("heat", "designate"))
+        assert [test for test in tests if re.search(expression, test)] == tests[:4]
+
+    def test_what_the_catalog_lacks(self, tool, chosen):
+        found = tool("service_plugins").missing(chosen("heat", "barbican"), ["orchestration"])
+        assert found == ["key-manager (barbican)"]
+
+    def test_their_options(self, tool, chosen, settings):
+        configuration = tool("configuration")
+        plugins = tool("service_plugins")
+        services = {**FACTS["services"], "orchestration": "x", "dns": "x", "alarming": "x", "metric": "x"}
+        facts = {**FACTS, "services": services}
+        user = {"name": plugins.HEAT, "password": "p$q"}
+        own = plugins.sections(chosen(), facts, EXTRA, user, ["192.0.2.1", "192.0.2.2"])
+        nothing = {**dict.fromkeys(OBJECTS), "properties": {}}
+        core = configuration.derive(facts, nothing, configuration.constants(settings), "/run")
+        for section, options in own.items():
+            assert not set(core.get(section, {})) & set(options)
+            core.setdefault(section, {}).update(options)
+        parser = configparser.RawConfigParser()
+        parser.read_string(configuration.text(core))
+        assert parser["service_available"]["heat"] == "true"
+        assert parser["service_available"]["barbican"] == "false"
+        assert parser["service_available"]["nova"] == "true"
+        assert parser["heat_plugin"]["project_name"] == "cairn-tempest-heat"
+        assert parser["heat_plugin"]["password"] == "p$$q"
+        assert parser["heat_plugin"]["floating_network_name"] == "public"
+        assert parser["dns"]["nameservers"] == "192.0.2.1,192.0.2.2"
+        assert parser["key_manager"]["max_microversion"] == "1.1"
+        assert parser["load_balancer"]["provider"] == "amphora"
+        assert (
+            parser["load_balancer"]["enabled_provider_drivers"] == "amphora:The amphora,ovn:OVN  a driver  of Neutron"
+        )
+        assert parser["share"]["enable_protocols"] == "nfs,cifs"
+        assert parser["share"]["multitenancy_enabled"] == "false"
+        assert not parser.has_option("compute", "image_ref")
+
+    def test_an_option_that_is_set_twice(self, tool, entries):
+        plugins = tool("service_plugins")
+        entries["plugins"]["designate"]["options"]["dns"]["nameservers"] = {"value": "x", "why": "x"}
+        with pytest.raises(tool("configuration").SettingsError, match=r"dns\.nameservers of designate is set twice"):
+            plugins.sections(plugins.load(entries, ["designate"]), FACTS, {}, {}, [])
+
+    def test_a_service_without_pools_or_microversions(self, tool, chosen):
+        plugins = tool("service_plugins")
+        extra = {"barbican": "", "manila": {"max_microversion": "", "pools": []}}
+        own = plugins.sections(chosen("barbican", "manila"), FACTS, extra, {}, [])
+        assert own["key_manager"]["max_microversion"] is None
+        assert own["share"]["enable_protocols"] is None
+
+
+class Identity:
+    """Users, projects and roles by name, and what was said."""
+
+    def __init__(self, *roles):
+        self.names = set(roles)
+        self.said = []
+
+    def find_role(self, name):
+        return SimpleNamespace(id=name, name=name) if name in self.names else None
+
+    def find_domain(self, name, ignore_missing):
+        return SimpleNamespace(id="default", name=name)
+
+    def users(self, name):
+        return [name] if ("user", name) in self.names else []
+
+    def projects(self, name):
+        return [name] if ("project", name) in self.names else []
+
+    def create_role(self, name):
+        self.names.add(name)
+        return SimpleNamespace(id=name, name=name)
+
+    def create_project(self, name, domain_id):
+        self.names.add(("project", name))
+        return SimpleNamespace(id="p", name=name)
+
+    def create_user(self, name, password, domain_id, default_project_id):
+        assert password
+        assert default_project_id == "p"
+        self.names.add(("user", name))
+        return SimpleNamespace(id="u", name=name)
+
+    def assign_project_role_to_user(self, project, user, role):
+        self.said.append(f"{role.name} of {user.name} in {project.name}")
+
+    def delete_role(self, role):
+        self.names.remove(role.name)
+
+    def delete_user(self, name):
+        self.names.remove(("user", name))
+
+    def delete_project(self, name):
+        self.names.remove(("project", name))
+
+
+def test_users_of_plugins_come_and_go(tool, chosen):
+    config = SimpleNamespace(config={"auth": {"user_domain_name": "Default"}})
+    before = {"member", "heat_stack_owner"}
+    identity = Identity(*before, ("user", "cairn-tempest-heat"))
+    users = tool("service_plugins").Users(
+        SimpleNamespace(identity=identity, config=config), chosen("heat", "octavia", "barbican")
+    )
+    users.create()
+    owner = "cairn-tempest-heat in cairn-tempest-heat"
+    assert identity.said == [f"member of {owner}", f"heat_stack_owner of {owner}"]
+    assert {"creator", "load-balancer_member"} <= identity.names
+    users.remove()
+    assert identity.names == before
+
+
+def test_the_page_of_the_services(tool):
+    results = tool("results")
+    tests = [
+        "a_tests.x.TestA.test_one[id-1]",
+        "a_tests.x.TestA.test_two[id-2]",
+        "b_tests.y.TestB.test_one[id-3]",
+        "b_tests.scenario.TestC.test_one[id-4]",
+    ]
+    ended = [
+        results.Result(tests[0], results.PASSED, 2.0),
+        results.Result(tests[1], results.FAILED, 3.0, "boom"),
+        results.Result("setUpClass (b_tests.y.TestB)", results.SKIPPED, 0.0, "no B"),
+    ]
+    run = results.Run(tests, ended, results.skips([{"test": "scenario", "reason": "boots servers"}]), 120.0)
+    about = {"when": "1 January 2026, commit abc:", "tempest": "43.0.0", "computer": "a host"}
+    page = tool("report").services_page(run, {"a": "a_tests", "b": "b_tests"}, FACTS, about, [])
+    assert "| a | 2 | 1 | 1 | 0 | 0 | 0 |" in page
+    assert "| b | 2 | 0 | 0 | 1 | 1 | 0 |" in page
+    assert "| boots servers | 1 | b |" in page
+    assert "| no B | 1 | `b_tests.y.TestB`: test_one |" in page
+    assert "| `a_tests.x.TestA.test_two` | 3 | boom |" in page
+    assert "Nothing: the same objects" in page
