@@ -61,7 +61,7 @@ def nic(name, purpose, *addresses, kind="physical"):
     """Return a NIC."""
     mac = "52:54:00:00:00:01"
     found = {"name": name, "speed": 10000, "mac": mac, "mtu": 1500, "up": True, "carrier": True, "kind": kind}
-    return {**found, "addresses": list(addresses), "purpose": purpose}
+    return {**found, "addresses": list(addresses), "purposes": purpose.split()}
 
 
 def certificate(name, days, *paths):

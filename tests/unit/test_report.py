@@ -316,6 +316,18 @@ class TestProblems:
         hosts[1]["report"]["nics"][3] |= {"up": False, "carrier": False}  # br-ex
         assert problems(model(hosts=hosts, cloud=sample.cloud())) == [("critical", what, "network1")]
 
+    def test_a_nic_of_several_networks(self):
+        hosts = sample.well()
+        hosts[2]["report"]["nics"][1] = sample.nic("eth1", "tunnel vlan", "10.203.1.13/24") | {"carrier": False}
+        tunnel, vlan = report_model.networks(hosts, "")[-2:]
+        assert (tunnel["purpose"], vlan["purpose"]) == ("tunnel", "vlan")
+        assert tunnel["hosts"]["compute1"] == {"nics": ["eth1"], "address": "10.203.1.13"}
+        # The address is that of the overlay.
+        assert vlan == {"purpose": "vlan", "cidr": "", "hosts": {"compute1": {"nics": ["eth1"], "address": ""}}}
+        assert "eth1 (tunnel and vlan networks) has no carrier" in [
+            one["what"] for one in report_model.of_host(hosts[2], sample.OPTIONS)
+        ]
+
     def test_a_unit_that_starts_again_and_again(self):
         host = sample.well()[1]
         host["report"]["units"][0] |= {"restarts": 5, "since": int(sample.NOW - 60)}
@@ -514,9 +526,24 @@ class TestHost:
         ]
         bridges = [{"name": "br-tep", "ports": ["eth1"]}, {"name": "br-ex", "ports": ["eth2"]}]
         networks = {"address": "10.0.0.1", "tunnel": "eth1", "external": "eth2", "vlan": "eth3", "bridges": bridges}
-        found = {one["name"]: one["purpose"] for one in host_report.purposes(links, networks)}
-        assert found == {"eth0": "management", "eth1": "tunnel", "br-tep": "tunnel", "eth2": "external", "eth3": ""}
-        assert {one["purpose"] for one in host_report.purposes(links, {})} == {""}
+        found = {one["name"]: one["purposes"] for one in host_report.purposes(links, networks)}
+        assert found == {
+            "eth0": ["management"],
+            "eth1": ["tunnel"],
+            "br-tep": ["tunnel"],
+            "eth2": ["external"],
+            "eth3": [],
+        }
+        assert [one["purposes"] for one in host_report.purposes(links, {})] == [[]] * 5
+
+    def test_a_nic_of_several_networks(self):
+        links = [{"name": "eth0", "addresses": ["10.0.0.1/24"]}, {"name": "eth1", "addresses": ["10.0.1.1/24"]}]
+        links += [{"name": "br-ex", "addresses": ["10.0.0.1/24"]}, {"name": "br-vlan", "addresses": ["10.0.1.1/24"]}]
+        networks = {"address": "10.0.0.1", "tunnel": "eth1", "external": "eth0", "vlan": "eth1"}
+        networks["bridges"] = [{"name": "br-ex", "ports": ["eth0"]}, {"name": "br-vlan", "ports": ["eth1"]}]
+        found = {one["name"]: one["purposes"] for one in host_report.purposes(links, networks)}
+        assert found["eth1"] == found["br-vlan"] == ["tunnel", "vlan"]
+        assert found["br-ex"] == ["management", "external"]
 
     def test_a_newer_kernel(self, tmp_path):
         images = []

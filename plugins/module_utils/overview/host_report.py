@@ -126,23 +126,24 @@ def nics(links: dict[str, dict], networks: dict, root: str = "/sys/class/net") -
 
 
 def purposes(found: list[dict], networks: dict) -> list[dict]:
-    """Return the NICs in *found*, each with the C(purpose) of its network, empty if it has none.
+    """Return the NICs in *found*, each with the C(purposes) of its networks; that of its address is the first one.
 
     :param networks: ``address`` is the management address; ``tunnel``, ``external`` and ``vlan`` are NICs, or empty;
         ``bridges`` are those of M(cairn.openstack.ovs_bridges), which take over NICs and their addresses.
     """
     owners = {port: one["name"] for one in networks.get("bridges", []) for port in one.get("ports", [])}
-    of_nic = {}
+    of_nic: dict[str, list[str]] = {}
+    address = networks.get("address", "")
+    for one in found:
+        if address in [text.split("/")[0] for text in one["addresses"]]:
+            of_nic[one["name"]] = ["management"]
     for purpose in ("tunnel", "external", "vlan"):
         nic = networks.get(purpose)
         # Only some hosts use the last two, and those bridge them.
         if nic and (purpose == "tunnel" or nic in owners):
-            of_nic[owners.get(nic, nic)] = of_nic[nic] = purpose
-    address = networks.get("address", "")
-    managing = {one["name"] for one in found if address in [text.split("/")[0] for text in one["addresses"]]}
-    return [
-        {**one, "purpose": "management" if one["name"] in managing else of_nic.get(one["name"], "")} for one in found
-    ]
+            for name in {nic, owners.get(nic, nic)}:
+                of_nic.setdefault(name, []).append(purpose)
+    return [{**one, "purposes": of_nic.get(one["name"], [])} for one in found]
 
 
 def newer_kernel(running: str, images: Iterable[str]) -> str:

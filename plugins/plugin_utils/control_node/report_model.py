@@ -129,7 +129,8 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
             yield problem(WARNING, what, name, detail, f"journalctl -u {unit['name']}", _OPERATIONS, "Repair")
     for nic in said["nics"]:
         if lost := nic_failure(nic):
-            what = f"{nic['name']} ({nic['purpose']} network) {lost}"
+            names = " and ".join(nic["purposes"])
+            what = f"{nic['name']} ({names} network{'s' * (len(nic['purposes']) > 1)}) {lost}"
             yield problem(CRITICAL, what, name, "", f"ip link show {nic['name']}", "docs/preflight.md", "Hosts")
     for api, why in said["silent"].items():
         if api not in down:
@@ -174,7 +175,7 @@ def of_host(host: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[dic
 def nic_failure(nic: Mapping[str, Any]) -> str:
     """Return what is wrong with a NIC that a network of the cloud uses, empty if nothing is."""
     # The interface of a bridge that has no address is not used.
-    if not nic["purpose"] or (nic["kind"] not in NIC_KINDS and not nic["addresses"]):
+    if not nic["purposes"] or (nic["kind"] not in NIC_KINDS and not nic["addresses"]):
         return ""
     return "" if nic["up"] and nic["carrier"] else nic_state(nic) if not nic["up"] else f"has {nic_state(nic)}"
 
@@ -312,17 +313,17 @@ def networks(hosts: Iterable[Mapping[str, Any]], external: str) -> list[dict[str
     found: dict[str, dict[str, Any]] = {}
     for host in hosts:
         for nic in host["report"]["nics"] if host["report"] else ():
-            if not nic["purpose"]:
-                continue
-            network = found.setdefault(nic["purpose"], {"purpose": nic["purpose"], "cidr": "", "hosts": {}})
-            place = network["hosts"].setdefault(host["name"], {"nics": [], "address": ""})
-            place["nics"].append(nic["name"])
-            plain = [text for text in nic["addresses"] if ":" not in text]
-            # The VIP has a prefix of its own.
-            own = next((text for text in plain if text.split("/")[0] == host["address"]), next(iter(plain), ""))
-            if own:
-                place["address"] = own.split("/")[0]
-                network["cidr"] = network["cidr"] or str(ipaddress.ip_interface(own).network)
+            for purpose in nic["purposes"]:
+                network = found.setdefault(purpose, {"purpose": purpose, "cidr": "", "hosts": {}})
+                place = network["hosts"].setdefault(host["name"], {"nics": [], "address": ""})
+                place["nics"].append(nic["name"])
+                plain = [text for text in nic["addresses"] if ":" not in text]
+                # The VIP has a prefix of its own.
+                own = next((text for text in plain if text.split("/")[0] == host["address"]), next(iter(plain), ""))
+                # Other networks of the NIC have no address here.
+                if own and purpose == nic["purposes"][0]:
+                    place["address"] = own.split("/")[0]
+                    network["cidr"] = network["cidr"] or str(ipaddress.ip_interface(own).network)
     if "external" in found:
         found["external"]["cidr"] = external or found["external"]["cidr"]
     return sorted(found.values(), key=lambda one: PURPOSES.index(one["purpose"]))
