@@ -64,6 +64,9 @@ apis:
 checks: [{get: /v1, api: acme-api, status: 200}]
 health: [{name: acme, url: "http://127.0.0.1:1", unit: acme-api, username: me, password: secret, advice: wait}]
 in_use: {controller: [/var/lib/acme/*]}
+capacity:
+  servers: {files: [acme.conf], shared_disks: {section: DEFAULT, option: disks, value: shared}}
+  volumes: {files: [acme.conf]}
 maintenance:
   - groups: [controller]
     when: true

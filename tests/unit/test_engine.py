@@ -26,6 +26,7 @@ ENGINE = (
     "plugins/modules/config_files.py",
     "plugins/modules/packages.py",
     "plugins/modules/units.py",
+    "plugins/plugin_utils/capacity/planned.py",
     "plugins/plugin_utils/catalog",
     "plugins/plugin_utils/control_node",
     "plugins/plugin_utils/preflight",

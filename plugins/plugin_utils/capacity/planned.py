@@ -13,29 +13,32 @@ from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import def
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.resolver import Model
 
 # The keys of definitions that the options of a file are made of.
-KEYS = ("config", "files", "databases", "messaging", "packages", "apis", "units")
+KEYS = ("capacity", "config", "files", "databases", "messaging", "packages", "apis", "units")
 # Nova's defaults, of nova/conf/compute.py: the initial_ ratios count where no ratio is set.
 RATIOS = {"cpu": 4.0, "ram": 1.0, "disk": 1.0}
 RESERVED_MEMORY_MB = 512
 # Cinder's, of cinder/volume/driver.py. It may be `auto`, which starts with 20.
 OVERSUBSCRIPTION = 20.0
-SHARED = "rbd"
 
 
 class Options:
-    """The options of a host's files of a service, as nova-compute and cinder-volume will read them.
+    """The options of a host's files that say what it offers, as their service will read them.
 
-    :param names: its files; a later one takes precedence.
+    :param kind: C(servers) or C(volumes), of which a definition says in C(capacity) which files these are.
     """
 
-    def __init__(self, model: Model, groups: Collection[str], service: str, *names: str) -> None:
+    def __init__(self, model: Model, groups: Collection[str], kind: str) -> None:
         self.sections: list[Mapping[str, Any]] = []
-        definition = model.definitions.get(service)
-        if definition:
-            layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
-            files = definitions.files(definition, {*groups, "all"}, model.cloud, layers)
-            found = {file["name"]: file["sections"] or {} for file in files}
-            self.sections = [found[name] for name in reversed(names) if name in found]
+        # What the definition says; empty if there is none.
+        self.told: Mapping[str, Any] = {}
+        for service, definition in model.definitions.items():
+            if kind in definition["capacity"]:
+                self.told = definition["capacity"][kind]
+                layers = [layer[service] for _name, layer in model.layers if layer.get(service)]
+                files = definitions.files(definition, {*groups, "all"}, model.cloud, layers)
+                found = {file["name"]: file["sections"] or {} for file in files}
+                self.sections = [found[name] for name in reversed(self.told["files"]) if name in found]
+                break
 
     def get(self, section: str, name: str, default: Any) -> Any:
         """Return the value of an option; the default if no file sets it."""
@@ -60,11 +63,12 @@ def planned(model: Model, groups: Collection[str], probe: Mapping[str, Any]) -> 
         "pools": _pools(model, groups, probe),
     }
     if "compute" in groups:
-        options = Options(model, groups, "nova", "nova.conf", "nova-compute.conf")
+        options = Options(model, groups, "servers")
         found["inventories"] = inventories(options, probe)
-        if options.get("libvirt", "images_type", "default") == SHARED:
+        shared = options.told.get("shared_disks")
+        if shared and options.get(shared["section"], shared["option"], None) == shared["value"]:
             uses = model.cloud["storage"]["uses"].get("ephemeral")
-            found["shared_disk"] = uses[0] if uses else SHARED
+            found["shared_disk"] = uses[0] if uses else shared["value"]
     return found
 
 
@@ -130,9 +134,9 @@ def _nics(model: Model, probe: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _pools(model: Model, groups: Collection[str], probe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the devices of this host in each back end, and the options of those that Cinder serves from here."""
+    """Return the devices of this host in each back end, and the options of those that are served from here."""
     found = []
-    options = Options(model, groups, "cinder", "cinder.conf")
+    options = Options(model, groups, "volumes")
     for backend in model.cloud["storage"]["backends"]:
         name = backend["name"]
         paths = [device["path"] for device in backend["devices"].get(model.cloud["me"]["name"], [])]

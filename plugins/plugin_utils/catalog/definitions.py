@@ -39,6 +39,7 @@ DEFAULTS: Definition = {
     "health": [],
     "process_list": {},
     "in_use": {},
+    "capacity": {},
     "maintenance": [],
     "leaving": {},
     "around_restarts": {},

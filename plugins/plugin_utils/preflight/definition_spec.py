@@ -255,6 +255,24 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     # node group → patterns of directories that a host has for users; destroy.yml --limit refuses to remove them
     "in_use": {"type": "dict", "values": TEXTS},
+    # what its hosts offer to servers or as volumes: the files whose options say how much, a later one takes precedence
+    "capacity": {
+        "type": "dict",
+        "options": {
+            "servers": {
+                "type": "dict",
+                "options": {
+                    "files": {**TEXTS, "required": True},
+                    # the option whose value says that the disks of all hosts' servers are in one place
+                    "shared_disks": {
+                        "type": "dict",
+                        "options": {name: {**TEXT, "required": True} for name in ("section", "option", "value")},
+                    },
+                },
+            },
+            "volumes": {"type": "dict", "options": {"files": {**TEXTS, "required": True}}},
+        },
+    },
     # commands on a host whose maintenance starts, or has ended
     "maintenance": {
         "type": "list",
