@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.cairn.openstack.plugins.action import capacity_report
 from ansible_collections.cairn.openstack.plugins.action.capacity_report import ActionModule
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity import facts
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity import read
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity.facts import Facts
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.plugin_utils.capacity import compute, gather, planned
@@ -270,7 +270,7 @@ class TestFacts:
             "thin_provisioning_support": True,
             **said,
         }
-        assert facts._pool("c@a#a", pool)["ratio"] == ratio
+        assert read.pool("c@a#a", pool)["ratio"] == ratio
 
     def test_aggregates_are_asked_once(self):
         providers = [

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import report_sample as sample
 from ansible_collections.cairn.openstack.plugins.action import report_page as action
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud import usage
 from ansible_collections.cairn.openstack.plugins.module_utils.common import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed, Unreachable
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import cloud_report
@@ -614,7 +615,7 @@ class TestCloud:
         api = Api(
             {
                 "/resource_providers": {"resource_providers": [{"uuid": "1", "name": "compute1"}]},
-                "/resource_providers/1/usages": {"usages": {"VCPU": 3}},
+                "/resource_providers/1/allocations": {"allocations": {"a": {"resources": {"VCPU": 3}}}},
                 "/resource_providers/1/inventories": {
                     "inventories": {
                         "VCPU": {"total": 8, "allocation_ratio": 4.0, "reserved": 2},
@@ -623,13 +624,13 @@ class TestCloud:
                 },
             }
         )
-        assert cloud_report.providers(api) == [{"name": "vCPUs", "of": "compute1", "used": 3, "total": 24, "bytes": 0}]
+        assert usage.providers(api) == [{"name": "vCPUs", "of": "compute1", "used": 3, "total": 24, "bytes": 0}]
 
     def test_pools_of_one_back_end_on_several_controllers_count_once(self):
         can = {"total_capacity_gb": 100, "free_capacity_gb": 40}
         pools = [{"name": f"controller{number}@ceph#ceph", "capabilities": can} for number in (1, 2)]
         pools.append({"name": "x@nfs#nfs", "capabilities": {"total_capacity_gb": "unknown", "free_capacity_gb": 0}})
-        found = cloud_report.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
+        found = usage.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
         assert [(one["name"], one["used"], one["total"]) for one in found] == [("ceph#ceph", 60, 100)]
 
     def test_volume_groups_of_two_hosts_are_two_pools(self):
@@ -638,16 +639,16 @@ class TestCloud:
             {"name": f"storage{number}@lvm#LVM", "capabilities": {**can, "location_info": f"LVM:storage{number}"}}
             for number in (1, 2)
         ]
-        found = cloud_report.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
+        found = usage.pools(Api({"/scheduler-stats/get_pools?detail=true": {"pools": pools}}))
         assert [one["name"] for one in found] == ["storage1@lvm#LVM", "storage2@lvm#LVM"]
 
     def test_disks_in_ceph_count_once(self):
         disk = {"DISK_GB": {"total": 100, "allocation_ratio": 1.0, "reserved": 0}}
         answers = {"/resource_providers": {"resource_providers": [{"uuid": one, "name": one} for one in "ab"]}}
         for one in "ab":
-            answers |= {f"/resource_providers/{one}/usages": {"usages": {"DISK_GB": 5}}}
+            answers |= {f"/resource_providers/{one}/allocations": {"allocations": {"a": {"resources": {"DISK_GB": 5}}}}}
             answers |= {f"/resource_providers/{one}/inventories": {"inventories": disk}}
-        (found,) = cloud_report.providers(Api(answers), True)
+        (found,) = usage.providers(Api(answers), True)
         assert (found["used"], found["total"]) == (10, 100)
 
     def test_a_catalog_without_endpoints_and_masked_reasons(self, monkeypatch):
@@ -673,7 +674,7 @@ class TestCloud:
                 "/servers/detail?all_tenants=true&marker=1": {"servers": [broken]},
             }
         )
-        states, found = cloud_report.servers(api)
+        states, found = usage.servers(api)
         assert states == {"ACTIVE": 2, "ERROR": 1}
         assert found == [{"id": "7", "name": "web", "host": "", "why": "No valid host"}]
 
@@ -718,7 +719,7 @@ class TestCloud:
                 "/floatingips?fields=id": {"floatingips": []},
             }
         )
-        counts, bars = cloud_report.networks(api)
+        counts, bars = usage.networks(api)
         assert counts == {"networks": 2, "routers": 1, "floating IPs": 0}
         assert [(bar["of"], bar["used"], bar["total"]) for bar in bars] == [("public", 3, 9)]
 
@@ -737,8 +738,8 @@ class TestCloud:
 
     def test_the_networks_version_is_added_once(self):
         plain, versioned = (rest.Api(f"http://x:9696{path}") for path in ("", "/v2.0"))
-        assert cloud_report._versioned(plain, "/v2.0").url == versioned.url
-        assert cloud_report._versioned(versioned, "/v2.0") is versioned
+        assert usage.versioned(plain, "/v2.0").url == versioned.url
+        assert usage.versioned(versioned, "/v2.0") is versioned
 
 
 class TestFile:

@@ -21,7 +21,7 @@ MAY = {
     # Sent to hosts.
     "module_utils.common": set(),
     "module_utils.host": {"common"},
-    "module_utils.control_plane": {"common", "host"},
+    "module_utils.control_plane": {"common", "host", "cloud"},
     "module_utils.storage": {"common", "host"},
     "module_utils.overview": {"common", "host", "control_plane", "storage"},
     "module_utils.cloud": {"common"},

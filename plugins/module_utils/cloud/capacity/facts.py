@@ -6,19 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.capacity import read
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 
-# The first with trees of providers: with a parent and a root.
-PLACEMENT = "1.14"
 # Services by uuid, and hypervisors with the host of their service.
 SERVICES = "2.53"
 # The first whose list of flavors has their extra specs.
 FLAVORS = "2.61"
 SHARES = "MISC_SHARES_VIA_AGGREGATE"
 PAGE = 1000
-# Cinder's max_over_subscription_ratio if none is set, and of `auto` as long as there is no volume.
-OVERSUBSCRIPTION = 20.0
 
 
 class Facts:
@@ -50,7 +47,7 @@ class Facts:
 
     def placement(self, path: str) -> dict[str, Any]:
         """Return what Placement has at *path*."""
-        return rest(self.conn.placement, "GET", path, microversion=PLACEMENT).json()
+        return rest(self.conn.placement, "GET", path, microversion=read.PLACEMENT).json()
 
     def nova(self, path: str, microversion: str = SERVICES) -> dict[str, Any]:
         """Return what Nova has at *path*."""
@@ -65,7 +62,7 @@ class Facts:
         }
         metadata = self.metadata()
         trees: dict[str, list[dict[str, Any]]] = {}
-        for one in self.placement("/resource_providers")["resource_providers"]:
+        for one in read.providers(self.placement):
             trees.setdefault(one["root_provider_uuid"], []).append(one)
         found, sharing, at = [], [], {}
         for root, providers in sorted(trees.items(), key=lambda tree: tree[1][0]["name"]):
@@ -92,20 +89,11 @@ class Facts:
 
     def provider(self, one: dict[str, Any]) -> dict[str, Any]:
         """Return the inventories of a provider with what is used of them, its traits, and its claims by consumer."""
-        path = f"/resource_providers/{one['uuid']}"
-        claims = {
-            consumer: allocation["resources"]
-            for consumer, allocation in self.placement(f"{path}/allocations")["allocations"].items()
-        }
-        inventories = self.placement(f"{path}/inventories")["inventories"]
+        claims = read.claims(self.placement, one["uuid"])
         return {
             "name": one["name"],
-            "inventories": {
-                # As Placement computes usages: the sum of the allocations.
-                name: {**inventory, "used": sum(claim.get(name, 0) for claim in claims.values())}
-                for name, inventory in inventories.items()
-            },
-            "traits": self.placement(f"{path}/traits")["traits"],
+            "inventories": read.inventories(self.placement, one["uuid"], claims),
+            "traits": self.placement(f"/resource_providers/{one['uuid']}/traits")["traits"],
             "claims": claims,
         }
 
@@ -179,10 +167,9 @@ class Facts:
         """Return Cinder's pools with their capabilities; none without Cinder."""
         if not self.has("block-storage"):
             return []
-        found = rest(self.conn.block_storage, "GET", "/scheduler-stats/get_pools?detail=true").json()["pools"]
-        # HOST@BACKEND#POOL
+        found = read.pools(lambda path: rest(self.conn.block_storage, "GET", path).json())
         return sorted(
-            ({"name": one["name"], **_pool(one["name"], one["capabilities"])} for one in found),
+            ({key: value for key, value in one.items() if key != "place"} for one in found),
             key=lambda one: one["name"],
         )
 
@@ -259,40 +246,3 @@ def _quota(said: Any) -> dict[str, int]:
     if not isinstance(said, dict):
         return {"limit": int(said), "used": 0}
     return {"limit": int(said["limit"]), "used": int(said.get("in_use", said.get("used", 0))) + int(said["reserved"])}
-
-
-def _number(said: Any) -> float | None:
-    """Return a number of a pool; None for C(unknown) and C(infinite)."""
-    try:
-        found = float(said)
-    except (TypeError, ValueError):
-        return None
-    return found if abs(found) != float("inf") else None
-
-
-def _pool(name: str, said: dict[str, Any]) -> dict[str, Any]:
-    """Return what the scheduler's filter reads of a pool; defaults as in cinder/scheduler/host_manager.py."""
-    allocated = _number(said.get("allocated_capacity_gb")) or 0
-    provisioned = _number(said.get("provisioned_capacity_gb"))
-    found = {
-        "backend": said.get("volume_backend_name") or name.partition("@")[2].partition("#")[0],
-        "total": _number(said.get("total_capacity_gb")),
-        "free": _number(said.get("free_capacity_gb")),
-        "provisioned": allocated if provisioned is None else provisioned,
-        "thin": said.get("thin_provisioning_support") in (True, "True", "true"),
-        "reserved": _number(said.get("reserved_percentage")) or 0,
-    }
-    return {**found, "ratio": _ratio(said.get("max_over_subscription_ratio"), found)}
-
-
-def _ratio(said: Any, pool: dict[str, Any]) -> float:
-    """Return the ratio by which the scheduler overcommits a pool.
-
-    Source: ``calculate_max_over_subscription_ratio`` in cinder/utils.py. Without a ratio of the pool, the scheduler's
-    own option counts, whose default this is.
-    """
-    if not pool["thin"] or pool["total"] is None or pool["free"] is None:
-        return 1.0
-    if said == "auto" and pool["provisioned"]:
-        return 1 + pool["provisioned"] / (pool["total"] - pool["free"] + 1)
-    return _number(said) or OVERSUBSCRIPTION
