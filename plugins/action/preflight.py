@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
         self.groups = task_vars["groups"]
         self.everyone = self.groups["all"]
         self.skipped, self.raws, self.common = {}, {}, {}
-        self.locked = ""
+        self.locked, self.secrets_dir = "", ""
         self.written = sources.shipped()
         found = merged(getattr(self, f"stage_{self._task.args['stage']}")(), self.members() or self.everyone)
         for finding in found:
@@ -88,6 +88,9 @@ class ActionModule(ActionBase):
                 self._display.display(f"[WARNING]: {finding}", color=constants.COLOR_WARN, stderr=True)
         if findings := [finding for finding in found if finding.severity == "error"]:
             result.update(failed=True, msg=report(findings), errors=len(findings))
+            # Where the callback records the refused run.
+            if self.secrets_dir and not self._task.check_mode:
+                result["lock_directory"] = self.secrets_dir
         elif self._task.args["stage"] == "hosts":
             result["ansible_facts"] = {"cairn_skipped": self.skipped}
         elif self.locked:
@@ -264,6 +267,11 @@ class ActionModule(ActionBase):
         findings += networks.findings(members, found)
         findings += storage.findings(members, specs, found, known)
         if members:
+            # One of a cloud that exists; a refused run creates nothing.
+            directory = os.path.abspath(str(members[0].values.get("cloud_secrets_dir") or ""))
+            self.secrets_dir = (
+                directory if "cloud_secrets_dir" in members[0].values and os.path.isdir(directory) else ""
+            )
             findings += storage.removed(members[0], definitions)
             findings += storage.shared(members[0], definitions, found, known)
             findings += users.findings(members[0], definitions)

@@ -16,7 +16,8 @@ description:
   - With C(--check) it shows the complete plan, with differences if C(--diff) is given; its last line counts them.
   - With C(-v) and more it shows the output of P(ansible.builtin.default#callback), followed by its own summary.
   - A playbook that has taken the lock of a cloud adds a line to C(runs.jsonl) beside it, in C(cloud_secrets_dir), with
-    its end, its user, and what came of it. The last hundred are kept.
+    its end, its user, and what came of it. So does one that preflight has refused, if that directory is there. The last
+    hundred are kept.
   - The extra variable C(plan_out) names a file for all changes and failures as JSON, readable by its owner only.
   - With the extra variable C(plan_exit_code=true) and C(--check), the exit code is 3 if the plan contains changes.
     Those of failures (2) and unreachable hosts (4) take precedence.
@@ -77,6 +78,7 @@ class CallbackModule(Default):
         self._play_names = []
         self._failures = []
         self._lock_directory = ""
+        self._refused = 0
         self._first_phase = 0
         self._live = None
 
@@ -91,6 +93,7 @@ class CallbackModule(Default):
         self._play_names = []
         # A command may run several playbooks, of which only some take the lock.
         self._lock_directory = ""
+        self._refused = 0
         self._first_phase = len(self._run.phases)
         if self._display.verbosity:
             super().v2_playbook_on_start(playbook)
@@ -180,6 +183,9 @@ class CallbackModule(Default):
         if ignored:
             self._run.answered(host)
             return
+        if run_changes.module_of(task.action) == "preflight" and said.get("errors"):
+            self._lock_directory = said.get("lock_directory") or self._lock_directory
+            self._refused = said["errors"]
         words = run_text.cause(said)
         failure = Failure(
             host=host,
@@ -271,11 +277,15 @@ class CallbackModule(Default):
                 file.write(json.dumps(self._run.timing()) + "\n")
 
     def _write_history(self, failed, unreachable):
-        """Add the playbook to the last runs of its cloud, if it has the lock; a failure is a warning only."""
+        """Add the playbook to the last runs of its cloud, if it has the lock or preflight has refused it.
+
+        A failure is a warning only.
+        """
         if not self._lock_directory or self._run.check:
             return
         try:
-            run_history.add(self._lock_directory, run_history.entry(self._run, self._first_phase, failed, unreachable))
+            one = run_history.entry(self._run, self._first_phase, failed, unreachable, self._refused)
+            run_history.add(self._lock_directory, one)
         # A user without a name, a full disk, a file of another form: the result of the run stays.
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._display.warning(f"The run can't be recorded: {' '.join(str(error).split())}")

@@ -248,6 +248,7 @@ RUNS = {
             "counts": counts,
             "failed": failed,
             "unreachable": [],
+            "refused": 0,
         }
         for hours, playbook, seconds, counts, failed in (
             (2, "site.yml", 41.2, {"file": {"change": 2}, "unit": {"restart": 1, "reload": 2}}, []),

@@ -215,6 +215,28 @@ def test_a_run_is_recorded_where_its_lock_is(playbook, tmp_path):
     assert (second["counts"], second["failed"]) == ({}, ["compute1"])
 
 
+def test_a_refused_run_is_recorded(playbook, tmp_path):
+    """With the number of errors, and no host: the errors are those of the cloud. A plan is not recorded."""
+    (tmp_path / "secrets").mkdir()
+    said = {"msg": "Preflight found 2 errors", "errors": 2, "lock_directory": str(tmp_path / "secrets")}
+    refused = task("Check inventory", "preflight", said, fail=True, run_once=True)
+    assert playbook({"Input": [refused], "Every node": [file_task()]}).status == 2
+    del said["lock_directory"]
+    playbook({"Input": [task("Check inventory", "preflight", said, fail=True, run_once=True)]}, "--check")
+    (only,) = map(json.loads, (tmp_path / "secrets/runs.jsonl").read_text().splitlines())
+    assert (only["refused"], only["failed"], only["counts"]) == (2, [], {})
+
+
+def test_a_run_that_the_hosts_refuse_is_recorded(playbook, tmp_path):
+    """After the lock was taken."""
+    (tmp_path / "secrets").mkdir()
+    locked = task("Check inventory", "preflight", {"lock_directory": str(tmp_path / "secrets")}, run_once=True)
+    refused = task("Check the hosts", "preflight", {"msg": "no", "errors": 1}, fail=True, run_once=True)
+    playbook({"Input": [locked], "Preflight": [refused]})
+    (only,) = map(json.loads, (tmp_path / "secrets/runs.jsonl").read_text().splitlines())
+    assert (only["refused"], only["failed"]) == (1, [])
+
+
 def test_a_playbook_without_the_lock_leaves_no_record_of_another_ones_changes(playbook, tmp_path):
     (tmp_path / "secrets").mkdir()
     locked = task("Check inventory", "preflight", {"lock_directory": str(tmp_path / "secrets")}, run_once=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -49,6 +50,20 @@ class TestPlaybook:
         done = self.run(site, "--check", option, "nova")
         assert done.returncode == 2
         assert f"1. command line, {option}" in done.stdout + done.stderr
+
+    def test_a_refused_run_is_recorded(self, site):
+        """If the cloud has a directory of secrets; a plan is not."""
+        site.all["cloud_mtuu"] = 1
+        playbook = ROOT / "playbooks/preflight_input.yml"
+        secrets = site.directory / ".secrets"
+        assert self.run(site, playbook=playbook).returncode == 2
+        assert not secrets.exists()
+        secrets.mkdir()
+        assert self.run(site, "--check", playbook=playbook).returncode == 2
+        assert list(secrets.iterdir()) == []
+        assert self.run(site, playbook=playbook).returncode == 2
+        (run,) = map(json.loads, (secrets / "runs.jsonl").read_text().splitlines())
+        assert (run["playbook"], run["refused"], run["failed"]) == ("preflight_input.yml", 1, [])
 
     def test_a_vault_without_its_password(self, site):
         """Each variable is named; with the password it is the same as any other."""

@@ -351,6 +351,15 @@ class TestProblems:
         assert found["what"] == "the last run has recorded no end"
         assert list(report_model.of_runs({**newer, "held": "a run"})) == []
 
+    def test_a_last_run_that_was_refused(self):
+        (good, bad, _other) = sample.RUNS["last"]
+        refused = {**good, "hosts": 1, "counts": {}, "refused": 3, "time": sample.NOW}
+        (found,) = report_model.of_runs({**sample.RUNS, "last": [refused, good]})
+        assert (found["what"], found["detail"]) == ("preflight refused the last run: site.yml", "3 errors")
+        runs = {**sample.RUNS, "last": [{**refused, "refused": 1}, bad]}
+        shown = " ".join(page(hosts=sample.well(), cloud=sample.cloud(), runs=runs).text.split())
+        assert "refused, 1 error" in shown
+
     def test_a_certificate_with_an_unknown_end(self):
         hosts = sample.well()
         hosts[0]["report"]["certificates"].append({"subject": "x.pem", "end": 0, "paths": ["/etc/x.pem"]})
@@ -798,5 +807,7 @@ class TestFile:
         path = tmp_path / run_history.FILE
         path.write_bytes(b"\n".join([*lines, json.dumps(good).encode(), b""]))
         assert run_history.read(str(tmp_path)) == [good]
-        run_history.add(str(tmp_path), {**good, "time": 1})
+        # One of an earlier version.
+        older = {key: value for key, value in good.items() if key != "refused"}
+        run_history.add(str(tmp_path), {**older, "time": 1})
         assert [one["time"] for one in run_history.read(str(tmp_path))] == [1, good["time"]]

@@ -245,11 +245,14 @@ def counted(counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def of_runs(runs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the problems of the last run: that it failed, or was killed."""
+    """Yield the problems of the last run: that it was refused, failed, or was killed."""
     if runs["held"] or not runs["last"]:
         return
     last = runs["last"][0]
     command = f"playbooks/{last['playbook']}"
+    if last["refused"]:
+        what, detail = f"preflight refused the last run: {last['playbook']}", plural(last["refused"], "error")
+        yield problem(WARNING, what, "cloud", detail, command, "docs/preflight.md", "Preflight")
     try:
         started = datetime.datetime.strptime(runs["lock"].get("since", ""), "%Y-%m-%d %H:%M:%S %z").timestamp()
     except ValueError:
@@ -257,7 +260,7 @@ def of_runs(runs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if started > last["time"] + 1:
         what, detail = (
             "the last run has recorded no end",
-            f"it began {runs['lock']['since']}, and was killed or refused",
+            f"it began {runs['lock']['since']}, and was killed",
         )
         yield problem(WARNING, what, "cloud", detail, "playbooks/site.yml", _OPERATIONS, "What a run shows")
     elif last["failed"] or last["unreachable"]:

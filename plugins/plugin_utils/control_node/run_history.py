@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
@@ -26,15 +27,20 @@ KEYS: dict[str, Any] = {
     "counts": dict,
     "failed": list,
     "unreachable": list,
+    "refused": int,
 }
 
 
-def entry(run: Run, first: int, failed: Collection[str], unreachable: Collection[str]) -> dict[str, Any]:
+def entry(
+    run: Run, first: int, failed: Collection[str], unreachable: Collection[str], refused: int = 0
+) -> dict[str, Any]:
     """Return the line of a playbook that has ended now: who ran it on how many hosts, and what came of it.
 
     :param first: the index of its first phase; earlier ones are those of other playbooks of the same command.
     :param failed: the hosts that failed, in any of the playbooks.
     :param unreachable: the hosts that did not answer, in any of the playbooks.
+    :param refused: the number of errors for which preflight has refused it, which are no failure of the host that the
+        task ran for.
     """
     phases = run.phases[first:]
     hosts = {host for phase in phases for host in phase.hosts}
@@ -45,8 +51,9 @@ def entry(run: Run, first: int, failed: Collection[str], unreachable: Collection
         "seconds": round(time.monotonic() - phases[0].began, 1) if phases else 0,
         "hosts": len(hosts),
         "counts": run_changes.counts((host, change) for phase in phases for host, _step, change in phase.changes),
-        "failed": sorted(hosts.intersection(failed)),
+        "failed": [] if refused else sorted(hosts.intersection(failed)),
         "unreachable": sorted(hosts.intersection(unreachable)),
+        "refused": refused,
     }
 
 
@@ -59,16 +66,33 @@ def read(directory: str) -> list[dict[str, Any]]:
             # A line may be cut off, as after a full disk, or be that of someone's editor.
             with contextlib.suppress(ValueError, RecursionError):
                 one = json.loads(line)
-                if isinstance(one, dict) and all(isinstance(one.get(key), kind) for key, kind in KEYS.items()):
+                if not isinstance(one, dict):
+                    continue
+                # Lines of earlier versions do not have it.
+                one.setdefault("refused", 0)
+                if all(isinstance(one.get(key), kind) for key, kind in KEYS.items()):
                     found.append(one)
     return found[::-1]
 
 
 def add(directory: str, one: dict[str, Any]) -> None:
-    """Add a run, and forget the oldest ones; only the run that has the lock of *directory* does so.
+    """Add a run, and forget the oldest ones.
+
+    A refused run does not have the lock of *directory*, so each waits for the other one here.
 
     :raises OSError: the directory is not writable.
     """
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # NFS has no locks of directories; there, the last one of two at the same moment wins.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        _add(directory, one)
+    finally:
+        os.close(handle)
+
+
+def _add(directory: str, one: dict[str, Any]) -> None:
     lines = [json.dumps(each) + "\n" for each in [one, *read(directory)][:KEEP]]
     path = os.path.join(directory, FILE)
     with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
