@@ -29,6 +29,18 @@ BAD = {
         given(cloud_ldap_domains=[CORP, {**CORP, "name": "Corp"}]),
         (f"{YML}7, cloud_ldap_domains[1].name", "'Corp'", "of its own", "Choose another"),
     ),
+    "the default domain in other letters": (
+        domains(name="dEFAULT"),
+        (f"{AT}.name", "'dEFAULT', beside 'Default'", "of its own", "case, accents"),
+    ),
+    "a service's domain in other letters": (
+        domains(name="Heat"),
+        (f"{AT}.name", "'Heat', beside 'heat'", "of its own", "case, accents"),
+    ),
+    "the same but for an accent and a space": (
+        given(cloud_ldap_domains=[{**CORP, "name": "Büro"}, {**CORP, "name": "BURO "}]),
+        (f"{YML}7, cloud_ldap_domains[1].name", "'BURO ', beside 'Büro'", "of its own", "case, accents"),
+    ),
     "no url": (domains(("url", None)), (f"{AT}.options.url", "nothing", "text", "ldaps://")),
     "no tree": (domains(("user_tree_dn", "")), (f"{AT}.options.user_tree_dn", "nothing", "text", "ou=people")),
     "an option misspelt": (

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,25 +24,32 @@ def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> I
     :param definitions: the service definitions: some have domains, one is the service that reads directories.
     """
     identities = {name: one["identity"] for name, one in definitions.items() if isinstance(one["identity"], Mapping)}
-    taken = [domain["name"].lower() for one in identities.values() for domain in one.get("domains") or ()]
+    names = ["Default", *(domain["name"] for one in identities.values() for domain in one.get("domains") or ())]
+    taken = {_folded(name): name for name in names}
     service = next((name for name, one in identities.items() if "ldap_domains" in one), "")
     yield from _rules(cloud, service)
     found = cloud.values.get(_NAME)
     if not isinstance(found, list):
         return
-    names: list[str] = []
     for number, one in enumerate(found):
         if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
             continue  # reported as a wrong type
         where = f"{cloud.where(_NAME)}[{number}]"
-        if one["name"].lower() in ("default", *names, *taken):
-            allowed = "the name of a domain of its own"
-            yield Finding(f"{where}.name", shown(one["name"]), allowed, "Choose another; it exists already.")
-        names.append(one["name"].lower())
+        if (other := taken.get(_folded(one["name"]))) is not None:
+            said = shown(one["name"]) if other == one["name"] else f"{shown(one['name'])}, beside {shown(other)}"
+            remedy = "Choose another; it exists already: case, accents and final spaces do not count."
+            yield Finding(f"{where}.name", said, "the name of a domain of its own", remedy)
+        taken.setdefault(_folded(one["name"]), one["name"])
         given = one.get("options")
         if isinstance(given, Mapping) or given is None:
             yield from _options(where, one, given or {}, service)
     yield from _shared(cloud.where(_NAME), found)
+
+
+def _folded(name: str) -> str:
+    """Return a name as the database's collation, utf8mb4_general_ci, compares it."""
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return plain.casefold().rstrip(" ")
 
 
 def _rules(cloud: Settings, service: str) -> Iterator[Finding]:
