@@ -90,13 +90,15 @@ def _octavia(providers: dict[str, str]) -> Sections:
     return {"load_balancer": {"provider": chosen, "enabled_provider_drivers": told or None}}
 
 
-def _manila(told: dict) -> Sections:
+def _manila(told: dict, services: Mapping[str, str]) -> Sections:
     pools, newest = told["pools"], told["max_microversion"]
     protocol = pools[0].get("storage_protocol") if pools else None
     # A driver without share servers has no networks of users.
     own_servers = bool(pools) and str(pools[0].get("driver_handles_share_servers")).lower() == "true"
     return {
         "share": {
+            # The tests of version 2 use it as well.
+            "catalog_type": "share" if "share" in services else "sharev2",
             "max_api_microversion": newest or None,
             "capability_storage_protocol": protocol,
             "enable_protocols": ",".join(protocol.lower().split("_")) if protocol else None,
@@ -152,7 +154,7 @@ def sections(
         elif plugin.name == "heat":
             derived |= _heat(told["identity"], external, user)
         elif plugin.name == "manila":
-            derived |= _manila(extra["manila"])
+            derived |= _manila(extra["manila"], told["services"])
         elif plugin.name == "octavia":
             derived |= _octavia(extra["octavia"])
         for part in (derived, plugin.options):

@@ -97,6 +97,8 @@ def run(given: argparse.Namespace, conn: Any, chosen: list[service_plugins.Plugi
         own = service_plugins.sections(chosen, facts, service_plugins.facts(conn, chosen), users.user, servers)
         constants = configuration.constants(main.load(HERE / "settings.yml"))
         core = configuration.derive(facts, NOTHING, constants, str(given.directory))
+        # Otherwise each class gets a network and a router, which none of these tests use.
+        core["auth"]["create_isolated_networks"] = False
         for section, options in own.items():
             core.setdefault(section, {}).update(options)
         tempest.configure(configuration.text(core))

@@ -465,6 +465,7 @@ class TestPlugins:
             parser["load_balancer"]["enabled_provider_drivers"] == "amphora:The amphora,ovn:OVN  a driver  of Neutron"
         )
         assert parser["share"]["enable_protocols"] == "nfs,cifs"
+        assert parser["share"]["catalog_type"] == "sharev2"
         assert parser["share"]["multitenancy_enabled"] == "false"
         assert not parser.has_option("compute", "image_ref")
 
