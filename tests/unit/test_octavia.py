@@ -78,11 +78,13 @@ class Apis:
         if method == "POST":
             ((singular, item),) = body.items()
             number = len(have) + 6
-            made = {"id": f"{key}-{number}", "mtu": 1450, "mac_address": STATE["mac"], **item}
+            made = {"id": f"{key}-{number}", "project_id": "p1", "mtu": 1450, "mac_address": STATE["mac"], **item}
             if key == "ports":
                 made |= {"fixed_ips": [{"ip_address": f"198.18.0.{number}"}], "binding:vif_type": self.vif_type}
             have.append(made)
             return {singular: made}
+        if method == "DELETE":
+            have[:] = [one for one in have if one["id"] != parts.path.rpartition("/")[2]]
         return {}
 
     network, one, ensured = None, None, None
@@ -144,6 +146,25 @@ class TestPrepare:
             "compute POST /flavors/octavia-amphora/action",
         ]
         assert cloud.nova_flavor["ram"] == 1024
+
+    def test_another_network_while_there_are_no_amphorae(self, program, cloud, monkeypatch):
+        program.prepare()
+        monkeypatch.setattr(program, "settings", lambda: {**OWN, "cidr": "198.19.0.0/16"})
+        program.prepare()
+        assert [subnet["cidr"] for subnet in cloud.objects["subnets"]] == ["198.19.0.0/16"]
+        assert len(cloud.objects["ports"]) == 2
+        prefixes = [rule.get("remote_ip_prefix") for rule in cloud.objects["security_group_rules"]]
+        assert "198.18.0.0/16" not in prefixes
+        assert "198.19.0.0/16" in prefixes
+
+    def test_another_network_with_amphorae_is_refused(self, program, cloud, monkeypatch):
+        program.prepare()
+        amphora = {"id": "a", "network_id": cloud.objects["networks"][0]["id"], "device_owner": "compute:nova"}
+        cloud.objects["ports"].append(amphora)
+        monkeypatch.setattr(program, "settings", lambda: {**OWN, "cidr": "198.19.0.0/16"})
+        with pytest.raises(program.Failed, match=r"1 ports of amphorae .* delete all load balancers"):
+            program.prepare()
+        assert [subnet["cidr"] for subnet in cloud.objects["subnets"]] == ["198.18.0.0/16"]
 
 
 class TestFind:

@@ -223,7 +223,7 @@ RULES: dict[str, Rule] = {
     "cloud_amphora_network": Rule(
         "an IPv4 network in CIDR notation, /28 or larger",
         lambda value: is_network(value) and _matching(r"[\d.]+/([1-9]|1\d|2[0-8])")(value),
-        "Write it such as 198.18.0.0/16, with host bits zero. Each amphora and each network host takes an address.",
+        "Write it such as 198.19.0.0/16, with host bits zero. Each amphora and each network host takes an address.",
     ),
     "cloud_image_cache": _least(0, "The unit is GiB; 0 disables the cache."),
     "cloud_workers": _least(0, "0 derives it from the number of processors."),

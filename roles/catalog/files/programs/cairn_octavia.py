@@ -165,11 +165,35 @@ def port_of(host: str) -> str:
     return f"octavia-{host}"
 
 
+def moved(cloud: Cloud, cidr: str) -> None:
+    """Delete a subnet with other addresses, and the hosts' ports in it.
+
+    :raises Failed: there are amphorae in it.
+    """
+    subnet = cloud.one("subnets", name=NETWORK)
+    if not subnet or subnet["cidr"] == cidr:
+        return
+    ports = cloud.network("GET", f"/ports?network_id={subnet['network_id']}")["ports"]
+    if others := sum(port["device_owner"] != OWNER for port in ports):
+        raise Failed(
+            f"cloud_amphora_network is {cidr}, but {others} ports of amphorae have addresses in {subnet['cidr']}: "
+            "delete all load balancers, or set it back"
+        )
+    rules = cloud.network("GET", f"/security-group-rules?project_id={cloud.project}&protocol=udp")
+    for one in rules["security_group_rules"]:
+        if one["remote_ip_prefix"] == subnet["cidr"]:
+            cloud.network("DELETE", f"/security-group-rules/{one['id']}", accepted=(404,))
+    for port in ports:
+        cloud.network("DELETE", f"/ports/{port['id']}", accepted=(404,))
+    cloud.network("DELETE", f"/subnets/{subnet['id']}")
+
+
 def prepare() -> None:
     """Create what is missing."""
     own, cloud = settings(), Cloud()
     quotas(cloud)
     flavor(cloud, own["flavor"])
+    moved(cloud, own["cidr"])
     network = cloud.ensured("networks", NETWORK, description="Octavia and its amphorae")
     # Without a gateway and DHCP: the amphorae have fixed addresses, by their config drives, and no way out.
     subnet = {"network_id": network["id"], "ip_version": 4, "cidr": own["cidr"]}
