@@ -218,6 +218,14 @@ class TestServe:
         assert "amp_boot_network_list = net\n" in text
         assert "controller_ip_port_list = 198.18.0.6:5555, 198.18.0.7:5555\n" in text
 
+    def test_a_port_that_was_made_anew_is_asked_for_at_once(self, program, host, monkeypatch):
+        asked = []
+        monkeypatch.setattr(program, "asked", lambda: asked.append(1) or dict(STATE))
+        monkeypatch.setattr(program, "do", lambda *command: "4095\n" if "get" in command else "")
+        with pytest.raises(SystemExit):
+            program.serve()
+        assert len(asked) == 5
+
     def test_after_a_boot_the_cloud_is_not_needed(self, program, host, monkeypatch):
         program.written(program.STATE, json.dumps(STATE))
 

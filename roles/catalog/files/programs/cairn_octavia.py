@@ -42,6 +42,8 @@ TOPOLOGIES = {"single": "SINGLE", "active-standby": "ACTIVE_STANDBY"}
 READERS = ("octavia-health-manager.service", "octavia-housekeeping.service", "octavia-worker.service")
 # Seconds between two looks at the port, at the cloud, and two attempts to reach it.
 LOOK, ASK, AGAIN = 20, 300, 5
+# The VLAN of Neutron's agents for ports that do not exist.
+DEAD = "4095"
 
 
 class Failed(Exception):
@@ -306,6 +308,11 @@ def connected(state: dict) -> bool:
     return as_it_is == (state["mac"], state["mtu"], True) and f"{state['address']}/{state['prefix']}" in addresses
 
 
+def dead() -> bool:
+    """Whether Neutron's agent has cut off the interface, because Neutron no longer has its port."""
+    return do("ovs-vsctl", "--timeout=10", "--if-exists", "get", "Port", INTERFACE, "tag").strip() == DEAD
+
+
 def connect(state: dict) -> None:
     """Connect the host's interface to the port."""
     ids = {
@@ -341,6 +348,17 @@ def known() -> dict:
     return {}
 
 
+def apply(state: dict) -> None:
+    """Connect the port if it is not, and write the ids."""
+    if not connected(state):
+        connect(state)
+        print(f"connected {INTERFACE}, {state['address']}, to port {state['port']}", file=sys.stderr)
+    if written(OPTIONS, options(state)) and os.path.exists(READY):
+        print("the ids have changed: restarting what reads them", file=sys.stderr)
+        do("systemctl", "--no-block", "try-restart", *READERS)
+    written(READY, "")
+
+
 def serve() -> None:
     """Keep the port connected."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -348,19 +366,16 @@ def serve() -> None:
     try:
         while True:
             try:
-                if time.monotonic() >= ask_at:
-                    ask_at = time.monotonic() + (AGAIN if not state else ASK)
-                    state = asked()
-                    written(STATE, json.dumps(state, indent=2) + "\n")
-                    ask_at = time.monotonic() + ASK
-                if state and not connected(state):
-                    connect(state)
-                    print(f"connected {INTERFACE}, {state['address']}, to port {state['port']}", file=sys.stderr)
-                if state and written(OPTIONS, options(state)) and os.path.exists(READY):
-                    print("the ids have changed: restarting what reads them", file=sys.stderr)
-                    do("systemctl", "--no-block", "try-restart", *READERS)
+                # First what is known: at a boot the cloud may not answer for long.
                 if state:
-                    written(READY, "")
+                    apply(state)
+                if not state or time.monotonic() >= ask_at or dead():
+                    ask_at = time.monotonic() + ASK
+                    found = asked()
+                    if found != state:
+                        state = found
+                        written(STATE, json.dumps(state, indent=2) + "\n")
+                        continue
                 said = ""
             except Failed as error:
                 # Once, not every few seconds until the cloud is up.
