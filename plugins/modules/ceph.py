@@ -1,18 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users, pools and devices of a Ceph cluster, in one call."""
+"""Users, pools, file systems and devices of a Ceph cluster, in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ceph
-short_description: Users, pools and devices of a Ceph cluster, in one call
+short_description: Users, pools, file systems and devices of a Ceph cluster, in one call
 version_added: 0.1.0
 description:
   - Manages users with their keys and capabilities, replicated pools, and the daemons (OSDs) of this host's devices.
-    Other users and pools are left unchanged. A pool has no quota, and serves an object while it has at least half of
-    the copies (C(min_size)). A lower C(min_size) is raised only while no placement group lacks copies; otherwise a
-    warning names the command.
+    Other users, pools and file systems are left unchanged. A pool has no quota, and serves an object while it has at
+    least half of the copies (C(min_size)). A lower C(min_size) is raised only while no placement group lacks copies;
+    otherwise a warning names the command.
   - On the host that has O(monitors), warns about flags of the cluster such as C(noout) or C(pause), with the command
     that removes them, and names each error of C(ceph health). The flags stay, as a person has set them.
   - Connects to the monitors through librados as C(client.admin), so a monitor must be running, and the keyring of that
@@ -67,6 +67,24 @@ options:
         type: str
         choices: [host, osd]
         default: host
+  filesystems:
+    description: File systems. Each is created from its pools, which O(pools) has too; the metadata servers take it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the file system.
+        type: str
+        required: true
+      data:
+        description: Pool of its data.
+        type: str
+        required: true
+      metadata:
+        description: Pool of its metadata.
+        type: str
+        required: true
   osds:
     description: This host's devices.
     type: list
@@ -170,6 +188,7 @@ POOL = {
     "groups": {"type": "int", "required": True},
     "apart": {"type": "str", "choices": ["host", "osd"], "default": "host"},
 }
+FILESYSTEM = {name: {"type": "str", "required": True} for name in ("name", "data", "metadata")}
 OSD = {"path": {"type": "path", "required": True}, "size": {"type": "str"}}
 # The id of a cluster that is not configured yet; no object is created with it.
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -196,6 +215,7 @@ def main() -> None:
         argument_spec={
             "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
             "pools": {"type": "list", "elements": "dict", "default": [], "options": POOL},
+            "filesystems": {"type": "list", "elements": "dict", "default": [], "options": FILESYSTEM},
             "osds": {"type": "list", "elements": "dict", "default": [], "options": OSD},
             "monitors": {"type": "list", "elements": "str", "default": []},
             "conf": {"type": "path", "default": "/etc/ceph/ceph.conf"},
@@ -226,6 +246,7 @@ def main() -> None:
             # Before the first device, as a manager creates its pool itself once there is one.
             cluster.pools(params["pools"], state, monitor),
             osd.plan(params["osds"], state, cluster_id, host, monitor),
+            cluster.filesystems(params["filesystems"], monitor),
             # Whether a device may be removed depends on those already removed.
             *([change] for change in gone),
         )

@@ -295,6 +295,30 @@ class TestCeph:
         caps = {"mon": "allow r", "osd": "allow rwx pool=metrics"}
         assert {"name": "client.gnocchi", "key": "gnocchi's key", "caps": caps} in users
 
+    def test_a_file_system_of_shares(self):
+        serving = [{**CEPH, "serves": ["shares"]}]
+        secrets = {**SECRETS, "ceph_mds_cephx": "the metadata servers' key", "manila_cephx": "manila's key"}
+        found = hosts(3)
+        ceph = of_host(serving, "s1", found, secrets=secrets)["ceph"]
+        applications = {pool["name"]: pool["application"] for pool in ceph["pools_wanted"]}
+        assert applications == {
+            "shares": "cephfs",
+            "shares.metadata": "cephfs",
+            "shares.exports": "rados",
+            ".mgr": "mgr",
+        }
+        assert ceph["filesystems_wanted"] == [{"name": "shares", "data": "shares", "metadata": "shares.metadata"}]
+        users = {user["name"]: user for user in ceph["users"]}
+        assert users["mds.s2"]["key"] == "the metadata servers' key"
+        assert users["client.manila"]["caps"]["osd"] == "allow rwx pool=shares.exports"
+        # One serves, one stands by.
+        assert [name for name in found if of_host(serving, name, found, secrets=secrets)["ceph"]["mds"]] == ["s1", "s2"]
+        assert of_host(serving, "s2", found, secrets=secrets)["ceph"]["filesystems_wanted"] == []
+
+    def test_no_metadata_servers_without_shares(self):
+        ceph = of_host([CEPH], "s1")["ceph"]
+        assert (ceph["mds"], ceph["filesystem"], ceph["filesystems_wanted"]) == (False, {}, [])
+
     @pytest.mark.parametrize("count", [2, 3])
     def test_ceph_takes_so_many_groups_of_a_device(self, count):
         """Pools of an earlier run have as many as they got then."""

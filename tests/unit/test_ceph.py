@@ -51,6 +51,29 @@ def lines(changes):
     return in_words(changes)
 
 
+SHARES = {"name": "shares", "data": "shares", "metadata": "shares.metadata"}
+
+
+class TestFileSystems:
+    def test_a_new_one(self):
+        monitor = Monitor(fs_ls=[{"name": "other"}])
+        (change,) = cluster.filesystems([SHARES], monitor)
+        assert str(change) == "create Ceph file system shares"
+        change.make()
+        arguments = {"fs_name": "shares", "metadata": "shares.metadata", "data": "shares"}
+        assert monitor.said == [("fs new", "", arguments)]
+
+    def test_one_that_is_there(self):
+        assert cluster.filesystems([SHARES], Monitor(fs_ls=[{"name": "shares"}])) == []
+
+    def test_none_is_wanted(self):
+        """Then nothing is asked."""
+        assert cluster.filesystems([], Monitor()) == []
+
+    def test_a_plan_without_monitors(self):
+        assert len(cluster.filesystems([SHARES], None)) == 1
+
+
 class TestAccounts:
     def test_a_new_one(self):
         monitor = Monitor()

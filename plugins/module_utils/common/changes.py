@@ -15,6 +15,7 @@ KINDS = (
     "aggregate host",
     "bridge",
     "Ceph device",
+    "Ceph file system",
     "Ceph monitor",
     "Ceph placement rule",
     "Ceph pool",

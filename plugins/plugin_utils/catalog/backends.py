@@ -12,10 +12,17 @@ from typing import Any
 
 Backend = dict[str, Any]
 
-USES = ("volumes", "images", "backups", "objects", "ephemeral", "metrics")
+USES = ("volumes", "images", "backups", "objects", "ephemeral", "metrics", "shares")
 # Uses that at most one back end can serve.
-SINGLE = ("backups", "objects", "ephemeral", "metrics")
-POOLS = {"volumes": "volumes", "images": "images", "backups": "backups", "ephemeral": "vms", "metrics": "metrics"}
+SINGLE = ("backups", "objects", "ephemeral", "metrics", "shares")
+POOLS = {
+    "volumes": "volumes",
+    "images": "images",
+    "backups": "backups",
+    "ephemeral": "vms",
+    "metrics": "metrics",
+    "shares": "shares",
+}
 COPIES = 3
 # Keys of all kinds of back ends.
 COMMON = ("name", "kind", "serves", "default")

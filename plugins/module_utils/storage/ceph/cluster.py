@@ -216,6 +216,23 @@ def _set(monitor: Monitor, pool: dict, new: dict[str, Any], least: int, there: b
             monitor.tell("osd pool set", pool=name, var=key, val=str(value))
 
 
+def filesystems(wanted: list[dict], monitor: Monitor | None) -> list[Change]:
+    """Return the file systems to create from pools that are there then. Others are left unchanged."""
+    there = {one["name"] for one in monitor.ask("fs ls")} if wanted and monitor else set()
+    return [
+        Change(
+            "Ceph file system",
+            "create",
+            one["name"],
+            {},
+            {"data": one["data"], "metadata": one["metadata"]},
+            lambda one=one: monitor.tell("fs new", fs_name=one["name"], metadata=one["metadata"], data=one["data"]),
+        )
+        for one in wanted
+        if one["name"] not in there
+    ]
+
+
 def warnings(monitor: Monitor) -> list[str]:
     """Return the flags that a person has set, and what Ceph itself calls an error."""
     dump = monitor.ask("osd dump")

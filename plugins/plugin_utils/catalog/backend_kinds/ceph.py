@@ -25,6 +25,10 @@ CLIENTS = {
 }
 # Those who store objects of RADOS, each with its pool.
 RADOS_CLIENTS = {"gnocchi": "metrics"}
+# Who manages the file system of shares, and stores in a pool beside it what an NFS server exports.
+SHARES_CLIENT = "manila"
+# Metadata servers: one serves the file system, the others stand by.
+METADATA_SERVERS = 2
 # The pools of the gateway, by their names in its default zone: the users' data, and its own. It would create them
 # itself, but with copies on different hosts even if there is only one.
 OBJECTS = "default.rgw.buckets.data"
@@ -42,8 +46,10 @@ NO_CEPH = {
     "name": None,
     "member": False,
     "monitor": False,
+    "mds": False,
+    "filesystem": {},
     "serves": [],
-    "keys": dict.fromkeys((*CLIENTS, *RADOS_CLIENTS), ""),
+    "keys": dict.fromkeys((*CLIENTS, *RADOS_CLIENTS, SHARES_CLIENT), ""),
     "volumes_secret": "",
     "ephemeral_secret": "",
 }
@@ -80,6 +86,7 @@ def desired(cloud: Mapping[str, Any], _run: Mapping[str, Any]) -> dict[str, Any]
         "ceph": {
             "users": found["users"],
             "pools": found["pools_wanted"],
+            "filesystems": found["filesystems_wanted"],
             "monitors": found["monitors_wanted"],
             "osds": [{key: device[key] for key in ("path", "size") if key in device} for device in found["devices"]],
         }
@@ -137,6 +144,8 @@ def _ceph(one: backends.Backend, hosts: Mapping[str, Host], me: Host, cloud: Map
         "member": member,
         "monitor": member and me["name"] in [host["name"] for host in monitors],
         "monitors": monitors,
+        "mds": member and me["name"] in _metadata_servers(one),
+        "filesystem": _filesystem(one),
         "serves": one["serves"],
         "replicas": one["replicas"],
         "pools": one["pools"],
@@ -151,11 +160,31 @@ def _ceph(one: backends.Backend, hosts: Mapping[str, Host], me: Host, cloud: Map
         leads = member and me["name"] == next(iter(playing), None)
         giving = sum(bool(devices) for devices in one["devices"].values())
         ceph["pools_wanted"] = _pools(one, giving) if leads else []
+        ceph["filesystems_wanted"] = _filesystems(one) if leads else []
         ceph["monitors_wanted"] = [host["name"] for host in monitors] if leads else []
         gateways = [name for name, host in hosts.items() if "controller" in host["groups"]]
         ceph["users"] = _users(ceph, one, gateways, cloud) if leads else []
         ceph["devices"] = one["devices"].get(me["name"], [])
     return ceph
+
+
+def _metadata_servers(one: backends.Backend) -> list[str]:
+    """Return the names of the hosts with a metadata server: none without shares."""
+    return one["hosts"][:METADATA_SERVERS] if "shares" in one["serves"] else []
+
+
+def _filesystem(one: backends.Backend) -> dict[str, str]:
+    """Return the file system of shares: its name and its pools, of data, metadata, and exports of NFS; or nothing."""
+    if "shares" not in one["serves"]:
+        return {}
+    name = one["pools"]["shares"]
+    return {"name": name, "data": name, "metadata": f"{name}.metadata", "exports": f"{name}.exports"}
+
+
+def _filesystems(one: backends.Backend) -> list[dict[str, str]]:
+    """Return the file systems, of which there is one at most."""
+    found = _filesystem(one)
+    return [{key: found[key] for key in ("name", "data", "metadata")}] if found else []
 
 
 def _conf(ceph: Mapping[str, Any], one: backends.Backend, me: Host, cloud: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,11 +218,8 @@ def _conf(ceph: Mapping[str, Any], one: backends.Backend, me: Host, cloud: Mappi
 
 def _pools(one: backends.Backend, hosts: int) -> list[dict[str, Any]]:
     """Return the pools, with copies on different hosts if enough *hosts* have devices."""
-    pools = [
-        (one["pools"][use], "rados" if use in RADOS_CLIENTS.values() else "rbd")
-        for use in backends.POOLS
-        if use in one["serves"]
-    ]
+    applications = {**dict.fromkeys(RADOS_CLIENTS.values(), "rados"), "shares": "cephfs"}
+    pools = [(one["pools"][use], applications.get(use, "rbd")) for use in backends.POOLS if use in one["serves"]]
     objects = "objects" in one["serves"]
     if objects:
         pools.append((OBJECTS, "rgw"))
@@ -204,6 +230,11 @@ def _pools(one: backends.Backend, hosts: int) -> list[dict[str, Any]]:
     wanted = [{"name": name, "application": application, "groups": groups} for name, application in pools]
     if objects:
         wanted += [{"name": name, "application": "rgw", "groups": GROUPS_BESIDE} for name in BESIDE]
+    if filesystem := _filesystem(one):
+        wanted += [
+            {"name": filesystem["metadata"], "application": "cephfs", "groups": GROUPS_BESIDE},
+            {"name": filesystem["exports"], "application": "rados", "groups": GROUPS_BESIDE},
+        ]
     # The managers' own pool, which they would create with copies on different hosts even if there is only one.
     wanted.append({"name": ".mgr", "application": "mgr", "groups": 1})
     copies = {"replicas": one["replicas"], "apart": "host" if hosts >= one["replicas"] else "osd"}
@@ -233,6 +264,19 @@ def _users(
         if use in one["serves"] and ceph["keys"][name]:
             caps = {"mon": "allow r", "osd": f"allow rwx pool={one['pools'][use]}"}
             users.append({"name": f"client.{name}", "key": ceph["keys"][name], "caps": caps})
+    if filesystem := _filesystem(one):
+        caps = {
+            "mds": "allow",
+            "mgr": "allow profile mds",
+            "mon": "allow profile mds",
+            "osd": "allow rw tag cephfs *=*",
+        }
+        key = cloud["secrets"]["ceph_mds_cephx"]
+        users += [{"name": f"mds.{name}", "key": key, "caps": caps} for name in _metadata_servers(one)]
+        if ceph["keys"][SHARES_CLIENT]:
+            # The managers create shares and their users for it.
+            caps = {"mon": "allow r", "mgr": "allow rw", "osd": f"allow rwx pool={filesystem['exports']}"}
+            users.append({"name": f"client.{SHARES_CLIENT}", "key": ceph["keys"][SHARES_CLIENT], "caps": caps})
     if "objects" in one["serves"]:
         # Its pools exist, so it need not create any.
         caps = {"mon": "allow r", "osd": "allow rwx tag rgw *=*"}

@@ -32,6 +32,9 @@ def _existing_cluster(where: str, one: Mapping[str, Any], serves: Iterable[str])
     if "objects" in serves:
         remedy = "Remove objects; the gateways of an existing Ceph are not managed by Cairn."
         yield Finding(f"{where}.serves", "objects beside cluster", "objects in a Ceph that Cairn deploys", remedy)
+    if "shares" in serves:
+        remedy = "Remove shares; the file systems of an existing Ceph are not managed by Cairn."
+        yield Finding(f"{where}.serves", "shares beside cluster", "shares in a Ceph that Cairn deploys", remedy)
     directory = str(one["cluster"])
     wanted = ["ceph.conf", *(f"ceph.client.{CLIENTS[use]}.keyring" for use in serves if use in CLIENTS)]
     lacking = [name for name in dict.fromkeys(wanted) if not os.access(os.path.join(directory, name), os.R_OK)]
