@@ -42,6 +42,7 @@ registration:
 keys: [{path: /etc/acme/keys, keys: [one], owner: acme, group: acme}]
 messaging: true
 shared_storage: volumes
+needs_storage: volumes
 ports:
   - {port: 5555, protocol: udp, source_port: 53, unit: acme-api, groups: [network], when: true, interface: eth0,
      loopback: true, from: [any]}

@@ -32,6 +32,7 @@ DEFAULTS: Definition = {
     "keys": [],
     "messaging": False,
     "shared_storage": "",
+    "needs_storage": "",
     "ports": [],
     "identity": {},
     "apis": [],

@@ -316,6 +316,8 @@ SPEC: dict[str, dict[str, Any]] = {
     },
     # the use of cloud_storage without which the service works on one controller only
     "shared_storage": {"type": "str", **LITERAL, "choices": list(USES)},
+    # the use of cloud_storage without which the service does not work
+    "needs_storage": {"type": "str", **LITERAL, "choices": list(USES)},
     # what the API lists of the service's processes; see the module service_health
     "process_list": {
         "type": "dict",

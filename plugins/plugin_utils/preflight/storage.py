@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import backends as storage
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.definitions import services
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.topology import in_networks
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import backend_kinds, value_types
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
@@ -265,24 +266,33 @@ def shared(
     hosts: Mapping[str, _HOST],
     known: Mapping[str, Kind],
 ) -> Iterator[Finding]:
-    """Find services that need a back end on several controllers, and that none serves.
+    """Find services that need a back end, always or on several controllers, and that none serves.
 
     :param definitions: the catalog, with their ``state``.
     """
     given = cloud.values.get(_NAME) or []
-    if sum("controller" in host["groups"] for host in hosts.values()) < 2 or not isinstance(given, list):
+    if not isinstance(given, list):
         return
+    several = sum("controller" in host["groups"] for host in hosts.values()) > 1
     serving: set[str] = set()
     for one in given:
         kind = known.get(str(one.get("kind"))) if isinstance(one, Mapping) else None
         serving.update(one.get("serves") or (kind.serves if kind else ()) if isinstance(one, Mapping) else ())
+    listed = cloud.values.get("cloud_services")
+    named = services(listed) if isinstance(listed, (str, list)) else []
     for name, definition in definitions.items():
-        use = definition["shared_storage"]
-        if use and use not in serving and definition["state"] == "present":
-            able = " or ".join(sorted(kind.name for kind in known.values() if use in kind.can))
-            found = f"{name} on several controllers, and no back end that serves {use}"
-            remedy = f"Add {use} to the serves of a back end of {able}; its other uses stay in the list."
-            yield Finding(cloud.where(_NAME), found, f"a back end that serves {use}", remedy)
+        # Their states are those of the cloud only if no definition has an error.
+        if definition["optional"] and name not in named:
+            continue
+        uses = {definition["needs_storage"]: name}
+        if several:
+            uses[definition["shared_storage"]] = f"{name} on several controllers"
+        for use, who in uses.items():
+            if use and use not in serving and definition["state"] == "present":
+                able = " or ".join(sorted(kind.name for kind in known.values() if use in kind.can))
+                found = f"{who}, and no back end that serves {use}"
+                remedy = f"Add {use} to the serves of a back end of {able}; its other uses stay in the list."
+                yield Finding(cloud.where(_NAME), found, f"a back end that serves {use}", remedy)
 
 
 def removed(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
