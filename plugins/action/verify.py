@@ -132,9 +132,9 @@ class ActionModule(ActionBase):
         if vantage == "none":
             why = "verify_from is none"
             return [{"name": check.name, "outcome": NOT_RUN, "seconds": 0.0, "detail": why} for check in checks]
-        # Else they need no connection.
-        wanted = part == "servers" or any(outcomes.get(need) == PASSED for check in checks for need in check.needs)
-        if vantage == "controller" and wanted:
+        able = part == "servers" or any(all(outcomes.get(need) == PASSED for need in check.needs) for check in checks)
+        # Those that can't run need no connection.
+        if vantage == "controller" and able:
             results = self.module("probe", private_key=private, made=made, outcomes=outcomes, part=part)["results"]
         else:
             results = [found.as_dict() for found in probe.perform(private, made, self.options, outcomes, part)]

@@ -12,6 +12,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     metrics,
     names,
     rating,
+    shares,
     stacks,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Service
@@ -24,6 +25,7 @@ SERVICES = (
     rating.SERVICE,
     names.SERVICE,
     balancers.SERVICE,
+    shares.SERVICE,
 )
 
 

@@ -37,7 +37,7 @@ def lacking(admin, image: str) -> bool:
 
 
 def copies(params: dict, admin) -> dict:
-    """Copy the volume that a server wrote to, as the admin user, who has access to the project."""
+    """Copy what a server wrote to, as the admin user, who has access to the project."""
     project = admin.identity.find_project(params["run"], ignore_missing=False)
     run = Run(params["run"], admin, params["options"], user=admin.connect_as(project_id=project.id))
     # Only the first server is still needed. If a check failed, the consoles of the others must still be read.
@@ -46,7 +46,10 @@ def copies(params: dict, admin) -> dict:
     results = perform_all(
         volume.Copies(run, params["made"], optional.of(run.options["services"])).checks(), params["outcomes"]
     )
-    return {"results": [result.as_dict() for result in results], "made": {**params["made"], "disks": run.disks}}
+    return {
+        "results": [result.as_dict() for result in results],
+        "made": {**params["made"], "disks": run.disks, "shares": {**params["made"].get("shares", {}), **run.shares}},
+    }
 
 
 def reach(params: dict, admin) -> dict:

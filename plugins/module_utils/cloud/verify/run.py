@@ -72,6 +72,8 @@ class Run:
     balancer: dict = field(default_factory=dict)
     # Attached volumes by their name in the checks.
     disks: dict[str, str] = field(default_factory=dict)
+    # Paths of shared file systems by their names in the checks.
+    shares: dict[str, str] = field(default_factory=dict)
     first_host: str = ""
     # Set when the scheduler has selected the host of the first server, or failed.
     scheduled: Event = field(default_factory=Event)
@@ -91,4 +93,5 @@ class Run:
             "run": self.name,
             "disks": self.disks,
             "balancer": self.balancer,
+            "shares": self.shares,
         }
