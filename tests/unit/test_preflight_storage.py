@@ -469,3 +469,13 @@ def test_metrics_on_one_of_three_controllers(site, monkeypatch, several, serves,
     said = site.said(monkeypatch).get("msg") or ""
     assert ("gnocchi on several controllers, and no back end that serves metrics" in said) == refused
     assert refused or not said
+
+
+@pytest.mark.parametrize(("serves", "refused"), [([], True), (["shares"], False)])
+def test_a_service_that_needs_storage_on_one_controller_too(site, monkeypatch, serves, refused):
+    site.all["cloud_services"] = ["manila"]
+    stored({**CEPH, "serves": ["volumes", "images", *serves]})(site)
+    said = site.said(monkeypatch).get("msg") or ""
+    assert ("manila, and no back end that serves shares" in said) == refused
+    assert ("Add shares to the serves of a back end of ceph" in said) == refused
+    assert refused or not said
