@@ -142,7 +142,7 @@ def test_written_by_one_server_and_read_by_the_other():
     probe = Probe("", digest, digest, digest)
     assert shares.wrote(probe) == f"4 MiB, and read back: sha256 {digest[:12]}…"
     assert shares.other(probe).startswith("in m2, read back")
-    (check,) = shares.restored(probe)
+    (check,) = shares.reread(probe)
     assert check.run().startswith("read back")
     assert [server for _command, server in probe.said] == ["m1", "m1", "m2", "m1"]
     assert "clientaddr=198.18.0.2 192.0.2.9:/v/share " in probe.said[2][0]

@@ -64,7 +64,7 @@ def copies(of: volume.Copies) -> list[Check]:
     ]
 
 
-def restored(probe: Any) -> list[Check]:
+def reread(probe: Any) -> list[Check]:
     """Return the check of what was restored."""
     function = partial(read, probe, RESTORED)
     return [Check("restored share read", function, ("share from snapshot",), services=OF, groups=NODES)]
@@ -240,4 +240,4 @@ def sweep(admin: Any, project: str, seconds: float) -> list[str]:
     return left
 
 
-SERVICE = Service("manila", "shared file system", checks, sweep, written, copies, restored)
+SERVICE = Service("manila", "shared file system", checks, sweep, written, copies, reread)
