@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -67,6 +68,16 @@ MASKED = (
     "systemd-networkd-wait-online.service",
 )
 AGENT = "/usr/bin/amphora-agent"
+STAGES = {"init": ["seed_random", "set_hostname", "update_hostname"], "config": [], "final": []}
+# cloud-init writes what is on the config drive, and names the host.
+CLOUD_INIT = {
+    "datasource_list": ["ConfigDrive", "None"],
+    "disable_root": True,
+    "users": [],
+    "preserve_hostname": False,
+    "system_info": {"network": {"renderers": ["networkd"]}},
+    **{f"cloud_{stage}_modules": modules for stage, modules in STAGES.items()},
+}
 FILES = {
     # The namespace in which HAProxy runs. Its unit requires this name; Debian's has another.
     "etc/systemd/system/amphora-netns.service": """\
@@ -117,17 +128,7 @@ RestartSec=2
 """,
     # HAProxy's units have LimitNOFILE=2600000, which is above the package's fs.nr_open.
     "etc/sysctl.d/zz-cairn.conf": "fs.nr_open=2700000\n",
-    "etc/cloud/cloud.cfg.d/99-cairn.cfg": """\
-datasource_list: [ConfigDrive, None]
-disable_root: true
-users: []
-ssh_deletekeys: false
-preserve_hostname: false
-cloud_init_modules: [seed_random, set_hostname, update_hostname]
-cloud_config_modules: []
-cloud_final_modules: []
-system_info: {network: {renderers: [networkd]}}
-""",
+    "etc/cloud/cloud.cfg.d/99-cairn.cfg": json.dumps(CLOUD_INIT, indent=2) + "\n",
     "etc/initramfs-tools/conf.d/cairn": "MODULES=list\nCOMPRESS=lz4\nRESUME=none\n",
     "etc/initramfs-tools/modules": "".join(f"{name}\n" for name in BOOT_MODULES),
     "etc/fstab": "LABEL=amphora-root / ext4 defaults,noatime 0 1\n",
