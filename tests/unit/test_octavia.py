@@ -188,6 +188,82 @@ class TestFind:
         assert cloud.calls == ["network PUT /v2.0/ports/ports-6"] * 2
 
 
+class TestConnected:
+    def test_names_the_hosts_that_are_not(self, program, cloud, monkeypatch):
+        program.prepare()
+        cloud.objects["ports"][0]["status"], cloud.objects["ports"][1]["status"] = "ACTIVE", "DOWN"
+        monkeypatch.setattr(program, "CONNECT", 0)
+        program.wait_for_ports(["n1"])
+        with pytest.raises(program.Failed, match="after 0 s: n2"):
+            program.wait_for_ports(["n1", "n2"])
+
+
+class TestImages:
+    """The images in Glance."""
+
+    @pytest.fixture
+    def images(self, program, cloud, monkeypatch, tmp_path):
+        """Images of the project by name, each with its tags; those in ``used`` have servers."""
+        found, used = {}, set()
+
+        def call(service, method, path, body=None, accepted=()):
+            cloud.calls.append(f"{service} {method} {path}")
+            if service == "compute":
+                return {"servers": [1] if path.partition("image=")[2] in used else []}
+            name = path.split("/")[3] if path.startswith("/v2/images/") else ""
+            if method == "POST":
+                found[body["name"]] = []
+                return {"id": body["name"]}
+            if method == "PUT":
+                found[name].append(program.TAG)
+            if method == "DELETE" and "/tags/" in path:
+                found[name].remove(program.TAG)
+            elif method == "DELETE":
+                del found[name]
+            listed = [{"id": name, "name": name, "tags": tags} for name, tags in found.items()]
+            return {"images": [one for one in listed if "?tag=" not in path or program.TAG in one["tags"]]}
+
+        monkeypatch.setattr(cloud, "call", call)
+        monkeypatch.setattr(program, "IMAGES", str(tmp_path / "images"))
+        monkeypatch.setattr(program, "do", lambda *command, **_: "built\n")
+        monkeypatch.setattr(program, "upload", lambda *_: None)
+        monkeypatch.setattr(program.signal, "signal", lambda *_: None)
+        return found, used
+
+    def test_the_former_one_stays_while_a_server_has_it(self, program, images, monkeypatch):
+        found, used = images
+        for second, name in ((1, "octavia-amphora-1"), (2, "octavia-amphora-2")):
+            monkeypatch.setattr(program.time, "strftime", lambda *_, second=second: str(second))
+            program.image()
+            assert found[name] == [program.TAG]
+            used.add(name)
+        assert found == {"octavia-amphora-1": [], "octavia-amphora-2": [program.TAG]}
+        used.clear()
+        monkeypatch.setattr(program.time, "strftime", lambda *_: "3")
+        program.image()
+        assert found == {"octavia-amphora-3": [program.TAG]}
+
+    def test_what_a_killed_build_left_is_removed(self, program, images, tmp_path):
+        found, _used = images
+        found["octavia-amphora-0"] = []
+        found["mine"] = []
+        (tmp_path / "images/amphora-old").mkdir(parents=True)
+        program.image()
+        assert sorted(name.rstrip("0123456789-") for name in found) == ["mine", "octavia-amphora"]
+        assert [path.name for path in (tmp_path / "images").iterdir()] == ["amphora.lock"]
+
+    def test_an_upload_that_fails_leaves_no_image(self, program, images, monkeypatch):
+        found, _used = images
+
+        def broken(*_):
+            raise program.Failed("no space")
+
+        monkeypatch.setattr(program, "upload", broken)
+        with pytest.raises(program.Failed, match="no space"):
+            program.image()
+        assert found == {}
+
+
 class TestServe:
     @pytest.fixture
     def host(self, program, monkeypatch):
@@ -303,7 +379,7 @@ class TestImage:
 
     def test_each_own_unit_and_mask_stand_apart(self, builder):
         own = {name.rpartition("/")[2] for name in builder.FILES if name.endswith(".service")}
-        assert own == {"amphora-netns.service", "octavia-agent-certs-ramfs.service"}
+        assert own == {"amphora-netns.service", "octavia-agent-certs-ramfs.service", "prometheus-proxy.service"}
         assert not own & set(builder.MASKED)
         assert list(builder.MASKED) == sorted(set(builder.MASKED))
 

@@ -232,9 +232,13 @@ def _overlaps(host: Host) -> Iterator[Finding]:
         if setting == "cloud_amphora_network" and str(network) not in accepted:
             continue  # nothing of this host uses it
         for one, name in found.items():
-            if one.overlaps(network) and one != network:
+            # Hosts may have addresses in the external network. The other one is the cloud's, on its own interface.
+            same = one == network and (setting == "cloud_external_network" or name == "o-hm0")
+            if one.overlaps(network) and not same:
                 text = f"{network}, which overlaps with {one} of {name}"
-                allowed = "the same network, or one that does not overlap"
+                allowed = (
+                    f"{'the same network, or ' if setting == 'cloud_external_network' else ''}one that does not overlap"
+                )
                 yield host.settings.finding(setting, text, allowed, remedy)
 
 

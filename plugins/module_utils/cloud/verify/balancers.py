@@ -39,7 +39,7 @@ MONITOR = {"type": "HTTP", "delay": 10, "timeout": 9, "max_retries": 2, "max_ret
 ROW, REQUEST = 8, 10
 # Nova's name of hosts that do not emulate, and the version of its API since which it tells.
 ACCELERATED, DIAGNOSTICS = "kvm", "2.48"
-LOGS = "the logs of octavia-worker and octavia-health-manager on the controllers have the cause"
+LOGS = "the logs of octavia-worker and octavia-health-manager on the network hosts have the cause"
 # Busybox has no nohup; an image without its web server may have Python.
 START = """\
 dir=$HOME/cairn-www; mkdir -p $dir && cd $dir && echo {name} >index.html || exit

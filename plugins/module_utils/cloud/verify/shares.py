@@ -188,7 +188,17 @@ def _named(run: Run, name: str) -> str:
 def _ready(run: Run, share: str) -> str:
     """Wait for a share, and return its path."""
     _wait(run, "share", share)
-    return _rest(run.user, "GET", f"/shares/{share}/export_locations")["export_locations"][0]["path"]
+    found: list[str] = []
+
+    def look() -> bool:
+        locations = _rest(run.user, "GET", f"/shares/{share}/export_locations")["export_locations"]
+        found.extend(one["path"] for one in locations)
+        return bool(found)
+
+    # One from a snapshot is available a moment before it has a path.
+    if not poll(look, run.options["boot_timeout"], 1):
+        raise Bad(f"the share is available, but has no path after {run.options['boot_timeout']} s", (share,))
+    return found[0]
 
 
 def _wait(run: Run, kind: str, name: str) -> None:

@@ -41,7 +41,8 @@ PACKAGES = (
 # For the file system and the config drive on every bus that Nova offers. Other modules load from the file system.
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "ata_piix", "ahci", "nvme", "ext4")
 # Nobody logs in, and nothing runs by the clock. HAProxy and keepalived run as units that the agent writes.
-# octavia-agent-netns waits five minutes for a file that the agent of this release no longer writes.
+# octavia-agent-netns has another name than the one that the load balancer's unit requires, and holds up the first boot
+# for five minutes.
 MASKED = (
     "anacron.service",
     "anacron.timer",
@@ -79,10 +80,12 @@ CLOUD_INIT = {
     **{f"cloud_{stage}_modules": modules for stage, modules in STAGES.items()},
 }
 FILES = {
-    # The namespace in which HAProxy runs. Its unit requires this name; Debian's has another.
+    # The namespace in which HAProxy runs. Its unit requires this name; Debian's has another. After a boot the agent
+    # says that all is well as soon as HAProxy runs, so the namespace must have its interfaces.
     "etc/systemd/system/amphora-netns.service": """\
 [Unit]
 Description=Network namespace of the load balancer
+After=network.target cloud-config.service
 Before=octavia-agent.service
 
 [Service]
@@ -90,12 +93,27 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=-/usr/sbin/ip netns add amphora-haproxy
 ExecStart=-/usr/sbin/modprobe ip_vs
+ExecStart=-/usr/sbin/sysctl --quiet --write net.netfilter.nf_conntrack_max=125000
 ExecStart=-/usr/sbin/ip netns exec amphora-haproxy /usr/sbin/sysctl --quiet --system
 ExecStart=-/usr/sbin/ip netns exec amphora-haproxy /usr/sbin/sysctl --quiet --write net.ipv4.ip_forward=1 \\
   net.ipv4.vs.conntrack=1 net.ipv6.conf.all.forwarding=1
+ExecStart=/usr/local/sbin/amphora-interfaces
 
 [Install]
 WantedBy=multi-user.target
+""",
+    # What the agent has written down of the interfaces that it put there: address and name in the namespace.
+    "usr/local/sbin/amphora-interfaces": """\
+#!/bin/sh
+[ -s /var/lib/octavia/plugged_interfaces ] || exit 0
+while read -r address name; do
+  for link in /sys/class/net/*; do
+    if [ "$(cat "$link/address" 2>/dev/null)" = "$address" ]; then
+      ip link set "${link##*/}" netns amphora-haproxy name "$name"
+    fi
+  done
+done </var/lib/octavia/plugged_interfaces
+exec ip netns exec amphora-haproxy amphora-interface up all
 """,
     # Keys of TLS listeners stay in memory. Debian's unit formats an encrypted disk in memory for that.
     "etc/systemd/system/octavia-agent-certs-ramfs.service": """\
@@ -113,13 +131,31 @@ ExecStart=/usr/bin/chown octavia:octavia /var/lib/octavia/certs
 [Install]
 WantedBy=multi-user.target
 """,
+    # Listeners of the protocol PROMETHEUS ask it. It enters the namespace itself.
+    "etc/systemd/system/prometheus-proxy.service": """\
+[Unit]
+Description=Statistics of the load balancer for Prometheus
+After=amphora-netns.service
+Requires=amphora-netns.service
+
+[Service]
+ExecStart=/usr/bin/prometheus-proxy
+Restart=always
+RestartSec=10
+
+[Install]
+WantedBy=multi-user.target
+""",
     # Debian's unit starts an init script that looks for another program. The console shows why it ended.
+    # An amphora that has lost its keys by a boot says nothing, so that it is replaced.
     "etc/systemd/system/octavia-agent.service.d/cairn.conf": f"""\
 [Unit]
 After=cloud-config.service
 Requires=amphora-netns.service octavia-agent-certs-ramfs.service
 
 [Service]
+ExecStartPre=/bin/sh -c 'ls /var/lib/octavia/certs/* >/dev/null 2>&1 \\
+  || ! grep --quiet --no-messages /var/lib/octavia/certs/ /var/lib/octavia/*/haproxy.cfg'
 ExecStart=
 ExecStart={AGENT} --config-file /etc/octavia/amphora-agent.conf
 ExecStopPost=/bin/sh -c '[ "$SERVICE_RESULT" = success ] || journalctl --unit octavia-agent --lines 20 >/dev/console'
@@ -182,6 +218,7 @@ def write(root: str, names: tuple[str, ...] | list[str]) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(FILES[name])
+        os.chmod(path, 0o755 if FILES[name].startswith("#!") else 0o644)
 
 
 def sources() -> list[str]:
@@ -231,7 +268,8 @@ def install(root: str) -> None:
             os.remove(path)
         os.symlink("/dev/null", path)
     run("chroot", system, "systemctl", "enable", "amphora-netns.service", "octavia-agent-certs-ramfs.service")
-    run("chroot", system, "systemctl", "enable", "octavia-agent.service", "systemd-networkd.service")
+    run("chroot", system, "systemctl", "enable", "octavia-agent.service", "prometheus-proxy.service")
+    run("chroot", system, "systemctl", "enable", "systemd-networkd.service")
     run("chroot", system, "update-initramfs", "-u")
     # The first two are this host's, and each amphora makes its own of the others.
     own = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/machine-id", "var/lib/dbus/machine-id")

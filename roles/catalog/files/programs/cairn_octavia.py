@@ -6,6 +6,7 @@ Commands:
 
 prepare         creates what is missing: quotas of the project, the network, security groups, the amphorae's flavor, a
                 port for each network host, and Octavia's flavors
+connected       waits until the ports of all network hosts are connected; or else says which are not
 image           builds an image from Debian's packages and uploads it; amphorae made from then on use it
 find            prints what this host needs of them, as JSON
 serve           keeps the host's port connected, and writes the ids into octavia.conf.d. Prints what it changes
@@ -19,8 +20,10 @@ from __future__ import annotations
 import argparse
 import configparser
 import contextlib
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +44,10 @@ TOPOLOGIES = {"single": "SINGLE", "active-standby": "ACTIVE_STANDBY"}
 # Units that read the ids when they start.
 READERS = ("octavia-health-manager.service", "octavia-housekeeping.service", "octavia-worker.service")
 # Seconds between two looks at the port, at the cloud, and two attempts to reach it.
-LOOK, ASK, AGAIN = 20, 300, 5
+LOOK, ASK, AGAIN = 20, 300, 15
+# Seconds until the cloud has told what a host needs, and until all hosts have connected their ports.
+TELL, CONNECT = 120, 180
+IMAGES = "/var/cache/cairn"
 # The VLAN of Neutron's agents for ports that do not exist.
 DEAD = "4095"
 
@@ -75,7 +81,10 @@ class Cloud:
             cacert=given.get("cafile"),
             interface="internal",
         )
-        self.project = self.connection.current_project_id
+        try:
+            self.project = self.connection.current_project_id
+        except Exception as error:  # as below
+            raise Failed(f"identity: {error}") from error
 
     def call(self, service: str, method: str, path: str, body: dict | None = None, accepted: tuple = ()) -> dict:
         """Return the answer of a service.
@@ -281,15 +290,18 @@ def written(path: str, text: str) -> bool:
     return True
 
 
-def do(*command: str) -> str:
+def do(*command: str, seconds: int | None = None) -> str:
     """Return the output of a command.
 
+    :param seconds: it is killed after them.
     :raises Failed: it fails.
     """
     try:
-        done = subprocess.run(command, text=True, capture_output=True, check=False)
+        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=seconds)
     except FileNotFoundError as error:
         raise Failed(f"{command[0]} is not installed on this host") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(command)}: no answer after {seconds} s") from error
     if done.returncode:
         raise Failed(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
     return done.stdout
@@ -338,7 +350,7 @@ def connect(state: dict) -> None:
 
 def asked() -> dict:
     """Return what :func:`find` finds, by a process of its own: this one stays small."""
-    return json.loads(do(sys.executable, os.path.abspath(__file__), "find"))
+    return json.loads(do(sys.executable, os.path.abspath(__file__), "find", seconds=TELL))
 
 
 def known() -> dict:
@@ -414,35 +426,78 @@ def stop(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def tidy(cloud: Cloud) -> None:
+    """Delete images that no amphora gets any more, and no server has: former ones, and what a killed upload left."""
+    images = cloud.call("image", "GET", f"/v2/images?owner={cloud.project}&limit=1000")["images"]
+    for one in images:
+        if one["name"].startswith(f"{TAG}-") and TAG not in one["tags"]:
+            servers = cloud.call("compute", "GET", f"/servers?image={one['id']}")["servers"]
+            # An evacuation boots a server anew from its image.
+            if not servers:
+                cloud.call("image", "DELETE", f"/v2/images/{one['id']}", accepted=(403, 404, 409))
+
+
 def image() -> None:
     """Build an image, upload it, and let amphorae use it in place of earlier ones."""
     own, cloud = settings(), Cloud()
-    path = f"/v2/images?tag={TAG}&owner={cloud.project}&limit=100"
-    before = cloud.call("image", "GET", path)["images"]
+    os.makedirs(IMAGES, exist_ok=True)
+    # A reboot takes what is half done along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    with open(f"{IMAGES}/amphora.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in os.listdir(IMAGES):
+            if name.startswith("amphora-"):
+                shutil.rmtree(f"{IMAGES}/{name}")
+        tidy(cloud)
+        with tempfile.TemporaryDirectory(prefix="amphora-", dir=IMAGES) as work:
+            print(do("/usr/local/sbin/cairn-amphora-image", f"{work}/image.qcow2").strip())
+            name = added(cloud, own, f"{work}/image.qcow2")
+        tidy(cloud)
+    print(f"amphorae use the image {name}")
+
+
+def added(cloud: Cloud, own: dict, path: str) -> str:
+    """Upload an image, and let amphorae use it; return its name."""
+    listed = f"/v2/images?tag={TAG}&owner={cloud.project}&limit=1000"
+    before = cloud.call("image", "GET", listed)["images"]
     name = f"{TAG}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-    os.makedirs("/var/cache/cairn", exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="amphora-", dir="/var/cache/cairn") as work:
-        print(do("/usr/local/sbin/cairn-amphora-image", f"{work}/image.qcow2").strip())
-        body = {
-            "name": name,
-            "container_format": "bare",
-            "disk_format": "qcow2",
-            "visibility": "private",
-            "tags": [],
-            **own["properties"],
-        }
-        made = cloud.call("image", "POST", "/v2/images", body)["id"]
-        try:
-            upload(cloud, made, f"{work}/image.qcow2")
-        except BaseException:
-            cloud.call("image", "DELETE", f"/v2/images/{made}", accepted=(404,))
-            raise
+    body = {
+        "name": name,
+        "container_format": "bare",
+        "disk_format": "qcow2",
+        "visibility": "private",
+        "tags": [],
+        **own["properties"],
+    }
+    made = cloud.call("image", "POST", "/v2/images", body)["id"]
+    try:
+        upload(cloud, made, path)
+    except BaseException:
+        cloud.call("image", "DELETE", f"/v2/images/{made}", accepted=(404,))
+        raise
     cloud.call("image", "PUT", f"/v2/images/{made}/tags/{TAG}")
     for one in before:
         cloud.call("image", "DELETE", f"/v2/images/{one['id']}/tags/{TAG}", accepted=(404,))
-        # One that servers in Ceph are copies of stays.
-        cloud.call("image", "DELETE", f"/v2/images/{one['id']}", accepted=(403, 404, 409))
-    print(f"amphorae use the image {name}")
+    return name
+
+
+def wait_for_ports(hosts: list[str]) -> None:
+    """Wait until the ports of some hosts are connected.
+
+    :raises Failed: some are not; with their hosts.
+    """
+    cloud, end = Cloud(), time.monotonic() + CONNECT
+    while True:
+        ports = cloud.network("GET", f"/ports?device_owner={OWNER}&project_id={cloud.project}")["ports"]
+        active = {port["device_id"] for port in ports if port["status"] == "ACTIVE"}
+        if not (missing := [host for host in hosts if host not in active]):
+            return
+        if time.monotonic() >= end:
+            raise Failed(
+                f"not connected to the amphorae's network after {CONNECT} s: {', '.join(missing)}. "
+                "There `journalctl --unit cairn-octavia` says why"
+            )
+        time.sleep(2)
 
 
 def upload(cloud: Cloud, made: str, path: str) -> None:
@@ -483,6 +538,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("prepare", "image", "find", "serve"):
         commands.add_parser(name)
+    commands.add_parser("connected").add_argument("hosts", nargs="+")
     commands.add_parser("run").add_argument("argv", nargs=argparse.REMAINDER)
     commands.add_parser("stop").add_argument("pid", type=int)
     commands.add_parser("forget").add_argument("host")
@@ -491,6 +547,8 @@ def main() -> None:
         match given.command:
             case "prepare":
                 prepare()
+            case "connected":
+                wait_for_ports(given.hosts)
             case "image":
                 image()
             case "find":
