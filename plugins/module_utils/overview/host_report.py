@@ -141,7 +141,7 @@ def purposes(found: list[dict], networks: dict) -> list[dict]:
         nic = networks.get(purpose)
         # Only some hosts use the last two, and those bridge them.
         if nic and (purpose == "tunnel" or nic in owners):
-            for name in {nic, owners.get(nic, nic)}:
+            for name in sorted({nic, owners.get(nic, nic)}):
                 of_nic.setdefault(name, []).append(purpose)
     return [{**one, "purposes": of_nic.get(one["name"], [])} for one in found]
 
