@@ -11,6 +11,7 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from programs import program_of
@@ -382,6 +383,12 @@ class TestImage:
         assert own == {"amphora-netns.service", "octavia-agent-certs-ramfs.service", "prometheus-proxy.service"}
         assert not own & set(builder.MASKED)
         assert list(builder.MASKED) == sorted(set(builder.MASKED))
+
+    def test_cloud_init_finds_its_source(self, builder):
+        # The program that chooses the source of data reads only lines of this form.
+        text = builder.FILES["etc/cloud/cloud.cfg.d/99-cairn.cfg"]
+        assert "\ndatasource_list: [ConfigDrive, None]\n" in f"\n{text}"
+        assert yaml.safe_load(text)["cloud_final_modules"] == []
 
     def test_the_steps_of_a_build(self, builder, tmp_path, monkeypatch):
         commands = []

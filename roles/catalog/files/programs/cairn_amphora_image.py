@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import glob
-import json
 import os
 import shutil
 import subprocess
@@ -69,16 +68,15 @@ MASKED = (
     "systemd-networkd-wait-online.service",
 )
 AGENT = "/usr/bin/amphora-agent"
-STAGES = {"init": ["seed_random", "set_hostname", "update_hostname"], "config": [], "final": []}
-# cloud-init writes what is on the config drive, and names the host.
-CLOUD_INIT = {
-    "datasource_list": ["ConfigDrive", "None"],
-    "disable_root": True,
-    "users": [],
-    "preserve_hostname": False,
-    "system_info": {"network": {"renderers": ["networkd"]}},
-    **{f"cloud_{stage}_modules": modules for stage, modules in STAGES.items()},
-}
+# cloud-init writes what is on the config drive, and names the host. It looks for the list of sources in a line of its own.
+STAGES = {"init": "seed_random, set_hostname, update_hostname", "config": "", "final": ""}
+CLOUD_INIT = """\
+datasource_list: [ConfigDrive, None]
+disable_root: true
+preserve_hostname: false
+system_info: {network: {renderers: [networkd]}}
+users: []
+""" + "".join(f"cloud_{stage}_modules: [{modules}]\n" for stage, modules in STAGES.items())
 FILES = {
     # The namespace in which HAProxy runs. Its unit requires this name; Debian's has another. After a boot the agent
     # says that all is well as soon as HAProxy runs, so the namespace must have its interfaces.
@@ -164,7 +162,7 @@ RestartSec=2
 """,
     # HAProxy's units have LimitNOFILE=2600000, which is above the package's fs.nr_open.
     "etc/sysctl.d/zz-cairn.conf": "fs.nr_open=2700000\n",
-    "etc/cloud/cloud.cfg.d/99-cairn.cfg": json.dumps(CLOUD_INIT, indent=2) + "\n",
+    "etc/cloud/cloud.cfg.d/99-cairn.cfg": CLOUD_INIT,
     "etc/initramfs-tools/conf.d/cairn": "MODULES=list\nCOMPRESS=lz4\nRESUME=none\n",
     "etc/initramfs-tools/modules": "".join(f"{name}\n" for name in BOOT_MODULES),
     "etc/fstab": "LABEL=amphora-root / ext4 defaults,noatime 0 1\n",
