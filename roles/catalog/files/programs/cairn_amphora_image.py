@@ -68,7 +68,7 @@ MASKED = (
     "systemd-networkd-wait-online.service",
 )
 AGENT = "/usr/bin/amphora-agent"
-# cloud-init writes what is on the config drive, and names the host. It looks for the list of sources in a line of its own.
+# cloud-init writes what is on the config drive, and names the host. It looks for its sources in a line of this form.
 STAGES = {"init": "seed_random, set_hostname, update_hostname", "config": "", "final": ""}
 CLOUD_INIT = """\
 datasource_list: [ConfigDrive, None]
