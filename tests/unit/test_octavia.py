@@ -380,7 +380,7 @@ class TestImage:
 
     def test_each_own_unit_and_mask_stand_apart(self, builder):
         own = {name.rpartition("/")[2] for name in builder.FILES if name.endswith(".service")}
-        assert own == {"amphora-netns.service", "octavia-agent-certs-ramfs.service", "prometheus-proxy.service"}
+        assert own == {"amphora-netns.service", "octavia-agent-certs-ramfs.service"}
         assert not own & set(builder.MASKED)
         assert list(builder.MASKED) == sorted(set(builder.MASKED))
 

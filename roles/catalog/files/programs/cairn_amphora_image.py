@@ -129,21 +129,6 @@ ExecStart=/usr/bin/chown octavia:octavia /var/lib/octavia/certs
 [Install]
 WantedBy=multi-user.target
 """,
-    # Listeners of the protocol PROMETHEUS ask it. It enters the namespace itself.
-    "etc/systemd/system/prometheus-proxy.service": """\
-[Unit]
-Description=Statistics of the load balancer for Prometheus
-After=amphora-netns.service
-Requires=amphora-netns.service
-
-[Service]
-ExecStart=/usr/bin/prometheus-proxy
-Restart=always
-RestartSec=10
-
-[Install]
-WantedBy=multi-user.target
-""",
     # Debian's unit starts an init script that looks for another program. The console shows why it ended.
     # An amphora that has lost its keys by a boot says nothing, so that it is replaced.
     "etc/systemd/system/octavia-agent.service.d/cairn.conf": f"""\
@@ -266,8 +251,7 @@ def install(root: str) -> None:
             os.remove(path)
         os.symlink("/dev/null", path)
     run("chroot", system, "systemctl", "enable", "amphora-netns.service", "octavia-agent-certs-ramfs.service")
-    run("chroot", system, "systemctl", "enable", "octavia-agent.service", "prometheus-proxy.service")
-    run("chroot", system, "systemctl", "enable", "systemd-networkd.service")
+    run("chroot", system, "systemctl", "enable", "octavia-agent.service", "systemd-networkd.service")
     run("chroot", system, "update-initramfs", "-u")
     # The first two are this host's, and each amphora makes its own of the others.
     own = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/machine-id", "var/lib/dbus/machine-id")
