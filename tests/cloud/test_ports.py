@@ -11,6 +11,7 @@ import pytest
 EVERYWHERE = {
     ("tcp", 22): "sshd: how the host is administered",
     ("udp", 4789): "VXLAN: the kernel's tunnels have no address of their own",
+    ("tcp", 2049): "NFS-Ganesha, which keeps to one address only on hosts without IPv6; the firewall knows its sources",
     ("udp", 68): "a DHCP client of the host's own",
     ("udp", 546): "a DHCPv6 client of the host's own",
 }
