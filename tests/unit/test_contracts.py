@@ -34,6 +34,12 @@ def texts(directory, suffixes=None):
                 continue
 
 
+def more_files(definition):
+    """Return the files that a definition contributes to others."""
+    parts = [definition.get("contributes", {}), *(entry["contributes"] for entry in definition.get("each_backend", []))]
+    return [file for part in parts for content in part.values() for file in (content.get("files") or {}).values()]
+
+
 def returns(module):
     """Return what *module* documents of its result."""
     found = importlib.import_module(f"ansible_collections.cairn.openstack.plugins.modules.{module}")
@@ -121,6 +127,23 @@ class TestPages:
     def test_every_unit_has_one_owner(self, catalog):
         names = [unit["name"] for definition in catalog.values() for unit in definition.get("units", [])]
         assert sorted(set(names)) == sorted(names)
+
+    def test_no_drop_in_has_the_name_of_the_engines(self, catalog):
+        # systemd reads only one of two with the same name, that of the instance before that of the template.
+        drop_in = re.compile(r"/etc/systemd/system/([^/@]+)(@[^/]*)?\.service\.d/cairn\.conf")
+        written = {
+            match.group(1)
+            for definition in catalog.values()
+            for file in [*definition.get("files", {}).values(), *more_files(definition)]
+            if (match := drop_in.fullmatch(str((file or {}).get("path"))))
+        }
+        lasting = {
+            unit["name"].partition("@")[0].removesuffix(".service")
+            for definition in catalog.values()
+            for unit in definition.get("units", [])
+            if unit.get("tier", definition.get("tier", "service")) != "infrastructure"
+        }
+        assert written & lasting == set()
 
     def test_whoever_has_an_endpoint_has_an_api(self, catalog):
         for name, definition in catalog.items():
