@@ -10,7 +10,7 @@ short_description: Manage Keystone's projects, users, roles and service catalog 
 version_added: 0.1.0
 description:
   - Creates and corrects domains, projects, roles, users, their grants, services and endpoints. Lists all objects once
-    and changes only the differences. Objects that are not listed are left unchanged.
+    and changes only the differences. Objects that are not listed are left unchanged, but O(identity_providers).
   - Exempts the listed users and the admin user from what C([security_compliance]) demands of people, by the options
     C(ignore_lockout_failure_attempts), C(ignore_password_expiry), C(ignore_change_password_upon_first_use) and
     C(ignore_user_inactivity), and enables them. Listed users need no further factor.
@@ -91,6 +91,27 @@ options:
       domain: {description: Its domain., type: str, default: Default}
       description: {description: Description., type: str}
       state: {description: Whether it exists., type: str, choices: [present, absent], default: present}
+  identity_providers:
+    description:
+      - Providers outside of Keystone that tell it who a user is. One that a former call has made, and that is not
+        listed, is deleted with its protocol and its mapping; its domain stays.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: "Name of the provider, and of its mapping.", type: str, required: true}
+      domain: {description: Domain of its users. It is created if it is not there., type: str, required: true}
+      remote_ids:
+        description: The names that the provider has for itself.
+        type: list
+        elements: str
+        required: true
+      protocol: {description: Name of the protocol., type: str, required: true}
+      remote_id_attribute:
+        description: Variable of a request that must have one of O(identity_providers[].remote_ids).
+        type: str
+        required: true
+      mapping: {description: Keystone's mapping rules., type: list, elements: dict, required: true}
   roles:
     description: Names of roles.
     type: list

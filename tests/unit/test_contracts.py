@@ -61,7 +61,7 @@ def kinds_in(tree):
         first, second = [*call.args, None, None][:2]
         if name in ("Change", "returned", "_named") or (name == "add" and len(call.args) > 4):
             kind = first
-        elif name == "_add":
+        elif name in ("_add", "_put"):
             kind = getattr(second, "elts", [None])[0]
         elif name == "_delete" or (name == "partial" and getattr(first, "id", "") == "Change"):
             kind = second

@@ -66,6 +66,7 @@ class Cloud(identity.Keystone):
         self.exempt_in_time = {}
         self.directories = {}
         self.objects = {kind: [] for kind in ("regions", "services", "endpoints", "role_assignments")}
+        self.providers = {}
         self.objects["domains"] = [{"id": "default", "name": "Default", "enabled": True}]
         self.objects["roles"] = [{"id": f"r-{name}", "name": name} for name in identity.BOOTSTRAPPED_ROLES]
         self.objects["projects"] = [{"id": "p", "name": "admin", "domain_id": "default", "enabled": True}]
@@ -93,6 +94,8 @@ class Cloud(identity.Keystone):
 
     def respond(self, method, path, body):
         kind, *rest = path.lstrip("/").split("?")[0].split("/")
+        if kind == "OS-FEDERATION":
+            return self.federation(method, path, rest, body)
         if method == "GET":
             objects = self.objects[kind]
             if "domain_id=" in path:
@@ -120,6 +123,25 @@ class Cloud(identity.Keystone):
         if "options" in sent:
             sent["options"] = found.get("options", {}) | sent["options"]
         return {}, found.update(sent)
+
+    def federation(self, method, path, rest, body):
+        """Providers with their protocols, and mappings: by their paths, as the client chooses their ids."""
+        if method == "GET":
+            inside = [one for place, one in self.providers.items() if place.rpartition("/")[0] == path]
+            return {}, {rest[-1]: copy.deepcopy(inside)}
+        self.log.append((method, path))
+        if method == "DELETE":
+            return {}, [
+                self.providers.pop(place) for place in list(self.providers) if f"{place}/".startswith(f"{path}/")
+            ]
+        ((_kind, sent),) = body.items()
+        assert (path in self.providers) == (method == "PATCH")
+        parent = path.rpartition("/protocols/")[0]
+        assert not parent or parent in self.providers
+        taken = {word for place, one in self.providers.items() if place != path for word in one.get("remote_ids", ())}
+        assert not taken & set(sent.get("remote_ids", ()))
+        assert "mapping_id" not in sent or f"/OS-FEDERATION/mappings/{sent['mapping_id']}" in self.providers
+        return {}, self.providers.setdefault(path, {"id": rest[-1]}).update(copy.deepcopy(sent))
 
     def one(self, kind, **fields):
         return next(one for one in self.objects[kind] if fields.items() <= one.items())
@@ -449,3 +471,101 @@ class TestDirectories:
         _changes, warnings, _reachable = identity.compute(cloud, options(domains=[]), True)
         (warning,) = warnings
         assert "a directory of users for the domain corp, which cloud_ldap_domains lacks" in warning
+
+
+class TestIdentityProviders:
+    """Providers outside of Keystone that tell it who a user is."""
+
+    RULES: ClassVar = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "OIDC_preferred_username"}]}]
+    CORP: ClassVar = {
+        "name": "corp",
+        "domain": "corp",
+        "remote_ids": ["https://login.example.org"],
+        "protocol": "openid",
+        "remote_id_attribute": "OIDC_iss",
+        "mapping": RULES,
+    }
+    ALL: ClassVar = [
+        "create domain corp",
+        "create mapping corp",
+        "create identity provider corp",
+        "create protocol openid of corp",
+    ]
+
+    @pytest.fixture(autouse=True)
+    def settled(self, cloud):
+        """A Keystone with all else."""
+        settle(cloud)
+
+    def test_a_new_one_and_then_nothing(self, cloud):
+        assert settle(cloud, identity_providers=[self.CORP]) == self.ALL
+        provider = cloud.providers["/OS-FEDERATION/identity_providers/corp"]
+        assert provider["domain_id"] == cloud.one("domains", name="corp")["id"]
+        assert (provider["enabled"], provider["remote_ids"]) == (True, ["https://login.example.org"])
+        protocol = cloud.providers["/OS-FEDERATION/identity_providers/corp/protocols/openid"]
+        assert (protocol["mapping_id"], protocol["remote_id_attribute"]) == ("corp", "OIDC_iss")
+        assert settle(cloud, identity_providers=[self.CORP]) == []
+
+    def test_in_a_domain_that_is_there(self, cloud):
+        assert settle(cloud, identity_providers=[{**self.CORP, "domain": "heat"}]) == self.ALL[1:]
+
+    def test_two_in_a_new_domain(self, cloud):
+        both = [self.CORP, {**self.CORP, "name": "two", "remote_ids": ["https://two"]}]
+        lines = settle(cloud, identity_providers=both)
+        assert lines.count("create domain corp") == 1
+        assert settle(cloud, identity_providers=both) == []
+
+    @pytest.mark.parametrize(
+        ("changed", "line"),
+        [
+            ({"mapping": [*RULES, *RULES]}, "change mapping corp: rules"),
+            ({"remote_ids": ["https://b", "https://a"]}, "change identity provider corp: remote_ids"),
+            ({"remote_id_attribute": "OIDC_issuer"}, "change protocol openid of corp: remote_id_attribute"),
+        ],
+    )
+    def test_what_differs(self, cloud, changed, line):
+        settle(cloud, identity_providers=[self.CORP])
+        wanted = [{**self.CORP, **changed}]
+        (change,) = plan(cloud, identity_providers=wanted)
+        assert in_words([change]) == [line]
+        assert change.before != change.after
+        settle(cloud, identity_providers=wanted)
+        assert plan(cloud, identity_providers=wanted) == []
+
+    def test_another_domain(self, cloud):
+        settle(cloud, identity_providers=[self.CORP])
+        with pytest.raises(Failed, match="in another domain than heat"):
+            plan(cloud, identity_providers=[{**self.CORP, "domain": "heat"}])
+
+    def test_one_that_was_disabled_by_hand(self, cloud):
+        settle(cloud, identity_providers=[self.CORP])
+        cloud.providers["/OS-FEDERATION/identity_providers/corp"]["enabled"] = False
+        assert settle(cloud, identity_providers=[self.CORP]) == ["change identity provider corp: enabled"]
+
+    def test_it_is_taken_out(self, cloud):
+        settle(cloud, identity_providers=[self.CORP])
+        assert settle(cloud) == ["delete identity provider corp", "delete mapping corp"]
+        assert cloud.providers == {}
+        assert settle(cloud) == []
+        assert cloud.one("domains", name="corp")["enabled"] is True
+
+    def test_another_name_for_the_same(self, cloud):
+        settle(cloud, identity_providers=[self.CORP])
+        settle(cloud, identity_providers=[{**self.CORP, "name": "staff"}])
+        assert {place.split("/")[3] for place in cloud.providers} == {"staff"}
+
+    def test_one_of_somebody_else_stays(self, cloud):
+        theirs = {"id": "theirs", "description": "By hand", "enabled": True, "remote_ids": []}
+        cloud.providers["/OS-FEDERATION/identity_providers/theirs"] = theirs
+        assert settle(cloud) == []
+        settle(cloud, identity_providers=[self.CORP])
+        settle(cloud)
+        assert list(cloud.providers.values()) == [theirs]
+
+    def test_a_cloud_that_is_not_there(self, cloud, monkeypatch):
+        def refuse(self):
+            raise Unreachable("refused")
+
+        monkeypatch.setattr(Cloud, "enter", refuse)
+        lines = in_words(plan(cloud, identity_providers=[self.CORP]))
+        assert [line for line in lines if "corp" in line] == self.ALL

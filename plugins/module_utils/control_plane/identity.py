@@ -36,7 +36,10 @@ EXEMPTIONS = {
 }
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
 # Objects that later stages depend on are in earlier ones.
-STAGES = ("top", "directory", "project", "user", "grant", "service", "endpoint", "removal")
+STAGES = ("top", "directory", "provider", "protocol", "project", "user", "grant", "service", "endpoint", "removal")
+# The description of a provider that this module has made, and may delete.
+MADE_HERE = "Declared in Cairn's settings"
+FEDERATION = "/OS-FEDERATION"
 
 
 class Keystone(Api):
@@ -117,6 +120,8 @@ class State:
     """names of domains → their own configuration, with the secret options"""
     refused: set = field(default_factory=set)
     """keys of the users whose password differs from the given one"""
+    providers: dict = field(default_factory=dict)
+    """names of identity providers → the provider, its protocols by name, and its mapping's rules"""
 
     def learn(self, kind: str, key, found: dict) -> None:
         """Record an existing object."""
@@ -168,9 +173,27 @@ def read(keystone: Keystone, options: dict) -> State:
     for region in found["regions"]:
         state.learn("region", region["id"], region)
     state.directories = directories(names, options["domains"])
+    state.providers = providers(keystone, options["identity_providers"])
     state.services, state.endpoints = found["services"], found["endpoints"]
     state.grants = {grant for grant in map(_grant, found["role_assignments"]) if grant}
     return state
+
+
+def providers(keystone: Keystone, wanted: list[dict]) -> dict[str, dict]:
+    """Return the identity providers that are wanted, or were made here, with their protocols and mappings."""
+    names = {one["name"] for one in wanted}
+    listed = keystone.get(f"{FEDERATION}/identity_providers")["identity_providers"]
+    listed = [one for one in listed if one["id"] in names or one.get("description") == MADE_HERE]
+    if not names and not listed:
+        return {}
+    mappings = {one["id"]: one["rules"] for one in keystone.get(f"{FEDERATION}/mappings")["mappings"]}
+    found = {name: {"provider": None, "protocols": {}, "rules": mappings.get(name)} for name in names}
+    for one in listed:
+        name = one["id"]
+        protocols = keystone.get(f"{FEDERATION}/identity_providers/{name}/protocols")["protocols"]
+        protocols = {protocol["id"]: protocol for protocol in protocols}
+        found[name] = {"provider": one, "protocols": protocols, "rules": mappings.get(name)}
+    return found
 
 
 def directories(names: dict[str, str], domains: list[dict]) -> dict[str, dict]:
@@ -430,6 +453,10 @@ class Plan:
         self._region(wanted["region"])
         for domain in wanted["domains"]:
             self._domain(domain)
+        for provider in wanted["identity_providers"]:
+            self._provider(provider)
+        for name in sorted(state.providers.keys() - {one["name"] for one in wanted["identity_providers"]}):
+            self._former_provider(name)
         for role in wanted["roles"]:
             self._named("role", role, {"name": role}, "top", {})
         for project in wanted["projects"]:
@@ -517,6 +544,75 @@ class Plan:
             apply,
             ", ".join(differ) if verb == "change" else "",
         )
+
+    def _provider(self, wanted: dict) -> None:
+        """Create or correct an identity provider, its mapping, and its protocol, which names the mapping."""
+        name, domain = wanted["name"], wanted["domain"]
+        if ("domain", domain) not in self.state.ids and ("domain", domain) not in self.coming:
+            self._named("domain", domain, {"name": domain}, "top", {"enabled": True})
+        found = self.state.providers.get(name) or {"provider": None, "protocols": {}, "rules": None}
+        path = f"{FEDERATION}/mappings/{name}"
+        rules = {"rules": wanted["mapping"]}
+        old = None if found["rules"] is None else {"rules": found["rules"]}
+        self._put("directory", ("mapping", name), path, old, rules)
+        path = f"{FEDERATION}/identity_providers/{name}"
+        fields = {"description": MADE_HERE, "enabled": True, "remote_ids": wanted["remote_ids"]}
+        before = found["provider"]
+        if before:
+            # Their order is nobody's choice.
+            before = {**before, "remote_ids": sorted(before.get("remote_ids") or [])}
+            fields["remote_ids"] = sorted(wanted["remote_ids"])
+        # Keystone never changes a provider's domain.
+        if before and before.get("domain_id") not in (None, self.state.ids.get(("domain", domain))):
+            raise Failed(
+                f"the identity provider {name} has its users in another domain than {domain}, which Keystone can't"
+                " change: correct its domain, or choose another name"
+            )
+        self._put(
+            "provider",
+            ("identity provider", name),
+            path,
+            before,
+            fields,
+            lambda: {"domain_id": self._id("domain", domain)},
+        )
+        protocol = wanted["protocol"]
+        fields = {"mapping_id": name, "remote_id_attribute": wanted["remote_id_attribute"]}
+        label = f"{protocol} of {name}"
+        self._put(
+            "protocol", ("protocol", label), f"{path}/protocols/{protocol}", found["protocols"].get(protocol), fields
+        )
+
+    def _put(self, stage: str, what: tuple[str, str], path: str, found: dict | None, fields: dict, more=dict) -> None:
+        """Create an object by its path, or correct it.
+
+        :param more: returns fields that are only sent at creation.
+        """
+        body = {"mapping": "mapping", "protocol": "protocol"}.get(what[0], "identity_provider")
+        if found is None:
+            self._add(
+                stage,
+                what,
+                "create",
+                {},
+                fields,
+                lambda: self.keystone.call("PUT", path, {body: {**fields, **more()}}),
+            )
+            return
+        after = {key: value for key, value in fields.items() if found.get(key) != value}
+        if after:
+            before = {key: found.get(key) for key in after}
+            update = partial(self._patch, path, {body: after})
+            self._add(stage, what, "change", before, after, update, ", ".join(after))
+
+    def _former_provider(self, name: str) -> None:
+        """Delete an identity provider with its protocols before another one gets its remote ids, then its mapping."""
+        gone = {"state": "present"}
+        delete = partial(self.keystone.call, "DELETE", f"{FEDERATION}/identity_providers/{name}")
+        self._add("top", ("identity provider", name), "delete", gone, {}, delete)
+        if self.state.providers[name]["rules"] is not None:
+            delete = partial(self.keystone.call, "DELETE", f"{FEDERATION}/mappings/{name}")
+            self._add("directory", ("mapping", name), "delete", gone, {}, delete)
 
     def _update(
         self, stage: str, label: str, path: str, kind: str, found: dict, fields: dict, secret: dict | None = None

@@ -35,6 +35,13 @@ def _spec() -> dict:
         "state": _STATE,
     }
     enabled = {"type": "bool", "default": True}
+    provider = {
+        "domain": _NAME,
+        "remote_ids": {"type": "list", "elements": "str", "required": True},
+        "protocol": _NAME,
+        "remote_id_attribute": _NAME,
+        "mapping": {"type": "list", "elements": "dict", "required": True},
+    }
     return {
         "auth": {"type": "dict", "required": True, "options": auth},
         "bootstrap": {"type": "bool", "default": True},
@@ -42,6 +49,7 @@ def _spec() -> dict:
         "wait": {"type": "int", "default": 60},
         "domains": _entries(description=_TEXT, ldap={"type": "dict"}, ldap_password=secret, state=_STATE),
         "projects": _entries(domain=_DOMAIN, description=_TEXT, state=_STATE),
+        "identity_providers": _entries(**provider),
         "roles": _NAMES,
         "users": _entries(**user),
         "services": _entries(type=_NAME, description=_TEXT, enabled=enabled, endpoints=urls, state=_STATE),
