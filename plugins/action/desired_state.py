@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
     def secret_values(self, cloud):
         """Return the values that must not appear in logs."""
         given = [key for kind in backend_kinds.modules() for key in cloud[kind].get("keys", {}).values()]
+        given += [str(one["client_secret"]) for one in self.resolver.setting("cloud_identity_providers")]
         texts = [*cloud["secrets"].values(), cloud["frontend"], cloud["certificate"]["key"], *given]
         return [word for text in texts for word in masking.secret_values(text) if word]
 
@@ -162,6 +163,7 @@ class ActionModule(ActionBase):
             "projects": [{"name": "service", "description": "Users of the OpenStack services"}],
             "roles": ["service", "member", "reader"],
             "domains": [],
+            "identity_providers": [],
             "users": [],
             "services": [],
         }
@@ -243,6 +245,7 @@ class ActionModule(ActionBase):
                 {key: one[key] for key in ("name", "description") if key in one} for one in domains
             ]
             desired["identity"]["domains"] += definition["identity"].get("ldap_domains") or []
+            desired["identity"]["identity_providers"] += definition["identity"].get("identity_providers") or []
         desired["identity"]["services"] += definitions.identity_services(definition, cloud)
         if state == "absent":
             return

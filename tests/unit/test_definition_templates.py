@@ -52,6 +52,9 @@ identity:
   roles: [admin]
   new_roles: [acme_user]
   domains: [{name: acme, description: Users, users: [{name: acme_admin, roles: [admin]}]}]
+  ldap_domains: [{name: corp, description: Staff, ldap: {url: "ldaps://x"}, ldap_password: secret, state: present}]
+  identity_providers: [{name: sso, domain: sso, remote_ids: ["https://x"], protocol: openid, remote_id_attribute: X,
+    mapping: [{local: [], remote: []}]}]
   services: [{type: light, name: acme, api: acme-api, path: /v1}]
 apis:
   - name: acme-api
@@ -61,6 +64,7 @@ apis:
     frontend_port: {http: 80, https: 443}
     unit: acme-api
     websocket: false
+    paths: [{name: login, port: 9998, paths: [/v1/login]}]
     uwsgi: {app: /usr/bin/acme, file: acme.ini, default: acme, preload: [acme], processes: 2, options: {a: b}}
 checks: [{get: /v1, api: acme-api, status: 200}]
 health: [{name: acme, url: "http://127.0.0.1:1", unit: acme-api, username: me, password: secret, advice: wait}]

@@ -195,6 +195,21 @@ SPEC: dict[str, dict[str, Any]] = {
                     },
                 },
             },
+            # providers of users for Keystone's federation, in the form of the module identity
+            "identity_providers": {
+                "type": "list",
+                "elements": {
+                    "type": "dict",
+                    "options": {
+                        "name": NAME,
+                        "domain": TEXT,
+                        "remote_ids": TEXTS,
+                        "protocol": TEXT,
+                        "remote_id_attribute": TEXT,
+                        "mapping": {"type": "list", "elements": {"type": "dict"}},
+                    },
+                },
+            },
             "services": {
                 "type": "list",
                 "elements": {"type": "dict", "options": {"type": NAME, "name": TEXT, "api": TEXT, "path": TEXT}},
@@ -215,6 +230,14 @@ SPEC: dict[str, dict[str, Any]] = {
                 "frontend_port": {"type": "dict", "options": {"http": {"type": "int"}, "https": {"type": "int"}}},
                 "unit": TEXT,
                 "websocket": FLAG,
+                # paths of it that another port of the host serves
+                "paths": {
+                    "type": "list",
+                    "elements": {
+                        "type": "dict",
+                        "options": {"name": NAME, "port": {"type": "int", "required": True}, "paths": TEXTS},
+                    },
+                },
                 "uwsgi": {
                     "type": "dict",
                     "options": {
