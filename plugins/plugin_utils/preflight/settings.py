@@ -52,6 +52,7 @@ CLOUD_WIDE = (
     "cloud_name_servers",
     "cloud_amphora_network",
     "cloud_ldap_domains",
+    "cloud_identity_providers",
     "cloud_login_rules",
 )
 
@@ -371,6 +372,11 @@ def _value(one: Settings, name: str, value: Any, option: value_types.Shape | Non
         # It may be a password.
         hidden = "a value of another type"
         wrong = [replace(finding, found=hidden) if "options" in finding.where else finding for finding in wrong]
+    if name == "cloud_identity_providers":
+        wrong = [
+            replace(finding, found="a value of another type") if finding.where.endswith(".client_secret") else finding
+            for finding in wrong
+        ]
     yield from (replace(finding, hosts=(one.host,)) for finding in wrong)
     rule = RULES.get(name)
     if rule and not wrong and not rule.fits(value):

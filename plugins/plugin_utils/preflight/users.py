@@ -1,20 +1,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks of cloud_ldap_domains and cloud_login_rules."""
+"""Checks of cloud_ldap_domains, cloud_identity_providers and cloud_login_rules."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.option_index import shipped
-from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, shown
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest, shown
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
 
 _NAME = "cloud_ldap_domains"
 _RULES = "cloud_login_rules"
 _NEEDED = ("url", "user_tree_dn")
+_PROVIDERS = "cloud_identity_providers"
+# Each has a port of its own.
+_MOST = 10
+# In URLs, names of cookies, and Keystone's ids.
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+# What Apache would read as more than text.
+_SPECIAL = re.compile(r"""[^!-~]|["'\\$%<>]""")
+_LOCAL = ("user", "group", "groups", "group_ids", "domain", "projects")
+_REMOTE = ("type", "any_one_of", "not_any_of", "blacklist", "whitelist", "regex")
+_CONDITIONS = _REMOTE[1:5]
 
 
 def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -28,6 +40,7 @@ def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> I
     taken = {_folded(name): name for name in names}
     service = next((name for name, one in identities.items() if "ldap_domains" in one), "")
     yield from _rules(cloud, service)
+    yield from _providers(cloud)
     found = cloud.values.get(_NAME)
     if not isinstance(found, list):
         return
@@ -106,3 +119,118 @@ def _options(where: str, one: Mapping[str, Any], given: Mapping[str, Any], servi
     if one.get("ca") and given.get("tls_cacertfile"):
         remedy = "Remove one of them: ca is copied to the controllers, tls_cacertfile is a file there."
         yield Finding(f"{where}.options.tls_cacertfile", "it, beside ca", "one of both", remedy)
+
+
+def _providers(cloud: Settings) -> Iterator[Finding]:
+    found = cloud.values.get(_PROVIDERS)
+    if not isinstance(found, list) or not found:
+        return
+    if not cloud.flag("cloud_tls"):
+        remedy = "Set cloud_tls to true, or leave the providers out."
+        yield cloud.finding(_PROVIDERS, "providers, and cloud_tls: false", "cloud_tls: true", remedy)
+    if len(found) > _MOST:
+        yield cloud.finding(_PROVIDERS, f"{len(found)} providers", f"{_MOST} at most", "Leave some out.")
+    names: dict[str, str] = {}
+    issuers: set[str] = set()
+    for number, one in enumerate(found):
+        where = f"{cloud.where(_PROVIDERS)}[{number}]"
+        if not isinstance(one, Mapping):
+            continue  # reported as a wrong type
+        yield from _provider(where, one)
+        name, issuer = one.get("name"), one.get("issuer")
+        if isinstance(name, str):
+            if (other := names.get(_folded(name))) is not None:
+                said = shown(name) if other == name else f"{shown(name)}, beside {shown(other)}"
+                yield Finding(f"{where}.name", said, "a name of its own", "Choose another; case does not count.")
+            names.setdefault(_folded(name), name)
+        if isinstance(issuer, str):
+            if issuer in issuers:
+                remedy = "Join their mapping rules in one entry: an issuer has one."
+                yield Finding(f"{where}.issuer", shown(issuer), "an issuer of its own", remedy)
+            issuers.add(issuer)
+
+
+def _provider(where: str, one: Mapping[str, Any]) -> Iterator[Finding]:
+    name = one.get("name")
+    if isinstance(name, str) and not _WORD.fullmatch(name):
+        remedy = "Choose a short word, such as corp; label is for people."
+        yield Finding(f"{where}.name", shown(name), "letters, digits, - and _, at most 32", remedy)
+    for key in ("issuer", "metadata"):
+        url = one.get(key)
+        if isinstance(url, str) and not _is_url(url):
+            remedy = "Write it as the provider says, such as https://login.example.org/realms/staff."
+            yield Finding(f"{where}.{key}", shown(url), "an https URL without a query", remedy)
+    words = [("client_id", one.get("client_id"))]
+    for key in ("clients", "scopes"):
+        listed = one.get(key)
+        words += [(f"{key}[{index}]", word) for index, word in enumerate(listed if isinstance(listed, list) else ())]
+    for key, word in words:
+        if isinstance(word, str) and (not word or _SPECIAL.search(word)):
+            yield Finding(f"{where}.{key}", shown(word), "a word without spaces and quotes", "Correct it.")
+    if isinstance(one.get("scopes"), list) and "openid" not in one["scopes"]:
+        found = ", ".join(map(str, one["scopes"])) or "none"
+        yield Finding(
+            f"{where}.scopes", found, "openid among them", "Add openid: without it the provider names no user."
+        )
+    secret = one.get("client_secret")
+    if isinstance(secret, str) and (not secret.strip() or "${" in secret or not secret.isprintable()):
+        remedy = "Write what the provider has given, with Ansible Vault."
+        yield Finding(f"{where}.client_secret", "an empty text, a line break, or ${", "one line of text", remedy)
+    if one.get("ca") and "-----BEGIN CERTIFICATE-----" not in str(one["ca"]):
+        remedy = "Read a file by \"{{ lookup('file', 'PATH') }}\"."
+        yield Finding(f"{where}.ca", "no certificate in it", "certificates in PEM format", remedy)
+    rules = one.get("mapping")
+    if isinstance(rules, list):
+        if not rules:
+            remedy = "Write a rule with local and remote, see docs/users.md."
+            yield Finding(f"{where}.mapping", "no rule", "at least one rule", remedy)
+        for number, rule in enumerate(rules):
+            if isinstance(rule, Mapping):
+                yield from _mapping(f"{where}.mapping[{number}]", rule)
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme == "https" and bool(parts.hostname) and not (_SPECIAL.search(url) or parts.query or "#" in url)
+        )
+    except ValueError:
+        return False
+
+
+def _mapping(where: str, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find errors in one of Keystone's mapping rules, which Keystone itself would refuse, or never match."""
+    for side, known in (("local", _LOCAL), ("remote", _REMOTE)):
+        parts = rule.get(side)
+        if not isinstance(parts, list):
+            continue  # reported as a wrong type
+        if not parts:
+            remedy = (
+                "Say who the user is." if side == "local" else "Name a claim: a rule without one lets in every user."
+            )
+            yield Finding(f"{where}.{side}", "an empty list", "at least one entry", remedy)
+        for number, part in enumerate(parts):
+            if not isinstance(part, Mapping):
+                continue
+            place = f"{where}.{side}[{number}]"
+            for key in part:
+                if key not in known:
+                    yield Finding(place, shown(key), ", ".join(known), nearest(str(key), known, "Correct it."))
+            if side == "remote":
+                yield from _claim(place, part)
+
+
+def _claim(where: str, part: Mapping[str, Any]) -> Iterator[Finding]:
+    kind = part.get("type")
+    if not isinstance(kind, str) or not re.fullmatch(r"OIDC_\S+", kind):
+        remedy = "Put OIDC_ before the claim's name, such as OIDC_preferred_username."
+        yield Finding(f"{where}.type", shown(kind) if kind else "nothing", "OIDC_ and the name of a claim", remedy)
+    given = [key for key in _CONDITIONS if key in part]
+    if len(given) > 1:
+        yield Finding(where, " and ".join(given), f"one of {', '.join(_CONDITIONS)}", "Leave one.")
+    for key in given:
+        if not isinstance(part[key], list) or not part[key]:
+            yield Finding(f"{where}.{key}", shown(part[key]), "a list of values", "Write [a, b]; a list of one is [a].")
+    if part.get("regex") is not None and not isinstance(part["regex"], bool):
+        yield Finding(f"{where}.regex", shown(part["regex"]), "true or false", "Write true or false without quotes.")
