@@ -64,7 +64,7 @@ def test_what_keystone_has():
         "remote_id_attribute": "OIDC_iss",
         "mapping": [RULE],
     }
-    assert identity_providers([{**CORP, "domain": "Default"}])[0]["domain"] == "Default"
+    assert identity_providers([{**CORP, "domain": "staff"}])[0]["domain"] == "staff"
 
 
 def test_defaults_of_a_site():
@@ -230,6 +230,29 @@ BAD = {
     "the same issuer twice": (
         given(cloud_identity_providers=[CORP, {**CORP, "name": "two"}]),
         (f"{YML}7, cloud_identity_providers[1].issuer", "login.example.org", "of its own", "Join"),
+    ),
+    "the domain of the administrator": (
+        providers(domain="DEFAULT"),
+        (f"{AT}.domain", "'DEFAULT', beside 'Default'", "of the provider's own", "Choose another"),
+    ),
+    "the domain of a service": (
+        providers(domain="heat"),
+        (f"{AT}.domain", "'heat'", "of the provider's own", "taken for one of that domain"),
+    ),
+    "a name as the domain of a service": (
+        providers(name="Heat"),
+        (f"{AT}.name", "'Heat', beside 'heat'", "of the provider's own", "Choose another"),
+    ),
+    "the domain of a directory": (
+        given(
+            cloud_identity_providers=[{**CORP, "domain": "Staff"}],
+            cloud_ldap_domains=[{"name": "staff", "options": {"url": "ldaps://x", "user_tree_dn": "ou=x"}}],
+        ),
+        ("cloud_identity_providers[0].domain", "'Staff', beside 'staff'", "of the provider's own", "Choose another"),
+    ),
+    "the domain of another provider": (
+        given(cloud_identity_providers=[CORP, {**OTHER, "domain": "corp"}]),
+        (f"{YML}7, cloud_identity_providers[1].domain", "'corp'", "of the provider's own", "Choose another"),
     ),
     "no TLS": (
         given(cloud_identity_providers=[CORP], cloud_tls=False),

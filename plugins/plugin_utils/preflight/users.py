@@ -40,7 +40,7 @@ def findings(cloud: Settings, definitions: Mapping[str, Mapping[str, Any]]) -> I
     taken = {_folded(name): name for name in names}
     service = next((name for name, one in identities.items() if "ldap_domains" in one), "")
     yield from _rules(cloud, service)
-    yield from _providers(cloud)
+    yield from _providers(cloud, taken)
     found = cloud.values.get(_NAME)
     if not isinstance(found, list):
         return
@@ -121,7 +121,7 @@ def _options(where: str, one: Mapping[str, Any], given: Mapping[str, Any], servi
         yield Finding(f"{where}.options.tls_cacertfile", "it, beside ca", "one of both", remedy)
 
 
-def _providers(cloud: Settings) -> Iterator[Finding]:
+def _providers(cloud: Settings, taken: Mapping[str, str]) -> Iterator[Finding]:
     found = cloud.values.get(_PROVIDERS)
     if not isinstance(found, list) or not found:
         return
@@ -131,6 +131,12 @@ def _providers(cloud: Settings) -> Iterator[Finding]:
     if len(found) > _MOST:
         yield cloud.finding(_PROVIDERS, f"{len(found)} providers", f"{_MOST} at most", "Leave some out.")
     names: dict[str, str] = {}
+    # Keystone lists users of a provider among those of the domain, by a name that the provider chooses.
+    directories = cloud.values.get(_NAME)
+    directories = (
+        [one.get("name") for one in directories if isinstance(one, Mapping)] if isinstance(directories, list) else []
+    )
+    domains = {_folded(name): name for name in directories if isinstance(name, str)} | dict(taken)
     issuers: set[str] = set()
     for number, one in enumerate(found):
         where = f"{cloud.where(_PROVIDERS)}[{number}]"
@@ -138,11 +144,21 @@ def _providers(cloud: Settings) -> Iterator[Finding]:
             continue  # reported as a wrong type
         yield from _provider(where, one)
         name, issuer = one.get("name"), one.get("issuer")
+        domain = one.get("domain")
         if isinstance(name, str):
             if (other := names.get(_folded(name))) is not None:
                 said = shown(name) if other == name else f"{shown(name)}, beside {shown(other)}"
                 yield Finding(f"{where}.name", said, "a name of its own", "Choose another; case does not count.")
+            elif not domain:
+                domain = name
             names.setdefault(_folded(name), name)
+        if isinstance(domain, str):
+            if (other := domains.get(_folded(domain))) is not None:
+                said = shown(domain) if other == domain else f"{shown(domain)}, beside {shown(other)}"
+                remedy = "Choose another: a user of the provider could be taken for one of that domain."
+                where_from = f"{where}.{'domain' if one.get('domain') else 'name'}"
+                yield Finding(where_from, said, "a domain of the provider's own", remedy)
+            domains.setdefault(_folded(domain), domain)
         if isinstance(issuer, str):
             if issuer in issuers:
                 remedy = "Join their mapping rules in one entry: an issuer has one."
