@@ -94,7 +94,7 @@ options:
   identity_providers:
     description:
       - Providers outside of Keystone that tell it who a user is. One that a former call has made, and that is not
-        listed, is deleted with its protocol and its mapping; its domain stays.
+        listed, is deleted with its users, its protocol and its mapping; its domain stays.
     type: list
     elements: dict
     default: []

@@ -9,6 +9,7 @@ import json
 import threading
 from types import SimpleNamespace
 from typing import ClassVar
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -98,8 +99,8 @@ class Cloud(identity.Keystone):
             return self.federation(method, path, rest, body)
         if method == "GET":
             objects = self.objects[kind]
-            if "domain_id=" in path:
-                objects = [found for found in objects if found["domain_id"] == path.split("=")[1]]
+            for field, value in parse_qsl(urlsplit(path).query):
+                objects = [found for found in objects if found.get(field) == value]
             return {}, {kind: objects}
         self.log.append((method, path))
         if rest[1:] == ["config"]:
@@ -549,13 +550,47 @@ class TestIdentityProviders:
         assert settle(cloud) == []
         assert cloud.one("domains", name="corp")["enabled"] is True
 
+    def test_its_users_go_first(self, cloud):
+        settle(cloud, identity_providers=[self.CORP])
+        domain = cloud.one("domains", name="corp")["id"]
+        for name in ("alice", "bob"):
+            cloud.objects["users"].append({"id": name, "name": name, "domain_id": domain, "idp_id": "corp"})
+        cloud.objects["users"].append({"id": "carol", "name": "carol", "domain_id": domain})
+        assert settle(cloud, identity_providers=[self.CORP]) == []
+        cloud.log.clear()
+        lines = [
+            "delete user of identity provider corp: 2 in all",
+            "delete identity provider corp",
+            "delete mapping corp",
+        ]
+        assert settle(cloud) == lines
+        assert [path for _method, path in cloud.log if "alice" in path or path.endswith("/corp")] == [
+            "/OS-FEDERATION/identity_providers/corp",
+            "/users/alice",
+            "/OS-FEDERATION/identity_providers/corp",
+            "/OS-FEDERATION/mappings/corp",
+        ]
+        assert [one["id"] for one in cloud.objects["users"] if one["domain_id"] == domain] == ["carol"]
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_a_namesake_from_a_provider_gets_nothing(self, cloud, first):
+        heat = cloud.one("domains", name="heat")["id"]
+        settle(cloud, identity_providers=[{**self.CORP, "domain": "heat"}])
+        cloud.objects["users"].insert(
+            0 if first else 99, {"id": "mallory", "name": "stacker", "domain_id": heat, "idp_id": "corp"}
+        )
+        assert settle(cloud, identity_providers=[{**self.CORP, "domain": "heat"}]) == []
+        cloud.objects["role_assignments"].clear()
+        settle(cloud, identity_providers=[{**self.CORP, "domain": "heat"}])
+        assert "mallory" not in str((cloud.objects["role_assignments"], cloud.log))
+
     def test_another_name_for_the_same(self, cloud):
         settle(cloud, identity_providers=[self.CORP])
         settle(cloud, identity_providers=[{**self.CORP, "name": "staff"}])
         assert {place.split("/")[3] for place in cloud.providers} == {"staff"}
 
     def test_one_of_somebody_else_stays(self, cloud):
-        theirs = {"id": "theirs", "description": "By hand", "enabled": True, "remote_ids": []}
+        theirs = {"id": "theirs", "description": "By hand", "enabled": True, "remote_ids": [], "domain_id": "default"}
         cloud.providers["/OS-FEDERATION/identity_providers/theirs"] = theirs
         assert settle(cloud) == []
         settle(cloud, identity_providers=[self.CORP])

@@ -13,7 +13,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import (
     WORKERS,
@@ -36,7 +36,19 @@ EXEMPTIONS = {
 }
 BOOTSTRAPPED_ROLES = ("admin", "manager", "member", "reader", "service")
 # Objects that later stages depend on are in earlier ones.
-STAGES = ("top", "directory", "provider", "protocol", "project", "user", "grant", "service", "endpoint", "removal")
+STAGES = (
+    "strangers",
+    "top",
+    "directory",
+    "provider",
+    "protocol",
+    "project",
+    "user",
+    "grant",
+    "service",
+    "endpoint",
+    "removal",
+)
 # The description of a provider that this module has made, and may delete.
 MADE_HERE = "Declared in Cairn's settings"
 FEDERATION = "/OS-FEDERATION"
@@ -121,7 +133,7 @@ class State:
     refused: set = field(default_factory=set)
     """keys of the users whose password differs from the given one"""
     providers: dict = field(default_factory=dict)
-    """names of identity providers → the provider, its protocols by name, and its mapping's rules"""
+    """names of identity providers → the provider, its protocols by name, its mapping's rules, and its users' ids"""
 
     def learn(self, kind: str, key, found: dict) -> None:
         """Record an existing object."""
@@ -154,10 +166,16 @@ def read(keystone: Keystone, options: dict) -> State:
         kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
         found = dict(pool.map(lambda kind: (kind, keystone.get(f"/{kind}")[kind]), kinds))
         names = {domain["id"]: domain["name"] for domain in found["domains"]}
+        providing = keystone.get(f"{FEDERATION}/identity_providers")["identity_providers"]
         # By domain, as users of a domain with its own driver are not in the complete list.
         wanted = [domain["id"] for domain in found["domains"] if domain["name"] in theirs]
+        # A provider chooses the names of its users: also that of a user who gets roles here.
+        pairs = [(one["id"], domain) for one in providing for domain in wanted]
+        foreign = {user for users in pool.map(lambda pair: provided(keystone, *pair), pairs) for user in users}
         for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
             for user in listed:
+                if user["id"] in foreign:
+                    continue
                 state.learn("user", (names[user["domain_id"]], user["name"]), user)
         tried = [user for user in users if ("user", _key(user)) in state.objects and _key(user) not in trusted]
         tried = [user for user in tried if user["state"] == "present" and user["password"]]
@@ -173,26 +191,38 @@ def read(keystone: Keystone, options: dict) -> State:
     for region in found["regions"]:
         state.learn("region", region["id"], region)
     state.directories = directories(names, options["domains"])
-    state.providers = providers(keystone, options["identity_providers"])
+    state.providers = providers(keystone, options["identity_providers"], providing)
     state.services, state.endpoints = found["services"], found["endpoints"]
     state.grants = {grant for grant in map(_grant, found["role_assignments"]) if grant}
     return state
 
 
-def providers(keystone: Keystone, wanted: list[dict]) -> dict[str, dict]:
-    """Return the identity providers that are wanted, or were made here, with their protocols and mappings."""
+def provided(keystone: Keystone, provider: str, domain: str) -> list[str]:
+    """Return the ids of the users that an identity provider has brought to a domain.
+
+    :param domain: its id: with directories, Keystone lists the users of one domain only.
+    """
+    return [user["id"] for user in keystone.get(f"/users?domain_id={domain}&idp_id={quote(provider)}")["users"]]
+
+
+def providers(keystone: Keystone, wanted: list[dict], listed: list[dict]) -> dict[str, dict]:
+    """Return the identity providers that are wanted, or were made here, with their protocols, mappings and users.
+
+    :param listed: all of Keystone's providers.
+    """
     names = {one["name"] for one in wanted}
-    listed = keystone.get(f"{FEDERATION}/identity_providers")["identity_providers"]
     listed = [one for one in listed if one["id"] in names or one.get("description") == MADE_HERE]
     if not names and not listed:
         return {}
     mappings = {one["id"]: one["rules"] for one in keystone.get(f"{FEDERATION}/mappings")["mappings"]}
-    found = {name: {"provider": None, "protocols": {}, "rules": mappings.get(name)} for name in names}
+    found = {name: {"provider": None, "protocols": {}, "rules": mappings.get(name), "users": []} for name in names}
     for one in listed:
         name = one["id"]
         protocols = keystone.get(f"{FEDERATION}/identity_providers/{name}/protocols")["protocols"]
         protocols = {protocol["id"]: protocol for protocol in protocols}
-        found[name] = {"provider": one, "protocols": protocols, "rules": mappings.get(name)}
+        # Those of one that stays are its own concern.
+        users = [] if name in names else provided(keystone, name, one["domain_id"])
+        found[name] = {"provider": one, "protocols": protocols, "rules": mappings.get(name), "users": users}
     return found
 
 
@@ -550,7 +580,7 @@ class Plan:
         name, domain = wanted["name"], wanted["domain"]
         if ("domain", domain) not in self.state.ids and ("domain", domain) not in self.coming:
             self._named("domain", domain, {"name": domain}, "top", {"enabled": True})
-        found = self.state.providers.get(name) or {"provider": None, "protocols": {}, "rules": None}
+        found = self.state.providers.get(name) or {"provider": None, "protocols": {}, "rules": None, "users": []}
         path = f"{FEDERATION}/mappings/{name}"
         rules = {"rules": wanted["mapping"]}
         old = None if found["rules"] is None else {"rules": found["rules"]}
@@ -606,11 +636,27 @@ class Plan:
             self._add(stage, what, "change", before, after, update, ", ".join(after))
 
     def _former_provider(self, name: str) -> None:
-        """Delete an identity provider with its protocols before another one gets its remote ids, then its mapping."""
-        gone = {"state": "present"}
-        delete = partial(self.keystone.call, "DELETE", f"{FEDERATION}/identity_providers/{name}")
+        """Delete an identity provider with its protocols before another one gets its remote ids, then its mapping.
+
+        Its users first: Keystone would keep them without a provider, refuse them if it is declared again, and accept
+        their application credentials.
+        """
+        gone, known = {"state": "present"}, self.state.providers[name]
+        path = f"{FEDERATION}/identity_providers/{name}"
+
+        def forget():
+            # Nobody logs in meanwhile.
+            self._patch(path, {"identity_provider": {"enabled": False}})
+            for user in provided(self.keystone, name, known["provider"]["domain_id"]):
+                self.keystone.call("DELETE", f"/users/{user}")
+
+        if known["users"]:
+            number = len(known["users"])
+            what = ("user", f"of identity provider {name}")
+            self._add("strangers", what, "delete", {"number": number}, {"number": 0}, forget, f"{number} in all")
+        delete = partial(self.keystone.call, "DELETE", path)
         self._add("top", ("identity provider", name), "delete", gone, {}, delete)
-        if self.state.providers[name]["rules"] is not None:
+        if known["rules"] is not None:
             delete = partial(self.keystone.call, "DELETE", f"{FEDERATION}/mappings/{name}")
             self._add("directory", ("mapping", name), "delete", gone, {}, delete)
 

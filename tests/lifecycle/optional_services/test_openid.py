@@ -176,9 +176,10 @@ def test_another_rule(provider):
 
 
 def test_it_is_taken_back(provider):
-    """Provider, mapping, paths and files are gone."""
+    """Users, provider, mapping, paths and files are gone; declared again, it lets its users in."""
     provider.declared = False
     lines = provider.apply()
+    assert [line for line in lines if line.startswith(f"user of identity provider {NAME} delete ")], lines
     assert f"identity provider {NAME} delete" in lines, lines
     assert f"mapping {NAME} delete" in lines, lines
     have = provider.controller
@@ -188,3 +189,8 @@ def test_it_is_taken_back(provider):
     assert "openid" not in have.check_output("cat /etc/haproxy/haproxy.cfg /etc/keystone/keystone.conf")
     assert not have.run("ss -Hltn 'sport = :9210'").stdout
     assert provider.asked("client") is None
+    provider.declared = True
+    provider.apply()
+    assert provider.asked("client", "bob") == ["member", "reader"]
+    provider.declared = False
+    provider.apply()
