@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,7 @@ def openid_sites(setting: Iterable[Mapping[str, Any]], secret: str = "") -> list
                 # Apache reads it twice: in the line that defines it, and in the lines that name it.
                 "client_secret": _quoted(_quoted(str(one["client_secret"]))),
                 "clients": [one["client_id"], *(one.get("clients") or [])],
+                "claims": _claims(one),
                 "ca": (one.get("ca") or "").strip(),
                 "passphrase": hmac.new(secret.encode(), f"openid {one['name']}".encode(), hashlib.sha256).hexdigest(),
             }
@@ -68,6 +70,13 @@ def openid_paths(setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"name": f"{site['protocol']}-{site['name']}", "port": site["port"], "paths": list(site["paths"].values())}
         for site in openid_sites(setting)
     ]
+
+
+def _claims(provider: Mapping[str, Any]) -> list[str]:
+    """Return the claims that the mapping rules name, but those whose variable is named otherwise than the claim."""
+    remote = [part for rule in provider["mapping"] for part in rule.get("remote") or ()]
+    names = {str(part.get("type")).removeprefix(PREFIX) for part in remote}
+    return sorted(name for name in names if re.fullmatch(r"[A-Za-z0-9_-]+", name))
 
 
 def _quoted(text: str) -> str:

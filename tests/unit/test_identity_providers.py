@@ -136,7 +136,8 @@ def test_apache_serves_three_paths_of_each(have):
             assert f"/identity_providers/{name}/protocols/openid/" in path
             assert "AuthType" in content
             assert "Require " in content
-    assert "OIDCPassClaimsAs environment" in hosts[0]
+    for line in ("OIDCPassClaimsAs environment none", "OIDCPassAccessToken Off", "OIDCHTTPTimeoutLong 10"):
+        assert f"  {line}\n" in hosts[0]
     assert ["OIDCCABundlePath" in host for host in hosts] == [False, True]
     assert files["openid_ca"]["content"] == "-----BEGIN CERTIFICATE-----\nx\n"
     assert all(
@@ -154,11 +155,29 @@ def test_tokens_for_other_programs_are_refused(have):
     }
 
 
+def test_a_value_that_keystone_would_split(have):
+    rules = [RULE, {**RULE, "remote": [{"type": "OIDC_https://x/roles"}, {"type": "OIDC_sub"}]}]
+    text = have("horizon", {**CORP, "mapping": rules}, OTHER)[0]["openid.conf"]["content"]
+    text = "\n".join(line.strip() for line in text.splitlines())
+    refused = [re.findall(r'Require claim "(.*)"', one) for one in re.findall(r"(?s)<RequireNone>(.*?)</Req", text)]
+    both = ["groups~;", "preferred_username~;"]
+    assert refused == [[*both, "sub~;"]] * 2 + [both] * 2
+    # One that only refuses is none for Apache.
+    assert (
+        len(
+            re.findall(
+                r'(?s)<RequireAll>\nRequire claim "iss:[^<]*(?:<RequireAny>.*?</RequireAny>)?[^<]*<RequireNone>', text
+            )
+        )
+        == 4
+    )
+
+
 def test_the_dashboard_offers_them(have):
-    text = have("horizon", {**CORP, "label": "Staff's"}, OTHER)[0]["websso.py"]["content"]
+    text = have("horizon", {**CORP, "label": "Stäff's 😀"}, OTHER)[0]["websso.py"]["content"]
     values: dict = {}
     exec(compile(text, "websso.py", "exec"), values)
-    assert values["WEBSSO_CHOICES"][1:] == (("openid-corp", "Staff's"), ("openid-other", "other"))
+    assert values["WEBSSO_CHOICES"][1:] == (("openid-corp", "Stäff's 😀"), ("openid-other", "other"))
     assert values["WEBSSO_IDP_MAPPING"]["openid-corp"] == ("corp", "openid")
     assert values["WEBSSO_KEYSTONE_URL"] == "https://cloud.example.org:5000/v3"
 
@@ -172,7 +191,9 @@ def test_haproxy_sends_them_to_the_hosts_own_apache(have, hosts):
     assert rule[1].split() == openid_paths([CORP])[0]["paths"]
     backend = sections["backend keystone-openid-corp"]
     assert "http-request del-header oidc -m beg\n" in backend
-    assert "server c1 127.0.0.1:9210\n" in backend
+    # A provider that hangs keeps few of Apache's processes.
+    assert "timeout queue 5s\n" in backend
+    assert "server c1 127.0.0.1:9210 maxconn 20\n" in backend
 
 
 def providers(**changed):
