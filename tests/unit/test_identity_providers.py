@@ -203,7 +203,11 @@ def providers(**changed):
 
 
 def remote(**part):
-    return providers(mapping=[{**RULE, "remote": [part]}])
+    return providers(mapping=[{**RULE, "remote": [{"type": "OIDC_preferred_username"}, part]}])
+
+
+def local(*parts):
+    return providers(mapping=[{**RULE, "local": list(parts)}])
 
 
 BAD = {
@@ -230,19 +234,51 @@ BAD = {
     ),
     "a claim without the prefix": (
         remote(type="preferred_username"),
-        (f"{AT}.mapping[0].remote[0].type", "'preferred_username'", "OIDC_ and", "Put OIDC_ before"),
+        (f"{AT}.mapping[0].remote[1].type", "'preferred_username'", "OIDC_ and", "Put OIDC_ before"),
     ),
     "what a client sends": (
         remote(type="HTTP_OIDC_SUB"),
-        (f"{AT}.mapping[0].remote[0].type", "'HTTP_OIDC_SUB'", "OIDC_ and", "Put OIDC_ before"),
+        (f"{AT}.mapping[0].remote[1].type", "'HTTP_OIDC_SUB'", "OIDC_ and", "Put OIDC_ before"),
     ),
     "a text for a list": (
         remote(type="OIDC_groups", any_one_of="staff"),
-        (f"{AT}.mapping[0].remote[0].any_one_of", "'staff'", "a list", "[a, b]"),
+        (f"{AT}.mapping[0].remote[1].any_one_of", "'staff'", "a list", "[a, b]"),
     ),
     "two conditions": (
         remote(type="OIDC_groups", any_one_of=["a"], not_any_of=["b"]),
-        (f"{AT}.mapping[0].remote[0]", "any_one_of and not_any_of", "one of", "Leave one"),
+        (f"{AT}.mapping[0].remote[1]", "any_one_of and not_any_of", "one of", "Leave one"),
+    ),
+    "a number for a text": (
+        remote(type="OIDC_groups", any_one_of=[7]),
+        (f"{AT}.mapping[0].remote[1].any_one_of", "7", "texts", "in quotes"),
+    ),
+    "a regex of nothing": (
+        remote(type="OIDC_groups", regex=True),
+        (f"{AT}.mapping[0].remote[1].regex", "regex without a condition", "any_one_of", "Remove it"),
+    ),
+    "a value that is none": (
+        local({"user": {"name": "{0}", "email": "{1}"}}),
+        (f"{AT}.mapping[0].local", "'{1}'", "from 0 to 0", "Count the entries"),
+    ),
+    "a value by name": (
+        local({"user": {"name": "{0}"}}, {"projects": [{"name": "of {name}", "roles": [{"name": "member"}]}]}),
+        (f"{AT}.mapping[0].local", "'of {name}'", "from 0 to 0", "Count the entries"),
+    ),
+    "half a brace": (
+        local({"user": {"name": "{0"}}),
+        (f"{AT}.mapping[0].local", "'{0'", "from 0 to 0", "Count the entries"),
+    ),
+    "no user": (
+        local({"groups": "{0}", "domain": {"name": "corp"}}),
+        (f"{AT}.mapping", "no user", "at least one rule", "{0}"),
+    ),
+    "a user without a name": (
+        local({"user": {"email": "{0}"}}),
+        (f"{AT}.mapping[0].local[0].user", "neither", "name or id", "Write user"),
+    ),
+    "a group of no domain": (
+        local({"user": {"name": "{0}"}, "group": {"name": "developers"}}),
+        (f"{AT}.mapping[0].local[0].group", "a name alone", "a name and a domain", "Write group"),
     ),
     "the same name twice": (
         given(cloud_identity_providers=[CORP, {**OTHER, "name": "Corp"}]),
@@ -304,7 +340,22 @@ def test_a_secret_of_another_type_is_not_shown(site, monkeypatch):
 
 def test_good_ones(site, monkeypatch):
     more = {"clients": ["cli"], "scopes": ["openid", "groups"], "label": "Staff", "domain": "staff"}
-    given(cloud_identity_providers=[{**CORP, **more}, OTHER])(site)
+    rules = [
+        {
+            "local": [
+                {"user": {"id": "{1}", "name": "{0}"}, "group": {"id": "g1"}},
+                {"groups": "{2}", "domain": {"id": "d"}},
+            ],
+            "remote": [
+                {"type": "OIDC_preferred_username"},
+                {"type": "OIDC_groups", "any_one_of": ["^dev"], "regex": True},
+                {"type": "OIDC_sub"},
+                {"type": "OIDC_groups", "whitelist": ["a"]},
+            ],
+        },
+        {"local": [{"group_ids": "{0}"}], "remote": [{"type": "OIDC_ids", "blacklist": ["b"]}]},
+    ]
+    given(cloud_identity_providers=[{**CORP, **more, "mapping": rules}, OTHER])(site)
     assert site.said(monkeypatch).get("msg") is None
     assert site.warnings == []
 

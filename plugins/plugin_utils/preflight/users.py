@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -203,6 +204,10 @@ def _provider(where: str, one: Mapping[str, Any]) -> Iterator[Finding]:
         for number, rule in enumerate(rules):
             if isinstance(rule, Mapping):
                 yield from _mapping(f"{where}.mapping[{number}]", rule)
+        locals_ = [part for rule in rules if isinstance(rule, Mapping) for part in _parts(rule, "local")]
+        if locals_ and all(key in _LOCAL and key != "user" for part in locals_ for key in part):
+            remedy = 'Write user: {name: "{0}"} in local.'
+            yield Finding(f"{where}.mapping", "no user", "a user in local of at least one rule", remedy)
 
 
 def _is_url(url: str) -> bool:
@@ -233,8 +238,53 @@ def _mapping(where: str, rule: Mapping[str, Any]) -> Iterator[Finding]:
             for key in part:
                 if key not in known:
                     yield Finding(place, shown(key), ", ".join(known), nearest(str(key), known, "Correct it."))
-            if side == "remote":
-                yield from _claim(place, part)
+            yield from (_claim if side == "remote" else _identity)(place, part)
+    remote = _parts(rule, "remote")
+    # Keystone numbers those that give values: of the others it knows only whether they match.
+    known = len([part for part in remote if not {"any_one_of", "not_any_of"} & set(part)])
+    for text in _texts(_parts(rule, "local")) if remote else ():
+        try:
+            names = [name for _text, name, _format, _conversion in string.Formatter().parse(text) if name is not None]
+        except ValueError:
+            names = ["none"]
+        wrong = [name for name in names if not name.isdecimal() or int(name) >= known]
+        if wrong:
+            allowed = f"numbers in braces from 0 to {known - 1}" if known else "no number in braces"
+            remedy = "Count the entries in remote without any_one_of and not_any_of, from 0."
+            yield Finding(f"{where}.local", shown(text), allowed, remedy)
+
+
+def _parts(rule: Mapping[str, Any], side: str) -> list[Mapping[str, Any]]:
+    """Return the entries of a rule; those of another type are reported elsewhere."""
+    found = rule.get(side)
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Return all texts in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+
+
+def _identity(where: str, part: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check an entry of local."""
+    if "user" in part:
+        user = part["user"]
+        if not isinstance(user, Mapping) or not (user.get("name") or user.get("id")):
+            yield Finding(f"{where}.user", "neither of them", "name or id", 'Write user: {name: "{0}"}.')
+    if "group" in part:
+        group = part["group"]
+        domain = group.get("domain") if isinstance(group, Mapping) else None
+        named = isinstance(domain, Mapping) and bool(domain.get("name") or domain.get("id"))
+        if not isinstance(group, Mapping) or not (group.get("id") or (group.get("name") and named)):
+            remedy = "Write group: {name: NAME, domain: {name: DOMAIN}}."
+            yield Finding(f"{where}.group", "none of them, or a name alone", "an id, or a name and a domain", remedy)
 
 
 def _claim(where: str, part: Mapping[str, Any]) -> Iterator[Finding]:
@@ -248,5 +298,12 @@ def _claim(where: str, part: Mapping[str, Any]) -> Iterator[Finding]:
     for key in given:
         if not isinstance(part[key], list) or not part[key]:
             yield Finding(f"{where}.{key}", shown(part[key]), "a list of values", "Write [a, b]; a list of one is [a].")
+            continue
+        for value in part[key]:
+            if not isinstance(value, str):
+                yield Finding(f"{where}.{key}", shown(value), "texts", "Write it in quotes: other values never match.")
+    if "regex" in part and not given:
+        remedy = "Remove it, or name a condition."
+        yield Finding(f"{where}.regex", "regex without a condition", f"beside one of {', '.join(_CONDITIONS)}", remedy)
     if part.get("regex") is not None and not isinstance(part["regex"], bool):
         yield Finding(f"{where}.regex", shown(part["regex"]), "true or false", "Write true or false without quotes.")
