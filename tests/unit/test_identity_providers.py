@@ -331,10 +331,20 @@ def test_one_error(site, monkeypatch, change, parts):
     check_one_error(site, monkeypatch, change, parts)
 
 
-def test_a_secret_of_another_type_is_not_shown(site, monkeypatch):
-    providers(client_secret=["secret-zz"])(site)
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("cloud_identity_providers", [{**CORP, "client_secret": ["secret-zz"]}], "[0].client_secret"),
+        ("cloud_identity_providers", "[{client_secret: secret-zz}]", ""),
+        ("cloud_identity_providers", [CORP, "client_secret: secret-zz"], "[1]"),
+        ("cloud_ldap_domains", "[{options: {password: secret-zz}}]", ""),
+    ],
+)
+def test_a_secret_of_another_type_is_not_shown(site, monkeypatch, name, value, place):
+    given(**{name: value})(site)
     said = str(site.said(monkeypatch))
-    assert "client_secret" in said
+    assert f"{name}{place}" in said
+    assert "a value of another type" in said
     assert "secret-zz" not in said
 
 

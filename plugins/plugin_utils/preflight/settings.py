@@ -360,6 +360,10 @@ def _values(one: Settings, options: Mapping[str, value_types.Shape]) -> Iterator
             yield finding
 
 
+# Settings with passwords, and the key that has them.
+_WITH_SECRETS = {"cloud_ldap_domains": ".options", "cloud_identity_providers": ".client_secret"}
+
+
 def _value(one: Settings, name: str, value: Any, option: value_types.Shape | None) -> Iterator[Finding]:
     """Check the value of one setting."""
     # -e name=true passes text, which is accepted as a boolean.
@@ -368,13 +372,18 @@ def _value(one: Settings, name: str, value: Any, option: value_types.Shape | Non
     wrong = list(value_types.findings(one.where(name), value, option, lenient=True)) if option else []
     if name == "cloud_resources" and not wrong:
         wrong = list(value_types.findings(one.where(name), value, _RESOURCES, lenient=True))
-    if name == "cloud_ldap_domains":
-        # It may be a password.
+    if name in _WITH_SECRETS:
+        # It may be a password, or all of them.
+        whole = [one.where(name)] if not isinstance(value, list) else []
+        if not whole:
+            whole = [
+                f"{one.where(name)}[{number}]" for number, part in enumerate(value) if not isinstance(part, Mapping)
+            ]
         hidden = "a value of another type"
-        wrong = [replace(finding, found=hidden) if "options" in finding.where else finding for finding in wrong]
-    if name == "cloud_identity_providers":
         wrong = [
-            replace(finding, found="a value of another type") if finding.where.endswith(".client_secret") else finding
+            replace(finding, found=hidden)
+            if finding.where in whole or _WITH_SECRETS[name] in finding.where.rpartition("]")[2]
+            else finding
             for finding in wrong
         ]
     yield from (replace(finding, hosts=(one.host,)) for finding in wrong)
