@@ -166,17 +166,16 @@ def read(keystone: Keystone, options: dict) -> State:
         kinds = ("domains", "projects", "roles", "services", "endpoints", "regions", "role_assignments")
         found = dict(pool.map(lambda kind: (kind, keystone.get(f"/{kind}")[kind]), kinds))
         names = {domain["id"]: domain["name"] for domain in found["domains"]}
-        providing = keystone.get(f"{FEDERATION}/identity_providers")["identity_providers"]
         # By domain, as users of a domain with its own driver are not in the complete list.
         wanted = [domain["id"] for domain in found["domains"] if domain["name"] in theirs]
-        # A provider chooses the names of its users: also that of a user who gets roles here.
+        listed = list(pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted))
+        # A provider chooses the names of its users: also that of a user who gets roles here. After the list above, as
+        # one may log in meanwhile.
+        providing = keystone.get(f"{FEDERATION}/identity_providers")["identity_providers"]
         pairs = [(one["id"], domain) for one in providing for domain in wanted]
         foreign = {user for users in pool.map(lambda pair: provided(keystone, *pair), pairs) for user in users}
-        for listed in pool.map(lambda domain: keystone.get(f"/users?domain_id={domain}")["users"], wanted):
-            for user in listed:
-                if user["id"] in foreign:
-                    continue
-                state.learn("user", (names[user["domain_id"]], user["name"]), user)
+        for user in (user for users in listed for user in users if user["id"] not in foreign):
+            state.learn("user", (names[user["domain_id"]], user["name"]), user)
         tried = [user for user in users if ("user", _key(user)) in state.objects and _key(user) not in trusted]
         tried = [user for user in tried if user["state"] == "present" and user["password"]]
         state.refused = {
