@@ -141,6 +141,9 @@ def test_log_ins(provider):
     assert provider.asked("client", "bob") is None
     assert provider.asked("dashboard", "bob")[0] == 401
     assert provider.asked("client", password="wrong") is None
+    # Keystone alone would read the name of her group as two.
+    assert provider.asked("client", "eve") is None
+    assert provider.asked("websso", "eve") is not True
 
 
 def test_a_token_for_another_program(provider):

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A small OpenID provider for tests, with openssl for its keys: openid_provider.py DIRECTORY PORT CLIENT.
 
-A line on stdin has the client's secret and the password of all users. alice is in the group developers, bob is in none.
+A line on stdin has the client's secret and the password of all users. alice is in the group developers, bob is not, and
+eve is in one whose name has a semicolon.
 The client "other" has the same secret.
 """
 
@@ -25,7 +26,7 @@ from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 DIRECTORY, PORT, CLIENT = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 SECRET, PASSWORD = sys.stdin.readline().split()
 ISSUER = f"https://127.0.0.1:{PORT}"
-USERS = {"alice": ["developers", "people"], "bob": ["people"]}
+USERS = {"alice": ["developers", "people"], "bob": ["people"], "eve": ["people;developers"]}
 CODES: dict[str, dict] = {}
 TOKENS: dict[str, dict] = {}
 
