@@ -313,6 +313,14 @@ def run(given: argparse.Namespace, conn: Any, facts: dict, tempest: Tempest) -> 
     }
     if not given.no_page:
         (ROOT / report.PAGE).write_text(report.page(found, facts, about, leftovers), encoding="utf-8")
+    return concluded(found, leftovers, f"{report.PAGE}, {given.directory}")
+
+
+def concluded(found: results.Run, leftovers: list[str], where: str) -> int:
+    """Print what came of a run, and return its exit status.
+
+    :param where: what has the details.
+    """
     for result in found.results:
         if result.outcome == results.FAILED:
             print(f"FAILED {report.short(result.test)}: {result.said}")
@@ -321,7 +329,7 @@ def run(given: argparse.Namespace, conn: Any, facts: dict, tempest: Tempest) -> 
     print(
         f"{len(found.ended(results.PASSED))} passed, {len(found.ended(results.FAILED))} failed, "
         f"{len(found.ended(results.SKIPPED))} skipped, {len(found.missing())} without a result, "
-        f"{len(leftovers)} objects left, {found.seconds / 60:.0f} minutes; {report.PAGE}, {given.directory}"
+        f"{len(leftovers)} objects left, {found.seconds / 60:.0f} minutes; {where}"
     )
     return 1 if found.ended(results.FAILED) or found.missing() or leftovers else 0
 

@@ -117,17 +117,7 @@ def run(given: argparse.Namespace, conn: Any, chosen: list[service_plugins.Plugi
     if given.page:
         names = {plugin.name: plugin.module for plugin in chosen}
         given.page.write_text(report.services_page(found, names, facts, about, leftovers), encoding="utf-8")
-    for result in found.results:
-        if result.outcome == results.FAILED:
-            print(f"FAILED {report.short(result.test)}: {result.said}")
-    for one in leftovers:
-        print(f"LEFT   {one}")
-    print(
-        f"{len(found.ended(results.PASSED))} passed, {len(found.ended(results.FAILED))} failed, "
-        f"{len(found.ended(results.SKIPPED))} skipped, {len(found.missing())} without a result, "
-        f"{len(leftovers)} objects left, {found.seconds / 60:.0f} minutes; {given.directory}"
-    )
-    return 1 if found.ended(results.FAILED) or found.missing() or leftovers else 0
+    return main.concluded(found, leftovers, str(given.directory))
 
 
 def start() -> int:

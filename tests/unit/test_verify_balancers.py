@@ -269,7 +269,7 @@ def test_a_controller_asks_the_new_amphora_also_without_volumes(outcome, phases)
         task_vars={"inventory_hostname": "c1"},
         module=lambda phase, **_args: asked.append(phase) or {"results": []},
     )
-    outcomes = {"volume clone": NOT_RUN, "volume backup": NOT_RUN, "amphora made anew": outcome}
+    outcomes = {"volume clone": NOT_RUN, "volume backup": NOT_RUN, "amphora replaced": outcome}
     results = verify.ActionModule.probe(action, "controller", "", made, outcomes, "copies")
     assert asked == phases
     assert {result["outcome"] for result in results} <= {NOT_RUN}

@@ -26,7 +26,7 @@ from keystoneauth1.session import Session
 
 what, keystone, dashboard, provider, issuer, client, user, project = sys.argv[1:9]
 secret, password = sys.stdin.readline().split()
-bundle = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115
+bundle = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 - as long as the program
 bundle.write("\n".join(Path(path).read_text(encoding="utf-8") for path in sys.argv[9:]))
 bundle.flush()
 below = f"OS-FEDERATION/identity_providers/{provider}/protocols/openid"

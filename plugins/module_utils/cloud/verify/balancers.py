@@ -102,7 +102,7 @@ def copies(of: Any) -> list[Check]:
     return [
         Check("member's status", partial(reported, of), ("stopped server left out",), services=OF),
         Check(
-            "amphora made anew",
+            "amphora replaced",
             partial(anew, of),
             ("HTTP by load balancer",),
             ("member's status",),
@@ -115,9 +115,7 @@ def copies(of: Any) -> list[Check]:
 def read(probe: Any) -> list[Check]:
     """Return the check of what users see of the new amphora."""
     return [
-        Check(
-            "HTTP by new amphora", partial(again, probe), ("amphora made anew",), services=PATH, groups=servers.NODES
-        ),
+        Check("HTTP by new amphora", partial(again, probe), ("amphora replaced",), services=PATH, groups=servers.NODES),
     ]
 
 
