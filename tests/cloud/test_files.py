@@ -6,6 +6,8 @@ from __future__ import annotations
 import stat
 
 DAEMONS_MAY_OWN = {"/var/lib/rabbitmq/.erlang.cookie"}
+# Where services keep what users gave them.
+OF_USERS = ("/var/lib/nova/instances", "/var/lib/glance", "/var/lib/cinder", "/srv/node")
 
 
 def wanted(part):
@@ -68,3 +70,11 @@ def test_no_policy_keeps_services_from_starting(node):
 def test_nothing_is_left_behind(playbooks):
     """No run, ended or killed, has left something that keeps services from starting, or half a package."""
     assert playbooks.must("tests/left_behind.yml").changes == []
+
+
+def test_what_users_have_is_not_for_everybody(node):
+    """The user nobody reads no file of a server's disks, of an image or of a volume."""
+    found = [path for path in OF_USERS if node.file(path).exists]
+    for path in found:
+        said = node.run("runuser -u nobody -- find %s -type f -readable -print -quit", path)
+        assert said.stdout == "", path
