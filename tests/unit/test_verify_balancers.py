@@ -17,6 +17,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import NOT_RUN, PASSED, Bad, NotRun
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.probe import Probe
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Guest, Run
+from openstack.exceptions import HttpException
 
 RUN = "cairn-verify-20260102000000-0a0b"
 ONE, TWO = f"{RUN}-1", f"{RUN}-2"
@@ -34,6 +35,7 @@ class Octavia:
         self.states, self.renews, self.members = list(states), renews, members
         self.amphorae = [{"id": "a1", "status": "ALLOCATED", "compute_id": "s1", "role": "STANDALONE"}]
         self.there, self.sent, self.hypervisor, self.ips = True, [], "kvm", ["i1"]
+        self.console = ""
 
     def request(self, path, method, json=None, microversion=None):
         if method != "GET":
@@ -56,6 +58,11 @@ class Octavia:
             one["provisioning_status"] = state
             found = {"loadbalancer": one, "loadbalancers": [one] if self.there else []}
         return SimpleNamespace(json=lambda: found, status_code=200)
+
+    def get_server_console_output(self, server):
+        if self.console is None:
+            raise HttpException("no such server", http_status=404)
+        return {"output": self.console}
 
     def delete_server(self, server):
         assert server == "s1"
@@ -127,6 +134,20 @@ def test_one_that_does_not_become_active_tells_what_was_seen(begin, states, seen
     with pytest.raises(Bad, match=said) as error:
         balancers.booted(run)
     assert error.value.ids == ("b1", "a1", "s1")
+
+
+@pytest.mark.parametrize("said", [f"{'x' * 9}\n\n[  12.3] Kernel panic\n", None])
+def test_an_amphora_that_does_not_boot_tells_what_its_console_says(begin, said):
+    octavia = Octavia(["PENDING_CREATE"])
+    octavia.amphorae[0]["status"] = "BOOTING"
+    octavia.console = said
+    run = begin(octavia)
+    balancers.requested(run)
+    wanted = "[  12.3] Kernel panic" if said else "it cannot be read: no such server"
+    with pytest.raises(Bad) as error:
+        balancers.booted(run)
+    assert "; end of the console log of server s1:\n" in str(error.value)
+    assert str(error.value).endswith(wanted)
 
 
 def test_a_single_server_and_a_cloud_without_an_external_network(begin):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import rest, translate_errors
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import account, keys, servers
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
@@ -24,6 +24,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.check
     poll,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import TENANT, Run
+from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 
 OF = ("octavia",)
 # What is on the way of a request to a server.
@@ -317,7 +318,8 @@ def settled(run: Run, seconds: float, what: str) -> None:
         amphorae = _amphorae(run)
         ids = [one[key] for one in amphorae for key in ("id", "compute_id") if one.get(key)]
         raise Bad(
-            f"the load balancer is not ACTIVE {what}: {', '.join(seen)}; amphorae: {_told(run, amphorae)}; {LOGS}",
+            f"the load balancer is not ACTIVE {what}: {', '.join(seen)}; amphorae: {_told(run, amphorae)}; {LOGS}"
+            f"{_booting(run, amphorae)}",
             (run.balancer["id"], *ids),
         )
 
@@ -343,6 +345,19 @@ def _allocated(amphorae: list[dict]) -> list[dict]:
 def _told(run: Run, amphorae: list[dict] | None = None) -> str:
     found = _amphorae(run) if amphorae is None else amphorae
     return ", ".join(f"{one['id']} {one['status']} (server {one.get('compute_id')})" for one in found) or "none"
+
+
+def _booting(run: Run, amphorae: list[dict]) -> str:
+    """Return the end of the console log of the first amphora that boots, if there is one."""
+    for one in amphorae:
+        if one["status"] == "BOOTING" and one.get("compute_id"):
+            try:
+                with translate_errors():
+                    said = servers.tail(run.admin, one["compute_id"])
+            except Failed as error:
+                said = f"it cannot be read: {error}"
+            return f"; end of the console log of server {one['compute_id']}:\n{said}"
+    return ""
 
 
 def _members(probe: Any) -> list[dict]:
