@@ -76,6 +76,10 @@ test-storage: $(VENV)/.ready-test ## molecule: LVM, iSCSI, NFS, Ceph, Swift, OVS
 test-services: $(VENV)/.ready-test ## molecule: an all-in-one with Ceph and every optional service
 	molecule test --scenario-name services
 
+.PHONY: test-services-ha
+test-services-ha: $(VENV)/.ready-test ## molecule: three controllers with optional services, one of which loses its power while they are used
+	molecule test --scenario-name services_ha
+
 .PHONY: test-lifecycle
 test-lifecycle: $(VENV)/.ready-test ## molecule: killed runs, a service by one definition, the end of a cloud, hosts added and removed, one NIC
 	molecule test --scenario-name interrupted
