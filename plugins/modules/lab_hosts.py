@@ -103,7 +103,7 @@ options:
   timeout:
     description: Seconds a container may take to boot or to shut down.
     type: int
-    default: 90
+    default: 300
   emulated_timeout:
     description: Seconds an emulated host may take to boot or to shut down.
     type: int
@@ -177,7 +177,7 @@ def main():
             "emulated_base": {"type": "path", "default": ""},
             "user": {"type": "str", "default": "cairn"},
             "supervise": {"type": "str", "default": ""},
-            "timeout": {"type": "int", "default": 90},
+            "timeout": {"type": "int", "default": 300},
             "emulated_timeout": {"type": "int", "default": 600},
         },
         required_if=[("state", "started", ("supervise",))],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -354,3 +355,13 @@ def test_a_host_that_does_not_boot_says_why(host, monkeypatch):
     Path(host.log).write_text("mount: no such thing\n")
     with pytest.raises(LabError, match=r"compute1 is not reachable at 10.203.0.13:22(.|\n)*no such thing"):
         power.wait_ready(host, 1)
+
+
+def test_a_boot_that_hangs_says_where(host, monkeypatch):
+    monkeypatch.setattr(power, "ready", lambda _host: False)
+    monkeypatch.setattr(power, "running", lambda _host: True)
+    monkeypatch.setattr(power, "supervisor", lambda _host: os.getpid())
+    monkeypatch.setattr(power, "processes", lambda _host: [])
+    name = Path("/proc/self/comm").read_text().strip()
+    with pytest.raises(LabError, match=rf"Its processes: {re.escape(name)}. .* ends:\n\(empty\)"):
+        power.wait_ready(host, 0)

@@ -90,8 +90,17 @@ def wait_ready(host, seconds):
 
     process.wait_until(settled, seconds, step=0.2)
     if not answer["ready"]:
-        tail = "\n".join(read(host.log).splitlines()[-15:])
-        raise LabError(f"{host.name} is not reachable at {host.address}:22 after {seconds} s; {host.log} ends:\n{tail}")
+        tail = read(host.log).splitlines()[-15:]
+        raise LabError(
+            f"{host.name} is not reachable at {host.address}:22 after {seconds} s. "
+            f"Its processes: {', '.join(_names(host)) or 'none'}. {host.log} ends:\n" + "\n".join(tail or ["(empty)"])
+        )
+
+
+def _names(host):
+    """Return the names of the host's processes, the supervisor's among them, to tell where a boot hangs."""
+    names = [read(f"/proc/{pid}/comm").strip() for pid in [supervisor(host), *processes(host)] if pid]
+    return sorted({name for name in names if name})
 
 
 def _unplug(host):
