@@ -200,6 +200,9 @@ class Users:
         for user in list(self.conn.identity.users(name=HEAT)):
             self.conn.identity.delete_user(user)
         for project in list(self.conn.identity.projects(name=HEAT)):
+            # Neutron gives each project one, and keeps it when the project is deleted.
+            for group in list(self.conn.network.security_groups(project_id=project.id)):
+                self.conn.network.delete_security_group(group)
             self.conn.identity.delete_project(project)
 
     def remove(self) -> None:

@@ -500,7 +500,7 @@ class Identity:
         return [name] if ("user", name) in self.names else []
 
     def projects(self, name):
-        return [name] if ("project", name) in self.names else []
+        return [SimpleNamespace(id="p", name=name)] if ("project", name) in self.names else []
 
     def create_role(self, name):
         self.names.add(name)
@@ -525,16 +525,31 @@ class Identity:
     def delete_user(self, name):
         self.names.remove(("user", name))
 
-    def delete_project(self, name):
-        self.names.remove(("project", name))
+    def delete_project(self, project):
+        self.names.remove(("project", project.name))
+
+
+class SecurityGroups:
+    """Neutron's groups, which a deleted project leaves."""
+
+    def __init__(self):
+        self.left = ["default"]
+
+    def security_groups(self, project_id):
+        assert project_id == "p"
+        return list(self.left)
+
+    def delete_security_group(self, group):
+        self.left.remove(group)
 
 
 def test_users_of_plugins_come_and_go(tool, chosen):
     config = SimpleNamespace(config={"auth": {"user_domain_name": "Default"}})
     before = {"member", "heat_stack_owner"}
     identity = Identity(*before, ("user", "cairn-tempest-heat"))
+    network = SecurityGroups()
     users = tool("service_plugins").Users(
-        SimpleNamespace(identity=identity, config=config), chosen("heat", "octavia", "barbican")
+        SimpleNamespace(identity=identity, network=network, config=config), chosen("heat", "octavia", "barbican")
     )
     users.create()
     owner = "cairn-tempest-heat in cairn-tempest-heat"
@@ -542,6 +557,7 @@ def test_users_of_plugins_come_and_go(tool, chosen):
     assert {"creator", "load-balancer_member"} <= identity.names
     users.remove()
     assert identity.names == before
+    assert network.left == []
 
 
 def test_the_page_of_the_services(tool):
