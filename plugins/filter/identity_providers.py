@@ -13,7 +13,7 @@ from typing import Any
 PROTOCOL = "openid"
 # Of the variables that the web server sets from what the provider says. A client's headers are in HTTP_….
 PREFIX = "OIDC_"
-FIRST_PORT = 9210
+FIRST_PORT = 9220
 
 
 def identity_providers(setting: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from ansible_collections.cairn.openstack.plugins.filter.identity_providers impor
     openid_paths,
     openid_sites,
 )
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions
 from preflight_site import YML, check_one_error, given
 
 RULE = {
@@ -54,6 +55,13 @@ def have(tmp_path):
     return found
 
 
+def units(model):
+    """Return the units of Keystone on a controller by name."""
+    definition, groups = model.definitions["keystone"], {"controller", "all"}
+    found = definitions.units(definition, groups, definitions.files(definition, groups, model.cloud, []))
+    return {unit["name"]: unit for unit in found}
+
+
 def test_what_keystone_has():
     (one,) = identity_providers([CORP])
     assert one == {
@@ -71,7 +79,7 @@ def test_defaults_of_a_site():
     one, other = openid_sites([{**CORP, "clients": ["cli"], "issuer": "https://x/"}, OTHER], "secret-cloud")
     assert one["metadata"] == "https://x/.well-known/openid-configuration"
     assert (one["scopes"], one["label"], one["clients"]) == ("openid email profile", "corp", ["cloud", "cli"])
-    assert (one["port"], other["port"]) == (9210, 9211)
+    assert (one["port"], other["port"]) == (9220, 9221)
     assert one["passphrase"] != other["passphrase"]
     assert one["passphrase"] != openid_sites([CORP], "secret-else")[0]["passphrase"]
 
@@ -83,14 +91,16 @@ def test_the_api_of_providers_is_keystones():
 
 def test_none_costs_nothing(have):
     files, model = have("horizon")
-    assert not [name for name in files if name and ("openid" in name or "websso" in name)]
-    assert "libapache2-mod-auth-openidc" not in model.cloud["packages"]["horizon"]
-    assert not [port for port in model.cloud["ports"] if port["unit"] == "apache2"]
+    assert "websso.py" not in files
+    assert not [port for port in model.cloud["ports"] if "openid" in str(port["unit"])]
     files, model = have("keystone")
+    assert not [name for name in files if name and "openid" in name]
+    assert not {"apache2-bin", "libapache2-mod-auth-openidc"} & set(model.cloud["packages"]["keystone"])
+    unit = units(model)["cairn-keystone-openid.service"]
+    assert (unit["state"], unit["enabled"], unit["packages"]) == ("stopped", False, [])
     assert not {"auth", "federation"} & set(re.findall(r"^\[(.*)\]$", files["keystone.conf"]["content"], re.MULTILINE))
     (api,) = [api for api in model.definitions["keystone"]["apis"] if api["name"] == "keystone"]
-    assert [api["uwsgi"]["options"][name] for name in ("uwsgi-socket", "chmod-socket")] == [None, None]
-    assert "openid_start" not in files
+    assert [api["uwsgi"]["options"][name] for name in ("uwsgi-socket", "chmod-socket", "vacuum")] == [None] * 3
     assert "openid" not in have("haproxy")[0]["haproxy.cfg"]["content"]
 
 
@@ -109,26 +119,45 @@ def test_keystone_trusts_what_apache_says_and_nothing_else(have):
         "dash.example.org:8443",
     ]
     (api,) = [api for api in model.definitions["keystone"]["apis"] if api["name"] == "keystone"]
-    assert api["uwsgi"]["options"]["uwsgi-socket"] == "/run/keystone-openid/socket"
-    assert api["uwsgi"]["options"]["chmod-socket"] == "660"
-    assert "-g www-data -m 2710 /run/keystone-openid\n" in files["openid_start"]["content"]
+    assert api["uwsgi"]["options"]["uwsgi-socket"] == "/run/keystone/openid"
+    assert api["uwsgi"]["options"]["chmod-socket"] == "600"
+    assert api["uwsgi"]["options"]["vacuum"] is True
+
+
+def test_an_apache_of_its_own(have):
+    """Keystone's user runs it, not the dashboard's; its files restart nothing else."""
+    files, model = have("keystone", CORP)
+    found = units(model)
+    unit = found["cairn-keystone-openid.service"]
+    assert (unit["state"], unit["enabled"]) == ("started", True)
+    assert unit["packages"] == ["apache2-bin", "libapache2-mod-auth-openidc"]
+    own = {file["path"] for name, file in files.items() if name and name.startswith("openid")}
+    assert set(unit["reload_for"]) < own | {"/etc/keystone/openid_ca.pem"}
+    assert own <= set(unit["watches"])
+    assert not own & {path for name, one in found.items() if name != unit["name"] for path in one["watches"]}
+    assert not {"apache2-bin", "libapache2-mod-auth-openidc"} & set(found["keystone"]["packages"])
+    assert "User=keystone\n" in files["openid_service"]["content"]
+    text = files["openid.conf"]["content"]
+    assert f'ProxyPass "unix:/run/keystone/openid|uwsgi://keystone{openid_paths([CORP])[0]["paths"][0]}"' in text
+    horizon = have("horizon", CORP)[0]
+    assert [name for name in horizon if name and "openid" in name] == []
 
 
 def test_secrets_are_in_one_file(have):
-    files, _model = have("horizon", CORP, OTHER)
+    files, _model = have("keystone", CORP, OTHER)
     secret = files["openid_secrets"]
-    assert (secret["mode"], secret["owner"], secret["group"], secret["secret"]) == ("0600", "root", "root", True)
-    assert r'CAIRN_OPENID_SECRET_9211 "secret\\\"\\\\other"' in secret["content"]
+    assert (secret["mode"], secret["owner"], secret["group"], secret["secret"]) == ("0640", "root", "keystone", True)
+    assert r'CAIRN_OPENID_SECRET_9221 "secret\\\"\\\\other"' in secret["content"]
     others = [file["content"] for name, file in files.items() if name != "openid_secrets"]
     assert "secret-corp" not in str(others)
-    assert "secret-corp" not in str(have("keystone", CORP)[0])
+    assert "secret-corp" not in str(have("horizon", CORP)[0])
 
 
 def test_apache_serves_three_paths_of_each(have):
-    files, _model = have("horizon", CORP, {**OTHER, "ca": "-----BEGIN CERTIFICATE-----\nx\n"})
+    files, _model = have("keystone", CORP, {**OTHER, "ca": "-----BEGIN CERTIFICATE-----\nx\n"})
     text = files["openid.conf"]["content"]
     hosts = re.split(r"^<VirtualHost ", text, flags=re.MULTILINE)[1:]
-    assert [host.split(">")[0] for host in hosts] == ["127.0.0.1:9210", "127.0.0.1:9211"]
+    assert [host.split(">")[0] for host in hosts] == ["127.0.0.1:9220", "127.0.0.1:9221"]
     for host, name in zip(hosts, ("corp", "other"), strict=True):
         places = re.findall(r'<Location "([^"]*)">\n(.*?)</Location>', host, re.DOTALL)
         assert places[0] == ("/", "    Require all denied\n  ")
@@ -148,7 +177,7 @@ def test_apache_serves_three_paths_of_each(have):
 
 
 def test_tokens_for_other_programs_are_refused(have):
-    text = have("horizon", {**CORP, "clients": ["cli"]})[0]["openid.conf"]["content"]
+    text = have("keystone", {**CORP, "clients": ["cli"]})[0]["openid.conf"]["content"]
     allowed = re.search(r"<RequireAny>(.*?)</RequireAny>", text, re.DOTALL)[1]
     assert set(re.findall(r'Require claim "(.*)"', allowed)) == {
         f"{claim}:{client}" for claim in ("aud", "azp", "client_id") for client in ("cloud", "cli")
@@ -157,7 +186,7 @@ def test_tokens_for_other_programs_are_refused(have):
 
 def test_a_value_that_keystone_would_split(have):
     rules = [RULE, {**RULE, "remote": [{"type": "OIDC_https://x/roles"}, {"type": "OIDC_sub"}]}]
-    text = have("horizon", {**CORP, "mapping": rules}, OTHER)[0]["openid.conf"]["content"]
+    text = have("keystone", {**CORP, "mapping": rules}, OTHER)[0]["openid.conf"]["content"]
     text = "\n".join(line.strip() for line in text.splitlines())
     refused = [re.findall(r'Require claim "(.*)"', one) for one in re.findall(r"(?s)<RequireNone>(.*?)</Req", text)]
     both = ["groups~;", "preferred_username~;"]
@@ -193,7 +222,7 @@ def test_haproxy_sends_them_to_the_hosts_own_apache(have, hosts):
     assert "http-request del-header oidc -m beg\n" in backend
     # A provider that hangs keeps few of Apache's processes.
     assert "timeout queue 5s\n" in backend
-    assert "server c1 127.0.0.1:9210 maxconn 20\n" in backend
+    assert "server c1 127.0.0.1:9220 maxconn 20\n" in backend
 
 
 def providers(**changed):
