@@ -17,16 +17,21 @@ PORT = 10444
 ISSUER = f"https://127.0.0.1:{PORT}"
 CLIENT = "openstack --os-cloud cairn"
 NAME = "sso"
+USERS = ["keystone", "www-data"]
 PATHS = [
     f"/v3/OS-FEDERATION/identity_providers/{NAME}/protocols/openid/auth",
     f"/v3/auth/OS-FEDERATION/identity_providers/{NAME}/protocols/openid/websso",
 ]
+SERVER = "cairn-keystone-openid.service"
+SOCKET = "/run/keystone/openid"
 FILES = [
-    "/etc/apache2/sites-enabled/010-cairn-openid.conf",
-    "/etc/apache2/cairn-openid-secrets.conf",
-    "/etc/apache2/cairn-openid-ca.pem",
+    "/etc/keystone/openid.conf",
+    "/etc/keystone/openid_secrets.conf",
+    "/etc/keystone/openid_ca.pem",
     "/etc/openstack-dashboard/local_settings.d/_9010_cairn_websso.py",
-    "/etc/systemd/system/keystone.service.d/openid.conf",
+    "/etc/systemd/system/cairn-keystone-openid.service",
+    "/run/keystone/openid.pid",
+    SOCKET,
 ]
 
 
@@ -116,7 +121,7 @@ def provider(playbooks, controller, groups, tmp_path_factory):
 
 
 def test_declared(provider):
-    """The plan and the run name all that Keystone gets; only root reads the secret."""
+    """The plan and the run name all that Keystone gets; only Keystone's user reads the secret and reaches the socket."""
     lines = provider.apply()
     for line in (
         f"domain {NAME} create",
@@ -127,10 +132,15 @@ def test_declared(provider):
     ):
         assert line in lines, lines
     have = provider.controller
-    assert have.check_output("stat -c '%a %U %G' /etc/apache2/cairn-openid-secrets.conf") == "600 root root"
+    assert have.check_output("stat -c '%%a %%U %%G' %s", FILES[1]) == "640 root keystone"
     assert have.run("grep -rlF %s /etc --include=*", provider.secret.split('"')[0]).stdout.split() == [FILES[1]]
-    assert have.check_output("stat -c '%a %U %G' /run/keystone-openid/socket") == "660 keystone www-data"
-    assert have.run("runuser -u nobody -- ls /run/keystone-openid").rc != 0
+    assert have.check_output("stat -c '%%a %%U %%G' %s", SOCKET) == "600 keystone keystone"
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    allowed = {user: have.run("runuser -u %s -- python3 -c %s %s", user, connect, SOCKET) for user in USERS}
+    assert {user: done.rc == 0 for user, done in allowed.items()} == {"keystone": True, "www-data": False}
+    assert "PermissionError" in allowed["www-data"].stderr
+    process = have.check_output("systemctl show --property=MainPID --value %s", SERVER)
+    assert have.check_output("ps -o user= -p %s", process) == "keystone"
 
 
 def test_log_ins(provider):
@@ -157,7 +167,7 @@ def test_forged(provider):
     assert {name: status for name, status in statuses.items() if status not in (401, 403, 404)} == {}
     # Apache is Keystone's only source: to other users of the host the two ports say the same.
     headers = "-H 'OIDC-iss: {0}' -H 'OIDC_iss: {0}' -H 'OIDC_preferred_username: alice' -H 'OIDC_groups: developers'"
-    for port in (5000, 9210):
+    for port in (5000, 9220):
         curl = f"curl -s -o /dev/null -w '%{{http_code}}' {headers.format(ISSUER)} http://127.0.0.1:{port}{PATHS[0]}"
         assert provider.controller.run(curl).stdout in ("401", "403")
 
@@ -190,7 +200,8 @@ def test_it_is_taken_back(provider):
     assert have.check_output(f"{CLIENT} mapping list -f value -c ID") == ""
     assert [path for path in FILES if have.file(path).exists] == []
     assert "openid" not in have.check_output("cat /etc/haproxy/haproxy.cfg /etc/keystone/keystone.conf")
-    assert not have.run("ss -Hltn 'sport = :9210'").stdout
+    assert have.run("systemctl is-active %s", SERVER).stdout.strip() == "inactive"
+    assert not have.run("ss -Hltn 'sport = :9220'").stdout
     assert provider.asked("client") is None
     provider.declared = True
     provider.apply()
