@@ -121,7 +121,7 @@ def provider(playbooks, controller, groups, tmp_path_factory):
 
 
 def test_declared(provider):
-    """The plan and the run name all that Keystone gets; only Keystone's user reads the secret and reaches the socket."""
+    """The plan and the run name all that Keystone gets; only Keystone's user has the secret and the socket."""
     lines = provider.apply()
     for line in (
         f"domain {NAME} create",
