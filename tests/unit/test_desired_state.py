@@ -907,6 +907,24 @@ def test_names_of_the_endpoints_on_hosts(tmp_path, names, lines):
     ]
 
 
+def test_caches_of_the_dashboard(tmp_path):
+    """Sessions are shared by all controllers; parts of pages end with the process that made them."""
+    hosts = {
+        name: {"groups": ["controller"], "address": address}
+        for name, address in (("c1", "192.0.2.11"), ("c2", "192.0.2.12"))
+    }
+    settings = {"cloud_internal_address": "192.0.2.9"}
+    model = resolving.resolve(hosts, "c1", tmp_path, settings)
+    text = resolving.files(model, "horizon", hosts["c1"]["groups"])["cairn.py"]["content"]
+    (caches,) = [
+        ast.literal_eval(one.value)
+        for one in ast.parse(text).body
+        if isinstance(one, ast.Assign) and one.targets[0].id == "CACHES"
+    ]
+    assert caches["default"]["LOCATION"] == model.cloud["cache_servers"].split(",")
+    assert caches["template_fragments"] == {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
+
 def test_the_dashboard_behind_a_proxy(tmp_path):
     """Django accepts the proxy's name in requests, and forms that were sent to it; a redirect keeps it."""
     hosts = {"c1": {"groups": ["controller"], "address": "192.0.2.11"}}
