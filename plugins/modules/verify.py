@@ -109,6 +109,16 @@ options:
     description: Seconds between two measurements of a server, if the cloud measures.
     type: int
     default: 60
+  cluster_image:
+    description:
+      - Name or URL of an image for the nodes of a cluster of Magnum. Empty checks only the template of a cluster.
+      - A URL is fetched by the controller for the run; if it ends in C(.xz), it is decompressed.
+    type: str
+    default: ''
+  cluster_timeout:
+    description: Timeout in seconds for the cluster to be complete.
+    type: int
+    default: 3600
   snapshot:
     description: Also create a snapshot of a server.
     type: bool

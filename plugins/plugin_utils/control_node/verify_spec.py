@@ -36,4 +36,6 @@ SPEC = {
     "delete_timeout": {"type": "int", "default": 120},
     "ldap_domains": {"type": "list", "elements": "str", "default": []},
     "metrics_interval": {"type": "int", "default": 60},
+    "cluster_image": {"type": "str", "default": ""},
+    "cluster_timeout": {"type": "int", "default": 3600},
 }

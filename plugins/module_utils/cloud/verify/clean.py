@@ -17,6 +17,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.volum
 STAMP = r"(\d{14})-[0-9a-f]{4}"
 # Runs with a kept server; only a run that keeps a server itself removes them.
 CHECK_PREFIX, KEPT_PREFIX = "cairn-verify-", "cairn-kept-"
+# Flavors besides that of the run's own name.
+FLAVORS = ("larger", "node")
 
 
 def earlier(names: Iterable[str], run: str) -> list[str]:
@@ -83,7 +85,7 @@ class Sweep:
         projects = list(identity.projects(name=self.name))
         for project in projects:
             self.project(project.id)
-        flavors = [f for f in compute.flavors() if f.name in (self.name, f"{self.name}-larger")]
+        flavors = [f for f in compute.flavors() if f.name in {self.name, *(f"{self.name}-{kind}" for kind in FLAVORS)}]
         self.each("flavor", flavors, compute.delete_flavor)
         self.each("user", users, identity.delete_user)
         # The next run finds remaining objects by their project.

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import (
     balancers,
+    clusters,
     keys,
     metrics,
     names,
@@ -18,6 +19,8 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Service
 
 SERVICES = (
+    # Clusters have stacks, so they are deleted before.
+    clusters.SERVICE,
     stacks.SERVICE,
     keys.SERVICE,
     metrics.METRICS,
