@@ -140,6 +140,7 @@ SERVICES: dict[str, dict[str, Any]] = {
         "imports": ["manila.privsep", "manila.scheduler.weighers.*", "manila.share.drivers.*"],
         "free": [{"by": "DEFAULT/enabled_share_backends", "like": ["DEFAULT"]}],
     },
+    "mistral": {"sets": {"all": ["mistral.config"]}, "files": {"mistral.conf": []}},
     "neutron": {
         "sets": {
             "dhcp": ["neutron.dhcp.agent"],

@@ -15,6 +15,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify impor
     rating,
     shares,
     stacks,
+    workflows,
 )
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Service
 
@@ -29,6 +30,7 @@ SERVICES = (
     names.SERVICE,
     balancers.SERVICE,
     shares.SERVICE,
+    workflows.SERVICE,
 )
 
 
