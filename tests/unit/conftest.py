@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 from ansible.plugins.loader import init_plugin_loader
@@ -17,6 +19,31 @@ ROOT = Path(__file__).resolve().parents[2]
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 # Templates find the collection's filters.
 init_plugin_loader([str(ROOT / ".venv" / "collections")])
+# What Jinja's code for a template depends on besides its text.
+SYNTAX = (
+    *(f"{of}_{end}_string" for of in ("block", "variable", "comment") for end in ("start", "end")),
+    *("line_statement_prefix", "line_comment_prefix", "trim_blocks", "lstrip_blocks", "newline_sequence"),
+    *("keep_trailing_newline", "optimized", "autoescape"),
+)
+
+
+def compiled_once():
+    """Let Jinja compile a template once: tests resolve the same definitions many times, most of it in the compiler."""
+    compile_template, known = jinja2.Environment.compile, {}
+
+    @functools.wraps(compile_template)
+    def compile_once(self, source, name=None, filename=None, raw=False, defer_init=False):
+        if not isinstance(source, str) or raw:
+            return compile_template(self, source, name, filename, raw, defer_init)
+        key = (type(self), *(getattr(self, word) for word in SYNTAX), str(source), name, filename, defer_init)
+        if key not in known:
+            known[key] = compile_template(self, source, name, filename, raw, defer_init)
+        return known[key]
+
+    jinja2.Environment.compile = compile_once
+
+
+compiled_once()
 
 
 @pytest.fixture(scope="session")
