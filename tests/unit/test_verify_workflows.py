@@ -213,6 +213,13 @@ def test_the_action_fails_as_the_api_does(action):
     assert action.Request("compute", "@other.example/").run(CONTEXT).error == "path must begin with /"
 
 
+def test_the_action_finds_keystone_for_a_cron_trigger(action, monkeypatch):
+    given = SimpleNamespace(www_authenticate_uri="https://keystone/v3", cafile="/ca")
+    configuration = SimpleNamespace(CONF=SimpleNamespace(keystone_authtoken=given))
+    monkeypatch.setattr(action.importlib, "import_module", lambda name: configuration)
+    assert action.keystone(SimpleNamespace(auth_uri=None, auth_cacert=None)) == ("https://keystone/v3", "/ca")
+
+
 def test_an_endpoint_is_of_the_region(action):
     assert action.endpoint(CATALOG, "nova", "one") == "https://internal/v2.1/"
     assert action.endpoint(CATALOG, "nova", "two") is None

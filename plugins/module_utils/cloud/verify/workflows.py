@@ -28,7 +28,8 @@ version: '2.0'
       action: std.fail
       on-error: ask
     ask:
-      action: openstack.request service=identity path=/auth/projects
+      action: openstack.request
+      input: {{service: identity, path: /auth/projects}}
       publish: {{names: <% task().result.body.projects.name %>}}
       on-success: tell
     tell:

@@ -5,6 +5,7 @@ Written by Cairn. Debian has no other action that uses the token of a workflow. 
 of its database; run as a program, it writes itself there, for all projects, with the credentials in OS_*.
 """
 
+import importlib
 import sys
 
 import requests
@@ -35,9 +36,10 @@ class Request(actions.Action):
         # Anything else would end the host's name in another host's.
         if not self.path.startswith("/"):
             return actions.Result(error="path must begin with /")
-        verify = security.auth_cacert or True
+        auth_url, ca_file = keystone(security)
+        verify = ca_file or True
         headers = {"X-Auth-Token": security.auth_token}
-        said = requests.get(f"{security.auth_uri}/auth/catalog", headers=headers, verify=verify, timeout=SECONDS)
+        said = requests.get(f"{auth_url}/auth/catalog", headers=headers, verify=verify, timeout=SECONDS)
         if said.status_code >= 400:
             return actions.Result(error=f"Keystone answers {said.status_code}")
         found = endpoint(said.json()["catalog"], self.service, security.region_name)
@@ -57,6 +59,16 @@ class Request(actions.Action):
     def test(self, _context):
         """Return what a dry run returns."""
         return {"status": 200, "body": None}
+
+
+def keystone(security):
+    """Return the URL of Keystone and the file with its authority, which a cron trigger does not pass on."""
+    if security.auth_uri:
+        return security.auth_uri, security.auth_cacert
+    # It declares the options of [keystone_authtoken].
+    importlib.import_module("keystonemiddleware.auth_token")
+    given = importlib.import_module("oslo_config.cfg").CONF.keystone_authtoken
+    return given.www_authenticate_uri, given.cafile
 
 
 def endpoint(catalog, service, region):
