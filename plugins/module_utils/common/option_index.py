@@ -140,6 +140,7 @@ SERVICES: dict[str, dict[str, Any]] = {
         "imports": ["manila.privsep", "manila.scheduler.weighers.*", "manila.share.drivers.*"],
         "free": [{"by": "DEFAULT/enabled_share_backends", "like": ["DEFAULT"]}],
     },
+    "masakari": {"sets": {"all": ["masakari.conf", "customized_recovery_flow_opts"]}, "files": {"masakari.conf": []}},
     "mistral": {"sets": {"all": ["mistral.config"]}, "files": {"mistral.conf": []}},
     "neutron": {
         "sets": {
