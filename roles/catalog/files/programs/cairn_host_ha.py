@@ -198,7 +198,8 @@ class Cloud:
         if self.token and time.monotonic() < self.until:
             return
         given = self.settings["auth"]
-        user = {"name": given["username"], "domain": {"name": "Default"}, "password": given["password"]}
+        user = {"name": given["user"], "domain": {"name": "Default"}}
+        user["password"] = given["key"]
         scope = {"project": {"name": given["project"], "domain": {"name": "Default"}}}
         identity = {"methods": ["password"], "password": {"user": user}}
         body = {"auth": {"identity": identity, "scope": scope}}
