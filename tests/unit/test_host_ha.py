@@ -1,0 +1,447 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Masakari knows its options; when a host is lost, when its guests are stopped, and what is told to the APIs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import resolving
+import yaml
+from ansible_collections.cairn.openstack.plugins.module_utils.common import options
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
+from programs import program_of
+from support import ROOT
+
+ha = program_of("cairn_host_ha")
+COMPUTES = ("n1", "n2", "n3")
+CONTROLLERS = ("c1", "c2", "c3")
+UP = {"status": "enabled", "state": "up"}
+DOWN = {**UP, "state": "down"}
+GONE = {"status": "disabled", "state": "down", "disabled_reason": ha.REASON}
+HOSTS = {
+    "c1": {"groups": ["controller", "storage"], "address": "192.0.2.11", "storage_devices": [{"path": "/dev/sdb"}]},
+    "n1": {"groups": ["compute"], "address": "192.0.2.21"},
+    "n2": {"groups": ["compute"], "address": "192.0.2.22"},
+}
+
+
+def answers(*silent):
+    """Return that all hosts answer, but for these."""
+    return {name: name not in silent for name in (*CONTROLLERS, *COMPUTES)}
+
+
+# The definition
+
+
+def resolved(tmp_path, host="c1", serves=("volumes", "images")):
+    storage = [{"name": "blue", "kind": "ceph", "serves": list(serves)}]
+    return resolving.resolve(HOSTS, host, tmp_path, {"cloud_services": ["masakari"], "cloud_storage": storage})
+
+
+@pytest.mark.parametrize(("more", "every"), [((), False), (("ephemeral",), True)])
+def test_servers_whose_disk_is_lost_come_back_only_if_they_say_so(tmp_path, more, every):
+    model = resolved(tmp_path, serves=("volumes", "images", *more))
+    sections = resolving.files(model, "masakari", ["controller"])["masakari.conf"]["sections"]
+    assert sections["host_failure"]["evacuate_all_instances"] is every
+    assert sections["host_failure"]["service_disable_reason"] == ha.REASON
+    assert sections["DEFAULT"]["os_privileged_user_password"] == model.cloud["secrets"]["masakari_identity"]
+    assert options.findings("masakari", "masakari.conf", sections, option_index.shipped("masakari")) == []
+
+
+def test_programs_know_the_hosts(tmp_path):
+    model = resolved(tmp_path, "n1")
+    told = json.loads(resolving.files(model, "masakari", ["compute"])["settings"]["content"])
+    assert told["name"] == "n1"
+    assert told["computes"] == {"n1": "192.0.2.21", "n2": "192.0.2.22"}
+    assert told["controllers"] == {"c1": "192.0.2.11"}
+    assert told["auth"]["key"] == model.cloud["secrets"]["masakari_identity"]
+    ports = [(one["port"], one["from"]) for one in model.cloud["ports"] if one["definition"] == "masakari"]
+    assert ports == [(told["peer_port"], list(told["computes"].values()))]
+
+
+def test_nova_compute_waits_for_the_gate(tmp_path):
+    text = resolving.files(resolved(tmp_path, "n1"), "nova", ["compute"])["host_ha"]["content"]
+    assert "ExecStartPre=+/usr/local/sbin/cairn-host-ha gate" in text
+    # It starts the guests, which the gate is for.
+    nova = yaml.safe_load((ROOT / "roles/catalog/defaults/main/nova.yml").read_text(encoding="utf-8"))["catalog_nova"]
+    assert nova["config"]["nova.conf"]["DEFAULT"]["resume_guests_state_on_host_boot"] is True
+
+
+# When a host is lost
+
+
+@pytest.mark.parametrize(
+    ("silent", "words"),
+    [
+        ((), ""),
+        (("n1",), ""),
+        (("c2", "n1"), ""),
+        (("c2", "c3", "n1"), "1 of 3 controllers answer"),
+        (("n1", "n2"), "2 of 3 compute hosts do not answer"),
+    ],
+)
+def test_who_sees_too_little_does_not_judge(silent, words):
+    assert ha.blind(answers(*silent), CONTROLLERS, COMPUTES) == words
+
+
+def test_of_two_hosts_one_may_be_lost():
+    seen = {"c1": True, "n1": False, "n2": True}
+    assert ha.blind(seen, ["c1"], ["n1", "n2"]) == ""
+
+
+def test_disabled_hosts_are_nobodys_concern():
+    services = {"n1": DOWN, "n2": {**DOWN, "status": "disabled"}}
+    assert ha.suspects(answers("n1", "n2", "n3"), services, COMPUTES) == ["n1"]
+
+
+def test_a_host_is_lost_after_its_time():
+    services = dict.fromkeys(COMPUTES, UP)
+    waiting = ha.waited({}, 0, ["n1"], "")
+    waiting = ha.waited(waiting, ha.LOST, ["n1"], "")
+    assert ha.lost(waiting, ha.LOST - 1, {**services, "n1": DOWN}) is None
+    assert ha.lost(waiting, ha.LOST, services) is None
+    assert ha.lost(waiting, ha.LOST, {**services, "n1": DOWN}) == "n1"
+
+
+@pytest.mark.parametrize(("hosts", "why"), [([], ""), (["n2"], ""), (["n1", "n2"], ""), (["n1"], "blind")])
+def test_the_time_begins_anew(hosts, why):
+    waiting = ha.waited(ha.waited({"n1": 0}, 50, hosts, why), 60, ["n1"], "")
+    assert waiting == {"n1": 60}
+
+
+# When guests are stopped
+
+
+def never():
+    return False
+
+
+def always():
+    return True
+
+
+def test_guests_are_stopped_without_contact_and_nova_compute_starts_with_it():
+    fence = ha.Fence(0)
+    assert fence.look(5, True, never, never) == ""
+    assert fence.look(5 + ha.CUT - 1, False, never, never) == ""
+    assert fence.look(5 + ha.CUT, False, never, never) == "stop"
+    assert fence.look(500, False, never, never) == ""
+    assert fence.look(505, True, never, never) == "start"
+    assert fence.look(510, True, never, never) == ""
+
+
+def test_guests_stay_while_most_hosts_are_without_contact():
+    fence = ha.Fence(0)
+    assert [fence.look(now, False, always, never) for now in range(0, 900, 10)] == [""] * 90
+    # The others have contact again.
+    assert fence.look(900, False, never, never) == ""
+    assert fence.look(890 + ha.CUT, False, never, never) == "stop"
+
+
+def test_guests_of_a_host_that_was_frozen_are_stopped():
+    fence = ha.Fence(0)
+    assert fence.look(5, True, never, always) == "stop"
+    assert fence.look(10, True, never, always) == "start"
+
+
+@pytest.mark.parametrize(
+    ("ages", "total", "most"),
+    [
+        ([], 1, True),
+        ([None], 2, False),
+        ([5.0], 2, False),
+        ([60.0], 2, True),
+        ([60.0, None], 3, True),
+        ([60.0, None, None], 4, False),
+        ([60.0, 60.0, None], 4, True),
+    ],
+)
+def test_most_hosts(ages, total, most):
+    assert ha.outnumber(ages, total) is most
+
+
+@pytest.mark.parametrize("total", range(1, 12))
+def test_who_keeps_guests_is_not_recovered(total):
+    """Whatever group of hosts is cut off: if it is large enough to keep its guests, the monitor does nothing."""
+    names = [f"n{number}" for number in range(total)]
+    for group in range(1, total + 1):
+        kept = ha.outnumber([60.0] * (group - 1) + [None] * (total - group), total)
+        seen = {"c1": True, **{name: number >= group for number, name in enumerate(names)}}
+        assert not kept or ha.blind(seen, ["c1"], names)
+
+
+def test_stopped_before_it_is_lost():
+    """The longest rounds of fence, without answers, and its commands, end before servers are recovered."""
+    look = 2 * ha.ANSWER + 2 * ha.ANSWER + ha.LOOK
+    commands = 4 * 5
+    assert ha.CUT + 2 * look + commands < ha.LOST + ha.ROUND + 15
+
+
+def test_processes_of_guests(tmp_path):
+    for process, name in {"1": "systemd", "7": "qemu-system-x86", "8": "qemu-img"}.items():
+        (tmp_path / process).mkdir()
+        (tmp_path / process / "comm").write_text(f"{name}\n")
+    (tmp_path / "9").mkdir()
+    assert ha.qemu(tmp_path) == [7]
+
+
+def test_hosts_tell_each_other_of_their_contact():
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as free:
+        port = free.server_port
+    assert ha.age_of("127.0.0.1", port) is None
+    ha.answers_of(ha.Fence(time.monotonic() - 30), port)
+    assert ha.age_of("127.0.0.1", port) == pytest.approx(30, abs=3)
+
+
+def test_a_refused_connection_is_an_answer():
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as free:
+        port = free.server_port
+    assert ha.reaches("127.0.0.1", port)
+
+
+# The APIs
+
+
+class Apis:
+    """Keystone, Nova and Masakari, as far as the programs use them: what they have, and what they were asked to do."""
+
+    def __init__(self):
+        self.services = {name: {"host": name, "id": f"id-{name}", **UP} for name in COMPUTES}
+        self.segments, self.hosts, self.notifications, self.done = [], {}, [], []
+
+    def answer(self, method, path, query, body):
+        """Return the status and the content."""
+        if path == "/v3/auth/tokens":
+            urls = {"compute": "/v2.1", "instance-ha": "/ha"}
+            catalog = [
+                {
+                    "type": kind,
+                    "endpoints": [
+                        {"interface": "internal", "region_id": "one", "url": self.url + base},
+                        {"interface": "internal", "region_id": "two", "url": "http://other.invalid"},
+                        {"interface": "public", "region_id": "one", "url": "http://other.invalid"},
+                    ],
+                }
+                for kind, base in urls.items()
+            ]
+            assert body["auth"]["identity"]["password"]["user"]["password"] == "k"
+            return 201, {"token": {"catalog": catalog}}
+        if method != "GET":
+            self.done.append((method, path.partition("/")[2]))
+        if path.startswith("/v2.1/os-services"):
+            if method == "PUT":
+                self.services[path.rpartition("-")[2]].update(body, disabled_reason=None)
+                return 200, {}
+            host = query.get("host", [None])[0]
+            return 200, {"services": [one for one in self.services.values() if host in (None, one["host"])]}
+        return self.masakari(method, path.removeprefix("/ha"), query, body)
+
+    def masakari(self, method, path, query, body):
+        """Return what Masakari answers."""
+        if path == "/segments":
+            if method == "POST":
+                self.segments.append({"uuid": "s1", **body["segment"]})
+                return 201, {"segment": self.segments[-1]}
+            return 200, {"segments": self.segments}
+        if path == "/notifications":
+            if method == "GET":
+                (host,) = query["source_host_uuid"]
+                return 200, {"notifications": [one for one in self.notifications if one["source_host_uuid"] == host]}
+            told = body["notification"]
+            if any(one["hostname"] == told["hostname"] for one in self.notifications):
+                return 409, {"message": "duplicate"}
+            uuid = self.hosts[told["hostname"]]["uuid"]
+            self.notifications.append({"status": "new", "source_host_uuid": uuid, **told})
+            return 202, {}
+        name = path.rpartition("-")[2]
+        if method == "POST":
+            name = body["host"]["name"]
+            self.hosts[name] = {"uuid": f"uuid-{name}", "on_maintenance": False, **body["host"]}
+        elif method == "PUT":
+            self.hosts[name].update(body["host"])
+        elif method == "DELETE":
+            del self.hosts[name]
+        return 200, {"hosts": list(self.hosts.values())}
+
+
+@pytest.fixture
+def apis():
+    """The APIs, on a port of this computer."""
+    found = Apis()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            url = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            status, content = found.answer(self.command, url.path, parse_qs(url.query), body)
+            self.send_response(status)
+            self.send_header("X-Subject-Token", "t")
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        do_POST = do_PUT = do_DELETE = do_GET
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    yield found
+    server.shutdown()
+
+
+def settings(apis, name="c1"):
+    return {
+        "name": name,
+        "controllers": dict.fromkeys(CONTROLLERS, ""),
+        "computes": dict.fromkeys(COMPUTES, ""),
+        "region": "one",
+        "ca": None,
+        "auth": {"url": f"{apis.url}/v3", "user": "masakari", "key": "k", "project": "service"},
+    }
+
+
+def watch(apis):
+    given = settings(apis)
+    return ha.Monitor(given, ha.Cloud(given))
+
+
+def test_the_segment_has_novas_hosts(apis):
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    assert sorted(apis.hosts) == list(COMPUTES)
+    del apis.services["n2"]
+    monitor.look(10, answers())
+    assert sorted(apis.hosts) == ["n1", "n3"]
+    assert [one["name"] for one in apis.segments] == [ha.SEGMENT]
+
+
+def test_a_lost_host_is_told_once_and_comes_back(apis, capsys):
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    apis.services["n1"].update(DOWN)
+    for now in range(10, 131, 10):
+        monitor.look(now, answers("n1"))
+    (told,) = apis.notifications
+    assert (told["hostname"], told["type"], told["payload"]["event"]) == ("n1", "COMPUTE_HOST", "STOPPED")
+    # As Masakari's engine does.
+    apis.hosts["n1"]["on_maintenance"] = True
+    apis.services["n1"].update(GONE)
+    told["status"] = "running"
+    for now in range(140, 300, 10):
+        monitor.look(now, answers())
+    assert apis.services["n1"]["status"] == "disabled"
+    told["status"] = "finished"
+    monitor.look(300, answers())
+    assert apis.services["n1"]["status"] == "enabled"
+    assert apis.hosts["n1"]["on_maintenance"] is False
+    assert len(apis.notifications) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "n1 is lost: Masakari recovers its servers" in said
+    assert "n1 is back: its nova-compute is enabled" in said
+
+
+def test_a_host_that_answers_again_has_to_do_so_for_a_while(apis):
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    apis.services["n1"].update(GONE)
+    monitor.look(10, answers("n1"))
+    monitor.look(20, answers())
+    monitor.look(19 + ha.BACK, answers())
+    assert apis.services["n1"]["status"] == "disabled"
+    monitor.look(20 + ha.BACK, answers())
+    assert apis.services["n1"]["status"] == "enabled"
+
+
+def test_what_an_administrator_disabled_stays_so(apis):
+    monitor = watch(apis)
+    apis.services["n1"].update(status="disabled", disabled_reason="memory is changed")
+    for now in range(0, 300, 10):
+        monitor.look(now, answers())
+    assert apis.services["n1"]["status"] == "disabled"
+
+
+def test_two_at_once(apis, capsys):
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    for name in ("n1", "n2"):
+        apis.services[name].update(DOWN)
+    for now in range(10, 300, 10):
+        monitor.look(now, answers("n1", "n2"))
+    assert apis.notifications == []
+    assert "nothing is done for n1, n2: 2 of 3 compute hosts do not answer" in capsys.readouterr().out
+
+
+def test_a_host_on_maintenance(apis):
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    apis.hosts["n1"]["on_maintenance"] = True
+    apis.services["n1"].update(DOWN)
+    for now in range(10, 300, 10):
+        monitor.look(now, answers("n1"))
+    assert apis.notifications == []
+
+
+# The gate
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A host that has booted, with a guest."""
+    monkeypatch.setattr(ha, "PASSED", tmp_path / "run/passed")
+    monkeypatch.setattr(ha, "INSTANCES", tmp_path)
+    (tmp_path / "0b1c2d3e-0000-4000-8000-000000000001").mkdir()
+    return tmp_path
+
+
+def test_nova_compute_waits_while_its_servers_are_recovered(apis, host):
+    watch(apis).look(0, answers())
+    apis.notifications.append({"hostname": "n1", "source_host_uuid": "uuid-n1", "status": "new"})
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 2:
+            apis.notifications[0]["status"] = "running"
+            apis.services["n1"].update(GONE)
+        if len(slept) == 4:
+            apis.notifications[0]["status"] = "finished"
+        if len(slept) == 6:
+            apis.services["n1"].update(UP)
+
+    assert ha.gate(settings(apis, "n1"), sleep) == 0
+    assert slept == [ha.LOOK] * 6 + [ha.SETTLE]
+    assert ha.PASSED.exists()
+
+
+def test_nova_compute_does_not_start_unasked(apis, host, monkeypatch):
+    monkeypatch.setattr(ha, "GATE", -1)
+    given = settings(apis, "n1")
+    given["auth"]["url"] = "http://127.0.0.1:1/v3"
+    assert ha.gate(given, lambda _seconds: None) == 1
+    assert not ha.PASSED.exists()
+
+
+@pytest.mark.parametrize("why", ["no guests", "passed"])
+def test_an_ordinary_start_asks_nobody(apis, host, why):
+    given = settings(apis, "n1")
+    given["auth"]["url"] = "http://127.0.0.1:1/v3"
+    if why == "passed":
+        ha.passed()
+    else:
+        next(host.glob("0b*")).rmdir()
+    assert ha.gate(given, lambda _seconds: None) == 0
+
+
+def test_a_command_that_hangs_is_left(capsys):
+    began = time.monotonic()
+    assert ha.command("sleep", "20", seconds=1) == ""
+    assert time.monotonic() - began < 10
+    assert "timed out" in capsys.readouterr().out
