@@ -9,6 +9,7 @@ from collections.abc import Collection
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import (
     balancers,
     clusters,
+    hosts_ha,
     keys,
     metrics,
     names,
@@ -31,6 +32,7 @@ SERVICES = (
     balancers.SERVICE,
     shares.SERVICE,
     workflows.SERVICE,
+    hosts_ha.SERVICE,
 )
 
 
