@@ -38,6 +38,8 @@ from pathlib import Path
 SETTINGS = Path("/etc/cairn/host-ha.json")
 # While it exists, nova-compute has started since the boot, or since fence stopped it.
 PASSED = Path("/run/cairn-host-ha/passed")
+# While it exists, fence has stopped nova-compute, and starts it again.
+STOPPED = Path("/run/cairn-host-ha/stopped")
 INSTANCES = Path("/var/lib/nova/instances")
 SEGMENT = "compute"
 # What Masakari gives as the reason when it disables the nova-compute of a lost host.
@@ -408,8 +410,15 @@ def command(*words: str, seconds: int = 5) -> str:
         return ""
 
 
+def mark(path: Path) -> None:
+    """Keep something in mind until the next boot."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
 def stop_guests() -> None:
     """Stop nova-compute, so that it does not tell Nova of stopped servers, and all guests."""
+    mark(STOPPED)
     PASSED.unlink(missing_ok=True)
     command("systemctl", "stop", "--no-block", "nova-compute.service")
     command("systemctl", "kill", "--signal=KILL", "nova-compute.service")
@@ -425,9 +434,9 @@ def stop_guests() -> None:
 class Fence:
     """What fence knows: when the host had contact, or a reason to keep its guests; whether it has stopped them."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, stopped: bool = False) -> None:
         self.contact = self.excused = now
-        self.stopped = False
+        self.stopped = stopped
 
     def look(self, now: float, connected: bool, excused: Callable[[], bool], lost_: Callable[[], bool]) -> str:
         """Return what is to do: C(stop) the guests, C(start) nova-compute again, or nothing.
@@ -474,8 +483,8 @@ def fence(settings: dict) -> None:
         signal.pause()
     # The unit was added to a host with servers: nova-compute has no more to wait for.
     if command("systemctl", "is-active", "nova-compute.service").strip() == "active":
-        passed()
-    state, told, cloud = Fence(time.monotonic()), Told(), Cloud(settings)
+        mark(PASSED)
+    state, told, cloud = Fence(time.monotonic(), STOPPED.exists()), Told(), Cloud(settings)
     answers_of(state, settings["peer_port"])
     asked = 0.0
 
@@ -505,13 +514,8 @@ def fence(settings: dict) -> None:
         elif what == "start":
             print("contact again: nova-compute starts", flush=True)
             command("systemctl", "start", "--no-block", "nova-compute.service")
+            STOPPED.unlink(missing_ok=True)
         time.sleep(LOOK)
-
-
-def passed() -> None:
-    """Keep in mind that nova-compute may start."""
-    PASSED.parent.mkdir(parents=True, exist_ok=True)
-    PASSED.touch()
 
 
 def recovered(cloud: Cloud, name: str) -> bool:
@@ -540,7 +544,7 @@ def gate(settings: dict, sleep: Callable[[float], None] = time.sleep) -> int:
                 return 1
             if free < 2:
                 sleep(SETTLE if free else LOOK)
-    passed()
+    mark(PASSED)
     return 0
 
 
