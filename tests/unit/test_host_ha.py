@@ -53,6 +53,20 @@ def test_servers_whose_disk_is_lost_come_back_only_if_they_say_so(tmp_path, more
     assert options.findings("masakari", "masakari.conf", sections, option_index.shipped("masakari")) == []
 
 
+def test_there_is_one_engine(tmp_path):
+    """On several controllers it is where the cloud's address is."""
+    hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
+    given = {"cloud_services": ["masakari"], "cloud_internal_address": "192.0.2.9"}
+    several = resolving.resolve({**hosts, "n1": HOSTS["n1"]}, "c1", tmp_path, given)
+    for model, state, address in ((several, "any", "started"), (resolved(tmp_path), "started", "stopped")):
+        units = {one["name"]: one for one in model.definitions["masakari"]["units"]}
+        assert units["masakari-engine"]["state"] == state
+        assert units["masakari-engine"]["enabled"] is (state == "started")
+        assert units["cairn-masakari-address.service"]["state"] == address
+    text = resolving.files(several, "masakari", ["controller"])["address_service"]["content"]
+    assert "cairn-masakari-address 192.0.2.9 masakari-engine" in text
+
+
 def test_programs_know_the_hosts(tmp_path):
     model = resolved(tmp_path, "n1")
     told = json.loads(resolving.files(model, "masakari", ["compute"])["settings"]["content"])
