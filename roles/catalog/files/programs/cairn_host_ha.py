@@ -491,7 +491,8 @@ def fence(settings: dict) -> None:
     def excused() -> bool:
         ages = all_of(lambda address: age_of(address, settings["peer_port"]), others)
         kept = outnumber(ages, len(settings["computes"]))
-        told("contact", f"no contact; other hosts: {ages}; guests {'stay' if kept else f'stop after {CUT} s'}")
+        what = "stay: most compute hosts have none either" if kept else f"are stopped after {CUT} s"
+        told("contact", f"no contact with the controllers: guests {what}")
         return kept
 
     def lost_() -> bool:
