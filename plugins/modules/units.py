@@ -23,9 +23,12 @@ options:
         type: str
         required: true
       state:
-        description: Whether it should run. V(any) leaves that unchanged.
+        description:
+          - Whether it should run. V(any) leaves that unchanged, and restarts nothing.
+          - V(kept) is for a unit that another program starts and stops. Where it runs, it restarts or reloads as one
+            that is V(started); where it is stopped, nothing is done.
         type: str
-        choices: [started, stopped, any]
+        choices: [started, stopped, any, kept]
         default: started
       enabled:
         description: Whether it starts at boot; left unchanged if not given.
@@ -224,13 +227,14 @@ SHOWN_CAUSES = 5
 def batches(due: list[u.Action]) -> list[u.Action]:
     """Return the verbs of *due*, and at the end one by one the restarts with a condition or an own command.
 
-    So a condition that does not hold keeps nothing else from being done.
+    So a condition that does not hold keeps nothing else from being done. Kept units come apart from others.
     """
     found, last = [], []
     for verb, names in due:
         alone = [unit for unit in names if verb == "restart" and u.restarts_alone(unit)]
-        together = [unit for unit in names if unit not in alone]
-        found += [(verb, together)] if together else []
+        for kept in (False, True):
+            together = [unit for unit in names if unit not in alone and unit.kept == kept]
+            found += [(verb, together)] if together else []
         last += [(verb, [unit]) for unit in alone]
     return found + last
 
@@ -310,17 +314,20 @@ def main() -> None:
         if missing := u.unmet(alone.get("restart_when", []), module.params["restart_timeout"]):
             after = f"{module.params['restart_timeout']} s"
             fail(f"{told[0]} was not restarted, because it is not safe to stop it. After {after}: {missing}")
-        custom = alone.get("restart_with")
-        said = u.command(custom, seconds=None) if custom else u.systemctl(verb, *told)
+        kept, custom = names[0].kept, alone.get("restart_with")
+        if kept and custom and u.show(told)[told[0]]["ActiveState"] not in u.RUNNING:
+            continue
+        words = names[0].verb(verb)
+        said = u.command(custom, seconds=None) if custom else u.systemctl(words, *told)
         if custom and said.returncode:
             fail(f"{custom} failed: {(said.stderr or said.stdout).strip()}")
         if verb == "stop" and said.returncode:  # a boot that is still in progress cancels it
             said = u.systemctl(verb, *told)
-        broken = u.settled(told, PATIENCE) if said.returncode else u.refused(told) if verb == "reload" else []
+        broken = u.settled(told, PATIENCE, kept) if said.returncode else u.refused(told) if verb == "reload" else []
         if broken or (said.returncode and verb not in ("start", "restart")):
             broken = [unit for unit in names if unit.name in broken] or names
-            words = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
-            fail(f"systemctl {verb} failed: {said.stderr.strip()}\n{words}")
+            log = "\n".join(f"--- {unit.name}\n{u.last_words(unit.name, unit.asked['log'])}" for unit in broken)
+            fail(f"systemctl {words} failed: {said.stderr.strip()}\n{log}")
         if verb == "stop":  # a unit that does not stop cleanly is stopped nevertheless
             u.systemctl("reset-failed", *told)
         if verb in ("start", "restart", "reload"):

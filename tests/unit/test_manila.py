@@ -87,7 +87,7 @@ def test_one_controller_starts_them_itself(tmp_path):
 def test_of_several_controllers_the_one_with_the_address_runs_them(tmp_path):
     model = resolved(tmp_path, 3)
     for name in ("manila-share", "nfs-ganesha"):
-        assert (unit(model, name)["state"], unit(model, name)["enabled"]) == ("any", False)
+        assert (unit(model, name)["state"], unit(model, name)["enabled"]) == ("kept", False)
     text = resolving.files(model, "manila", PARTS)["address_service"]["content"]
     parser = configparser.ConfigParser(strict=False)
     parser.read_string(text)

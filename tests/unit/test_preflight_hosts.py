@@ -571,6 +571,12 @@ class TestHosts:
         host = hosts.Host("x", "192.0.2.1", {"network", "compute"}, {"cpus": 2}, values, {"lamp": definition})
         assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (10, "lamp")]
 
+    def test_a_unit_that_another_program_may_start_counts(self):
+        values = settings.Settings("x", {"cloud_workers": 2})
+        units = [{"name": state, "memory": 10, "state": state} for state in ("started", "kept", "any", "stopped")]
+        host = hosts.Host("x", "192.0.2.1", {"controller"}, {"cpus": 2}, values, {"lamp": {"units": units}})
+        assert hosts.memory_needed(host) == [(hosts.SYSTEM_MB, "system"), (20, "lamp")]
+
     def test_the_host_s_own_units_count(self, site, monkeypatch):
         """A host with volumes needs nothing for the objects and the Ceph of another one."""
         there = {"hosts": ["storage1"]}

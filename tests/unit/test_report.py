@@ -389,12 +389,14 @@ class TestHost:
         (found,) = host_report.updates(said)
         assert (found["name"], found["old"], found["security"]) == ("linux-image-6.12.57", "", True)
 
-    @pytest.mark.parametrize("wanted", ["any", "stopped", "started"])
+    @pytest.mark.parametrize("wanted", ["any", "kept", "stopped", "started"])
     def test_a_failed_unit_never_fits(self, wanted):
         shown = {"ActiveState": "failed", "LoadState": "loaded"}
         found = host_report.unit_state({"name": "x", "state": wanted}, shown, {})
         assert not found["fits"]
-        assert "it should be any" not in report_model.of_unit(sample.well()[0], found)["detail"]
+        detail = report_model.of_unit(sample.well()[0], found)["detail"]
+        assert "it should be any" not in detail
+        assert "it should be kept" not in detail
 
     def test_one_part_that_fails_leaves_the_others(self, monkeypatch):
         def wrong(*_given, **_more):

@@ -45,6 +45,8 @@ FOUND = {
 }
 
 
+# It started before any file of a test.
+EARLY = {"ActiveEnterTimestamp": "@1000"}
 GONE = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
 
 
@@ -157,6 +159,73 @@ class TestStale:
 
     def test_what_shall_not_run_is_not_restarted(self):
         assert unit(asked={"state": "any"}, reads={"/c": "2"}, stamp=stamp({"/c": "1"})).stale() == []
+
+    def test_a_package_is_newer_than_the_start(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(units, "PACKAGE_FILES", str(tmp_path))
+        (tmp_path / "lamp:amd64.list").touch()
+        reads, other = {"package lamp": "2"}, {"InvocationID": "other"}
+        early = {**other, **EARLY}
+        assert unit(found=early, reads=reads, stamp=stamp({"package lamp": "1"})).stale() == [*reads]
+        # The same version again, and a start after the upgrade.
+        assert unit(found=early, reads=reads, stamp=stamp(reads)).stale() == []
+        assert unit(found=other, reads=reads, stamp=stamp({"package lamp": "1"})).stale() == []
+
+
+class TestKept:
+    """A unit that another program starts and stops."""
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        path = tmp_path / "c"
+        path.touch()
+        return str(path)
+
+    def kept(self, asked=None, **given):
+        return unit({"state": "kept", **(asked or {})}, **given)
+
+    @pytest.mark.parametrize("state", ["inactive", "failed", "activating", "deactivating"])
+    def test_nothing_is_done_where_it_does_not_run(self, state):
+        one = self.kept(found={"ActiveState": state, "Job": "7"}, reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert (one.stale(), units.actions([one], True)) == ([], [])
+
+    def test_it_restarts_where_it_runs(self):
+        one = self.kept(reads={"/c": "2"}, stamp=stamp({"/c": "1"}))
+        assert units.actions([one], False) == []
+        assert in_words(module.changes_of(units.actions([one], True))) == ["restart lamp: /c"]
+
+    @pytest.mark.parametrize("old", [None, stamp({}, "before"), stamp({}, "before", "last boot")])
+    def test_its_program_started_it_since(self, file, old):
+        """It has read the files of that time, whatever is on record."""
+        assert self.kept(reads={file: "2"}, stamp=old).stale() == []
+        assert self.kept(found=EARLY, reads={file: "2"}, stamp=old).stale() == [file]
+        assert self.kept(reads={file: "2"}, stamp=old, will_change={file: "2"}).stale() == [file]
+
+    def test_its_package_is_newer_than_its_start(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(units, "PACKAGE_FILES", str(tmp_path))
+        (tmp_path / "lamp.list").touch()
+        reads = {"package lamp": "2", "package none": ""}
+        assert self.kept(found=EARLY, reads=reads).stale() == ["package lamp"]
+        assert self.kept(reads=reads).stale() == []
+
+    def test_it_waits_for_the_play_of_its_host_if_it_may_be_in_use(self, file):
+        one = self.kept(found=EARLY, reads={file: "2"})
+        assert one.restart_anytime
+        one.member_since = 500
+        assert not one.restart_anytime
+
+    def test_a_certificate_reloads_it(self, file):
+        one = self.kept({"reload_for": [file]}, found=EARLY, reads={file: "2"})
+        assert [verb for verb, _units in units.actions([one], False)] == ["reload"]
+
+    def test_it_has_read_what_the_run_changed_elsewhere(self):
+        one = self.kept(reads={"package lamp": "2", "output of nft": "1"})
+        one.outdate("schema step lamp")
+        assert one.stale() == ["schema step lamp"]
+
+    def test_a_process_that_was_stopped(self):
+        one = self.kept(reads={"/c": "1"}, stamp=stamp({"/c": "1"}))
+        one.stopped_processes = ["process 7, which a signal has stopped"]
+        assert one.stale() == one.stopped_processes
 
 
 class TestDigest:
@@ -448,6 +517,9 @@ class TestSteps:
             ({"state": "stopped", "enabled": False}, GONE, []),
             ({}, GONE, ["start"]),
             ({"state": "any"}, {"ActiveState": "inactive"}, []),
+            ({"state": "kept"}, {"ActiveState": "inactive"}, []),
+            ({"state": "kept", "enabled": False}, {}, ["disable"]),
+            ({"state": "kept"}, {"LoadState": "masked", "ActiveState": "inactive", "UnitFileState": "bad"}, []),
         ],
     )
     def test_verbs(self, asked, found, verbs):
@@ -531,6 +603,9 @@ for name in names:
         del unit["Canceled"]
         json.dump(units, open(path, "w"))
         sys.exit("Job for " + name + " canceled.")
+    if verb.startswith("try-") and unit["ActiveState"] != "active":
+        continue
+    verb = {"try-restart": "restart", "try-reload-or-restart": "reload"}.get(verb, verb)
     if unit.get("Broken"):
         sys.exit("Job for " + name + " failed")
     unit.update({"start": {"ActiveState": "active"}, "restart": {}, "stop": {"ActiveState": "inactive"}}.get(verb, {}))
@@ -618,6 +693,49 @@ class TestModule:
         assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
         assert host.told() == ["restart lamp"]
         assert not host(restart=True)["changed"]
+
+    def test_a_kept_unit_is_never_started(self, host):
+        host.unit |= {"state": "kept", "enabled": None}
+        assert not host(restart=True)["changed"]
+        # Its program starts it, before and after a change.
+        host.set(ActiveState="active", ActiveEnterTimestamp=f"@{int(time.time()) + 60}")
+        assert not host(restart=True)["changed"]
+        host.conf.write_text("b\n")
+        host.told()
+        plan = host(check=True, restart=True)
+        assert in_words(plan["changes"]) == [f"restart lamp: {host.conf}"]
+        assert host()["restart_required"] == [{"name": "lamp", "why": [str(host.conf)]}]
+        assert in_words(host(restart=True)["changes"]) == [f"restart lamp: {host.conf}"]
+        assert host.told() == ["try-restart lamp"]
+        assert not host(restart=True)["changed"]
+        host.conf.write_text("c\n")
+        host.set(ActiveState="inactive")
+        assert not host(restart=True)["changed"]
+        assert host.told() == []
+
+    @pytest.mark.parametrize(("state", "fails"), [("inactive", False), ("failed", True)])
+    def test_a_kept_unit_was_stopped_while_it_restarted(self, host, monkeypatch, state, fails):
+        host.unit |= {"state": "kept", "enabled": None}
+        host.set(ActiveState="active", ActiveEnterTimestamp=f"@{int(time.time()) + 60}")
+        host()
+        host.conf.write_text("b\n")
+
+        def canceled(verb, *names):
+            host.set(ActiveState=state)
+            return subprocess.CompletedProcess([verb, *names], 1, "", "Job for lamp canceled.")
+
+        systemctl = units.systemctl
+        monkeypatch.setattr(
+            units, "systemctl", lambda verb, *names: (canceled if verb == "try-restart" else systemctl)(verb, *names)
+        )
+        assert host(restart=True).get("failed", False) == fails
+
+    def test_kept_units_come_apart(self):
+        found = module.batches([("restart", [unit(), unit({"state": "kept"}), unit()])])
+        assert [(verb, [one.kept for one in names]) for verb, names in found] == [
+            ("restart", [False, False]),
+            ("restart", [True]),
+        ]
 
     def test_what_it_has_read_was_changed_elsewhere(self, host):
         """It restarts once, in a later task or run if this one may not restart it."""

@@ -36,6 +36,9 @@ MOST_CAUSES = 20
 _STAMPS_LOCK = threading.Lock()
 _OUTPUT = "output of "
 _SERVICE_USER = "service user "
+_PACKAGE = "package "
+# The stamp of a unit of which nothing is on record.
+_UNKNOWN: dict = {"invocation": "", "boot": "", "reads": {}}
 # NAME = VALUE, NAME: VALUE, or both separated by a tab; a name may have blanks
 _VALUE = re.compile(r"\s*(\S.*?)\s*[=:\t]\s*(.*?)\s*").fullmatch
 
@@ -54,7 +57,7 @@ _PROPERTIES = (
 )
 UNIT = {
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["started", "stopped", "any"], "default": "started"},
+    "state": {"type": "str", "choices": ["started", "stopped", "any", "kept"], "default": "started"},
     "enabled": {"type": "bool"},
     "watches": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
@@ -90,6 +93,12 @@ TIMEOUT = 60
 KILL_TIMEOUT = 5
 # Of timeout(1).
 TIMED_OUT = 124
+# Desired states in which a running unit restarts for what it reads.
+RESTARTING = ("started", "kept")
+# Verbs that start nothing, for units that another program may have stopped since the survey.
+_TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
+# The list of a package's files, which dpkg writes when it unpacks the package.
+PACKAGE_FILES = "/var/lib/dpkg/info"
 # States of a unit that is running, or of a oneshot unit that has finished.
 RUNNING = ("active", "reloading")
 # HAProxy's status if it continues with its old configuration.
@@ -217,10 +226,25 @@ def reads(unit: dict, versions: dict[str, str], will_change: dict[str, str], ids
                 found[path] = will_change[path] if path in will_change else _fingerprint(path)
             except FileNotFoundError:
                 found[path] = ""
-    found.update({f"package {name}": versions.get(name, "") for name in unit["packages"]})
+    found.update({f"{_PACKAGE}{name}": versions.get(name, "") for name in unit["packages"]})
     if unit["service_user"] and ids is not None:
         found[f"{_SERVICE_USER}{unit['service_user']}"] = ids.get(unit["service_user"], "")
     return {**found, **effects(unit)}
+
+
+def _installed(package: str) -> str:
+    """Return the file that dpkg wrote when it unpacked *package*."""
+    # With the architecture in its name if other architectures can be installed beside it.
+    found = glob.glob(f"{PACKAGE_FILES}/{package}.list") or glob.glob(f"{PACKAGE_FILES}/{package}:*.list")
+    return next(iter(found), "")
+
+
+def _changed(path: str) -> float:
+    """Return the time of the last change of a file, in seconds since the epoch; 0 if there is none."""
+    try:
+        return os.stat(path).st_ctime
+    except FileNotFoundError:
+        return 0
 
 
 def effects(unit: dict) -> dict[str, str]:
@@ -329,7 +353,7 @@ def ineffective(units: list[Unit], acted: set[str], seconds: float) -> dict[str,
     """
     found = {}
     for unit in units:
-        if unit.name in acted and unit.asked["state"] == "started":
+        if unit.name in acted and unit.asked["state"] in RESTARTING:
             end = time.monotonic() + seconds
             while (wrong := _ineffective(unit.asked)) and time.monotonic() < end:
                 time.sleep(0.5)
@@ -442,6 +466,15 @@ class Unit:
         return self.found.get("ActiveState") in RUNNING
 
     @property
+    def kept(self) -> bool:
+        """Whether another program starts and stops it."""
+        return self.asked["state"] == "kept"
+
+    def verb(self, verb: str) -> str:
+        """Return the verb of systemctl for an action."""
+        return _TRY.get(verb, verb) if self.kept else verb
+
+    @property
     def enable(self) -> bool:
         """Whether it must be enabled.
 
@@ -473,7 +506,7 @@ class Unit:
     def restart_anytime(self) -> bool:
         """Whether a restart interrupts no service: by its definition, or as it never ran as configured."""
         # Without a stamp, a unit that was started after its package's installation may be in use: stamps may be lost.
-        in_use = self.guarded and self._started > self.member_since
+        in_use = (self.guarded or self.kept) and self._started > self.member_since
         return (
             self.asked["restart_anytime"]
             or (self.stamp is None and not in_use)
@@ -493,8 +526,10 @@ class Unit:
 
     def outdate(self, cause: str) -> None:
         """Record that the running invocation has read what this run changed; nothing if it never ran as configured."""
-        if self.stamp is not None and self.running:
-            self.stamp = _outdated(self.stamp, self.found, cause)
+        # Another program may have started a kept unit since the last run, so without a stamp.
+        stamp = _UNKNOWN if self.stamp is None and self.kept else self.stamp
+        if stamp is not None and self.running:
+            self.stamp = _outdated(stamp, self.found, cause)
 
     def was_started(self) -> None:
         """Treat it as started, having read everything."""
@@ -516,7 +551,7 @@ class Unit:
 
     def stale(self) -> list[str]:
         """Return why the running invocation requires a restart; empty if it does not."""
-        if self.asked["state"] != "started" or not self.running:
+        if self.asked["state"] not in RESTARTING or not self.running:
             return []
         if _refused(self.found):
             return ["the last reload, which failed"]
@@ -532,7 +567,7 @@ class Unit:
     @property
     def settable(self) -> dict[str, list[str]]:
         """Unexpected values that a command sets in the running unit: name → the words of the command."""
-        if self.asked["state"] != "started" or not self.running or self.hangs:
+        if self.asked["state"] not in RESTARTING or not self.running or self.hangs:
             return {}
         return {
             name: [_filled(word, name, str(value)) for word in shlex.split(entry["set_with"])]
@@ -544,6 +579,8 @@ class Unit:
 
     def _stale_reads(self) -> list[str]:
         stamp = self.stamp
+        if stamp is None and self.kept:
+            return self._newer_than_start()
         if stamp is None:
             # Started by a boot or manually, perhaps before its database existed.
             return sorted(path for path in self.reads if path.startswith("/"))
@@ -555,7 +592,8 @@ class Unit:
     def _stale_files(self, stamp: dict) -> list[str]:
         if stamp["invocation"] == self.found["InvocationID"]:
             return self._differing(stamp)
-        if stamp["boot"] != self.boot:
+        # The program of a kept unit may start it long after the boot, and after changes.
+        if stamp["boot"] != self.boot and not self.kept:
             # Started by the boot. Without differences from the last run, this invocation has read the same.
             return self._differing(stamp)
         return self._newer_than_start()
@@ -571,7 +609,8 @@ class Unit:
     def _reloads_alone(self) -> bool:
         """Whether only files differ that a reload reads, which interrupts nothing."""
         causes = set(self.stale())
-        return bool(causes) and self.stamp is not None and not self.hangs and causes <= set(self.asked["reload_for"])
+        known = self.stamp is not None or self.kept
+        return bool(causes) and known and not self.hangs and causes <= set(self.asked["reload_for"])
 
     def _differing(self, stamp: dict) -> list[str]:
         old = stamp["reads"]
@@ -585,15 +624,17 @@ class Unit:
 
     def _newer_than_start(self) -> list[str]:
         newer = [path for path in self.reads if path in self.will_change]
-        for path in set(self.reads) - set(newer):
-            try:
-                # systemd rounds the start down to seconds.
-                if os.stat(path).st_ctime > self._started + 1:
-                    newer.append(path)
-            except FileNotFoundError:
+        differing = None if self.stamp is None else self._differing(self.stamp)
+        for what in set(self.reads) - set(newer):
+            package = what.removeprefix(_PACKAGE) if what.startswith(_PACKAGE) else ""
+            # The same version again is no change.
+            if package and differing is not None and what not in differing:
                 continue
+            # systemd rounds the start down to seconds.
+            if _changed(_installed(package) if package else what) > self._started + 1:
+                newer.append(what)
         # Its runtime state may have been changed by others since that start.
-        return sorted([*newer, *(what for what in self._differing(self.stamp) if what.startswith(_OUTPUT))])
+        return sorted([*newer, *(what for what in differing or () if what.startswith(_OUTPUT))])
 
 
 def survey(
@@ -733,13 +774,17 @@ def refused(names: list[str]) -> list[str]:
     return [name for name, found in show(names).items() if _refused(found)]
 
 
-def settled(names: list[str], seconds: float) -> list[str]:
-    """Wait until none of the units *names* is activating; return those that are not active then."""
+def settled(names: list[str], seconds: float, kept: bool = False) -> list[str]:
+    """Wait until none of the units *names* is activating; return those that are not active then.
+
+    :param kept: whether another program starts and stops them, so that one which was stopped is as it should be.
+    """
+    well = ("active", "inactive", "deactivating") if kept else ("active",)
     end = time.monotonic() + seconds
     while True:
         states = {name: found["ActiveState"] for name, found in show(names).items()}
         if "activating" not in states.values() or time.monotonic() > end:
-            return [name for name, state in states.items() if state != "active"]
+            return [name for name, state in states.items() if state not in well]
         time.sleep(1)
 
 

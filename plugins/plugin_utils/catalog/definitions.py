@@ -52,6 +52,9 @@ DEFAULTS: Definition = {
     "each_backend": [],
 }
 
+# States of units that need memory, and restart for what they read: those that run, or may run any time.
+RESTARTING = ("started", "kept")
+
 
 def load(variables: Mapping[str, Any], extra: Mapping[str, Definition]) -> dict[str, Definition]:
     """Return all definitions, from variables ``catalog_NAME`` and the user's own, with their defaults."""

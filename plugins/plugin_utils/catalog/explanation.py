@@ -69,7 +69,7 @@ def explain(
     units = [
         (unit["name"], _effect(unit, file["path"]))
         for unit in definitions.units(definition, {*groups, "all"}, files)
-        if file["path"] in unit["watches"] and unit["state"] == "started"
+        if file["path"] in unit["watches"] and unit["state"] in definitions.RESTARTING
     ]
     return Explanation(file["path"], None if value is None else _shown(key, value), found, units)
 

@@ -91,7 +91,7 @@ def of_unit(host: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the problem of a unit that is not as it should be."""
     what = f"{unit['name']} is {unit['state']}"
     command = f"playbooks/site.yml --limit {host['name']}"
-    if unit["wanted"] == "any":
+    if unit["wanted"] in ("any", "kept"):
         return problem(
             CRITICAL, what, host["name"], "", f"systemctl status {unit['name']}", _OPERATIONS, "What a run shows"
         )

@@ -381,7 +381,7 @@ SPEC: dict[str, dict[str, Any]] = {
                 "groups": {"type": "list", **LITERAL, "elements": {"type": "str", "choices": _NODES}},
                 "when": FLAG,
                 "tier": {"type": "str", "choices": ["infrastructure", "identity", "service"]},
-                "state": {"type": "str", "choices": ["started", "stopped", "any"]},
+                "state": {"type": "str", "choices": ["started", "stopped", "any", "kept"]},
                 # null leaves it unchanged
                 "enabled": {**FLAG, "null": True},
                 "restart_anytime": FLAG,

@@ -104,7 +104,7 @@ def memory_needed(host: Host) -> list[tuple[int, str]]:
         units = [
             unit
             for unit in definition["units"]
-            if definitions.runs(unit, {*host.groups, "all"}) and unit.get("state", "started") == "started"
+            if definitions.runs(unit, {*host.groups, "all"}) and unit.get("state", "started") in definitions.RESTARTING
         ]
         fixed = sum(unit.get("memory", 0) for unit in units)
         each = sum(unit.get("worker_memory", 0) for unit in units)
