@@ -59,6 +59,14 @@ options:
         description: The keys and values of an item that does not report.
         type: dict
         required: true
+      reported:
+        description:
+          - Key of an item with the time of its last report, in ISO 8601; UTC if it names no zone. For services that do
+            not judge that themselves. An item without a time has never reported.
+        type: str
+      down_after:
+        description: Seconds after O(process_lists[].reported) when an item counts as one that does not report.
+        type: int
       forced_down:
         description: The keys and values of an item that an administrator declared down, whatever it reports.
         type: dict

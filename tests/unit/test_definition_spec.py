@@ -92,6 +92,19 @@ def test_a_right_page():
             "{key: value}",
         ),
         (
+            ["process_list"],
+            {
+                "get": "/services",
+                "key": "services",
+                "disabled": {"status": "disabled"},
+                "down": {"state": "down"},
+                "commands": {"enable": "lamp enable", "remove": "lamp remove"},
+                "reported": "updated_at",
+            },
+            "catalog_lamp.process_list: reported without down_after",
+            "Add down_after",
+        ),
+        (
             ["apis", 0, "unit"],
             "apache2",
             "catalog_lamp.apis: the units of the service definition lack 'apache2'",

@@ -89,6 +89,8 @@ process_list:
   disabled: {status: disabled}
   reason: reason
   down: {state: down}
+  reported: updated_at
+  down_after: 60
   forced_down: {forced: true}
   enable: {put: /v1/services/%(id)s, body: {status: enabled}, reasons: "AUTO"}
   commands: {enable: acme enable, remove: acme remove, up: acme up}

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import resolving
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options
-from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, option_index
 from programs import program_of
 
 ADDRESSES = {"c1": "192.0.2.11", "c2": "192.0.2.12", "c3": "192.0.2.13"}
@@ -72,6 +72,14 @@ def test_one_service_for_all_controllers(tmp_path):
     (text,) = found
     assert "Environment=OS_DEFAULT__HOST=blue\n" in text
     assert "mds stat" in text
+
+
+def test_a_process_is_down_when_the_scheduler_says_so(tmp_path):
+    """It lists one that has died as up, and judges by the default of service_down_time."""
+    model = resolved(tmp_path, 3)
+    (listed,) = definitions.process_lists(model.definitions["manila"], model.cloud)
+    assert (listed["reported"], listed["down_after"]) == ("updated_at", 60)
+    assert listed["runs_on"]["manila-share"] == ["c1", "c2", "c3"]
 
 
 def test_one_controller_starts_them_itself(tmp_path):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.common.changes import Failed
 from ansible_collections.cairn.openstack.plugins.module_utils.control_plane import process_lists
@@ -16,6 +18,8 @@ LISTED = {
     "reason": "disabled_reason",
     "runs_on": {"lamp": ["a", "b"]},
     "down": {"state": "down"},
+    "reported": None,
+    "down_after": None,
     "forced_down": {"forced_down": True},
     "enable": {"put": "/services/%(id)s", "body": {"status": "enabled"}, "reasons": "AUTO: "},
     "commands": {"enable": "enable %(host)s", "remove": "remove %(id)s", "up": "up %(host)s"},
@@ -152,3 +156,52 @@ def test_those_that_stay_silent_are_named():
             " any more: remove 7"
         )
     ]
+
+
+JUDGED = {**LISTED, "reported": "updated_at", "down_after": 60}
+
+
+class TestReports:
+    """A service whose processes write their state themselves, so that one which has died stays up."""
+
+    def found(self, **more):
+        (one,) = process_lists.processes([JUDGED], Api(record(**more)))
+        return one
+
+    @pytest.mark.parametrize(("seconds", "down"), [(-5, False), (0, False), (50, False), (70, True), (10**8, True)])
+    @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+    def test_an_old_report(self, form, seconds, down):
+        time = datetime.now(UTC) - timedelta(seconds=seconds)
+        assert self.found(updated_at=time.strftime(form)).down == down
+
+    def test_a_zone_counts(self):
+        east = timezone(timedelta(hours=2))
+        assert not self.found(updated_at=datetime.now(east).isoformat()).down
+
+    @pytest.mark.parametrize("more", [{}, {"updated_at": None}])
+    def test_none_yet(self, more):
+        assert self.found(**more).down
+
+    def test_its_own_state_still_counts(self):
+        now = datetime.now(UTC).isoformat()
+        assert self.found(updated_at=now, state="down").down
+        assert not self.found(updated_at=None, forced_down=True).down
+
+    def test_what_is_no_time(self):
+        with pytest.raises(Failed, match="/services: updated_at is 'soon', which is no time"):
+            self.found(updated_at="soon")
+
+    def test_it_is_waited_for(self):
+        now = datetime.now(UTC)
+        api = Api(record(updated_at=(now - timedelta(seconds=70)).isoformat()))
+        api.records.append([record(updated_at=now.isoformat())])
+        (one,) = process_lists.settled([JUDGED], lambda: api, HOSTS, {"a"}, 60, interval=0)
+        assert not one.down
+
+
+def test_one_that_names_its_back_end_runs_on_any_of_its_hosts():
+    one = found(record("disks@disks", state="down"))
+    assert process_lists.silent(one, HOSTS, {"c"}) == []
+    (text,) = process_lists.silent(one, HOSTS, {"b"})
+    assert text.startswith("lamp on disks is down")
+    assert "See its log on a or b." in text

@@ -253,13 +253,21 @@ class TestProblems:
         cloud["parts"][1] |= {"ok": False, "state": "2 of 3 nodes"}
         cloud["processes"][0] |= {"ok": False, "state": "disabled", "reason": "maintenance by Cairn"}
         cloud["processes"][1] |= {"left": "the inventory has no host controller1"}
+        for one, backend in zip(cloud["processes"][-2:], ("", "disks"), strict=True):
+            one |= {"ok": False, "state": "down", "host": backend or one["host"], "backend": backend}
         cloud["problems"] = [{"name": "volumes", "why": "503"}]
         cloud["capacity"][-1]["used"] = 190
+        # Any of several hosts can run one that names its back end.
+        commands = {one["what"]: one["command"] for one in report_model.of_cloud(cloud, sample.OPTIONS)}
+        assert commands["cinder-scheduler on controller1 is down"] == "playbooks/site.yml --limit controller1"
+        assert commands["cinder-volume on disks@disks is down"] == "playbooks/site.yml"
         assert [(one["level"], one["what"]) for one in report_model.of_cloud(cloud, sample.OPTIONS)] == [
             ("critical", "volumes: no answer"),
             ("critical", "RabbitMQ: 2 of 3 nodes"),
             ("warning", "nova-conductor on controller1 is disabled"),
             ("warning", "nova-scheduler on controller1 is left over"),
+            ("critical", "cinder-scheduler on controller1 is down"),
+            ("critical", "cinder-volume on disks@disks is down"),
             ("warning", "addresses of public: 95 % used"),
         ]
 

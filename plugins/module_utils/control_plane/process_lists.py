@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,8 @@ PROCESS_LIST = {
     "reason": {"type": "str"},
     "runs_on": {"type": "dict", "default": {}},
     "down": {"type": "dict", "required": True},
+    "reported": {"type": "str"},
+    "down_after": {"type": "int"},
     "forced_down": {"type": "dict"},
     "enable": {
         "type": "dict",
@@ -53,10 +57,12 @@ class Process(NamedTuple):
 
     :param listed: the description of the list, in the form of ``PROCESS_LIST``.
     :param record: what the API returns of it.
+    :param silence: seconds since its last report when the API was asked; 0 if the list does not tell.
     """
 
     listed: dict[str, Any]
     record: dict[str, Any]
+    silence: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.record[self.listed['name']]} on {self.host}"
@@ -85,6 +91,15 @@ class Process(NamedTuple):
             return f"{self.host} is in none of its node groups"
         return ""
 
+    def places(self) -> list[str]:
+        """Return the hosts on which it runs: where it names its back end in place of a host, on one of these."""
+        return self.listed["runs_on"].get(self.record[self.listed["name"]], []) if self.shared else [self.host]
+
+    @property
+    def shared(self) -> bool:
+        """Whether it names its back end in place of a host, so that any of several hosts can run it."""
+        return bool(self.backend) and self.host == self.backend
+
     def _is(self, state: str) -> bool:
         rule = self.listed[state]
         return bool(rule) and all(self.record.get(key) == value for key, value in rule.items())
@@ -97,7 +112,8 @@ class Process(NamedTuple):
     @property
     def down(self) -> bool:
         """Whether its last report is too old."""
-        return self._is("down") and not self.forced_down
+        late = bool(self.listed["reported"]) and self.silence > self.listed["down_after"]
+        return (self._is("down") or late) and not self.forced_down
 
     @property
     def disabled(self) -> bool:
@@ -124,12 +140,27 @@ def processes(lists: list[dict], api_of: Any) -> Iterator[Process]:
     """Request all *lists* and yield their processes.
 
     :param api_of: see ``client``.
-    :raises Failed: an API responds with an error, or not at all.
+    :raises Failed: an API responds with an error or with a time that is none, or not at all.
     """
     for listed in lists:
         api, project = api_of(listed)
         answer = api.get(listed["get"] % {"project_id": project})
-        yield from (Process(listed, record) for record in answer[listed["key"]])
+        now = datetime.datetime.now(datetime.UTC)
+        yield from (Process(listed, record, _silence(listed, record, now)) for record in answer[listed["key"]])
+
+
+def _silence(listed: dict[str, Any], record: dict[str, Any], now: datetime.datetime) -> float:
+    """Return the seconds since the last report of a process: infinite if it never reported, 0 if that is unknown."""
+    if not (key := listed["reported"]):
+        return 0.0
+    if not (text := record.get(key)):
+        return math.inf
+    try:
+        last = datetime.datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise Failed(f"{listed['get']}: {key} is {text!r}, which is no time") from error
+    # Services write it in UTC, most of them without saying so.
+    return (now - (last if last.tzinfo else last.replace(tzinfo=datetime.UTC))).total_seconds()
 
 
 def client(caller: Any) -> Any:
@@ -194,10 +225,10 @@ def silent(found: list[Process], hosts: set[str], playing: set[str]) -> list[str
     :param hosts: the names of all hosts and back ends.
     """
     return [
-        f"{one} is down: it has not reported to its API for too long. See its log on {one.host}. If it does not run"
-        f" there any more: {one.command('remove')}"
+        f"{one} is down: it has not reported to its API for too long. See its log on {' or '.join(one.places())}. If it"
+        f" does not run there any more: {one.command('remove')}"
         for one in found
-        if one.down and one.host in playing and not one.left(hosts)
+        if one.down and playing & {*one.places()} and not one.left(hosts)
     ]
 
 

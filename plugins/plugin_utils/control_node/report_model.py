@@ -219,7 +219,8 @@ def of_cloud(
             yield problem(WARNING, f"{name} is left over", "cloud", one["left"], again, _OPERATIONS, "Remove a host")
         elif not one["ok"] and not (one["host"] in silent and "down" in one["state"]):
             level = CRITICAL if "down" in one["state"] else WARNING
-            command = f"playbooks/site.yml --limit {one['host']}"
+            # One that names its back end in place of a host can run on several.
+            command = again if one["host"] == one["backend"] else f"{again} --limit {one['host']}"
             section = "Maintenance of a host" if "disabled" in one["state"] else "Repair"
             yield problem(level, f"{name} is {one['state']}", "cloud", one["reason"], command, _OPERATIONS, section)
     for server in cloud["broken_servers"]:

@@ -354,6 +354,9 @@ SPEC: dict[str, dict[str, Any]] = {
             "disabled": {"type": "dict", "values": ANYTHING, "required": True},
             "reason": TEXT,
             "down": {"type": "dict", "values": ANYTHING, "required": True},
+            # the key with the time of the last report, and the seconds after which a process is down
+            "reported": TEXT,
+            "down_after": {"type": "int"},
             "forced_down": {"type": "dict", "values": ANYTHING},
             "enable": {
                 "type": "dict",
@@ -574,6 +577,7 @@ def _references(where: str, definition: Mapping[str, Any]) -> Iterator[Finding]:
         for finding in _guard(f"{where}.{key}[{index}].unless", step["unless"], key)
     ]
     yield from wrong
+    yield from _reports(where, mapping(definition.get("process_list")))
     yield from _backend(where, mapping(definition.get("backend")))
     yield from _secrets(where, definition)
     yield from _contents(where, definition)
@@ -609,6 +613,14 @@ def _guard(where: str, unless: Any, key: str) -> Iterator[Finding]:
     ):
         remedy = "Write it as in {{ cloud.scheme }}://{{ cloud.internal_name }}:8041/v1/resource_type/instance."
         yield Finding(where, shown(unless["get"]), "a URL", remedy)
+
+
+def _reports(where: str, listed: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find the time of processes' last report without a limit for it, or the reverse."""
+    for one, other in (("reported", "down_after"), ("down_after", "reported")):
+        if one in listed and other not in listed:
+            allowed = "both, or none"
+            yield Finding(f"{where}.process_list", f"{one} without {other}", allowed, f"Add {other}, or remove {one}.")
 
 
 def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Finding]:
