@@ -4,11 +4,24 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.manager import VariableManager
+from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import definitions, sources, topology
 from ansible_collections.cairn.openstack.plugins.plugin_utils.control_node.secrets import identity
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight import hosts, settings
-from preflight_site import CEPH, LVM, SWIFT, YML, both, device, given, probe, stored, three_controllers, told
+from preflight_site import CEPH, LVM, NFS, SWIFT, YML, both, device, given, probe, stored, three_controllers, told
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORIES = sorted(
+    path.parent.resolve()
+    for pattern in ("inventories/*", "molecule/*/inventory")
+    for path in ROOT.glob(f"{pattern}/hosts.yml")
+)
 
 
 def listener(port, address="0.0.0.0", process="nginx", unit="nginx.service"):
@@ -561,6 +574,106 @@ class TestHosts:
         assert result.get("msg") is None
         (warning,) = site.warnings
         assert warning.startswith("[WARNING]: host compute2: skipped: ssh: No route to host")
+
+    @pytest.mark.parametrize(
+        "share", ["192.0.2.11:/srv", "controller1:/srv", "[2001:db8::1]:/srv", "203.0.113.11:/srv"]
+    )
+    def test_two_services_on_one_port(self, site, monkeypatch, share):
+        """A controller exports volumes, and the shares of Manila."""
+        shares = {**CEPH, "serves": ["volumes", "shares"]}
+        both(stored(shares, {**NFS, "share": share}), given(cloud_services=["manila"]))(site)
+        found = {"interfaces": nic("eth1", addresses=["203.0.113.11/24", "2001:db8::1/64"])}
+        disks = {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": OTHER}}
+        (finding,) = told(self.said(site, monkeypatch, {"controller1": found, "storage1": disks}))
+        assert finding == (
+            "host controller1",
+            "port 2049 (tcp) for manila's nfs-ganesha and nfs",
+            "one service for each port of a host",
+            (
+                "Give manila or nfs another port, take one of them out of the cloud, or move what it serves to a host"
+                " without the other."
+            ),
+        )
+
+    def test_two_services_on_one_port_of_two_hosts(self, site, monkeypatch):
+        shares = {**CEPH, "serves": ["volumes", "shares"]}
+        both(stored(shares, {**NFS, "share": "192.0.2.15:/srv"}), given(cloud_services=["manila"]))(site)
+        disks = {"devices": {"/dev/sdb": EMPTY, "/dev/sdc": OTHER}}
+        assert told(self.said(site, monkeypatch, {"storage1": disks})) == []
+
+    @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_the_catalog_has_each_port_once(self, site, monkeypatch, path):
+        """With all optional services, on the hosts of each inventory."""
+        every = [name for name, one in definitions.load(sources.shipped(), {}).items() if one["optional"]]
+        (site.directory / "services.yml").write_text(yaml.safe_dump({"all": {"vars": {"cloud_services": every}}}))
+        loader = DataLoader()
+        inventory = InventoryManager(loader, [str(path)])
+        manager, facts = VariableManager(loader, inventory), {}
+        for number, host in enumerate(inventory.get_hosts()):
+            if {group.name for group in host.groups} & {*topology.NODE_GROUPS}:
+                address = manager.get_vars(host=host).get("ansible_host", f"192.0.2.{number + 50}")
+                facts[host.name] = {"cairn_probe": probe(address), "preflight_probe": {"ansible_facts": {}}}
+        listeners, counts = hosts._listeners, []
+
+        def counted(host):
+            found = listeners(host)
+            counts.append(len(found))
+            return found
+
+        monkeypatch.setattr(hosts, "_listeners", counted)
+        given_sources = [str(path), str(site.directory / "services.yml")]
+        more = {"ansible_play_hosts_all": list(facts)}
+        found = told(site.said(monkeypatch, "hosts", facts, more, given_sources))
+        assert [finding for finding in found if finding[1].startswith("port ")] == []
+        assert len(counts) == len(facts)
+        assert max(counts) > 30
+
+    @pytest.mark.parametrize(
+        ("ports", "clash"),
+        [
+            ([{"port": 9999, "unit": "oven"}], "lamp's lamp-api and oven's oven"),
+            ([{"port": 9999}], "lamp's lamp-api and oven"),
+            # The load balancer has the addresses of the cloud.
+            ([{"port": 443, "loopback": False}], "the load balancer for lamp's lamp-api and oven"),
+            ([{"port": 9998, "unit": "oven"}], ""),
+            ([{"port": 9999, "protocol": "udp", "unit": "oven"}], ""),
+            ([{"port": "9990-9999", "unit": "oven"}], ""),
+            ([{"port": 9999, "unit": "oven", "interface": "eth1"}], ""),
+            # It opens the port of the other to more hosts.
+            ([{"port": 9999, "unit": "lamp.service"}], ""),
+            # The host's own ssh server, as another definition says too.
+            ([{"port": 22}], ""),
+            ([{"port": 22, "unit": "oven"}], "base and oven's oven"),
+        ],
+    )
+    def test_who_listens_where(self, ports, clash):
+        api = {"name": "lamp-api", "port": 9999, "unit": "lamp.service", "frontend_port": {"http": 443}, "health": "/"}
+        catalog = {
+            "base": {"state": "present", "apis": [], "ports": [{"port": 22, "from": []}]},
+            "lamp": {"state": "present", "apis": [api], "ports": [{"port": 9999, "unit": "lamp.service", "from": []}]},
+            "oven": {"state": "present", "apis": [], "ports": [{"from": [], **port} for port in ports]},
+        }
+        values = {"cloud_internal_address": "192.0.2.1", "cloud_public_address": "192.0.2.1"}
+        host = hosts.Host("x", "192.0.2.1", {"controller"}, {}, settings.Settings("x", values), catalog)
+        host.ports, host.apis = definitions.ports(catalog, host.groups), definitions.apis(catalog, "http")
+        found = [finding.found.partition(") for ")[2] for finding in hosts._shared_ports(host)]
+        assert found == ([clash] if clash else [])
+
+    @pytest.mark.parametrize(("address", "clashes"), [("192.0.2.1", False), ("192.0.2.9", True)])
+    def test_the_load_balancer_of_several_controllers_has_their_own_addresses_too(self, address, clashes):
+        """Beside the API's own on the loopback address, on the same port."""
+        api = {"name": "lamp-api", "port": 9999, "frontend_port": {"http": 80}, "health": "/"}
+        oven = {"port": 9999, "loopback": False, "from": []}
+        catalog = {
+            "lamp": {"state": "present", "apis": [api], "ports": []},
+            "oven": {"state": "present", "apis": [], "ports": [oven]},
+        }
+        values = {"cloud_internal_address": address, "cloud_public_address": address}
+        host = hosts.Host("x", "192.0.2.1", {"controller"}, {}, settings.Settings("x", values), catalog)
+        host.apis = definitions.apis(catalog, "http")
+        assert list(hosts._shared_ports(host)) == []
+        host.ports = definitions.ports(catalog, host.groups)
+        assert bool(list(hosts._shared_ports(host))) == clashes
 
     def test_what_is_present_counts(self):
         """The sum has the units of the host's groups, once each."""

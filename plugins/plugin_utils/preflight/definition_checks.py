@@ -77,13 +77,18 @@ def units(catalog: Mapping[str, Mapping[str, Any]], hosts: Collection[set[str]] 
             yield Finding(f"unit {unit}", " and ".join(names), "one definition for each unit", remedy)
 
 
-class _Listener(NamedTuple):
+LOOPBACK, OTHERS = "the loopback address", "other addresses"
+ALL_PLACES = frozenset({LOOPBACK, OTHERS})
+
+
+class Listener(NamedTuple):
     """What listens on a port.
 
     :param definition: its definition's name.
     :param title: its name in findings.
     :param unit: the unit that listens, if it is known.
     :param groups: the node groups that it runs on.
+    :param places: the kinds of the host's addresses that it listens on.
     """
 
     definition: str
@@ -91,27 +96,28 @@ class _Listener(NamedTuple):
     unit: str | None
     groups: set[str]
     is_api: bool
+    places: frozenset[str] = ALL_PLACES
 
-    def shares_with(self, other: _Listener) -> bool:
+    def shares_with(self, other: Listener) -> bool:
         """Whether both may be the same process; a definition may open another's port to more hosts."""
         if self.is_api and other.is_api:
             return False
         return self.definition == other.definition or (self.unit is not None and self.unit == other.unit)
 
 
-def _listeners(catalog: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, int], list[_Listener]]:
+def _listeners(catalog: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, int], list[Listener]]:
     """Return what listens on each protocol and port, APIs first."""
-    found: dict[tuple[str, int], list[_Listener]] = {}
+    found: dict[tuple[str, int], list[Listener]] = {}
     for name, definition in catalog.items():
         for api in definition_spec.items(definition.get("apis")):
             if not is_template(api["port"]):
-                one = _Listener(name, f"{name}'s {api['name']}", api.get("unit", api["name"]), {"controller"}, True)
+                one = Listener(name, f"{name}'s {api['name']}", api.get("unit", api["name"]), {"controller"}, True)
                 found.setdefault(("tcp", api["port"]), []).append(one)
     for name, definition in catalog.items():
         for entry in definition_spec.items(definition.get("ports")):
             # Whether those with a condition or an interface meet others is not known here.
             if isinstance(entry.get("port"), int) and not {"when", "interface", "source_port"} & entry.keys():
-                one = _Listener(name, name, entry.get("unit"), set(entry.get("groups", ["controller"])), False)
+                one = Listener(name, name, entry.get("unit"), set(entry.get("groups", ["controller"])), False)
                 found.setdefault((entry.get("protocol", "tcp"), entry["port"]), []).append(one)
     return found
 

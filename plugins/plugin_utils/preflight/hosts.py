@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import bridge_plan, definitions, topology
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog.backends import Kind
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.definition_checks import (
+    ALL_PLACES,
+    LOOPBACK,
+    OTHERS,
+    Listener,
+)
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.finding import Finding, nearest
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.networks import ipv4
 from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import Settings
@@ -305,6 +312,58 @@ def _ports(host: Host, units: set[str]) -> Iterator[Finding]:
                 break
 
 
+def _listeners(host: Host) -> dict[tuple[str, int], list[Listener]]:
+    """Return what the definitions will let listen on the host, by protocol and port, APIs first.
+
+    A range says only where a program looks for a free port.
+    """
+    found: dict[tuple[str, int], list[Listener]] = {}
+
+    def add(protocol: str, port: int, *listener: Any) -> None:
+        found.setdefault((protocol, port), []).append(Listener(*listener))
+
+    several = host.address not in [host.settings.values.get(f"cloud_{name}_address") for name in ("internal", "public")]
+    for api in host.apis if "controller" in host.groups else ():
+        name, title = api["definition"], f"{api['definition']}'s {api['name']}"
+        given = host.definitions[name]["apis"] if name in host.definitions else []
+        unit = next((one.get("unit") for one in given if one["name"] == api["name"]), None) or api["name"]
+        balanced = api["load_balanced"]
+        own = frozenset({LOOPBACK}) if balanced else ALL_PLACES
+        add("tcp", api["port"], name, title, unit, host.groups, True, own)
+        # The load balancer's, for clients, and of several controllers for the load balancers of the others.
+        for port in {api["frontend_port"], *([api["port"]] if several else [])} if balanced else ():
+            add("tcp", port, name, f"the load balancer for {title}", unit, host.groups, True, frozenset({OTHERS}))
+    for entry in host.ports:
+        # What listens for one source or on one interface may leave the port to others.
+        if isinstance(entry["port"], int) and not (entry["interface"] or entry["source_port"]):
+            places = ALL_PLACES if entry["loopback"] else frozenset({OTHERS})
+            title = f"{entry['definition']}'s {entry['unit']}" if entry["unit"] else entry["definition"]
+            add(entry["protocol"], entry["port"], entry["definition"], title, entry["unit"], host.groups, False, places)
+    return found
+
+
+def _collide(one: Listener, other: Listener) -> bool:
+    """Whether two listeners need the same address and port of a host."""
+    if one.definition == other.definition or one.shares_with(other) or not one.places & other.places:
+        return False
+    # Where neither names its unit, both may mean a program of the host's own, such as its ssh server.
+    return one.is_api or other.is_api or bool(one.unit or other.unit)
+
+
+def _shared_ports(host: Host) -> Iterator[Finding]:
+    """Find ports that two definitions listen on, on this host: for most, the input alone does not tell."""
+    for (protocol, port), found in sorted(_listeners(host).items()):
+        for one, other in itertools.combinations(found, 2):
+            if _collide(one, other):
+                yield host.finding(
+                    f"port {port} ({protocol}) for {one.title} and {other.title}",
+                    "one service for each port of a host",
+                    f"Give {one.definition} or {other.definition} another port, take one of them out of the cloud, or"
+                    " move what it serves to a host without the other.",
+                )
+                break
+
+
 def _in_use(host: Host) -> Iterator[Finding]:
     """Find services of the cloud that run on a host before its first run: they are in use."""
     if not host.facts["first_run"]:
@@ -401,6 +460,7 @@ def findings(host: Host, units: set[str]) -> Iterator[Finding]:
     yield from _overlaps(host)
     yield from _resolved(host)
     yield from _ports(host, units)
+    yield from _shared_ports(host)
     yield from _in_use(host)
     yield from _way_in(host)
     yield from _firewalls(host)
