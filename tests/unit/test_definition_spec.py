@@ -105,6 +105,20 @@ def test_a_right_page():
             "Add down_after",
         ),
         (
+            ["process_list"],
+            {
+                "get": "/services",
+                "key": "services",
+                "disabled": {"status": "disabled"},
+                "down": {"state": "down"},
+                "commands": {"enable": "lamp enable", "remove": "lamp remove"},
+                "reported": "updated_at",
+                "down_after": 0,
+            },
+            "catalog_lamp.process_list.down_after: 0",
+            "Write more seconds",
+        ),
+        (
             ["apis", 0, "unit"],
             "apache2",
             "catalog_lamp.apis: the units of the service definition lack 'apache2'",

@@ -98,7 +98,8 @@ class Process(NamedTuple):
     @property
     def shared(self) -> bool:
         """Whether it names its back end in place of a host, so that any of several hosts can run it."""
-        return bool(self.backend) and self.host == self.backend
+        # A service that judges its processes itself knows of such ones that are gone for good.
+        return bool(self.listed["reported"]) and bool(self.backend) and self.host == self.backend
 
     def _is(self, state: str) -> bool:
         rule = self.listed[state]

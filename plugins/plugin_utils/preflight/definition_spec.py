@@ -621,6 +621,10 @@ def _reports(where: str, listed: Mapping[str, Any]) -> Iterator[Finding]:
         if one in listed and other not in listed:
             allowed = "both, or none"
             yield Finding(f"{where}.process_list", f"{one} without {other}", allowed, f"Add {other}, or remove {one}.")
+    seconds = listed.get("down_after")
+    if isinstance(seconds, int) and seconds < 1:
+        remedy = "Write more seconds than the service lets pass between two reports."
+        yield Finding(f"{where}.process_list.down_after", shown(seconds), "1 or more", remedy)
 
 
 def _backend(where: str, kind: Mapping[str, Any]) -> Iterator[Finding]:
