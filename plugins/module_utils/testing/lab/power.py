@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab import emulator, image, netns, process
 from ansible_collections.cairn.openstack.plugins.module_utils.testing.lab.run import LabError, read, run, write
@@ -82,7 +83,7 @@ def ready(host):
 
 def wait_ready(host, seconds):
     """Wait for a booting host, or the end of its supervisor."""
-    answer = {}
+    answer, began = {}, time.monotonic()
 
     def settled():
         answer["ready"] = ready(host)
@@ -92,7 +93,7 @@ def wait_ready(host, seconds):
     if not answer["ready"]:
         tail = read(host.log).splitlines()[-15:]
         raise LabError(
-            f"{host.name} is not reachable at {host.address}:22 after {seconds} s. "
+            f"{host.name} is not reachable at {host.address}:22 after {time.monotonic() - began:.0f} s. "
             f"Its processes: {', '.join(_names(host)) or 'none'}. {host.log} ends:\n" + "\n".join(tail or ["(empty)"])
         )
 
