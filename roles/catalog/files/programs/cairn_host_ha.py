@@ -138,7 +138,8 @@ def reaches(address: str, port: int) -> bool:
 
 def pings(address: str) -> bool:
     """Return whether a host answers a ping."""
-    return subprocess.run(["ping", "-q", "-c", "1", "-W", str(ANSWER), address], capture_output=True).returncode == 0
+    words = ["ping", "-q", "-c", "1", "-W", str(ANSWER), address]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def here(address: str) -> bool:
