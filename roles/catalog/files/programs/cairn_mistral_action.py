@@ -13,7 +13,7 @@ from mistral_lib import actions
 
 ACTION = "openstack.request"
 # With another number, running executors read a changed text, and the definition registers it.
-SOURCE = "cairn_openstack_1"
+SOURCE = "cairn_openstack_2"
 SECONDS = 60
 
 
