@@ -319,7 +319,7 @@ def _listeners(host: Host) -> dict[tuple[str, int], list[Listener]]:
     """
     found: dict[tuple[str, int], list[Listener]] = {}
 
-    def add(protocol: str, port: int, *listener: Any) -> None:
+    def listens(protocol: str, port: int, *listener: Any) -> None:
         found.setdefault((protocol, port), []).append(Listener(*listener))
 
     several = host.address not in [host.settings.values.get(f"cloud_{name}_address") for name in ("internal", "public")]
@@ -329,16 +329,16 @@ def _listeners(host: Host) -> dict[tuple[str, int], list[Listener]]:
         unit = next((one.get("unit") for one in given if one["name"] == api["name"]), None) or api["name"]
         balanced = api["load_balanced"]
         own = frozenset({LOOPBACK}) if balanced else ALL_PLACES
-        add("tcp", api["port"], name, title, unit, host.groups, True, own)
+        listens("tcp", api["port"], name, title, unit, host.groups, True, own)
         # The load balancer's, for clients, and of several controllers for the load balancers of the others.
         for port in {api["frontend_port"], *([api["port"]] if several else [])} if balanced else ():
-            add("tcp", port, name, f"the load balancer for {title}", unit, host.groups, True, frozenset({OTHERS}))
+            listens("tcp", port, name, f"the load balancer for {title}", unit, host.groups, True, frozenset({OTHERS}))
     for entry in host.ports:
         # What listens for one source or on one interface may leave the port to others.
         if isinstance(entry["port"], int) and not (entry["interface"] or entry["source_port"]):
             places = ALL_PLACES if entry["loopback"] else frozenset({OTHERS})
             title = f"{entry['definition']}'s {entry['unit']}" if entry["unit"] else entry["definition"]
-            add(entry["protocol"], entry["port"], entry["definition"], title, entry["unit"], host.groups, False, places)
+            listens(entry["protocol"], entry["port"], entry["definition"], title, entry["unit"], host.groups, False, places)
     return found
 
 
