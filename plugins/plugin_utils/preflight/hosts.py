@@ -338,7 +338,9 @@ def _listeners(host: Host) -> dict[tuple[str, int], list[Listener]]:
         if isinstance(entry["port"], int) and not (entry["interface"] or entry["source_port"]):
             places = ALL_PLACES if entry["loopback"] else frozenset({OTHERS})
             title = f"{entry['definition']}'s {entry['unit']}" if entry["unit"] else entry["definition"]
-            listens(entry["protocol"], entry["port"], entry["definition"], title, entry["unit"], host.groups, False, places)
+            listens(
+                entry["protocol"], entry["port"], entry["definition"], title, entry["unit"], host.groups, False, places
+            )
     return found
 
 
