@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +17,7 @@ import resolving
 import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.common import options
 from ansible_collections.cairn.openstack.plugins.plugin_utils.catalog import option_index
+from ansible_collections.cairn.openstack.plugins.plugin_utils.preflight.settings import RULES
 from programs import program_of
 from support import ROOT
 
@@ -23,6 +27,8 @@ CONTROLLERS = ("c1", "c2", "c3")
 UP = {"status": "enabled", "state": "up"}
 DOWN = {**UP, "state": "down"}
 GONE = {"status": "disabled", "state": "down", "disabled_reason": ha.REASON}
+TIMES = ha.times(90)
+UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 HOSTS = {
     "c1": {"groups": ["controller", "storage"], "address": "192.0.2.11", "storage_devices": [{"path": "/dev/sdb"}]},
     "n1": {"groups": ["compute"], "address": "192.0.2.21"},
@@ -116,10 +122,10 @@ def test_disabled_hosts_are_nobodys_concern():
 def test_a_host_is_lost_after_its_time():
     services = dict.fromkeys(COMPUTES, UP)
     waiting = ha.waited({}, 0, ["n1"], "")
-    waiting = ha.waited(waiting, ha.LOST, ["n1"], "")
-    assert ha.lost(waiting, ha.LOST - 1, {**services, "n1": DOWN}) is None
-    assert ha.lost(waiting, ha.LOST, services) is None
-    assert ha.lost(waiting, ha.LOST, {**services, "n1": DOWN}) == "n1"
+    waiting = ha.waited(waiting, 90, ["n1"], "")
+    assert ha.lost(waiting, 89, {**services, "n1": DOWN}, 90) is None
+    assert ha.lost(waiting, 90, services, 90) is None
+    assert ha.lost(waiting, 90, {**services, "n1": DOWN}, 90) == "n1"
 
 
 @pytest.mark.parametrize(("hosts", "why"), [([], ""), (["n2"], ""), (["n1", "n2"], ""), (["n1"], "blind")])
@@ -140,31 +146,31 @@ def always():
 
 
 def test_guests_are_stopped_without_contact_and_nova_compute_starts_with_it():
-    fence = ha.Fence(0)
+    fence = ha.Fence(0, 45)
     assert fence.look(5, True, never, never) == ""
-    assert fence.look(5 + ha.CUT - 1, False, never, never) == ""
-    assert fence.look(5 + ha.CUT, False, never, never) == "stop"
+    assert fence.look(49, False, never, never) == ""
+    assert fence.look(50, False, never, never) == "stop"
     assert fence.look(500, False, never, never) == ""
     assert fence.look(505, True, never, never) == "start"
     assert fence.look(510, True, never, never) == ""
 
 
 def test_a_fence_that_starts_again_knows_that_it_has_stopped_them():
-    fence = ha.Fence(0, stopped=True)
+    fence = ha.Fence(0, 45, stopped=True)
     assert fence.look(900, False, never, never) == ""
     assert fence.look(905, True, never, never) == "start"
 
 
 def test_guests_stay_while_most_hosts_are_without_contact():
-    fence = ha.Fence(0)
+    fence = ha.Fence(0, 45)
     assert [fence.look(now, False, always, never) for now in range(0, 900, 10)] == [""] * 90
     # The others have contact again.
     assert fence.look(900, False, never, never) == ""
-    assert fence.look(890 + ha.CUT, False, never, never) == "stop"
+    assert fence.look(935, False, never, never) == "stop"
 
 
 def test_guests_of_a_host_that_was_frozen_are_stopped():
-    fence = ha.Fence(0)
+    fence = ha.Fence(0, 45)
     assert fence.look(5, True, never, always) == "stop"
     assert fence.look(10, True, never, always) == "start"
 
@@ -195,11 +201,60 @@ def test_who_keeps_guests_is_not_recovered(total):
         assert not kept or ha.blind(seen, ["c1"], names)
 
 
-def test_stopped_before_it_is_lost():
-    """The longest rounds of fence, without answers, and its commands, end before servers are recovered."""
-    look = 2 * ha.ANSWER + 2 * ha.ANSWER + ha.LOOK
-    commands = 4 * 5
-    assert ha.CUT + 2 * look + commands < ha.LOST + ha.ROUND + 15
+@pytest.mark.parametrize("seconds", [90, 91, 300, 3600])
+def test_guests_are_stopped_before_their_host_is_lost(seconds):
+    """Whatever may be set: the longest rounds of fence, without answers, and a restart by force."""
+    assert ha.longest_stop(ha.times(seconds)) < ha.times(seconds).lost
+
+
+def test_less_is_refused():
+    rule = RULES["cloud_host_ha_seconds"]
+    assert [rule.fits(seconds) for seconds in (89, 90, 3600, 3601)] == [False, True, True, False]
+
+
+def test_a_fence_that_has_died_goes_on_counting(tmp_path, monkeypatch):
+    monkeypatch.setattr(ha, "CONTACT", tmp_path / "run/contact")
+    assert ha.last_contact(100) == 100
+    ha.mark(ha.CONTACT, "70")
+    assert ha.last_contact(100) == 70
+    # Of an earlier boot, or half written.
+    assert ha.last_contact(50) == 50
+    ha.mark(ha.CONTACT)
+    assert ha.last_contact(100) == 100
+
+
+def test_what_cannot_be_kept_in_mind_is_no_reason_to_end(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    ha.mark(tmp_path / "file/passed")
+    assert "file" in capsys.readouterr().out
+
+
+@pytest.fixture
+def guests(tmp_path, monkeypatch):
+    """Processes of this test in place of guests, and no systemd."""
+    made = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+    monkeypatch.setattr(ha, "STOPPED", tmp_path / "stopped")
+    monkeypatch.setattr(ha, "PASSED", tmp_path / "passed")
+    monkeypatch.setattr(ha, "qemu", lambda: [one.pid for one in made if one.poll() is None])
+    monkeypatch.setattr(ha, "command", lambda *words: "")
+    yield made
+    for one in made:
+        one.kill()
+        one.wait()
+
+
+def test_all_guests_are_stopped(guests, capsys):
+    ha.mark(ha.PASSED)
+    assert ha.stop_guests() is True
+    assert [one.wait() for one in guests] == [-signal.SIGKILL] * 2
+    assert ha.STOPPED.exists()
+    assert not ha.PASSED.exists()
+    assert "guests are stopped: 2" in capsys.readouterr().out
+
+
+def test_guests_that_do_not_end_are_told(guests, monkeypatch):
+    monkeypatch.setattr(ha, "kill", lambda processes: None)
+    assert ha.stop_guests(0) is False
 
 
 def test_processes_of_guests(tmp_path):
@@ -214,7 +269,7 @@ def test_hosts_tell_each_other_of_their_contact():
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as free:
         port = free.server_port
     assert ha.age_of("127.0.0.1", port) is None
-    ha.answers_of(ha.Fence(time.monotonic() - 30), port)
+    ha.answers_of(ha.Fence(time.monotonic() - 30, 45), port)
     assert ha.age_of("127.0.0.1", port) == pytest.approx(30, abs=3)
 
 
@@ -232,7 +287,7 @@ class Apis:
 
     def __init__(self):
         self.services = {name: {"host": name, "id": f"id-{name}", **UP} for name in COMPUTES}
-        self.segments, self.hosts, self.notifications, self.done = [], {}, [], []
+        self.segments, self.hosts, self.notifications, self.done, self.servers = [], {}, [], [], {}
 
     def answer(self, method, path, query, body):
         """Return the status and the content."""
@@ -259,6 +314,9 @@ class Apis:
                 return 200, {}
             host = query.get("host", [None])[0]
             return 200, {"services": [one for one in self.services.values() if host in (None, one["host"])]}
+        if path.startswith("/v2.1/servers/"):
+            found = self.servers.get(path.rpartition("/")[2])
+            return (200, {"server": found}) if found else (404, {"itemNotFound": {}})
         return self.masakari(method, path.removeprefix("/ha"), query, body)
 
     def masakari(self, method, path, query, body):
@@ -273,7 +331,9 @@ class Apis:
                 (host,) = query["source_host_uuid"]
                 return 200, {"notifications": [one for one in self.notifications if one["source_host_uuid"] == host]}
             told = body["notification"]
-            if any(one["hostname"] == told["hostname"] for one in self.notifications):
+            if any(
+                one["payload"] == told["payload"] for one in self.notifications if one["hostname"] == told["hostname"]
+            ):
                 return 409, {"message": "duplicate"}
             uuid = self.hosts[told["hostname"]]["uuid"]
             self.notifications.append({"status": "new", "source_host_uuid": uuid, **told})
@@ -322,6 +382,7 @@ def settings(apis, name="c1"):
         "name": name,
         "controllers": dict.fromkeys(CONTROLLERS, ""),
         "computes": dict.fromkeys(COMPUTES, ""),
+        "seconds": 90,
         "region": "one",
         "ca": None,
         "auth": {"url": f"{apis.url}/v3", "user": "masakari", "key": "k", "project": "service"},
@@ -374,9 +435,9 @@ def test_a_host_that_answers_again_has_to_do_so_for_a_while(apis):
     apis.services["n1"].update(GONE)
     monitor.look(10, answers("n1"))
     monitor.look(20, answers())
-    monitor.look(19 + ha.BACK, answers())
+    monitor.look(19 + TIMES.back, answers())
     assert apis.services["n1"]["status"] == "disabled"
-    monitor.look(20 + ha.BACK, answers())
+    monitor.look(20 + TIMES.back, answers())
     assert apis.services["n1"]["status"] == "enabled"
 
 
@@ -409,6 +470,112 @@ def test_a_host_on_maintenance(apis):
     assert apis.notifications == []
 
 
+# Guests that die
+
+
+def server(**more):
+    return {
+        "OS-EXT-SRV-ATTR:host": "n1",
+        "OS-EXT-STS:vm_state": "active",
+        "OS-EXT-STS:task_state": None,
+        **{f"OS-EXT-{name}": value for name, value in more.items()},
+    }
+
+
+def tell(apis):
+    given = settings(apis, "n1")
+    return ha.tell_of_guest(ha.Cloud(given), "n1", UUID, lambda _seconds: None)
+
+
+def test_masakari_is_told_of_a_guest_that_has_died(apis):
+    watch(apis).look(0, answers())
+    apis.servers[UUID] = server()
+    assert tell(apis) == f"{UUID}: its guest has died, Masakari starts it again"
+    (told,) = apis.notifications
+    assert (told["hostname"], told["type"], told["payload"]["instance_uuid"]) == ("n1", "VM", UUID)
+    # The engine works off this one only.
+    assert (told["payload"]["event"], told["payload"]["vir_domain_event"]) == ("LIFECYCLE", "STOPPED_FAILED")
+    # Masakari refuses a second one for a while.
+    assert "is not started again" in tell(apis)
+    assert len(apis.notifications) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"SRV-ATTR:host": "n2"},
+        {"STS:vm_state": "stopped"},
+        {"STS:task_state": "migrating"},
+    ],
+)
+def test_a_guest_that_nova_expects_to_end(apis, more):
+    watch(apis).look(0, answers())
+    apis.servers[UUID] = server(**more)
+    assert tell(apis).endswith("which Nova expects")
+    assert apis.notifications == []
+
+
+def test_a_guest_that_is_no_server(apis):
+    assert "404" in tell(apis)
+
+
+def test_nova_is_asked_until_it_answers(apis):
+    watch(apis).look(0, answers())
+    slept, cloud = (
+        [],
+        ha.Cloud({**settings(apis, "n1"), "auth": {"url": "http://127.0.0.1:1/v3", "user": "", "key": "k"}}),
+    )
+    cloud.settings["auth"]["project"] = "service"
+
+    def sleep(seconds):
+        slept.append(seconds)
+        cloud.settings["auth"]["url"] = f"{apis.url}/v3"
+
+    apis.servers[UUID] = server()
+    assert ha.tell_of_guest(cloud, "n1", UUID, sleep).endswith("Masakari starts it again")
+    assert slept == [ha.BETWEEN]
+
+
+def libvirt_of(*events):
+    """Return libvirt's module and its connection in one: it has these events, and then ends."""
+    left, called = list(events), {}
+
+    def run():
+        assert called["registered"]
+        called["function"](None, SimpleNamespace(UUIDString=lambda: UUID), *left.pop(0), None)
+
+    return SimpleNamespace(
+        VIR_DOMAIN_EVENT_ID_LIFECYCLE=0,
+        virEventRegisterDefaultImpl=lambda: called.update(registered=True),
+        virEventRunDefaultImpl=run,
+        domainEventRegisterAny=lambda guest, kind, function, data: called.update(function=function),
+        setKeepAlive=lambda interval, count: None,
+        isAlive=lambda: bool(left),
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "dead"),
+    [
+        # It has started; it was shut down, destroyed, it crashed, was migrated, its process has ended.
+        ((2, 0), False),
+        ((5, 0), False),
+        ((5, 1), False),
+        ((5, 2), True),
+        ((5, 3), False),
+        ((5, 5), True),
+    ],
+)
+@pytest.mark.parametrize("stopped", [False, True])
+def test_events_of_guests(event, dead, stopped, tmp_path, monkeypatch):
+    monkeypatch.setattr(ha, "STOPPED", tmp_path / "stopped")
+    if stopped:
+        ha.mark(ha.STOPPED)
+    seen, libvirt = [], libvirt_of(event)
+    ha.watch_guests(lambda: libvirt, seen.append, libvirt)
+    assert seen == ([UUID] if dead and not stopped else [])
+
+
 # The gate
 
 
@@ -417,7 +584,7 @@ def host(tmp_path, monkeypatch):
     """A host that has booted, with a guest."""
     monkeypatch.setattr(ha, "PASSED", tmp_path / "run/passed")
     monkeypatch.setattr(ha, "INSTANCES", tmp_path)
-    (tmp_path / "0b1c2d3e-0000-4000-8000-000000000001").mkdir()
+    (tmp_path / UUID).mkdir()
     return tmp_path
 
 
@@ -449,12 +616,14 @@ def test_nova_compute_does_not_start_unasked(apis, host, monkeypatch):
     assert not ha.PASSED.exists()
 
 
-@pytest.mark.parametrize("why", ["no guests", "passed"])
+@pytest.mark.parametrize("why", ["no guests", "passed", "the only host"])
 def test_an_ordinary_start_asks_nobody(apis, host, why):
     given = settings(apis, "n1")
     given["auth"]["url"] = "http://127.0.0.1:1/v3"
     if why == "passed":
         ha.mark(ha.PASSED)
+    elif why == "the only host":
+        given["computes"] = {"n1": ""}
     else:
         next(host.glob("0b*")).rmdir()
     assert ha.gate(given, lambda _seconds: None) == 0

@@ -49,6 +49,7 @@ CLOUD_WIDE = (
     "cloud_services",
     "cloud_metrics_interval",
     "cloud_metrics_days",
+    "cloud_host_ha_seconds",
     "cloud_name_servers",
     "cloud_amphora_network",
     "cloud_ldap_domains",
@@ -169,6 +170,9 @@ RULES: dict[str, Rule] = {
     ),
     "cloud_metrics_interval": _between(
         10, 1800, "60 shows a busy server after two minutes; 300 costs a fifth. Hours are kept apart."
+    ),
+    "cloud_host_ha_seconds": _between(
+        90, 3600, "In less, a host that has lost the controllers might not have stopped its guests."
     ),
     "cloud_login_rules": Rule(
         "a password_regex that passwords of services match, 40 letters and digits",

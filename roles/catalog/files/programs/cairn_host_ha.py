@@ -6,6 +6,7 @@ Written by Cairn. Commands:
 monitor     on controllers: tells Masakari of a compute host that is lost, and lets it carry servers again when it is
             back. It acts only on the controller with the cloud's address, and prints what it does, or why it does not
 fence       on compute hosts: stops all guests when the host has lost the controllers
+guests      on compute hosts: tells Masakari of a guest whose process has died
 gate        on compute hosts, before nova-compute starts: waits until nothing of the host is recovered elsewhere
 
 Why no server runs twice: a host that the monitor takes for lost does not reach the address where the monitor is, so
@@ -20,6 +21,7 @@ import contextlib
 import datetime
 import json
 import os
+import queue
 import signal
 import socket
 import socketserver
@@ -34,35 +36,68 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 SETTINGS = Path("/etc/cairn/host-ha.json")
 # While it exists, nova-compute has started since the boot, or since fence stopped it.
 PASSED = Path("/run/cairn-host-ha/passed")
 # While it exists, fence has stopped nova-compute, and starts it again.
 STOPPED = Path("/run/cairn-host-ha/stopped")
+# When fence had contact with the controllers: one that has died goes on counting.
+CONTACT = Path("/run/cairn-host-ha/contact")
 INSTANCES = Path("/var/lib/nova/instances")
 SEGMENT = "compute"
 # What Masakari gives as the reason when it disables the nova-compute of a lost host.
 REASON = "Masakari: the host is lost"
-# Seconds without an answer until a host is lost, without contact until its guests are stopped (a long way below the
-# first), and with answers until it carries servers again.
-LOST, CUT, BACK = 90, 45, 90
 # Seconds between two looks of the monitor, of fence, between two questions of fence, and of gate.
 ROUND, LOOK, ASK, SETTLE = 10, 5, 20, 20
 # Seconds for an answer of a host, of an API, and until gate gives up, after which systemd starts it again.
 ANSWER, API, GATE = 3, 15, 300
+# Seconds in which killed guests have to end (a large one's memory takes its time), in which a host then ends by force,
+# and hosts that are asked at the same time.
+END, FORCE, WIDE = 15, 2, 512
 # Seconds since its last contact from which a host is taken for one without.
 STALE = 12
 # States of a notification whose work is not over: Masakari tries one with an error again.
 OPEN = ("new", "running", "error")
 NOVA = {"X-OpenStack-Nova-API-Version": "2.53"}
+# libvirt's numbers of a guest that has stopped, and of why: it crashed, or its process has ended by itself.
+GUEST_STOPPED, GUEST_DIED = 5, (2, 5)
+# Times that Nova is asked for a server whose guest has died, and seconds between: after 15 s, Nova calls it stopped.
+TRIES, BETWEEN = 3, 4
 
 
 class Failed(Exception):
-    """An API refuses, or does not answer; the message says which."""
+    """An API refuses, with this status, or does not answer; the message says which."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Times(NamedTuple):
+    """Seconds without an answer until a host is lost, without contact until its guests are stopped, and with answers
+    until it carries servers again.
+    """
+
+    lost: int
+    cut: int
+    back: int
 
 
 # Decisions
+
+
+def times(seconds: int) -> Times:
+    """Return the times of a cloud with this setting: guests are stopped long before their host is lost."""
+    return Times(lost=seconds, cut=seconds // 2, back=seconds)
+
+
+def longest_stop(of: Times) -> int:
+    """Return the seconds after which no guest runs on a host without contact, however long everything takes."""
+    # A question for contact, and those to other hosts, which connect and read.
+    questions = 3 * ANSWER
+    return of.cut + (questions + LOOK) + questions + END + FORCE
 
 
 def blind(answers: dict[str, bool], controllers: Iterable[str], computes: Iterable[str]) -> str:
@@ -95,10 +130,10 @@ def waited(waiting: dict[str, float], now: float, hosts: list[str], why: str) ->
     return {hosts[0]: waiting.get(hosts[0], now)} if len(hosts) == 1 and not why else {}
 
 
-def lost(waiting: dict[str, float], now: float, services: dict[str, dict]) -> str | None:
-    """Return the host that is lost: the only suspect for long enough, and down for Nova."""
+def lost(waiting: dict[str, float], now: float, services: dict[str, dict], seconds: int) -> str | None:
+    """Return the host that is lost: the only suspect for so many seconds, and down for Nova."""
     for name, since in waiting.items():
-        if now - since >= LOST and services[name]["state"] == "down":
+        if now - since >= seconds and services[name]["state"] == "down":
             return name
     return None
 
@@ -120,6 +155,18 @@ def outnumber(ages: Iterable[float | None], total: int) -> bool:
     :param ages: of each other compute host the seconds since its contact; None if it does not answer.
     """
     return 2 * (1 + sum(age is not None and age > STALE for age in ages)) > total
+
+
+def started_again(server: dict, host: str) -> bool:
+    """Return whether a server whose guest has died is to run on this host, and nothing else is done to it.
+
+    A guest dies also on the target of a migration that fails, and when it cannot start.
+    """
+    return (
+        server["OS-EXT-SRV-ATTR:host"] == host
+        and server["OS-EXT-STS:vm_state"] == "active"
+        and server["OS-EXT-STS:task_state"] is None
+    )
 
 
 # Hosts
@@ -144,15 +191,13 @@ def pings(address: str) -> bool:
 
 def here(address: str) -> bool:
     """Return whether this host has the address."""
-    words = ["ip", "-json", "address", "show", "to", address]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return any(link for link in json.loads(done.stdout or "[]"))
+    return any(link for link in json.loads(command("ip", "-json", "address", "show", "to", address) or "[]"))
 
 
 def all_of(function: Callable, items: Iterable) -> list:
     """Return what *function* returns for each item, asked at the same time."""
     items = list(items)
-    with ThreadPoolExecutor(max(1, min(len(items), 32))) as pool:
+    with ThreadPoolExecutor(max(1, min(len(items), WIDE))) as pool:
         return list(pool.map(function, items))
 
 
@@ -192,7 +237,8 @@ class Cloud:
         except urllib.error.HTTPError as error:
             if error.code == 401:
                 self.token = ""
-            raise Failed(f"{method} {url}: {error.code} {error.read()[:300].decode(errors='replace')}") from error
+            text = error.read()[:300].decode(errors="replace")
+            raise Failed(f"{method} {url}: {error.code} {text}", error.code) from error
         except (OSError, ValueError) as error:
             raise Failed(f"{method} {url}: {error}") from error
 
@@ -259,11 +305,14 @@ class Cloud:
         found = self.call("instance-ha", "GET", path)["notifications"]
         return any(one["status"] in OPEN for one in found)
 
-    def notify(self, host: str) -> None:
-        """Tell Masakari that a host is lost."""
+    def server(self, uuid: str) -> dict:
+        """Return a server."""
+        return self.call("compute", "GET", f"/servers/{uuid}")["server"]
+
+    def notify(self, kind: str, host: str, payload: dict) -> None:
+        """Tell Masakari of something on a host."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        payload = {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"}
-        body = {"type": "COMPUTE_HOST", "hostname": host, "generated_time": now, "payload": payload}
+        body = {"type": kind, "hostname": host, "generated_time": now, "payload": payload}
         self.call("instance-ha", "POST", "/notifications", {"notification": body})
 
 
@@ -288,6 +337,7 @@ class Monitor:
 
     def __init__(self, settings: dict, cloud: Cloud) -> None:
         self.settings, self.cloud, self.told = settings, cloud, Told()
+        self.times = times(settings["seconds"])
         self.forget()
 
     def forget(self) -> None:
@@ -311,7 +361,7 @@ class Monitor:
             self.told(name, f"{name} does not answer; for Nova it is {services[name]['state']}")
         segment = self.cloud.segment()
         hosts = self.cloud.hosts(segment)
-        if name := lost(self.waiting, now, services):
+        if name := lost(self.waiting, now, services, self.times.lost):
             self.told("lost", self.recover(name, hosts))
         for name, service in services.items():
             if declared(service) and name in hosts:
@@ -326,7 +376,9 @@ class Monitor:
             return f"{name} is lost: nothing is done, it is on maintenance in Masakari"
         if self.cloud.recovering(hosts[name]):
             return f"{name} is lost: Masakari has been told"
-        self.cloud.notify(name)
+        self.cloud.notify(
+            "COMPUTE_HOST", name, {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"}
+        )
         return f"{name} is lost: Masakari recovers its servers"
 
     def join(self, segment: str, hosts: dict[str, dict], services: dict[str, dict]) -> None:
@@ -342,7 +394,7 @@ class Monitor:
     def back(self, now: float, segment: str, host: dict, service: dict) -> None:
         """Let a host that was lost carry servers again when it is back, and nothing of it is recovered any more."""
         name = host["name"]
-        if now - self.since.get(name, now) < BACK or self.cloud.recovering(host):
+        if now - self.since.get(name, now) < self.times.back or self.cloud.recovering(host):
             return
         if host["on_maintenance"]:
             body = {"host": {"on_maintenance": False}}
@@ -411,23 +463,39 @@ def command(*words: str, seconds: int = 5) -> str:
         return ""
 
 
-def mark(path: Path) -> None:
+def mark(path: Path, text: str = "") -> None:
     """Keep something in mind until the next boot."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        # No reason to let guests run.
+        print(error, flush=True)
 
 
-def stop_guests() -> None:
-    """Stop nova-compute, so that it does not tell Nova of stopped servers, and all guests."""
+def stop_guests(end: float = END) -> bool:
+    """Stop all guests, and nova-compute, so that it does not tell Nova of stopped servers; return whether none is left.
+
+    :param end: seconds in which they have to end.
+    """
     mark(STOPPED)
     PASSED.unlink(missing_ok=True)
+    # By their processes: libvirt may hang with the storage that was behind the same network.
+    guests, until = qemu(), time.monotonic() + end
+    kill(guests)
+    print(f"guests are stopped: {len(guests)}", flush=True)
+    # Nova-compute waits for 15 s before it tells Nova of them.
     command("systemctl", "stop", "--no-block", "nova-compute.service")
     command("systemctl", "kill", "--signal=KILL", "nova-compute.service")
-    guests = command("virsh", "--quiet", "list", "--name").split()
-    print(f"guests are stopped: {', '.join(guests) or 'none'}", flush=True)
-    all_of(lambda name: command("virsh", "--quiet", "destroy", name), guests)
-    for process in qemu():
-        print(f"kill {process}", flush=True)
+    while (left := qemu()) and time.monotonic() < until:
+        kill(left)
+        time.sleep(0.2)
+    return not left
+
+
+def kill(processes: Iterable[int]) -> None:
+    """End processes."""
+    for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
@@ -435,9 +503,9 @@ def stop_guests() -> None:
 class Fence:
     """What fence knows: when the host had contact, or a reason to keep its guests; whether it has stopped them."""
 
-    def __init__(self, now: float, stopped: bool = False) -> None:
-        self.contact = self.excused = now
-        self.stopped = stopped
+    def __init__(self, contact: float, cut: int, stopped: bool = False) -> None:
+        self.contact = self.excused = contact
+        self.cut, self.stopped = cut, stopped
 
     def look(self, now: float, connected: bool, excused: Callable[[], bool], lost_: Callable[[], bool]) -> str:
         """Return what is to do: C(stop) the guests, C(start) nova-compute again, or nothing.
@@ -456,10 +524,18 @@ class Fence:
         elif not self.stopped:
             if excused():
                 self.excused = now
-            elif now - self.excused >= CUT:
+            elif now - self.excused >= self.cut:
                 self.stopped = True
                 return "stop"
         return ""
+
+
+def last_contact(now: float) -> float:
+    """Return when the host had contact, as a fence has written that has died; otherwise *now*."""
+    try:
+        return min(now, float(CONTACT.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return now
 
 
 def answers_of(state: Fence, port: int) -> None:
@@ -485,14 +561,22 @@ def fence(settings: dict) -> None:
     # The unit was added to a host with servers: nova-compute has no more to wait for.
     if command("systemctl", "is-active", "nova-compute.service").strip() == "active":
         mark(PASSED)
-    state, told, cloud = Fence(time.monotonic(), STOPPED.exists()), Told(), Cloud(settings)
+    cut, began = times(settings["seconds"]).cut, last_contact(time.monotonic())
+    state, told, cloud = Fence(began, cut, STOPPED.exists()), Told(), Cloud(settings)
     answers_of(state, settings["peer_port"])
     asked = 0.0
+
+    def ended(*_: object) -> None:
+        # Somebody stops it: no time has passed when it starts again.
+        CONTACT.unlink(missing_ok=True)
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, ended)
 
     def excused() -> bool:
         ages = all_of(lambda address: age_of(address, settings["peer_port"]), others)
         kept = outnumber(ages, len(settings["computes"]))
-        what = "stay: most compute hosts have none either" if kept else f"are stopped after {CUT} s"
+        what = "stay: most compute hosts have none either" if kept else f"are stopped after {cut} s"
         told("contact", f"no contact with the controllers: guests {what}")
         return kept
 
@@ -511,13 +595,72 @@ def fence(settings: dict) -> None:
 
     while True:
         what = state.look(time.monotonic(), contact(settings), excused, lost_)
+        mark(CONTACT, f"{state.contact:.0f}")
         if what == "stop":
-            stop_guests()
+            if not stop_guests():
+                # Their storage hangs. When it goes on, they would write: end them with the kernel.
+                print("guests do not end: the host restarts", flush=True)
+                command("systemctl", "--force", "--force", "reboot")
         elif what == "start":
             print("contact again: nova-compute starts", flush=True)
             command("systemctl", "start", "--no-block", "nova-compute.service")
             STOPPED.unlink(missing_ok=True)
         time.sleep(LOOK)
+
+
+def tell_of_guest(cloud: Cloud, host: str, uuid: str, sleep: Callable[[float], None] = time.sleep) -> str:
+    """Tell Masakari of a guest that has died, if its server is to run here; return what was done."""
+    payload = {"event": "LIFECYCLE", "instance_uuid": uuid, "vir_domain_event": "STOPPED_FAILED"}
+    for attempt in range(TRIES):
+        try:
+            if not started_again(cloud.server(uuid), host):
+                return f"{uuid}: its guest has ended, which Nova expects"
+            cloud.notify("VM", host, payload)
+        except Failed as error:
+            # Refused: the host is on maintenance, or the guest died a short while ago too.
+            if error.status or attempt == TRIES - 1:
+                return f"{uuid}: its guest has died, and is not started again: {error}"
+            sleep(BETWEEN)
+        else:
+            return f"{uuid}: its guest has died, Masakari starts it again"
+    return ""
+
+
+def watch_guests(connect: Callable, died: Callable[[str], None], module) -> None:
+    """Call *died* for each guest that dies, until the connection to libvirt ends.
+
+    :param module: libvirt.
+    """
+
+    def changed(_connection, guest, event: int, detail: int, _data) -> None:
+        # What fence stops shall stay so.
+        if event == GUEST_STOPPED and detail in GUEST_DIED and not STOPPED.exists():
+            died(guest.UUIDString())
+
+    module.virEventRegisterDefaultImpl()
+    connection = connect()
+    connection.domainEventRegisterAny(None, module.VIR_DOMAIN_EVENT_ID_LIFECYCLE, changed, None)
+    # Also what lets the loop see that the connection has ended.
+    connection.setKeepAlive(5, 3)
+    while connection.isAlive():
+        module.virEventRunDefaultImpl()
+
+
+def guests(settings: dict) -> int:
+    """Tell Masakari of guests whose process has died."""
+    # Only compute hosts have it.
+    import libvirt
+
+    cloud, waiting = Cloud(settings), queue.SimpleQueue()
+
+    def tell() -> None:
+        while True:
+            print(tell_of_guest(cloud, settings["name"], waiting.get()), flush=True)
+
+    threading.Thread(target=tell, daemon=True).start()
+    watch_guests(lambda: libvirt.openReadOnly("qemu:///system"), waiting.put, libvirt)
+    # systemd starts it again.
+    return 1
 
 
 def recovered(cloud: Cloud, name: str) -> bool:
@@ -530,7 +673,9 @@ def recovered(cloud: Cloud, name: str) -> bool:
 
 def gate(settings: dict, sleep: Callable[[float], None] = time.sleep) -> int:
     """Return 0 when nova-compute may start: it starts the guests that Nova's database has on this host."""
-    if not PASSED.exists() and any(INSTANCES.glob("????????-????-????-????-????????????")):
+    has_guests = any(INSTANCES.glob("????????-????-????-????-????????????"))
+    # A single host's servers are recovered nowhere.
+    if has_guests and len(settings["computes"]) > 1 and not PASSED.exists():
         cloud, told, free = Cloud(settings), Told(), 0
         end = time.monotonic() + GATE
         # Twice: a notification that was on its way is there the second time.
@@ -553,7 +698,8 @@ def gate(settings: dict, sleep: Callable[[float], None] = time.sleep) -> int:
 def main() -> int:
     """Run one command."""
     settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
-    return {"monitor": monitor, "fence": fence, "gate": gate}[sys.argv[1]](settings) or 0
+    commands = {"monitor": monitor, "fence": fence, "guests": guests, "gate": gate}
+    return commands[sys.argv[1]](settings) or 0
 
 
 if __name__ == "__main__":
