@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import hosts_ha
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, Guest, Run
 
 
 class Masakari:
@@ -47,12 +47,24 @@ def begin(monkeypatch):
     monkeypatch.setattr(hosts_ha, "rest", rest)
     monkeypatch.setattr(hosts_ha, "client", lambda connection, kind: connection.of[kind])
 
-    def start(masakari):
+    def start(masakari, does=()):
         listed = {"services": [{"host": "n2"}, {"host": "n1"}]}
-        nova = SimpleNamespace(request=lambda path, method, **more: answer(listed))
+
+        def actions(_id):
+            # What Masakari is told of, it has done at once.
+            done = [*does, "resize", "create"] if masakari.told else ["resize", "create"]
+            return [SimpleNamespace(action=name) for name in done]
+
+        nova = SimpleNamespace(
+            request=lambda path, method, **more: answer(listed),
+            server_actions=actions,
+            get_server=lambda _id: SimpleNamespace(status="ACTIVE", compute_host="n2", fault=None),
+        )
         admin = SimpleNamespace(of={"instance-ha": masakari}, compute=nova)
         user = SimpleNamespace(of={"instance-ha": SimpleNamespace(request=masakari.as_user)})
-        return Run("cairn-verify-1", admin, {"api_timeout": 0}, user=user)
+        options = {"api_timeout": 0, "boot_timeout": 1, "lease_line": ""}
+        guests = [Guest("moved", "i1", MOVED, host="n2", active=True)]
+        return Run("cairn-verify-1", admin, options, user=user, guests=guests)
 
     return start
 
@@ -90,3 +102,24 @@ def test_a_notification_that_is_not_worked_off(begin, state, words):
 def test_all_hosts_on_maintenance(begin):
     with pytest.raises(NotRun):
         hosts_ha.notified(begin(Masakari(resting=("n1", "n2"))))
+
+
+def test_a_server_that_masakari_starts_again(begin):
+    masakari = Masakari()
+    assert hosts_ha.started_again(begin(masakari, does=("start", "stop"))) == "moved on n2"
+    (told,) = masakari.told
+    assert (told["type"], told["hostname"], told["payload"]["instance_uuid"]) == ("VM", "n2", "i1")
+
+
+@pytest.mark.parametrize(
+    ("does", "state", "words"),
+    [
+        ((), "finished", "Masakari did nothing to moved"),
+        (("stop",), "finished", "Masakari did stop to moved"),
+        ((), "failed", "the notification is failed"),
+        ((), "ignored", "the notification is ignored"),
+    ],
+)
+def test_a_server_that_it_does_not_start_again(begin, does, state, words):
+    with pytest.raises(Bad, match=words):
+        hosts_ha.started_again(begin(Masakari(state=state), does=does))

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recovery of servers: Masakari knows all compute hosts, works off what it is told, and answers administrators only."""
+"""Recovery of servers: Masakari knows all compute hosts, starts a server again, and answers administrators only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.sdk import client, rest
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import servers
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import (
     Bad,
     Check,
@@ -15,7 +16,7 @@ from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.check
     Service,
     poll,
 )
-from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, Run
 
 TYPE = "instance-ha"
 OF = ("masakari", "cairn-host")
@@ -30,6 +31,14 @@ def checks(run: Run, check: Callable[..., Check]) -> list[Check]:
     return [
         check("recovery", known, ("token",), OF),
         check("notification", notified, ("recovery",), OF),
+        check(
+            "server started again",
+            started_again,
+            ("notification", "resize"),
+            (*OF, "nova", "libvirt"),
+            after=("cold migration",),
+            groups=servers.NODES,
+        ),
     ]
 
 
@@ -53,19 +62,43 @@ def notified(run: Run) -> str:
     host = next((name for name, one in sorted(_hosts(masakari).items()) if not one["on_maintenance"]), None)
     if host is None:
         raise NotRun("all hosts are on maintenance")
+    _work_off(masakari, "PROCESS", host, {"event": "STARTED", "process_name": run.name}, run.options["api_timeout"])
+    return f"taken note of, for {host}"
+
+
+def started_again(run: Run) -> str:
+    """Tell Masakari that the process of a guest has died: it stops and starts the server."""
+    (guest,) = run.on(MOVED)
+    before = len(list(run.admin.compute.server_actions(guest.id)))
+    payload = {"event": "LIFECYCLE", "instance_uuid": guest.id, "vir_domain_event": "STOPPED_FAILED"}
+    # To stop it, and to start it.
+    seconds = 2 * run.options["boot_timeout"]
+    _work_off(client(run.admin, TYPE), "VM", guest.host, payload, seconds)
+    # The newest is the first.
+    actions = [one.action for one in run.admin.compute.server_actions(guest.id)]
+    done = actions[: len(actions) - before]
+    if sorted(done) != ["start", "stop"]:
+        raise Bad(f"Masakari did {', '.join(done) or 'nothing'} to {guest.name}", (guest.id,), (guest.host,))
+    servers.active(run, [guest])
+    servers.answers(run, guest)
+    return f"{guest.name} on {guest.host}"
+
+
+def _work_off(masakari, kind: str, host: str, payload: dict, seconds: float) -> None:
+    """Tell Masakari of something on a host, and wait until it has done what follows.
+
+    :raises Bad: it has not.
+    """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    payload = {"event": "STARTED", "process_name": run.name}
-    body = {"notification": {"type": "PROCESS", "hostname": host, "generated_time": now, "payload": payload}}
+    body = {"notification": {"type": kind, "hostname": host, "generated_time": now, "payload": payload}}
     made = rest(masakari, "POST", "/notifications", json=body).json()["notification"]["notification_uuid"]
 
     def ended() -> str:
         state = rest(masakari, "GET", f"/notifications/{made}").json()["notification"]["status"]
         return state if state in (FINISHED, *OTHERS) else ""
 
-    if (state := poll(ended, run.options["api_timeout"])) != FINISHED:
-        why = state or f"not over after {run.options['api_timeout']} s"
-        raise Bad(f"the notification is {why}", (made,))
-    return f"taken note of, for {host}"
+    if (state := poll(ended, seconds)) != FINISHED:
+        raise Bad(f"the notification is {state or f'not over after {seconds} s'}", (made,))
 
 
 def _hosts(masakari) -> dict[str, dict]:
