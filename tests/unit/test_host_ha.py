@@ -137,11 +137,11 @@ def test_the_time_begins_anew(hosts, why):
 # When guests are stopped
 
 
-def never():
+def never(*_):
     return False
 
 
-def always():
+def always(*_):
     return True
 
 
@@ -150,14 +150,14 @@ def test_guests_are_stopped_without_contact_and_nova_compute_starts_with_it():
     assert fence.look(5, True, never, never) == ""
     assert fence.look(49, False, never, never) == ""
     assert fence.look(50, False, never, never) == "stop"
-    assert fence.look(500, False, never, never) == ""
+    assert fence.look(500, False, always, never) == "hold"
     assert fence.look(505, True, never, never) == "start"
     assert fence.look(510, True, never, never) == ""
 
 
 def test_a_fence_that_starts_again_knows_that_it_has_stopped_them():
     fence = ha.Fence(0, 45, stopped=True)
-    assert fence.look(900, False, never, never) == ""
+    assert fence.look(900, False, never, never) == "hold"
     assert fence.look(905, True, never, never) == "start"
 
 
@@ -173,6 +173,13 @@ def test_guests_of_a_host_that_was_frozen_are_stopped():
     fence = ha.Fence(0, 45)
     assert fence.look(5, True, never, always) == "stop"
     assert fence.look(10, True, never, always) == "start"
+
+
+@pytest.mark.parametrize(("now", "frozen"), [(49, False), (50, True)])
+def test_a_host_that_was_frozen_asks_at_once(now, frozen):
+    fence, asked = ha.Fence(5, 45), []
+    assert fence.look(now, True, never, asked.append) == ""
+    assert asked == [frozen]
 
 
 @pytest.mark.parametrize(
@@ -258,9 +265,9 @@ def test_guests_that_do_not_end_are_told(guests, monkeypatch):
 
 
 def test_processes_of_guests(tmp_path):
-    for process, name in {"1": "systemd", "7": "qemu-system-x86", "8": "qemu-img"}.items():
+    for process, name in {"1": b"systemd", "6": b"\xff", "7": b"qemu-system-x86", "8": b"qemu-img"}.items():
         (tmp_path / process).mkdir()
-        (tmp_path / process / "comm").write_text(f"{name}\n")
+        (tmp_path / process / "comm").write_bytes(name + b"\n")
     (tmp_path / "9").mkdir()
     assert ha.qemu(tmp_path) == [7]
 
@@ -269,7 +276,7 @@ def test_hosts_tell_each_other_of_their_contact():
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as free:
         port = free.server_port
     assert ha.age_of("127.0.0.1", port) is None
-    ha.answers_of(ha.Fence(time.monotonic() - 30, 45), port)
+    ha.answers_of(ha.Fence(ha.clock() - 30, 45), port)
     assert ha.age_of("127.0.0.1", port) == pytest.approx(30, abs=3)
 
 
@@ -429,13 +436,26 @@ def test_a_lost_host_is_told_once_and_comes_back(apis, capsys):
     assert "n1 is back: its nova-compute is enabled" in said
 
 
+def test_a_monitor_that_was_frozen_begins_anew(apis):
+    """Meanwhile, the host may have had contact with another one."""
+    monitor = watch(apis)
+    monitor.look(0, answers())
+    apis.services["n1"].update(DOWN)
+    monitor.look(10, answers("n1"))
+    for now in range(110, 200, 10):
+        monitor.look(now, answers("n1"))
+    assert apis.notifications == []
+    monitor.look(200, answers("n1"))
+    assert len(apis.notifications) == 1
+
+
 def test_a_host_that_answers_again_has_to_do_so_for_a_while(apis):
     monitor = watch(apis)
     monitor.look(0, answers())
     apis.services["n1"].update(GONE)
     monitor.look(10, answers("n1"))
-    monitor.look(20, answers())
-    monitor.look(19 + TIMES.back, answers())
+    for now in range(20, 20 + TIMES.back, 10):
+        monitor.look(now, answers())
     assert apis.services["n1"]["status"] == "disabled"
     monitor.look(20 + TIMES.back, answers())
     assert apis.services["n1"]["status"] == "enabled"

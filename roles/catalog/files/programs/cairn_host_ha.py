@@ -56,8 +56,9 @@ ANSWER, API, GATE = 3, 15, 300
 # Seconds in which killed guests have to end (a large one's memory takes its time), in which a host then ends by force,
 # and hosts that are asked at the same time.
 END, FORCE, WIDE = 15, 2, 512
-# Seconds since its last contact from which a host is taken for one without.
-STALE = 12
+# Seconds since its last contact from which a host is taken for one without, and between two looks of the monitor from
+# which it was frozen.
+STALE, GAP = 12, 60
 # States of a notification whose work is not over: Masakari tries one with an error again.
 OPEN = ("new", "running", "error")
 NOVA = {"X-OpenStack-Nova-API-Version": "2.53"}
@@ -345,9 +346,13 @@ class Monitor:
         self.waiting: dict[str, float] = {}
         # Since when each host has answered.
         self.since: dict[str, float] = {}
+        self.seen: float | None = None
 
     def look(self, now: float, answers: dict[str, bool]) -> None:
         """Do what follows from the answers of the hosts."""
+        if self.seen is not None and now - self.seen > GAP:
+            self.forget()
+        self.seen = now
         computes = self.settings["computes"]
         self.since = {name: self.since.get(name, now) for name, there in answers.items() if there}
         services = self.cloud.services()
@@ -410,7 +415,7 @@ def monitor(settings: dict) -> None:
         try:
             if here(settings["address"]):
                 watch.told("here", "this host has the cloud's address: it watches")
-                watch.look(time.monotonic(), answering(settings))
+                watch.look(clock(), answering(settings))
             else:
                 watch.told("here", "another host has the cloud's address")
                 watch.forget()
@@ -419,6 +424,11 @@ def monitor(settings: dict) -> None:
         else:
             watch.told("error", "")
         time.sleep(ROUND)
+
+
+def clock() -> float:
+    """Return seconds, which pass also while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def contact(settings: dict) -> bool:
@@ -449,7 +459,8 @@ def qemu(processes: Path = Path("/proc")) -> list[int]:
     for directory in processes.glob("[0-9]*"):
         # It may have ended.
         with contextlib.suppress(OSError):
-            if (directory / "comm").read_text(encoding="utf-8").startswith("qemu-system"):
+            # Others may have names that are no text.
+            if (directory / "comm").read_bytes().startswith(b"qemu-system"):
                 found.append(int(directory.name))
     return found
 
@@ -507,26 +518,30 @@ class Fence:
         self.contact = self.excused = contact
         self.cut, self.stopped = cut, stopped
 
-    def look(self, now: float, connected: bool, excused: Callable[[], bool], lost_: Callable[[], bool]) -> str:
-        """Return what is to do: C(stop) the guests, C(start) nova-compute again, or nothing.
+    def look(self, now: float, connected: bool, excused: Callable[[], bool], lost_: Callable[[bool], bool]) -> str:
+        """Return what is to do: C(stop) the guests, C(hold) them so, C(start) nova-compute again, or nothing.
 
         :param excused: returns whether enough other hosts have no contact either.
-        :param lost_: returns whether Masakari has recovered this host's servers.
+        :param lost_: returns whether Masakari has recovered this host's servers; it is told whether that may be so,
+            as the host was frozen when its guests had to be stopped.
         """
         if connected:
+            frozen = now - self.excused >= self.cut
             self.contact = self.excused = now
-            if not self.stopped and lost_():
+            if not self.stopped and lost_(frozen):
                 self.stopped = True
                 return "stop"
             if self.stopped:
                 self.stopped = False
                 return "start"
-        elif not self.stopped:
-            if excused():
-                self.excused = now
-            elif now - self.excused >= self.cut:
-                self.stopped = True
-                return "stop"
+        elif self.stopped:
+            # One that has died may have left some.
+            return "hold"
+        elif excused():
+            self.excused = now
+        elif now - self.excused >= self.cut:
+            self.stopped = True
+            return "stop"
         return ""
 
 
@@ -544,7 +559,7 @@ def answers_of(state: Fence, port: int) -> None:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            self.wfile.write(f"{time.monotonic() - state.contact:.0f}\n".encode())
+            self.wfile.write(f"{clock() - state.contact:.0f}\n".encode())
 
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = daemon_threads = True
@@ -561,7 +576,7 @@ def fence(settings: dict) -> None:
     # The unit was added to a host with servers: nova-compute has no more to wait for.
     if command("systemctl", "is-active", "nova-compute.service").strip() == "active":
         mark(PASSED)
-    cut, began = times(settings["seconds"]).cut, last_contact(time.monotonic())
+    cut, began = times(settings["seconds"]).cut, last_contact(clock())
     state, told, cloud = Fence(began, cut, STOPPED.exists()), Told(), Cloud(settings)
     answers_of(state, settings["peer_port"])
     asked = 0.0
@@ -580,29 +595,33 @@ def fence(settings: dict) -> None:
         told("contact", f"no contact with the controllers: guests {what}")
         return kept
 
-    def lost_() -> bool:
+    def lost_(frozen: bool) -> bool:
         nonlocal asked
         told("contact", "")
         # While nova-compute has not passed the gate, no guest runs that it does not know of.
-        if time.monotonic() - asked < ASK or not PASSED.exists():
+        if not PASSED.exists() or (clock() - asked < ASK and not frozen):
             return False
-        asked = time.monotonic()
+        asked = clock()
         try:
             return declared(cloud.services(settings["name"]).get(settings["name"]))
         except Failed as error:
             told("error", str(error))
-            return False
+            return frozen
 
     while True:
-        what = state.look(time.monotonic(), contact(settings), excused, lost_)
+        what = state.look(clock(), contact(settings), excused, lost_)
         mark(CONTACT, f"{state.contact:.0f}")
         if what == "stop":
             if not stop_guests():
                 # Their storage hangs. When it goes on, they would write: end them with the kernel.
                 print("guests do not end: the host restarts", flush=True)
                 command("systemctl", "--force", "--force", "reboot")
+        elif what == "hold":
+            kill(qemu())
         elif what == "start":
             print("contact again: nova-compute starts", flush=True)
+            # As above.
+            kill(qemu())
             command("systemctl", "start", "--no-block", "nova-compute.service")
             STOPPED.unlink(missing_ok=True)
         time.sleep(LOOK)
