@@ -55,6 +55,7 @@ def test_servers_whose_disk_is_lost_come_back_only_if_they_say_so(tmp_path, more
     sections = resolving.files(model, "masakari", ["controller"])["masakari.conf"]["sections"]
     assert sections["host_failure"]["evacuate_all_instances"] is every
     assert sections["host_failure"]["service_disable_reason"] == ha.REASON
+    assert sections["instance_failure"]["process_all_instances"] is True
     assert sections["DEFAULT"]["os_privileged_user_password"] == model.cloud["secrets"]["masakari_identity"]
     assert options.findings("masakari", "masakari.conf", sections, option_index.shipped("masakari")) == []
 
@@ -79,6 +80,7 @@ def test_programs_know_the_hosts(tmp_path):
     assert told["name"] == "n1"
     assert told["computes"] == {"n1": "192.0.2.21", "n2": "192.0.2.22"}
     assert told["controllers"] == {"c1": "192.0.2.11"}
+    assert told["seconds"] == 90
     assert told["auth"]["key"] == model.cloud["secrets"]["masakari_identity"]
     ports = [(one["port"], one["from"]) for one in model.cloud["ports"] if one["definition"] == "masakari"]
     assert ports == [(told["peer_port"], list(told["computes"].values()))]
@@ -173,6 +175,67 @@ def test_guests_of_a_host_that_was_frozen_are_stopped():
     fence = ha.Fence(0, 45)
     assert fence.look(5, True, never, always) == "stop"
     assert fence.look(10, True, never, always) == "start"
+
+
+class Ended(Exception):
+    """The last look."""
+
+
+@pytest.fixture
+def fenced(tmp_path, monkeypatch):
+    """Runs fence with these looks, each a time and whether there is contact; returns the commands that it gave."""
+    for name in ("PASSED", "STOPPED", "CONTACT"):
+        monkeypatch.setattr(ha, name, tmp_path / name)
+
+    def run(*looks, ended=True):
+        left, given = list(looks), []
+
+        def sleep(_seconds):
+            left.pop(0)
+            if not left:
+                raise Ended
+
+        def kill(processes):
+            given.extend(["kill", *processes])
+
+        monkeypatch.setattr(ha, "clock", lambda: left[0][0])
+        monkeypatch.setattr(ha, "contact", lambda _settings: left[0][1])
+        monkeypatch.setattr(ha, "stop_guests", lambda: given.append("stop") or ended)
+        monkeypatch.setattr(ha, "command", lambda *words: given.append(" ".join(words)) or "")
+        monkeypatch.setattr(ha, "kill", kill)
+        monkeypatch.setattr(ha, "qemu", lambda: [7])
+        monkeypatch.setattr(ha, "age_of", lambda *_: 1.0)
+        monkeypatch.setattr(ha, "answers_of", lambda *_: None)
+        monkeypatch.setattr(ha.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(ha.time, "sleep", sleep)
+        settings = {"name": "n1", "seconds": 90, "computes": {"n1": "", "n2": ""}, "peer_port": 1, "ca": None}
+        with pytest.raises(Ended):
+            ha.fence(settings)
+        assert given.pop(0) == "systemctl is-active nova-compute.service"
+        return given
+
+    return run
+
+
+def test_a_host_is_cut_off_and_joined(fenced):
+    looks = ((0, True), (5, False), (44, False), (45, False), (50, False), (60, True), (65, True))
+    assert fenced(*looks) == [
+        "stop",
+        "kill",
+        7,
+        "kill",
+        7,
+        "systemctl start --no-block nova-compute.service",
+    ]
+
+
+def test_a_host_whose_guests_do_not_end_restarts(fenced):
+    assert fenced((0, True), (45, False), ended=False) == ["stop", "systemctl --force --force reboot"]
+
+
+def test_a_fence_that_died_without_contact_stops_guests_in_time(fenced):
+    assert fenced((0, True), (30, False)) == []
+    assert fenced((46, False)) == ["stop"]
 
 
 @pytest.mark.parametrize(("now", "frozen"), [(49, False), (50, True)])
