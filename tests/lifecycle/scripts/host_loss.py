@@ -85,6 +85,8 @@ def remove():
     for server in servers:
         compute.wait_for_delete(server, wait=SECONDS)
     for one in [one for one in store.volumes() if one.name == NAME]:
+        # It is detached some time after its server is gone.
+        store.wait_for_status(one, "available", failures=["error"], wait=SECONDS)
         store.delete_volume(one)
     for one in [one for one in cloud.image.images() if one.name == NAME]:
         cloud.image.delete_image(one)
