@@ -65,7 +65,7 @@ def test_there_is_one_engine(tmp_path):
     hosts = {f"c{number}": {"groups": ["controller"], "address": f"192.0.2.1{number}"} for number in (1, 2, 3)}
     given = {"cloud_services": ["masakari"], "cloud_internal_address": "192.0.2.9"}
     several = resolving.resolve({**hosts, "n1": HOSTS["n1"]}, "c1", tmp_path, given)
-    for model, state, address in ((several, "any", "started"), (resolved(tmp_path), "started", "stopped")):
+    for model, state, address in ((several, "kept", "started"), (resolved(tmp_path), "started", "stopped")):
         units = {one["name"]: one for one in model.definitions["masakari"]["units"]}
         assert units["masakari-engine"]["state"] == state
         assert units["masakari-engine"]["enabled"] is (state == "started")

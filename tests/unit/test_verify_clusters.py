@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import clusters, image, optional
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+from api_double import answer, connect
 
 RUN = "cairn-verify-20260102000000-0a0b"
 OPTIONS = {"api_timeout": 0, "delete_timeout": 0, "cluster_image": "", "cluster_timeout": 0}
@@ -49,21 +50,10 @@ class Magnum:
         return SimpleNamespace(request=request)
 
 
-def answer(content, status=200):
-    return SimpleNamespace(json=lambda: content, status_code=status)
-
-
 @pytest.fixture
 def begin(monkeypatch):
     """Return a run with a Magnum."""
-
-    def rest(proxy, method, path, **more):
-        found = proxy.request(path, method, **more)
-        assert found.status_code < 400, path
-        return found
-
-    monkeypatch.setattr(clusters, "rest", rest)
-    monkeypatch.setattr(clusters, "client", lambda connection, kind: connection.of[kind])
+    connect(monkeypatch, clusters)
     monkeypatch.setattr(image, "upload", lambda _run, name, *_data, **_more: name)
 
     def start(magnum, **options):

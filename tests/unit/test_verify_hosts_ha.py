@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import hosts_ha
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad, NotRun
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import MOVED, Guest, Run
+from api_double import answer, connect
 
 
 class Masakari:
@@ -31,21 +32,10 @@ class Masakari:
         return self.request(path, method, **more) if self.careless else answer({}, 403)
 
 
-def answer(content, status=200):
-    return SimpleNamespace(json=lambda: content, status_code=status)
-
-
 @pytest.fixture
 def begin(monkeypatch):
     """Return a run with a Masakari, and two compute hosts in Nova."""
-
-    def rest(proxy, method, path, **more):
-        found = proxy.request(path, method, **more)
-        assert found.status_code < 400, path
-        return found
-
-    monkeypatch.setattr(hosts_ha, "rest", rest)
-    monkeypatch.setattr(hosts_ha, "client", lambda connection, kind: connection.of[kind])
+    connect(monkeypatch, hosts_ha)
 
     def start(masakari, does=()):
         listed = {"services": [{"host": "n2"}, {"host": "n1"}]}

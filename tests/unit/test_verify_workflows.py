@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify import workflows
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.checks import Bad
 from ansible_collections.cairn.openstack.plugins.module_utils.cloud.verify.run import Run
+from api_double import answer, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "roles/catalog/files/programs/cairn_mistral_action.py"
@@ -67,21 +68,10 @@ class Mistral:
         return {"state": self.state, "state_info": "boom", "output": json.dumps({"project": self.output})}
 
 
-def answer(content, status=200):
-    return SimpleNamespace(json=lambda: content, status_code=status)
-
-
 @pytest.fixture
 def begin(monkeypatch):
     """Return a run with a Mistral."""
-
-    def rest(proxy, method, path, **more):
-        found = proxy.request(path, method, **more)
-        assert found.status_code < 400, path
-        return found
-
-    monkeypatch.setattr(workflows, "rest", rest)
-    monkeypatch.setattr(workflows, "client", lambda connection, kind: connection.of[kind])
+    connect(monkeypatch, workflows)
     monkeypatch.setattr(workflows, "MINUTE", 0)
 
     def start(mistral):

@@ -342,7 +342,7 @@ class Monitor:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: what was seen is no longer true."""
+        """Discard what was seen: it is no longer true."""
         self.waiting: dict[str, float] = {}
         # Since when each host has answered.
         self.since: dict[str, float] = {}
